@@ -1,0 +1,1 @@
+"""What differs between families of modules, as data: profiles and the catalogue."""

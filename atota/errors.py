@@ -1,0 +1,287 @@
+"""Every error atota raises on purpose, in one tree.
+
+    AtotaError
+    ├── UsageError                the call itself is wrong                              exit 2
+    ├── ConfigError               a file the user edits is wrong                        exit 3  bad-config
+    ├── LinkError                 the wire                                              exit 4  port
+    │   ├── PortNotFound
+    │   ├── PortBusy
+    │   ├── PortForbidden
+    │   ├── LineUnavailable          the port has no DTR, RTS or low-latency mode
+    │   └── LinkLost
+    ├── ModuleError               the conversation with the module                      exit 5  no-answer
+    │   ├── NoAnswer
+    │   ├── Desynchronised
+    │   ├── ModuleRebooted
+    │   └── ModuleRefused            an error result where the caller insisted on OK
+    ├── Refused                   we said no before anything was touched                exit 6  refused
+    ├── PackageError              size, digest or format                                exit 7  bad-package
+    ├── ServerError               the platform or the network                           exit 8  server
+    │   ├── ServerUnreachable
+    │   ├── PlatformRefused          an errno of the platform
+    │   └── BadAnswer                not what the platform documents
+    ├── WriteFailed               the slot was not activated                            exit 9  write-failed
+    ├── RebootTimeout             it did not come back in time                          exit 11 unknown-after-reboot
+    ├── OldVersion                it came back with the old version                     exit 12 old-version
+    ├── LimitReached              job limit, lock or duplicate                          exit 13 limit
+    ├── JobTimeout                time limit of the job                                 exit 124 timeout
+    └── Interrupted               Ctrl-C                                                exit 130 interrupted
+
+An error says what happened (its text), what was tried (``tried``) and what to do next (``hint``).
+``code`` is stable and goes into records; ``exit_code`` and ``outcome`` are the contract of the
+command line. ``retry`` says whether the same thing may be tried again without a human.
+"""
+
+import enum
+from typing import ClassVar
+
+
+class Retry(enum.Enum):
+    """Whether the same attempt may succeed if it is simply made again."""
+
+    NEVER = "never"
+    LATER = "later"
+
+
+class AtotaError(Exception):
+    """Base of everything atota raises on purpose.
+
+    Args:
+        message: what happened, one sentence.
+        hint: what to do next; the class has a default.
+        tried: what was tried before giving up, one item a line.
+    """
+
+    code: ClassVar[str] = "atota"
+    exit_code: ClassVar[int] = 1
+    outcome: ClassVar[str] = "error"
+    retry: ClassVar[Retry] = Retry.NEVER
+    default_hint: ClassVar[str] = "Please report this with the command you ran and its output."
+
+    def __init__(self, message: str, *, hint: str | None = None, tried: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint or self.default_hint
+        self.tried = tried
+
+
+class UsageError(AtotaError):
+    """The call itself is wrong: an option is missing, or two exclude each other."""
+
+    code = "usage"
+    exit_code = 2
+    outcome = "usage"
+    default_hint = "Run the command with --help to see a worked example."
+
+
+class ConfigError(AtotaError):
+    """A board, station, dialect or configuration file is wrong."""
+
+    code = "config"
+    exit_code = 3
+    outcome = "bad-config"
+    default_hint = "Correct the file at the place named."
+
+
+class LinkError(AtotaError):
+    """The wire: the port is missing, busy, forbidden or lost."""
+
+    code = "link"
+    exit_code = 4
+    outcome = "port"
+    retry = Retry.LATER
+    default_hint = "Check the cable and the adapter; `atota ports` lists what is there."
+
+
+class PortNotFound(LinkError):
+    """No such port."""
+
+    code = "link.not-found"
+
+
+class PortBusy(LinkError):
+    """Another program holds the port."""
+
+    code = "link.busy"
+    default_hint = "Close the other program, or stop ModemManager: `systemctl stop ModemManager`."
+
+
+class PortForbidden(LinkError):
+    """The user may not open the port."""
+
+    code = "link.forbidden"
+    default_hint = "Add yourself to the group that owns the port (often `dialout`) and log in again."
+
+
+class LineUnavailable(LinkError):
+    """The port has no such control line or mode (a pty, a network port)."""
+
+    code = "link.no-line"
+    default_hint = "Use an adapter that has the line, or a board file without it."
+
+
+class LinkLost(LinkError):
+    """The port went away while it was open."""
+
+    code = "link.lost"
+    default_hint = "Plug the adapter in again and run the same command; the job goes on from what the module says."
+
+
+class ModuleError(AtotaError):
+    """The conversation with the module broke down."""
+
+    code = "module"
+    exit_code = 5
+    outcome = "no-answer"
+    retry = Retry.LATER
+    default_hint = "Check power, TX/RX wiring and ground; try `atota identify -p PORT -v`."
+
+
+class NoAnswer(ModuleError):
+    """Nothing intelligible came back in time."""
+
+    code = "module.no-answer"
+
+
+class Desynchronised(ModuleError):
+    """Answers can no longer be told apart; the module needs a reset."""
+
+    code = "module.desynchronised"
+    default_hint = "Reset or power-cycle the module and run the command again."
+
+
+class ModuleRebooted(ModuleError):
+    """The module rebooted while a command was in flight.
+
+    Attributes:
+        cause: the reboot cause as the module printed it, or None.
+    """
+
+    code = "module.rebooted"
+    default_hint = "Check the supply: a dip on transmit bursts resets a module. Then run the command again."
+
+    def __init__(
+        self, message: str, *, cause: str | None = None, hint: str | None = None, tried: tuple[str, ...] = ()
+    ) -> None:
+        super().__init__(message, hint=hint, tried=tried)
+        self.cause = cause
+
+
+class ModuleRefused(ModuleError):
+    """The module understood and said no, where the caller needed a yes."""
+
+    code = "module.refused"
+    default_hint = "Look the error code up in the module's AT manual; -v shows the conversation."
+
+
+class Refused(AtotaError):
+    """We refused before touching the slot."""
+
+    code = "refused"
+    exit_code = 6
+    outcome = "refused"
+    default_hint = "Nothing was changed. Correct what is named and run the command again."
+
+
+class PackageError(AtotaError):
+    """The package has the wrong size, digest or format."""
+
+    code = "package"
+    exit_code = 7
+    outcome = "bad-package"
+    default_hint = "Get the package again, or have the operator upload the right file. The module was not touched."
+
+
+class ServerError(AtotaError):
+    """The platform or the network."""
+
+    code = "server"
+    exit_code = 8
+    outcome = "server"
+    retry = Retry.LATER
+    default_hint = "Check the network and --server, then run the command again; the task is still there."
+
+
+class ServerUnreachable(ServerError):
+    """No connection, or it broke, or it timed out."""
+
+    code = "server.unreachable"
+
+
+class PlatformRefused(ServerError):
+    """The platform answered with an errno.
+
+    Attributes:
+        errno: the platform's number.
+    """
+
+    code = "server.refused"
+    retry = Retry.NEVER
+
+    def __init__(self, message: str, *, errno: int, hint: str | None = None, tried: tuple[str, ...] = ()) -> None:
+        super().__init__(message, hint=hint, tried=tried)
+        self.errno = errno
+
+
+class BadAnswer(ServerError):
+    """The server answered something that the platform does not document."""
+
+    code = "server.bad-answer"
+    retry = Retry.NEVER
+    default_hint = "Check --server: a proxy or another web site may have answered."
+
+
+class WriteFailed(AtotaError):
+    """The slot could not be written, validated or started; the module runs what it ran."""
+
+    code = "write"
+    exit_code = 9
+    outcome = "write-failed"
+    default_hint = "The module still runs its old firmware. Check supply and wiring, then run the command again."
+
+
+class RebootTimeout(AtotaError):
+    """The module did not come back in time after the update was started."""
+
+    code = "reboot"
+    exit_code = 11
+    outcome = "unknown-after-reboot"
+    default_hint = "Leave the module powered for ten minutes, then run `atota identify` to read its version."
+
+
+class OldVersion(AtotaError):
+    """The module came back with the version it had before."""
+
+    code = "old-version"
+    exit_code = 12
+    outcome = "old-version"
+    default_hint = "The module rolled back. Check that the package was made for exactly this base version."
+
+
+class LimitReached(AtotaError):
+    """A job limit, a lock or a duplicate."""
+
+    code = "limit"
+    exit_code = 13
+    outcome = "limit"
+    default_hint = "Another job holds this module, or the number of jobs allowed is used up."
+
+
+class JobTimeout(AtotaError):
+    """The time limit of the whole job is over."""
+
+    code = "timeout"
+    exit_code = 124
+    outcome = "timeout"
+    retry = Retry.LATER
+    default_hint = "Run the command again with a larger --timeout."
+
+
+class Interrupted(AtotaError):
+    """Stopped by the user."""
+
+    code = "interrupted"
+    exit_code = 130
+    outcome = "interrupted"
+    retry = Retry.LATER
+    default_hint = "Run the same command again to go on."

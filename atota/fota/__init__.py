@@ -1,0 +1,1 @@
+"""The methods of filling a module's FOTA slot, one file each. No vendor's name."""

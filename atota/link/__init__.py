@@ -1,0 +1,1 @@
+"""Byte pipes to a module, and the ports they are opened on."""

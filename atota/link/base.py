@@ -1,0 +1,56 @@
+"""What every byte pipe to a module can do. The seam between the program and the outside."""
+
+from typing import Protocol
+
+from atota.clock import Clock
+
+
+class Link(Protocol):
+    """An open byte pipe to a module.
+
+    Every foreign exception is translated where it arises: a link raises only `LinkError` and its
+    children. ``clock`` is the time in which the link lives: the machine's for a real port,
+    simulated for a simulated one; whoever waits on a link waits by this clock.
+    """
+
+    name: str
+    clock: Clock
+
+    @property
+    def baud(self) -> int:
+        """The rate both directions run at, in bit/s (8N1: ten bits a byte)."""
+        ...
+
+    def read(self, timeout_s: float) -> bytes:
+        """Return what has arrived, at least one byte; ``b""`` if nothing came in ``timeout_s``.
+
+        With ``timeout_s`` of 0 it never waits.
+
+        Raises:
+            LinkLost: the port went away.
+        """
+        ...
+
+    def write(self, data: bytes) -> None:
+        """Hand all of ``data`` to the port; it may still be on its way when this returns.
+
+        Raises:
+            LinkLost: the port went away, or took nothing for a long time.
+        """
+        ...
+
+    def set_baud(self, baud: int) -> None:
+        """Wait until everything written has left, then change the rate."""
+        ...
+
+    def set_lines(self, *, dtr: bool | None = None, rts: bool | None = None) -> None:
+        """Set the modem control lines (True: asserted).
+
+        Raises:
+            LineUnavailable: the port has none.
+        """
+        ...
+
+    def close(self) -> None:
+        """Close the port and put back whatever opening it changed. May be called twice."""
+        ...

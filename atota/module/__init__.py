@@ -1,0 +1,1 @@
+"""A module on a link: commands and replies, identification, baud rate, reboot."""

@@ -1,0 +1,1 @@
+"""The OTA platform: signing, wire types, client, package download and cache."""

@@ -1,0 +1,1 @@
+"""The local OTA platform: a pure service and a thin ASGI app."""

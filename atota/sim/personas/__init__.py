@@ -1,0 +1,1 @@
+"""The literal behaviour of each simulated module."""

@@ -1,0 +1,99 @@
+"""Frozen values that travel through the whole program: what a module is, what a version may be."""
+
+import hashlib
+import re
+
+import msgspec
+
+from atota.errors import UsageError
+
+_VERSION = re.compile(r"[A-Za-z0-9_.\-]{1,20}")  # platform page, errno 27: the characters and the length
+_IMEI = re.compile(r"\d{15}")  # 3GPP 23.003 section 6.2.1: 14 digits and a check digit
+
+
+def version_problem(version: str) -> str | None:
+    """Say why the platform would refuse ``version``, or None if it may be sent.
+
+    The rule is the platform page's errno 27: 1-20 characters of ``[A-Za-z0-9_.-]``.
+    """
+    if _VERSION.fullmatch(version):
+        return None
+    if not version:
+        return "it is empty"
+    if len(version) > 20:
+        return f"it has {len(version)} characters, the platform takes 20"
+    bad = "".join(sorted(set(re.sub(r"[A-Za-z0-9_.\-]", "", version))))
+    return f"it holds {bad!r}; allowed are letters, digits, '_', '-' and '.'"
+
+
+def is_imei(text: str) -> bool:
+    """Whether ``text`` is fifteen digits."""
+    return _IMEI.fullmatch(text) is not None
+
+
+def mask(identifier: str | None) -> str:
+    """An identifier as logs and people's text show it: the first two and last four characters."""
+    if not identifier:
+        return "-"
+    if len(identifier) <= 6:
+        return "*" * len(identifier)
+    return identifier[:2] + "*" * (len(identifier) - 6) + identifier[-4:]
+
+
+class Codes(msgspec.Struct, frozen=True):
+    """The platform's numbers of a vendor and a model: strings with leading zeros, never integers."""
+
+    manuf: str
+    model: str
+
+
+class Identity(msgspec.Struct, frozen=True, kw_only=True):
+    """Who a module said it is.
+
+    ``signal`` is CSQ 0-31 (None: unknown or 99); ``supply_mv`` millivolts; ``battery_percent`` 0-100.
+    ``revision`` is the vendor's own version text, ``version`` the one token that the platform is told.
+    """
+
+    manufacturer: str | None = None
+    model: str | None = None
+    version: str | None = None
+    revision: str | None = None
+    imei: str | None = None
+    signal: int | None = None
+    supply_mv: int | None = None
+    battery_percent: int | None = None
+    baud: int | None = None
+    dialect: str | None = None
+    method: str | None = None
+    evidence: str | None = None
+    manuf_code: str | None = None
+    model_code: str | None = None
+
+
+class Digests(msgspec.Struct, frozen=True):
+    """The size and the digests of a file; digests in lower-case hex."""
+
+    size: int
+    md5: str
+    sha256: str
+
+    @classmethod
+    def of(cls, data: bytes) -> "Digests":
+        """Compute them for ``data``."""
+        return cls(
+            size=len(data),
+            md5=hashlib.md5(data, usedforsecurity=False).hexdigest(),
+            sha256=hashlib.sha256(data).hexdigest(),
+        )
+
+
+def checked_md5(text: str) -> str:
+    """An MD5 as 32 lower-case hex digits.
+
+    Raises:
+        UsageError: it is anything else.
+    """
+    value = text.strip().lower()
+    if not re.fullmatch(r"[0-9a-f]{32}", value):
+        raise UsageError(f"{text!r} is not an MD5: 32 hex digits are needed")
+    return value
