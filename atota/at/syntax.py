@@ -1,0 +1,119 @@
+"""How grammars differ, as data. A dialect's profile becomes one `Syntax`; nothing here names a vendor."""
+
+import re
+
+import msgspec
+
+
+class UrcRule(msgspec.Struct, frozen=True, kw_only=True):
+    """How an unsolicited result code is known: by exactly one of prefix, suffix and exact.
+
+    ``continuation`` lines after it belong to it (``+CMT`` and its PDU: 1). ``solicited`` tells the
+    answer of the read command from the URC of the same prefix: a line that matches it answers, one that
+    does not is unsolicited (27.007: ``+CEREG: <n>,<stat>`` against ``+CEREG: <stat>``).
+    """
+
+    prefix: str | None = None
+    suffix: str | None = None
+    exact: str | None = None
+    continuation: int = 0
+    solicited: str | None = None
+
+
+class FinalRule(msgspec.Struct, frozen=True, kw_only=True):
+    """A result code beyond V.250's own: a whole line, or with ``prefix`` the beginning of one.
+
+    With ``commands`` it is final only while one of these is in flight, named as in ``+CIPSHUT`` or ``D``.
+    """
+
+    text: str
+    ok: bool
+    prefix: bool = False
+    commands: tuple[str, ...] = ()
+
+
+class BootRule(msgspec.Struct, frozen=True, kw_only=True):
+    """How a boot banner is known.
+
+    ``lines`` are regular expressions, each matched from the start of a line, any of which shows that the
+    module is booting; ``cause`` has one group, the reboot's cause. With ``ends_with_ok`` the banner's
+    last line is an ``OK`` of its own. ``quiet_s``: without one, the banner is over after this silence.
+    """
+
+    lines: tuple[str, ...]
+    cause: str | None = None
+    ends_with_ok: bool = False
+    quiet_s: float = 5.0
+
+
+class RawRule(msgspec.Struct, frozen=True, kw_only=True):
+    """Counted raw bytes follow a header line.
+
+    ``header`` is a regular expression with one group, the count in bytes. The data begins right after the
+    header's line end, or right after the match if ``in_line`` (a header that ends in a colon).
+    """
+
+    header: bytes
+    in_line: bool = False
+
+
+class Syntax(msgspec.Struct, frozen=True, kw_only=True):
+    """The data by which grammars differ.
+
+    ``line_limit`` bytes without a line end are garbage; ``information_limit`` lines are kept of one answer.
+    """
+
+    terminator: bytes = b"\r"
+    verbose: bool = True
+    urcs: tuple[UrcRule, ...] = ()
+    finals: tuple[FinalRule, ...] = ()
+    boot: BootRule | None = None
+    line_limit: int = 65536
+    information_limit: int = 10000
+
+
+V250_FINALS = (
+    # V.250 6.3.1 ff.: results of dialling; URCs or plain text at any other time.
+    FinalRule(text="CONNECT", ok=True, prefix=True, commands=("D", "A", "O")),
+    FinalRule(text="NO CARRIER", ok=False, commands=("D", "A", "O", "H")),
+    FinalRule(text="BUSY", ok=False, commands=("D",)),
+    FinalRule(text="NO ANSWER", ok=False, commands=("D",)),
+    FinalRule(text="NO DIALTONE", ok=False, commands=("D",)),
+    FinalRule(text="NO DIAL TONE", ok=False, commands=("D",)),
+)
+
+PLAIN = Syntax(finals=V250_FINALS)
+
+_NAME = re.compile(r"[Aa][Tt](?:([+^%#$*&!\\][A-Za-z0-9_]+)|([A-Za-z]))")
+
+
+def command_name(text: str) -> str:
+    """The name of a command line: ``+CSQ`` of ``AT+CSQ``, ``I`` of ``ATI``, empty for ``AT``."""
+    match = _NAME.match(text)
+    return "" if match is None else (match[1] or match[2]).upper()
+
+
+class Command(msgspec.Struct, frozen=True, kw_only=True):
+    """One command and what may come back.
+
+    ``prefixes`` begin its information lines; ``free_text`` says that lines without a prefix are
+    information too. ``finals`` end this command besides the usual ones; results named in ``not_final`` do
+    not. ``prompt`` is what the module says, without a line end, when it wants the payload.
+    ``multiline``: its quoted strings may hold line ends. ``answers`` is False for one that no module answers.
+    """
+
+    text: str
+    prefixes: tuple[str, ...] = ()
+    free_text: bool = True
+    finals: tuple[FinalRule, ...] = ()
+    not_final: tuple[str, ...] = ()
+    prompt: str | None = None
+    raw: RawRule | None = None
+    multiline: bool = False
+    answers: bool = True
+
+    @classmethod
+    def of(cls, text: str) -> "Command":
+        """The command as 27.007 implies it: answers begin with its own name."""
+        name = command_name(text)
+        return cls(text=text, prefixes=(name,) if len(name) > 1 else ())
