@@ -1,0 +1,320 @@
+"""What travels between us and the platform: the check request, the envelope, the task.
+
+Requests are checked before anything is sent, because a wrong one does harm: a check with wrong
+vendor or model codes makes the platform fail the task (platform page, errno 8 and 9). Answers
+are read tolerantly: unknown keys are ignored, optional ones may be missing, numbers may be quoted.
+"""
+
+import ipaddress
+import re
+from typing import Annotated, Any, Literal, TypeVar
+
+import msgspec
+
+from atota.errors import BadAnswer, UsageError
+from atota.ota.secrets import MASK
+from atota.values import version_problem
+
+TaskType = Literal["fota", "sota"]
+Kind = Literal["full", "delta"]
+
+TYPE_NUMBERS: dict[str, int] = {"fota": 1, "sota": 2}  # platform page: 1 is FOTA, 2 is SOTA
+KINDS: dict[int, Kind] = {1: "full", 2: "delta"}  # platform page, data.type
+MAX_SIGNAL = 31  # 3GPP 27.007 +CSQ; the platform's page names no unit
+_TOKEN = re.compile(r"[A-Za-z0-9_\-.~]{1,256}")  # documented tokens: ota_ and 20 letters or digits
+_FIRST_WORDS = 60
+_T = TypeVar("_T")
+_Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+
+
+def checked_dev_id(dev_id: str) -> str:
+    """A device id: digits only, given by the platform.
+
+    Raises:
+        UsageError: it is anything else.
+    """
+    text = dev_id.strip()
+    if not re.fullmatch(r"[0-9]{1,20}", text):
+        raise UsageError(
+            f"{dev_id!r} is not a device id: digits only",
+            hint="The console shows the device id; it is not the IMEI and not the device's name.",
+        )
+    return text
+
+
+def checked_token(token: str) -> str:
+    """A download token that may stand in a URL.
+
+    Raises:
+        UsageError: it may not; the text does not show it.
+    """
+    if not _is_token(token):
+        raise UsageError("that is not a download token", hint="Run `atota check` to get the task again.")
+    return token
+
+
+def _is_token(token: str) -> bool:
+    return _TOKEN.fullmatch(token) is not None and token.strip(".") != ""
+
+
+def _code(text: str, digits: int, what: str) -> None:
+    if not re.fullmatch(rf"[0-9]{{{digits}}}", text):
+        raise UsageError(
+            f"{text!r} is not a {what} code: {digits} digits, leading zeros kept",
+            hint="`atota modules` lists the codes.",
+        )
+
+
+def _within(value: int | None, highest: int, what: str) -> None:
+    if value is not None and not 0 <= value <= highest:
+        raise UsageError(f"{value} is not a {what}: 0 to {highest}")
+
+
+class CheckQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """The question "is there a task for this device?".
+
+    ``signals`` is CSQ 0-31, ``powers`` percent; both may be left out. With ``cdn`` the answer
+    names the address to download from. ``version`` is stored by the platform, task or not.
+
+    Raises:
+        UsageError: a value is one that the platform would refuse, or punish the task for.
+    """
+
+    dev_id: str
+    manuf: str
+    model: str
+    version: str
+    type: TaskType = "fota"
+    signals: int | None = None
+    powers: int | None = None
+    cdn: bool = False
+
+    def __post_init__(self) -> None:
+        checked_dev_id(self.dev_id)
+        _code(self.manuf, 3, "vendor")
+        _code(self.model, 5, "model")
+        checked_type(self.type)
+        checked_version(self.version)
+        _within(self.signals, MAX_SIGNAL, "signal strength")
+        _within(self.powers, 100, "battery percentage")
+
+    def params(self) -> dict[str, str]:
+        """The query string's parts, in the order of the platform's page."""
+        values = {
+            "dev_id": self.dev_id.strip(),
+            "manuf": self.manuf,
+            "model": self.model,
+            "type": str(TYPE_NUMBERS[self.type]),
+            "version": self.version,
+        }
+        if self.signals is not None:
+            values["signals"] = str(self.signals)
+        if self.powers is not None:
+            values["powers"] = str(self.powers)
+        values["cdn"] = "true" if self.cdn else "false"
+        return values
+
+
+def checked_type(task_type: str) -> int:
+    """The platform's number of a task type.
+
+    Raises:
+        UsageError: there is no such type.
+    """
+    if task_type not in TYPE_NUMBERS:
+        raise UsageError(f"{task_type!r} is not a task type: fota or sota")
+    return TYPE_NUMBERS[task_type]
+
+
+def checked_version(version: str) -> str:
+    """A version the platform takes.
+
+    Raises:
+        UsageError: it would answer errno 27.
+    """
+    problem = version_problem(version)
+    if problem:
+        raise UsageError(f"the platform does not take the version {version!r}: {problem}")
+    return version
+
+
+class Task(msgspec.Struct, frozen=True, kw_only=True):
+    """What the platform wants for one device.
+
+    ``size`` in bytes, ``md5`` lower-case hex, ``signal`` CSQ, ``power`` percent, ``interval``
+    seconds (the unit is not documented; the official demo sleeps seconds). ``ip_port`` is set
+    only if the check asked for it.
+    """
+
+    target: str
+    token: str
+    size: int
+    md5: str
+    signal: int = 0
+    power: int = 0
+    retry: int = 0
+    interval: int = 0
+    kind: Kind = "full"
+    ip_port: str | None = None
+
+    def __repr__(self) -> str:
+        shown = ((name, MASK if name == "token" else getattr(self, name)) for name in self.__struct_fields__)
+        return f"Task({', '.join(f'{name}={value!r}' for name, value in shown)})"
+
+    __str__ = __repr__
+
+    def __rich_repr__(self) -> Any:
+        for name in self.__struct_fields__:
+            yield name, MASK if name == "token" else getattr(self, name)
+
+
+class Envelope(msgspec.Struct, frozen=True):
+    """The platform's answer before anybody looked into ``data``."""
+
+    errno: int
+    error: str | None = None
+    data: Any = None
+
+
+class _WireTask(msgspec.Struct, rename={"ip_port": "ipPort"}):
+    target: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+    token: str
+    size: _Count
+    md5: str
+    signal: int | None = None
+    power: int | None = None
+    retry: _Count | None = None
+    interval: _Count | None = None
+    type: int | None = None
+    ip_port: str | None = None
+
+
+class _WireDevice(msgspec.Struct):
+    dev_id: str | int
+
+
+def decode_envelope(body: bytes) -> Envelope:
+    """Read an answer.
+
+    Raises:
+        BadAnswer: it is no JSON, or no envelope; the text shows the first words.
+    """
+    body = body.removeprefix(b"\xef\xbb\xbf").strip()
+    problem = _wrapped(body)
+    if problem is not None:
+        raise problem
+    try:
+        return msgspec.json.decode(body, type=Envelope, strict=False)
+    except (msgspec.MsgspecError, RecursionError) as error:
+        said = str(error)
+    raise BadAnswer(f"the answer is not what the platform documents ({said}): {first_words(body)}")
+
+
+def _wrapped(body: bytes) -> BadAnswer | None:
+    """Tell apart, for the user, the answers that are not JSON objects at all."""
+    if not body:
+        return BadAnswer("the answer is empty")
+    if looks_like_html(body):
+        return BadAnswer(f"a web page came instead of JSON: {first_words(body)}")
+    if not body.startswith(b"{"):
+        return BadAnswer(f"the answer is not a JSON object: {first_words(body)}")
+    return None
+
+
+def looks_like_html(body: bytes) -> bool:
+    """Whether ``body`` begins like a web page."""
+    return re.match(rb"\s*<(?:!doctype|html|head|body|\?xml|!--)", body[:200], re.IGNORECASE) is not None
+
+
+def first_words(body: bytes) -> str:
+    """The beginning of ``body`` as one printable line; of a web page, its title or text."""
+    text = body[:4000].decode("utf-8", "replace")
+    if looks_like_html(body):
+        title = re.search(r"<title[^>]*>(.*?)</title>", text, re.IGNORECASE | re.DOTALL)
+        text = title.group(1) if title else re.sub(r"<[^>]*>", " ", text)
+    text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return repr(text if len(text) <= _FIRST_WORDS else text[:_FIRST_WORDS] + "…")
+
+
+def _data(data: Any, kind: type[_T], what: str) -> _T:
+    if data is None:
+        raise BadAnswer(f"the platform says that all is well, but the {what} is missing")
+    try:
+        return msgspec.convert(data, kind, strict=False)
+    except (msgspec.MsgspecError, RecursionError) as error:
+        said = str(error)
+    raise BadAnswer(f"the {what} is not what the platform documents: {said}")
+
+
+def decode_task(data: Any, *, cdn: bool = False) -> Task:
+    """Read the ``data`` of a check or tasking answer.
+
+    Args:
+        data: what the envelope held.
+        cdn: whether the address was asked for; if not, one that came anyway is ignored.
+
+    Raises:
+        BadAnswer: it is missing, or not what the platform documents.
+    """
+    raw = _data(data, _WireTask, "task")
+    md5 = raw.md5.strip().lower()
+    if not re.fullmatch(r"[0-9a-f]{32}", md5):
+        raise BadAnswer(f"the task's MD5 is {raw.md5[:40]!r}, not 32 hex digits")
+    if not _is_token(raw.token):
+        raise BadAnswer("the task's token has characters that cannot stand in its URL, or is empty")
+    if not raw.target.isprintable():
+        raise BadAnswer("the task's target version holds control characters")
+    number = 1 if raw.type is None else raw.type
+    if number not in KINDS:
+        raise BadAnswer(f"the task's package type is {number}; documented are 1 (full) and 2 (delta)")
+    address = (raw.ip_port or "").strip() if cdn else ""
+    if address:
+        parse_ip_port(address)
+    return Task(
+        target=raw.target.strip(),
+        token=raw.token,
+        size=raw.size,
+        md5=md5,
+        signal=raw.signal or 0,
+        power=raw.power or 0,
+        retry=raw.retry or 0,
+        interval=raw.interval or 0,
+        kind=KINDS[number],
+        ip_port=address or None,
+    )
+
+
+def decode_dev_id(data: Any) -> str:
+    """Read the ``data`` of a device look-up; the platform's pages show the id both quoted and not.
+
+    Raises:
+        BadAnswer: there is no device id in it.
+    """
+    text = str(_data(data, _WireDevice, "device id").dev_id).strip()
+    if not re.fullmatch(r"[0-9]{1,20}", text):
+        raise BadAnswer("the platform's device id is not a number")
+    return text
+
+
+def parse_ip_port(text: str) -> tuple[str, int | None]:
+    """An ``ip`` or ``ip:port`` of the platform; the port is None if there was none.
+
+    Raises:
+        BadAnswer: it is anything else (the platform documents IPv4 only).
+    """
+    found = re.fullmatch(r"([0-9.]{7,15})(?::([0-9]{1,5}))?", text)
+    if found is not None and _is_ipv4(found.group(1)):
+        port = int(found.group(2)) if found.group(2) else None
+        if port is None or 1 <= port <= 65535:
+            return found.group(1), port
+    raise BadAnswer(
+        f"the platform's download address {text[:40]!r} is not an IP address with an optional port"
+    )
+
+
+def _is_ipv4(text: str) -> bool:
+    try:
+        ipaddress.IPv4Address(text)
+    except ValueError:
+        return False
+    return True
