@@ -1,0 +1,72 @@
+"""TOML files that people edit, read into structs; every mistake becomes a `ConfigError` that names the place.
+
+The text of a mistake is always ``FILE: what is wrong``, for instance
+``bench.toml: Object contains unknown field `timout_s` - at `$.serial```: a syntax error names line and
+column, a wrong key or value its path (`msgspec` words both).
+"""
+
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from atota.errors import ConfigError
+
+T = TypeVar("T")
+
+_NOT_UTF8_HINT = "Save the file as UTF-8 (Windows editors and `>` in PowerShell often write UTF-16)."
+
+
+def load_toml(path: str | Path, into: type[T]) -> T:
+    """Read the TOML file at ``path`` into ``into``.
+
+    Errors name the file exactly as ``path`` is spelled.
+
+    Raises:
+        ConfigError: it is missing, no file, unreadable, not UTF-8, not TOML, or not of this shape.
+    """
+    name = str(path)
+    return decode_toml(_read(Path(path), name), into, name=name)
+
+
+def decode_toml(text: str | bytes, into: type[T], *, name: str) -> T:
+    """Read TOML ``text`` into ``into``; ``name`` is what errors call the file.
+
+    A byte-order mark at the start is passed over: TOML forbids it, Windows editors write it.
+
+    Raises:
+        ConfigError: it is not UTF-8, not TOML, or not of this shape.
+    """
+    if isinstance(text, bytes):
+        text = _utf8(text, name)
+    try:
+        return msgspec.toml.decode(text.removeprefix("\ufeff"), type=into)
+    except RecursionError:
+        raise ConfigError(f"{name}: Values are nested too deeply") from None
+    except (msgspec.DecodeError, ValueError, OverflowError) as error:
+        # ValueError: `tomllib` lets Python's own limit on the digits of an integer through.
+        raise ConfigError(f"{name}: {error}") from error
+
+
+def _read(path: Path, name: str) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise ConfigError(f"{name}: No such file", hint="Check the spelling of the path.") from error
+    except IsADirectoryError as error:
+        raise ConfigError(f"{name}: This is a directory", hint="Name the TOML file in it.") from error
+    except PermissionError as error:
+        # Windows answers "permission denied" for a directory too.
+        if path.is_dir():
+            raise ConfigError(f"{name}: This is a directory", hint="Name the TOML file in it.") from error
+        raise ConfigError(f"{name}: Not readable for you", hint="Change the file's permissions.") from error
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{name}: {error}", hint="Check the path.") from error
+
+
+def _utf8(data: bytes, name: str) -> str:
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise ConfigError(f"{name}: Not UTF-8 (at line {line})", hint=_NOT_UTF8_HINT) from error
