@@ -1,0 +1,191 @@
+"""The one place where the system's and pyserial's exceptions become atota's errors.
+
+pyserial raises `SerialException` (an `OSError`, often without its number), bare `OSError`,
+`termios.error` (not an `OSError`), `ValueError`, `TypeError` and `AttributeError` (a port that was
+closed meanwhile); which one, depends on the system and the call.
+"""
+
+import contextlib
+import errno
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from atota.errors import LineUnavailable, LinkError, LinkLost, PortBusy, PortForbidden, PortNotFound
+from atota.link.holders import MODEM_MANAGER, Holder, held_by_us, holders, modem_manager
+from atota.link.ports import port_names, stable_names
+
+if sys.platform == "win32":
+    FOREIGN: tuple[type[Exception], ...] = (OSError, TypeError, ValueError, AttributeError)
+else:
+    import grp
+    import termios
+
+    FOREIGN = (OSError, TypeError, ValueError, AttributeError, termios.error)
+
+_MISSING = {errno.ENOENT, errno.ENODEV, errno.ENXIO}
+_BUSY = {errno.EBUSY, errno.EAGAIN}
+_NO_LINE = {errno.ENOTTY, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP}
+_UDEV_FILE = "/etc/udev/rules.d/99-serial.rules"
+
+
+def open_fault(name: str, exc: BaseException) -> LinkError:
+    """Say why the port ``name`` could not be opened."""
+    if "://" in name:
+        return PortNotFound(
+            f"{name} could not be opened: {_reason(exc)}",
+            hint="Check host and port, and that the serial server runs; most let in one client at a time.",
+        )
+    number = _number(exc)
+    if number in _MISSING:
+        return missing(name)
+    if number in _BUSY:
+        return busy(name, holders(name), modem_manager())
+    if number in (errno.EACCES, errno.EPERM):
+        # Windows says "access denied" when another program has the port open.
+        return busy(name, [], None) if sys.platform == "win32" else forbidden(name)
+    if number in (errno.ENOTTY, errno.EISDIR):
+        return PortNotFound(f"{name} is not a serial port", hint=_ports_hint())
+    if number == errno.EIO:
+        return PortNotFound(f"{name} has no hardware behind it", hint=_ports_hint())
+    return LinkError(f"{name} could not be opened: {_reason(exc)}")
+
+
+def missing(name: str) -> PortNotFound:
+    """There is no such port; say which there are."""
+    full = f"/dev/{name}"
+    if os.sep not in name and Path(full).exists():
+        return PortNotFound(f"there is no serial port {name}", hint=f"Did you mean {full}?")
+    return PortNotFound(f"there is no serial port {name}", hint=_ports_hint())
+
+
+def busy(name: str, others: list[Holder], manager: Holder | None) -> PortBusy:
+    """Another program has the port; say which, and how to be rid of it."""
+    if others:
+        text = f"{name} is in use by " + ", ".join(str(holder) for holder in others)
+    elif held_by_us(name):
+        return PortBusy(f"{name} is already open in this program", hint="Give each lane a port of its own.")
+    else:
+        text = f"{name} is in use by another program"
+    if manager is not None and (not others or any(holder.name == MODEM_MANAGER for holder in others)):
+        return PortBusy(text, hint=_manager_hint(manager, certain=bool(others)))
+    if others:
+        return PortBusy(text, hint=f"Close {others[0].name} and run the command again.")
+    if sys.platform == "win32":
+        return PortBusy(text, hint="Close the terminal program or IDE that has it open.")
+    return PortBusy(text, hint=f"Find it with `sudo fuser -v {name}` and close it.")
+
+
+def _manager_hint(manager: Holder, *, certain: bool) -> str:
+    who = "ModemManager probes new serial ports" if certain else f"It may be {manager}, which probes ports"
+    return (
+        f"{who}. Stop it: `sudo systemctl stop ModemManager`; or keep it off this adapter for good with the "
+        f'line ATTRS{{idVendor}}=="0403", ENV{{ID_MM_DEVICE_IGNORE}}="1" in {_UDEV_FILE} '
+        "(for 0403 put the vendor that `atota ports` shows), then `sudo udevadm control --reload` and plug "
+        "the adapter in again."
+    )
+
+
+def forbidden(name: str) -> PortForbidden:
+    """The user may not open the port; say which group may, and how to join it."""
+    text = f"you may not open {name}"
+    if sys.platform == "win32":
+        return PortForbidden(text)
+    rule = 'SUBSYSTEM=="tty", ATTRS{idVendor}=="?*", GROUP="dialout", MODE="0660" in ' + _UDEV_FILE
+    try:
+        status = Path(name).stat()
+    except OSError:
+        return PortForbidden(text)
+    try:
+        group = grp.getgrgid(status.st_gid)
+    except KeyError:
+        return PortForbidden(
+            f"{text}: it belongs to group {status.st_gid}, which has no name",
+            hint=f"Give it to a group of yours with a udev rule: {rule}.",
+        )
+    text = f"{text}: it belongs to group {group.gr_name}, mode {status.st_mode & 0o777:04o}"
+    if status.st_mode & 0o060 != 0o060 or group.gr_gid == 0:
+        hint = f"The group can't help here; give the port to one that can, with a udev rule: {rule}."
+    elif group.gr_gid in os.getgroups():
+        hint = "You are in that group, so something else forbids it: a container, a sandbox or an ACL."
+    elif _user() in group.gr_mem:
+        hint = (
+            f"You have joined {group.gr_name} since you logged in; log in again, or `newgrp {group.gr_name}`."
+        )
+    else:
+        hint = f"Run `sudo usermod -aG {group.gr_name} {_user() or '$USER'}` and log in again."
+    return PortForbidden(text, hint=hint)
+
+
+def use_fault(name: str, exc: BaseException) -> LinkLost:
+    """Say how the open port ``name`` was lost."""
+    if isinstance(exc, TimeoutError) or type(exc).__name__ == "SerialTimeoutException":
+        return LinkLost(
+            f"{name} no longer takes data: {_reason(exc)}",
+            hint="Check flow control (are RTS and CTS wired?), or plug the adapter in again.",
+        )
+    if isinstance(exc, (TypeError, ValueError, AttributeError)):
+        return LinkLost(f"{name} was closed while it was in use")
+    return LinkLost(f"{name} went away: {_reason(exc)}")
+
+
+def line_fault(name: str, exc: BaseException) -> LinkError:
+    """Say why a control line could not be set: there is none, or the port is gone."""
+    absent = isinstance(exc, ValueError) or "timeout while waiting for option" in str(exc)
+    if absent or _number(exc) in _NO_LINE:
+        return LineUnavailable(f"{name} has no such control line")
+    return use_fault(name, exc)
+
+
+@contextlib.contextmanager
+def using(name: str) -> Iterator[None]:
+    """Translate whatever the use of the open port ``name`` raises."""
+    try:
+        yield
+    except FOREIGN as exc:
+        raise use_fault(name, exc) from exc
+
+
+def _chain(exc: BaseException) -> Iterator[BaseException]:
+    """Yield the error, then what it was raised from: pyserial drops the number on the way up."""
+    current: BaseException | None = exc
+    while current is not None:
+        yield current
+        current = current.__cause__ or current.__context__
+
+
+def _number(exc: BaseException) -> int | None:
+    for link in _chain(exc):
+        number = getattr(link, "errno", None)
+        if number is None and link.args and isinstance(link.args[0], int):
+            number = link.args[0]  # termios.error
+        if isinstance(number, int):
+            return number
+    text = str(exc)  # Windows: "could not open port 'COM9': FileNotFoundError(2, ...)"
+    if "FileNotFoundError" in text:
+        return errno.ENOENT
+    return errno.EACCES if "PermissionError" in text else None
+
+
+def _reason(exc: BaseException) -> str:
+    """Say in the system's words what went wrong, without pyserial's wrapping."""
+    for link in _chain(exc):
+        text = getattr(link, "strerror", None)
+        if text and getattr(link, "errno", None) is not None and type(link).__module__ != "serial.serialutil":
+            return str(text)
+    return str(exc) or type(exc).__name__
+
+
+def _ports_hint() -> str:
+    names = port_names()
+    if not names:
+        return "No serial port is here at all: check the cable, the adapter and its driver."
+    hint = f"Ports here: {', '.join(names)}."
+    if stable := stable_names():
+        hint += f" Names that stay the same when ports are renumbered: {', '.join(stable)}."
+    return hint
+
+
+def _user() -> str | None:
+    return os.environ.get("SUDO_USER") or os.environ.get("USER") or os.environ.get("LOGNAME")
