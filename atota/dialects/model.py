@@ -1,0 +1,195 @@
+"""What a dialect profile may say: the Structs of ``profiles/*.toml``.
+
+A profile is data; unknown keys, wrong types and impossible values are errors with a path. What differs
+between two families of modules is a value here; what data cannot say is a hook (there is none yet).
+Every command that a profile sends names its source in ``sources``.
+"""
+
+import re
+from typing import Literal
+
+import msgspec
+
+from atota.at.syntax import BootRule, FinalRule, Syntax, UrcRule
+
+Evidence = Literal["documented", "family", "inferred", "none"]
+
+
+class Profiled(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Base of all parts of a profile: typos are errors."""
+
+
+class Recognise(Profiled, frozen=True, kw_only=True):
+    """How the module's own answers show that it speaks this dialect: every pattern given must be found.
+
+    ``manufacturer`` is searched in the answer to ``AT+CGMI``, ``model`` in those to ``AT+CGMM`` and
+    ``ATI``, ``version`` in that to ``AT+CGMR`` (lines joined by line feeds).
+    """
+
+    manufacturer: str | None = None
+    model: str | None = None
+    version: str | None = None
+
+
+class RaiseBaud(Profiled, frozen=True, kw_only=True):
+    """How the rate is raised for the transfer: unstored, so that a reboot undoes it.
+
+    ``command`` takes ``{baud}`` and ``{fallback_s}``: the seconds after which a module that hears
+    nothing at the new rate goes back to the old one. The result comes at the old rate.
+    """
+
+    command: str
+    bauds: tuple[int, ...]
+    fallback_s: int
+    source: str
+
+
+class Uart(Profiled, frozen=True, kw_only=True):
+    """The serial line: rates in bit/s, in the order in which they are worth trying.
+
+    ``after_update`` lists the rates at which the module may come back after an update.
+    """
+
+    bauds: tuple[int, ...]
+    after_update: tuple[int, ...] = ()
+    pause_after_final_s: float = 0.0
+    command_line_limit: int = 2048
+    wake_attempts: int = 3
+    raising: RaiseBaud | None = None
+
+
+class Query(Profiled, frozen=True, kw_only=True):
+    """A safe command and where in its answer a field stands: the first group of ``pattern``.
+
+    The queries of one field are tried in order until one matches.
+    """
+
+    field: Literal[
+        "manufacturer", "model", "version", "revision", "imei", "signal", "supply_mv", "battery_percent"
+    ]
+    send: str
+    pattern: str
+    source: str
+
+    def find(self, lines: tuple[str, ...]) -> str | None:
+        """The field's text in the answer, or None."""
+        match = re.search(self.pattern, "\n".join(lines), re.MULTILINE)
+        return match[1].strip() if match else None
+
+
+class Step(Profiled, frozen=True, kw_only=True):
+    """A command before the write, and the one that takes it back if the write is given up.
+
+    It is sent only if the answer to ``ask`` matches ``when``.
+    """
+
+    send: str
+    undo: str | None = None
+    ask: str | None = None
+    when: str | None = None
+    why: str
+    source: str
+
+
+class BlockRule(Profiled, frozen=True, kw_only=True):
+    """The lengths in bytes that one block may have.
+
+    ``default`` is used unless the user asks for another; ``largest`` and ``multiple`` bound it, or
+    ``only`` lists what is allowed. ``tail_any``: the last block may have any length.
+    """
+
+    default: int
+    largest: int
+    multiple: int = 1
+    only: tuple[int, ...] = ()
+    source: str
+
+    def allows(self, length: int) -> bool:
+        """Whether one block may have ``length`` bytes."""
+        if self.only:
+            return length in self.only
+        return 0 < length <= self.largest and length % self.multiple == 0
+
+
+class NfwupdTimes(Profiled, frozen=True, kw_only=True):
+    """Limits in seconds. The module has none of its own, so these only bound how long we wait."""
+
+    erase_s: float
+    block_s: float
+    validate_s: float
+    start_s: float
+
+
+class Nfwupd(Profiled, frozen=True, kw_only=True, tag_field="kind", tag="nfwupd"):
+    """Hex blocks by ``AT+NFWUPD``: erase, download, validate, start.
+
+    ``flow``: ``validate-then-start`` (code 2 before code 5) or ``start-then-ask`` (code 5 checks in the
+    boot, code 2 afterwards tells the result). ``erase``: ``offered`` sends code 0 where the test form's
+    range has it; ``required`` insists on it. ``bare_ok_is_valid``: code 2 answers no text but ``OK``.
+    """
+
+    command: str
+    answer: str
+    flow: Literal["validate-then-start", "start-then-ask"]
+    erase: Literal["offered", "required"] = "offered"
+    bare_ok_is_valid: bool = False
+    blocks: BlockRule
+    valid: tuple[str, ...]
+    not_yet: tuple[str, ...] = ()
+    busy_codes: tuple[int, ...] = ()
+    line_noise_codes: tuple[int, ...] = ()
+    attempts: int = 3
+    times: NfwupdTimes
+    refused_magic: dict[str, str] = {}
+    statuses: dict[str, str] = {}
+    source: str
+
+
+Method = Nfwupd
+
+
+class Reboot(Profiled, frozen=True, kw_only=True):
+    """The reboot that carries out the update: limits and usual length in seconds, causes that prove it."""
+
+    limit_s: float
+    usual_s: float
+    update_causes: tuple[str, ...] = ()
+    source: str
+
+
+class Grammar(Profiled, frozen=True, kw_only=True):
+    """What the parser and the exchange need to know."""
+
+    urcs: tuple[UrcRule, ...] = ()
+    finals: tuple[FinalRule, ...] = ()
+    boot: BootRule | None = None
+
+
+class Dialect(Profiled, frozen=True, kw_only=True):
+    """How one family of modules talks: a whole profile, with everything it inherits filled in."""
+
+    name: str
+    title: str
+    extends: str | None = None
+    hardware: Literal["seen", "not seen"] = "not seen"
+    sources: dict[str, str]
+    recognise: Recognise | None = None
+    uart: Uart
+    grammar: Grammar = Grammar()
+    setup: tuple[str, ...] = ()
+    identify: tuple[Query, ...] = ()
+    errors: dict[str, str] = {}
+    prepare: tuple[Step, ...] = ()
+    method: Method | None = None
+    reboot: Reboot | None = None
+    weights: dict[str, float] = {}
+
+    @property
+    def syntax(self) -> Syntax:
+        """The grammar as the parser takes it."""
+        grammar = self.grammar
+        return Syntax(urcs=grammar.urcs, finals=grammar.finals, boot=grammar.boot)
+
+    def error_words(self, code: int | None) -> str:
+        """What the vendor's manual says of a CME error number; empty if it says nothing."""
+        return self.errors.get(str(code), "")
