@@ -7,7 +7,7 @@ from typing import NoReturn
 from atota.errors import AtotaError, BadAnswer, PlatformRefused, ServerError, UsageError
 from atota.ota.errnos import Action, Endpoint, meaning
 from atota.ota.secrets import scrub
-from atota.ota.wire import Envelope, decode_envelope, first_words
+from atota.ota.wire import Envelope, decode_envelope, first_words, looks_like_html
 
 MAX_ANSWER = 64 * 1024  # ours: a task is under 1 KiB; anything larger is not the platform
 MAX_RETRY_AFTER_S = 60.0  # ours: longer than this, a bench engineer would rather be told
@@ -39,11 +39,40 @@ def may_retry(status: int) -> bool:
     return status == 429 or status >= 500
 
 
-def retry_after(text: str | None, default_s: float) -> float:
+def retry_after(text: str | None) -> float | None:
     """The seconds a server asks us to wait, within reason; its date form counts as not given."""
     if text and re.fullmatch(r"[0-9]{1,6}", text.strip()):
         return min(float(text), MAX_RETRY_AFTER_S)
-    return default_s
+    return None
+
+
+def content_length(text: str | None) -> int | None:
+    """A ``Content-Length``, or None if it is missing or no number."""
+    return int(text) if text and re.fullmatch(r"[0-9]{1,18}", text.strip()) else None
+
+
+def is_text(content_type: str | None) -> bool:
+    """Whether a ``Content-Type`` is one of web pages and JSON, which packages seldom have."""
+    return (content_type or "").lower().startswith(("text/html", "application/json"))
+
+
+def refuse_text(head: bytes) -> None:
+    """Raise if a download is plainly no package: a web page, or the platform's own JSON.
+
+    Raises:
+        BadAnswer: it is a web page.
+        PlatformRefused: it is an envelope with an errno.
+    """
+    if looks_like_html(head):
+        raise BadAnswer(f"a web page came instead of the package: {first_words(head)}")
+    if not head.lstrip().startswith(b'{"'):
+        return
+    try:
+        envelope = decode_envelope(head[:MAX_ANSWER])
+    except BadAnswer:
+        return
+    if envelope.errno != 0:
+        refuse(envelope, Endpoint.DOWNLOAD)
 
 
 def read_answer(status: int, body: bytes, endpoint: Endpoint) -> Envelope:

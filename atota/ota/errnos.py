@@ -168,7 +168,10 @@ def meaning(errno: int, endpoint: Endpoint) -> Meaning:
     """What ``errno`` means as the answer to ``endpoint``; an unknown number means: stop, with a message."""
     row = _SPECIAL.get((endpoint, errno)) or _GENERAL.get(errno)
     if row is not None:
-        return Meaning(errno, *row)
+        sentence, action, hint = row
+        if action is Action.NO_TASK and endpoint not in (Endpoint.CHECK, Endpoint.TASKING):
+            action = Action.STOP  # an answer to a question that was not asked: never a success
+        return Meaning(errno, sentence, action, hint)
     return Meaning(
         errno,
         "the platform answered with a number that its documentation does not list",
