@@ -1,0 +1,212 @@
+"""A link that writes down everything that passes through it, as text that reads well in a diff.
+
+    # atota transcript 1
+    # link /dev/ttyUSB0
+    # started 2026-01-01T00:00:00.000Z
+    0.000 ! baud 9600
+    0.000 > AT\\r
+    0.012 < AT\\r\\r\\n
+    0.013 < OK\\r\\n
+    0.500 ! baud 115200
+    0.510 ! dtr on
+    9.000 ! closed
+
+Times are seconds since the start. ``>`` is what we sent, ``<`` what came in, ``!`` everything else.
+A line ends where the traffic turns round or pauses, after a line feed that follows text, or after
+512 bytes: so it does not matter how the bytes were cut into reads and writes.
+"""
+
+import codecs
+import datetime
+import re
+from collections.abc import Callable
+from typing import Literal, Self, TextIO
+
+from atota.clock import Clock
+from atota.errors import LinkError
+from atota.link.base import Link
+
+FIRST_LINE = "# atota transcript 1"
+PAUSE_S = 0.1  # bytes further apart than this begin a new line
+LONGEST = 512  # bytes in one line
+_TEXT = re.compile(rb"[^\r\n]")
+_PLAIN = {ord("\\"): "\\\\", ord("\r"): "\\r", ord("\n"): "\\n", ord("\t"): "\\t"}
+_ESCAPES = [_PLAIN.get(byte, chr(byte) if 0x20 <= byte < 0x7F else f"\\x{byte:02x}") for byte in range(256)]
+
+Direction = Literal["<", ">"]
+
+
+def escape(data: bytes | bytearray) -> str:
+    r"""Write bytes as one line of ASCII: ``\r \n \t \\ \xNN``; a blank at the end as ``\x20``."""
+    text = "".join([_ESCAPES[byte] for byte in data])
+    return text[:-1] + "\\x20" if text.endswith(" ") else text
+
+
+def unescape(text: str) -> bytes:
+    """Read back what `escape` wrote."""
+    return codecs.escape_decode(text.encode("ascii"))[0]  # type: ignore[attr-defined,no-any-return]
+
+
+class TranscriptLink:
+    """Passes everything on to ``inner`` and writes it to ``file``.
+
+    What passes is in the file at once, so it survives a crash. A transcript may be given away: pass
+    a ``mask`` that blots out secrets. With one, a line is written only when it is whole, since a
+    secret may come in pieces. A file that can't be written (a full disk) does not stop the traffic:
+    ``problem`` then says why the transcript ends.
+
+    Args:
+        inner: the link to listen in on; closed together with this one.
+        file: an open text file; it stays open.
+        mask: is given the bytes of each whole line, returns what may be written.
+    """
+
+    def __init__(self, inner: Link, file: TextIO, *, mask: Callable[[bytes], bytes] | None = None) -> None:
+        self.inner = inner
+        self.name = inner.name
+        self.clock: Clock = inner.clock
+        self.problem: str | None = None
+        self._file = file
+        self._mask = mask
+        self._start = self.clock.monotonic()
+        self._line = bytearray()  # the line under way
+        self._direction: Direction = ">"
+        self._line_began = self._last = 0.0
+        self._written = 0  # how much of it is in the file
+        self._closed = False
+        started = datetime.datetime.fromtimestamp(self.clock.time(), datetime.UTC)
+        stamp = started.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        self._put(f"{FIRST_LINE}\n# link {self.name}\n# started {stamp}\n")
+        self._note(f"baud {inner.baud}")
+
+    @property
+    def baud(self) -> int:
+        """The rate both directions run at, in bit/s."""
+        return self.inner.baud
+
+    def read(self, timeout_s: float) -> bytes:
+        """Read from the inner link and write it down."""
+        try:
+            data = self.inner.read(timeout_s)
+        except LinkError as exc:
+            self._note_fault(exc)
+            raise
+        if data:
+            self._record("<", data)
+        return data
+
+    def write(self, data: bytes) -> None:
+        """Write it down, then write to the inner link."""
+        self._record(">", data)
+        try:
+            self.inner.write(data)
+        except LinkError as exc:
+            self._note_fault(exc)
+            raise
+
+    def set_baud(self, baud: int) -> None:
+        """Change the rate of the inner link and write it down."""
+        try:
+            self.inner.set_baud(baud)
+        except LinkError as exc:
+            self._note_fault(exc)
+            raise
+        self._note(f"baud {baud}")
+
+    def set_lines(self, *, dtr: bool | None = None, rts: bool | None = None) -> None:
+        """Set the lines of the inner link and write it down."""
+        try:
+            self.inner.set_lines(dtr=dtr, rts=rts)
+        except LinkError as exc:
+            self._note_fault(exc)
+            raise
+        states = {"dtr": dtr, "rts": rts}
+        words = [f"{line} {'on' if state else 'off'}" for line, state in states.items() if state is not None]
+        self._note(" ".join(words))
+
+    def close(self) -> None:
+        """Close the inner link and end the transcript. May be called twice."""
+        if not self._closed:
+            self._note("closed")
+            self._closed = True
+        self.inner.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _note_fault(self, exc: LinkError) -> None:
+        self._note(f"{exc.code} {exc.message}".replace("\n", " "))
+
+    def _note(self, text: str) -> None:
+        if self._closed:
+            return
+        self._end_line()
+        self._put(f"{self._now():.3f} ! {text}\n")
+
+    def _record(self, direction: Direction, data: bytes) -> None:
+        if self._closed:
+            return
+        now = self._now()
+        if self._line and (direction != self._direction or now - self._last >= PAUSE_S):
+            self._end_line()
+        self._direction, self._last = direction, now
+        start = 0
+        while start < len(data):
+            if not self._line:
+                self._line_began = now
+            end, whole = _next_cut(data, start, self._line)
+            self._line += data[start:end]
+            start = end
+            if whole:
+                self._end_line()
+        self._show_line()
+
+    def _show_line(self) -> None:
+        """Write the line under way as far as it is known, so that a crash keeps it.
+
+        Blanks at its end wait: they are written in another way if nothing follows.
+        """
+        known = len(self._line.rstrip(b" "))
+        if self._mask is None and known > self._written:
+            self._put(self._prefix() + escape(self._line[self._written : known]))
+            self._written = known
+
+    def _end_line(self) -> None:
+        if not self._line:
+            return
+        line = bytes(self._line) if self._mask is None else self._mask(bytes(self._line))
+        self._put(self._prefix() + escape(line[self._written :]) + "\n")
+        self._line.clear()
+        self._written = 0
+
+    def _prefix(self) -> str:
+        return "" if self._written else f"{self._line_began:.3f} {self._direction} "
+
+    def _put(self, text: str) -> None:
+        if self.problem is not None:
+            return
+        try:
+            self._file.write(text)
+            self._file.flush()
+        except (OSError, ValueError) as exc:
+            self.problem = f"the transcript ends here: {exc}"
+
+    def _now(self) -> float:
+        return self.clock.monotonic() - self._start
+
+
+def _next_cut(data: bytes, start: int, line: bytes | bytearray) -> tuple[int, bool]:
+    """Say up to where ``data`` from ``start`` on belongs to ``line``, and whether that makes it whole."""
+    limit = start + LONGEST - len(line)
+    text = start
+    if not line.strip(b"\r\n"):
+        found = _TEXT.search(data, start)
+        text = found.start() if found else len(data)
+    feed = data.find(b"\n", text)
+    end = feed + 1 if feed >= 0 else len(data)
+    if end >= limit:
+        return limit, True
+    return end, feed >= 0
