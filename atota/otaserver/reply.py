@@ -1,0 +1,50 @@
+"""A request and its reply as plain values: what the service sees of HTTP."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import msgspec
+
+JSON_TYPE = "application/json;charset=UTF-8"  # as recorded from the platform's newer generation
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One HTTP request. Header names are lower-case; ``local`` is ``ip:port`` where it came in."""
+
+    method: str
+    path: str
+    query: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    local: str | None = None
+
+
+@dataclass(slots=True)
+class Reply:
+    """One HTTP reply, and how it is to be delivered.
+
+    Attributes:
+        declare_length: send ``Content-Length``.
+        cut_at: break the connection after so many bytes of the body.
+        bytes_per_s: hold the body to this rate.
+        endless: repeat the body until the other side has had enough.
+    """
+
+    status: int
+    headers: list[tuple[str, str]]
+    body: bytes
+    declare_length: bool = True
+    cut_at: int | None = None
+    bytes_per_s: float | None = None
+    endless: bool = False
+
+
+def json_reply(value: object, status: int = 200) -> Reply:
+    """A JSON reply with the keys in the order given."""
+    return Reply(status, [("Content-Type", JSON_TYPE)], msgspec.json.encode(value))
+
+
+def text_reply(status: int, text: str, content_type: str = "text/plain;charset=UTF-8") -> Reply:
+    """A reply for people."""
+    return Reply(status, [("Content-Type", content_type)], text.encode())

@@ -1,0 +1,225 @@
+"""One task of the local platform: its states, its token and everything a device said of it.
+
+The states and what moves them are the platform's documents put together (report of progress and status,
+check of the token, check of the task); the platform itself publishes no state diagram.
+"""
+
+import enum
+from dataclasses import dataclass
+from typing import Literal
+
+from atota.otaserver.model import Package, TaskSpec
+from atota.values import mask
+
+TOKEN_LIFE_S = 48 * 3600  # platform page, errno 0: a token is valid for two days
+DOWNLOADED = 101
+UPGRADED = 201
+# Codes that end a task as failed: the platform's page on progress and status.
+FAILURES = frozenset({*range(102, 108), *range(202, 209)})
+
+Call = Literal["check", "tasking", "token", "download", "progress", "report", "version"]
+
+
+class State(enum.StrEnum):
+    """Where a task stands."""
+
+    PENDING = "pending"
+    DOWNLOADING = "downloading"
+    UPGRADING = "upgrading"
+    DONE = "done"
+    FAILED = "failed"
+    PAUSED = "paused"
+    CANCELLED = "cancelled"
+
+
+ACTIVE = frozenset({State.PENDING, State.DOWNLOADING, State.UPGRADING})
+
+
+class Errno(enum.IntEnum):
+    """The platform's numbers, from the error tables of its OTA pages.
+
+    19 is in the document of the OTA SDK only. The platform gives ``invalid state`` no number; 21 is the
+    one whose meaning ("invalid operation") fits.
+    """
+
+    SUCC = 0
+    AUTH = 1
+    ARGUMENT = 2
+    TOKEN = 4
+    INTERNAL = 7
+    CODES = 8
+    BASE = 9
+    NO_TASK = 11
+    EXPIRED = 12
+    STATE = 17
+    PAUSED = 19
+    FINISHED = 20
+    OPERATION = 21
+    CANCELLED = 22
+    RESULT = 24
+    VERSION = 27
+
+
+# Of these texts only "succ", "not exist", "task finish" and "invalid state" were ever seen on the wire.
+ERROR_TEXT = {
+    Errno.SUCC: "succ",
+    Errno.AUTH: "auth failed",
+    Errno.ARGUMENT: "invalid parameter",
+    Errno.TOKEN: "invalid token",
+    Errno.INTERNAL: "internal error",
+    Errno.CODES: "manuf or model not match",
+    Errno.BASE: "version not match",
+    Errno.NO_TASK: "not exist",
+    Errno.EXPIRED: "token expired",
+    Errno.STATE: "invalid state",
+    Errno.PAUSED: "task paused",
+    Errno.FINISHED: "task finish",
+    Errno.OPERATION: "invalid state",
+    Errno.CANCELLED: "task cancelled",
+    Errno.RESULT: "invalid result",
+    Errno.VERSION: "invalid version",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One thing a device said of a task: the call, its value, the answer and the state afterwards.
+
+    ``value`` is the version of a check or version report, the step, the result, or the first and last byte
+    of a download. ``at`` is in seconds since the epoch. ``errno`` of a refused download is its one-byte code.
+    """
+
+    call: Call
+    value: str | int | tuple[int, int] | None
+    errno: int
+    state: State
+    at: float
+
+
+class Task:
+    """A task of one device. Its methods are the only things that move ``state``."""
+
+    def __init__(self, dev_id: str, spec: TaskSpec, package: Package, token: str, now: float) -> None:
+        self.dev_id = dev_id
+        self.spec = spec
+        self.package = package
+        self.token = token
+        self.token_born = now
+        self.state = State.PENDING
+        self.history: list[Said] = []
+        self.progress: int | None = None
+        self._before_pause = State.PENDING
+
+    def __repr__(self) -> str:
+        return f"Task(dev_id={mask(self.dev_id)!r}, type={self.spec.type!r}, state={self.state.value!r})"
+
+    @property
+    def reported(self) -> list[int]:
+        """Steps and results that were accepted, in order."""
+        calls = ("progress", "report")
+        return [
+            s.value for s in self.history if s.call in calls and s.errno == 0 and isinstance(s.value, int)
+        ]
+
+    @property
+    def active(self) -> bool:
+        """Whether a device may still work on it."""
+        return self.state in ACTIVE
+
+    def token_expired(self, now: float) -> bool:
+        """Whether the token is older than two days."""
+        return now - self.token_born > TOKEN_LIFE_S
+
+    def check_codes(self, manuf: str | None, model: str | None) -> bool:
+        """Whether the codes are the task's; what the device does not send is not compared."""
+        return manuf in (None, self.spec.manuf) and model in (None, self.spec.model)
+
+    def fail(self) -> None:
+        """End it as failed."""
+        self.state = State.FAILED
+
+    def complete(self) -> None:
+        """End it as done."""
+        self.state = State.DONE
+
+    def cancel(self) -> None:
+        """What the operator does at the console: end it without a result."""
+        if self.active or self.state is State.PAUSED:
+            self.state = State.CANCELLED
+
+    def pause(self) -> None:
+        """What the operator does at the console: stop it for a while."""
+        if self.active:
+            self._before_pause, self.state = self.state, State.PAUSED
+
+    def resume(self) -> None:
+        """Undo `pause`."""
+        if self.state is State.PAUSED:
+            self.state = self._before_pause
+
+    def expire_token(self, now: float) -> None:
+        """Let the token be older than its life."""
+        self.token_born = now - TOKEN_LIFE_S - 1
+
+    def check_token(self, now: float) -> Errno:
+        """The token check: a pending task becomes downloading."""
+        if self.state in _ENDED:
+            return _ENDED[self.state]
+        if self.token_expired(now):
+            return Errno.EXPIRED
+        if self.state is State.PAUSED:
+            return Errno.PAUSED
+        if self.state not in (State.PENDING, State.DOWNLOADING):
+            return Errno.STATE
+        self.state = State.DOWNLOADING
+        return Errno.SUCC
+
+    def may_download(self, now: float) -> bool:
+        """Whether the package may be fetched: the token lives and the task is pending or downloading."""
+        return self.state in (State.PENDING, State.DOWNLOADING) and not self.token_expired(now)
+
+    def step(self, code: int, now: float) -> Errno:
+        """Take a percentage (0-100) or a status code, as the progress call reports it."""
+        if not (0 <= code <= 100 or is_status(code)):
+            return Errno.ARGUMENT
+        return self._blocked(now) or (self._percent(code) if code <= 100 else self._status(code))
+
+    def result(self, code: int, now: float) -> Errno:
+        """Take a status code, as the older report call carries it."""
+        if not is_status(code):
+            return Errno.RESULT
+        return self._blocked(now) or self._status(code)
+
+    def _blocked(self, now: float) -> Errno:
+        if self.state in _ENDED:
+            return _ENDED[self.state]
+        if self.token_expired(now):
+            return Errno.EXPIRED
+        if self.state is State.PAUSED:
+            return Errno.PAUSED
+        return Errno.OPERATION if self.state is State.FAILED else Errno.SUCC
+
+    def _percent(self, percent: int) -> Errno:
+        if self.state is not State.DOWNLOADING:
+            return Errno.OPERATION
+        self.progress = percent
+        if percent == 100:
+            self.state = State.UPGRADING
+        return Errno.SUCC
+
+    def _status(self, code: int) -> Errno:
+        if self.state is State.UPGRADING and code < 200:
+            return Errno.OPERATION
+        if code == UPGRADED:
+            self.state = State.DONE
+        else:
+            self.state = State.UPGRADING if code == DOWNLOADED else State.FAILED
+        return Errno.SUCC
+
+
+_ENDED = {State.DONE: Errno.FINISHED, State.CANCELLED: Errno.CANCELLED}
+
+
+def is_status(code: int) -> bool:
+    """Whether ``code`` is one of the platform's status codes."""
+    return code in (DOWNLOADED, UPGRADED) or code in FAILURES
