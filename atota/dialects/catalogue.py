@@ -1,0 +1,143 @@
+"""The module catalogue: every row of the platform's tables of modules and what atota knows of each."""
+
+import difflib
+import functools
+import re
+from importlib import resources
+from typing import Annotated, Literal
+
+import msgspec
+
+from atota.dialects.tomlfile import decode_toml
+from atota.values import Codes
+
+TaskType = Literal["fota", "sota"]
+Evidence = Literal["documented", "family", "inferred", "none"]
+Text = Annotated[str, msgspec.Meta(min_length=1)]
+Names = tuple[Text, ...]
+
+_OTHER = "其他"  # the platform's name for "any other module"; users may type `other`
+
+
+class Row(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One module of the platform's tables.
+
+    ``names`` are regular expressions for what the module answers to CGMM, ATI and CGMR, ``vendor_names``
+    for CGMI; both match in any case, and no letter or digit may touch the match. Empty ``vendor_names``
+    mean that what the vendor calls itself is not public. With ``vendor_needed`` the name is too short to
+    be trusted from a vendor that is not known to be its own.
+    """
+
+    task_type: TaskType
+    vendor: Text
+    model: Text
+    manuf_code: Annotated[str, msgspec.Meta(pattern=r"^\d{3}$")]
+    model_code: Annotated[str, msgspec.Meta(pattern=r"^\d{5}$")]
+    chip: Text
+    dialect: Text
+    method: Text
+    evidence: Evidence
+    source: Text
+    names: Names = ()
+    vendor_names: Names = ()
+    vendor_needed: bool = False
+    note: Text | None = None
+
+    def __post_init__(self) -> None:
+        for pattern in (*self.names, *self.vendor_names):
+            try:
+                _whole(pattern)
+            except re.error as error:
+                raise ValueError(f"{pattern!r} is not a regular expression: {error}") from None
+        if (self.method == "none") != (self.evidence == "none"):
+            raise ValueError(f"{self.model}: a method needs evidence, and evidence needs a method")
+
+    @property
+    def codes(self) -> Codes:
+        """The platform's numbers of vendor and model."""
+        return Codes(self.manuf_code, self.model_code)
+
+
+class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    module: tuple[Row, ...]
+
+
+@functools.cache
+def rows() -> tuple[Row, ...]:
+    """Every row, in the platform's order: first the SOTA table, then the FOTA table."""
+    text = resources.files("atota.dialects").joinpath("catalogue.toml").read_bytes()
+    return decode_toml(text, _File, name="catalogue.toml").module
+
+
+def by_codes(manuf: str, model: str) -> Row | None:
+    """The row with these codes, which keep their leading zeros."""
+    wanted = Codes(manuf, model)
+    return next((row for row in rows() if row.codes == wanted), None)
+
+
+def by_name(text: str, task_type: TaskType = "fota") -> Row | None:
+    """The row of the model that a user names, in any case; ``other`` is the platform's ``其他``."""
+    wanted = text.strip().casefold()
+    if wanted == "other":
+        wanted = _OTHER
+    return next((r for r in rows() if r.task_type == task_type and r.model.casefold() == wanted), None)
+
+
+def suggestions(text: str) -> list[str]:
+    """Up to three model names that ``text`` may have been meant for, the likeliest first."""
+    models = {row.model.casefold(): row.model for row in rows() if row.model != _OTHER}
+    near = difflib.get_close_matches(text.strip().casefold(), models, n=3, cutoff=0.6)
+    return [models[name] for name in near]
+
+
+def find(manufacturer: str | None, model: str | None, revision: str | None) -> Row | None:
+    """The row that a module's own answers point at, or None where they don't tell.
+
+    The longest match of a name wins, and of equal ones that in ``model``; a row is out if ``manufacturer``
+    names another vendor of the table. SOTA rows are never found: they are no modules.
+
+    Args:
+        manufacturer: what it answers to CGMI.
+        model: what it answers to CGMM or ATI.
+        revision: what it answers to CGMR or ATI; may have several lines.
+    """
+    best: dict[tuple[int, bool], list[Row]] = {}
+    for row in rows():
+        if row.task_type != "fota" or not row.names or _contradicts(row, manufacturer):
+            continue
+        in_model, in_revision = _longest(row.names, model), _longest(row.names, revision)
+        length = max(in_model, in_revision)
+        if length:
+            best.setdefault((length, in_model == length), []).append(row)
+    if not best:
+        return None
+    winners = best[max(best)]
+    return winners[0] if len(winners) == 1 else None
+
+
+def _contradicts(row: Row, manufacturer: str | None) -> bool:
+    if manufacturer is None or not manufacturer.strip() or _longest(row.vendor_names, manufacturer):
+        return False
+    if row.vendor_needed:
+        return True
+    return any(_longest(names, manufacturer) for names in _vendors())
+
+
+@functools.cache
+def _vendors() -> frozenset[Names]:
+    return frozenset(row.vendor_names for row in rows() if row.vendor_names)
+
+
+@functools.cache
+def _whole(pattern: str) -> re.Pattern[str]:
+    flags = re.IGNORECASE | re.MULTILINE | re.ASCII
+    return re.compile(rf"(?<![0-9A-Za-z])(?:{pattern})(?![0-9A-Za-z])", flags)
+
+
+def _longest(patterns: Names, text: str | None) -> int:
+    """The length of the longest match of any of ``patterns`` in ``text``; 0 for none."""
+    if not text:
+        return 0
+    lines = "\n".join(line.strip() for line in text.splitlines())
+    found = (match for pattern in patterns for match in _whole(pattern).finditer(lines))
+    return max((match.end() - match.start() for match in found), default=0)
