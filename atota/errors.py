@@ -19,6 +19,7 @@
     ├── ServerError               the platform or the network                           exit 8  server
     │   ├── ServerUnreachable
     │   ├── PlatformRefused          an errno of the platform
+    │   │   └── DownloadRefused          its one-byte answer to a download
     │   └── BadAnswer                not what the platform documents
     ├── WriteFailed               the slot was not activated                            exit 9  write-failed
     ├── RebootTimeout             it did not come back in time                          exit 11 unknown-after-reboot
@@ -221,6 +222,15 @@ class PlatformRefused(ServerError):
     def __init__(self, message: str, *, errno: int, hint: str | None = None, tried: tuple[str, ...] = ()) -> None:
         super().__init__(message, hint=hint, tried=tried)
         self.errno = errno
+
+
+class DownloadRefused(PlatformRefused):
+    """The platform answered a download with one of its one-byte errors.
+
+    ``errno`` is that byte's number, 1-6: a numbering of its own, not the one of the other calls.
+    """
+
+    code = "server.download-refused"
 
 
 class BadAnswer(ServerError):

@@ -1,0 +1,317 @@
+"""Where packages are kept: by content, fetched once, resumable, whole or not at all.
+
+A package ``MD5-SIZE`` has four files: ``.pkg`` (whole and verified), ``.part`` (growing),
+``.json`` (how much of the part is good, and its digest), ``.lock``. The lock is the operating
+system's: it goes with its owner, so a killed owner never leaves a stale one. An owner that
+is alive but does not move is given up on after `STALE_S`.
+"""
+
+import contextlib
+import errno
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Self
+
+import msgspec
+import platformdirs
+
+from atota.clock import Clock, Deadline, StopToken
+from atota.errors import AtotaError, ConfigError, LimitReached, PackageError
+from atota.ota.package import CHUNK, Hasher, digests_of
+from atota.ota.waiting import OnWait, wait
+from atota.values import Digests
+
+STALE_S = 600.0  # ours: a live download is cut by its own time limits long before
+SAVE_EVERY = 256 * 1024  # ours: what a power cut may cost
+_POLL_S = 0.1
+_FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
+_held: set[Path] = set()
+_held_guard = threading.Lock()
+
+
+def disk_error(error: OSError, folder: Path) -> AtotaError:
+    """The error for a cache folder that cannot be used."""
+    if error.errno in _FULL:
+        return LimitReached(
+            f"the disk is full: the package does not fit into {folder}",
+            hint="Free some space, or choose another cache folder.",
+        )
+    return ConfigError(
+        f"the cache folder {folder} cannot be used: {error.strerror or type(error).__name__}",
+        hint="Check its permissions, or choose another cache folder.",
+    )
+
+
+@contextmanager
+def _disk(folder: Path) -> Iterator[None]:
+    """Translate what the file system says. Wrap file operations only, never somebody's callback."""
+    try:
+        yield
+    except OSError as error:
+        raise disk_error(error, folder) from None
+
+
+class Cache:
+    """A folder of packages.
+
+    Args:
+        folder: where; None is the user's cache folder of this operating system.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self.folder = folder or platformdirs.user_cache_path("atota") / "packages"
+
+    def entry(self, md5: str, size: int) -> "Entry":
+        """The place of one package; makes the folder.
+
+        Raises:
+            ConfigError: the folder cannot be made.
+        """
+        with _disk(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+        return Entry(self.folder, md5, size)
+
+
+class _State(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The sidecar: the first ``done`` bytes of the part have this digest."""
+
+    done: int
+    sha256: str
+
+
+class Entry:
+    """One package in the cache."""
+
+    def __init__(self, folder: Path, md5: str, size: int) -> None:
+        self.folder = folder
+        self.md5 = md5
+        self.size = size
+        stem = f"{md5}-{size}"
+        self.path = folder / f"{stem}.pkg"
+        self.part_path = folder / f"{stem}.part"
+        self.state_path = folder / f"{stem}.json"
+        self.lock_path = folder / f"{stem}.lock"
+
+    def verified(self) -> Digests | None:
+        """The digests of the whole package as the disk has it; None (and gone) if it is not the right one."""
+        if not self.path.exists():
+            return None
+        found = digests_of(self.path)
+        if found.size == self.size and found.md5 == self.md5:
+            return found
+        with _disk(self.folder):
+            self.path.unlink(missing_ok=True)
+        return None
+
+    @contextmanager
+    def held(
+        self, clock: Clock, stop: StopToken | None = None, on_wait: OnWait | None = None
+    ) -> Iterator[None]:
+        """Hold the package for ourselves; wait while another lane or process fetches it.
+
+        Raises:
+            LimitReached: the other one has not moved for `STALE_S`.
+        """
+        with _disk(self.folder):
+            file = self.lock_path.open("ab")
+        with file:
+            self._acquire(file, clock, stop, on_wait)
+            try:
+                yield
+            finally:
+                with contextlib.suppress(OSError):  # closing the file gives it back in any case
+                    _unlock(file)
+                with _held_guard:
+                    _held.discard(self.lock_path)
+
+    def _acquire(self, file: IO[bytes], clock: Clock, stop: StopToken | None, on_wait: OnWait | None) -> None:
+        told = False
+        seen = self._grown()
+        deadline = Deadline(clock, STALE_S)
+        while not self._try(file):
+            if not told and on_wait is not None:
+                on_wait("another lane or program is fetching the same package", STALE_S)
+            told = True
+            wait(clock, _POLL_S, stop)
+            if self._grown() != seen:
+                seen = self._grown()
+                deadline = Deadline(clock, STALE_S)
+            if deadline.expired:
+                raise LimitReached(
+                    f"another program holds the package {self.path.name} and does not go on",
+                    hint=f"Look for another atota that hangs; it holds {self.lock_path}.",
+                )
+
+    def _try(self, file: IO[bytes]) -> bool:
+        """Take the lock if it is free: the threads of this process first, since NFS locks whole processes."""
+        with _held_guard:
+            if self.lock_path in _held:
+                return False
+            with _disk(self.folder):
+                if not _lock(file):
+                    return False
+            _held.add(self.lock_path)
+            return True
+
+    def _grown(self) -> int:
+        try:
+            return self.part_path.stat().st_size
+        except OSError:
+            return -1
+
+
+class PartFile:
+    """The growing part of an entry, hashed as it grows; what was there before is hashed again first.
+
+    Use as a context manager, with the entry held. Leaving it, for whatever reason, notes down
+    how far the part is good.
+    """
+
+    def __init__(self, entry: Entry) -> None:
+        self._entry = entry
+        self._hasher = Hasher()
+        self._saved = 0
+        self._file: IO[bytes] | None = None
+
+    @property
+    def done(self) -> int:
+        """Bytes that are good."""
+        return self._hasher.size
+
+    def __enter__(self) -> Self:
+        with _disk(self._entry.folder):
+            self._file = self._entry.part_path.open("r+b" if self._entry.part_path.exists() else "w+b")
+            try:
+                self._resume()
+            except BaseException:
+                self._file.close()
+                raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._file is None:
+            return
+        try:
+            with _disk(self._entry.folder):
+                self._save()
+        except AtotaError:
+            if error is None:
+                raise
+        finally:
+            file, self._file = self._file, None
+            with contextlib.suppress(OSError):  # the disk is full: said already
+                file.close()
+
+    def take(self, data: bytes) -> None:
+        """Append ``data``."""
+        with _disk(self._entry.folder):
+            self._open.write(data)
+            self._hasher.update(data)
+            if self.done - self._saved >= SAVE_EVERY:
+                self._save()
+
+    def rewind(self, to: int) -> None:
+        """Drop everything from byte ``to`` on."""
+        if to == self.done:
+            return
+        with _disk(self._entry.folder):
+            self._rehash(to)
+            self._save()
+
+    def finish(self) -> bool:
+        """Make the part the package, if it is the right one; if not, drop what is there."""
+        found = self._hasher.digests()
+        if found.md5 != self._entry.md5 or found.size != self._entry.size:
+            self.rewind(0)
+            return False
+        with _disk(self._entry.folder):
+            self._open.flush()
+            os.fsync(self._open.fileno())
+            self._open.close()
+            self._file = None
+            self._entry.part_path.replace(self._entry.path)
+            self._entry.state_path.unlink(missing_ok=True)
+        return True
+
+    @property
+    def md5(self) -> str:
+        """The MD5 of what is there."""
+        return self._hasher.digests().md5
+
+    @property
+    def _open(self) -> IO[bytes]:
+        if self._file is None:
+            raise PackageError("the package file is closed already", hint=AtotaError.default_hint)
+        return self._file
+
+    def _resume(self) -> None:
+        state = self._state()
+        size = self._open.seek(0, os.SEEK_END)
+        good = state is not None and 0 < state.done <= min(size, self._entry.size)
+        if state is None or not good:
+            self._rehash(0)
+            return
+        self._rehash(state.done)
+        if self._hasher.digests().sha256 != state.sha256:
+            self._rehash(0)
+
+    def _rehash(self, to: int) -> None:
+        """Cut the part at ``to`` and hash what is left."""
+        self._hasher = Hasher()
+        self._open.flush()
+        self._open.truncate(to)
+        self._open.seek(0)
+        while chunk := self._open.read(CHUNK):
+            self._hasher.update(chunk)
+        self._open.seek(0, os.SEEK_END)
+
+    def _state(self) -> _State | None:
+        try:
+            return msgspec.json.decode(self._entry.state_path.read_bytes(), type=_State)
+        except (FileNotFoundError, msgspec.MsgspecError, RecursionError):
+            return None
+
+    def _save(self) -> None:
+        """Note down how far the part is good. Its digest is what is trusted later, so no fsync is needed."""
+        self._open.flush()
+        state = _State(done=self.done, sha256=self._hasher.digests().sha256)
+        fresh = self._entry.state_path.with_suffix(".tmp")
+        fresh.write_bytes(msgspec.json.encode(state))
+        fresh.replace(self._entry.state_path)
+        self._saved = self.done
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _lock(file: IO[bytes]) -> bool:
+        file.seek(0)
+        try:
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        except PermissionError:
+            return False
+        return True
+
+    def _unlock(file: IO[bytes]) -> None:
+        file.seek(0)
+        msvcrt.locking(file.fileno(), msvcrt.LK_UNLCK, 1)
+
+else:
+    import fcntl
+
+    def _lock(file: IO[bytes]) -> bool:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except (BlockingIOError, PermissionError):
+            return False
+        return True
+
+    def _unlock(file: IO[bytes]) -> None:
+        fcntl.flock(file, fcntl.LOCK_UN)
