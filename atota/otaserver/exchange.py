@@ -17,8 +17,8 @@ from atota.otaserver.model import TaskType
 from atota.otaserver.ranges import Slice, clamp
 from atota.otaserver.reply import Reply, Request, json_reply, text_reply
 from atota.otaserver.service import Answer, Platform
-from atota.otaserver.tasks import ERROR_TEXT, Errno, Task
-from atota.values import is_imei, mask, version_problem
+from atota.otaserver.tasks import ERROR_TEXT, Errno, Task, shown_id
+from atota.values import version_problem
 
 Log = Callable[[str], None]
 _T = TypeVar("_T")
@@ -277,7 +277,7 @@ def _package_reply(platform: Platform, task: Task, part: Slice | None) -> tuple[
     if take("endless-body", "download"):
         reply.endless, reply.declare_length = True, False
     reply.cut_at = platform.faults.cut(task, len(reply.body))
-    note = f"bytes {first}-{first + len(data) - 1} of {len(task.package.data)}"
+    note = f"device {shown_id(task.dev_id)}, bytes {first}-{first + len(data) - 1} of {task.package.digests.size}"
     return reply, note if reply.cut_at is None else f"{note}, cut by fault after {reply.cut_at}"
 
 
@@ -301,8 +301,7 @@ def _one_byte(platform: Platform, code: int) -> tuple[Reply, str]:
 
 
 def _line(request: Request, call: str | None, reply: Reply, note: str) -> str:
-    dev_id = request.query.get("dev_id", "-")
-    shown = mask(dev_id) if is_imei(dev_id) else dev_id
+    shown = shown_id(request.query.get("dev_id", "-"))
     what = call if call in CALLS else f"{request.method} (unknown address)"
     version = f" {request.query['version']}" if call == "check" and "version" in request.query else ""
     line = f"{what} {shown}{version}: {reply.status} {note}"

@@ -13,10 +13,10 @@ class Request:
     """One HTTP request. Header names are lower-case; ``local`` is ``ip:port`` where it came in."""
 
     method: str
-    path: str
-    query: Mapping[str, str] = field(default_factory=dict)
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes = b""
+    path: str = field(repr=False)
+    query: Mapping[str, str] = field(default_factory=dict, repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    body: bytes = field(default=b"", repr=False)
     local: str | None = None
 
 
@@ -33,7 +33,7 @@ class Reply:
 
     status: int
     headers: list[tuple[str, str]]
-    body: bytes
+    body: bytes = field(repr=False)
     declare_length: bool = True
     cut_at: int | None = None
     bytes_per_s: float | None = None

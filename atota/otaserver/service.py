@@ -8,14 +8,14 @@ import secrets
 import string
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from atota.clock import Clock, SystemClock
 from atota.errors import UsageError
 from atota.otaserver.auth import Verdict, verify
 from atota.otaserver.faults import Faults
 from atota.otaserver.model import ANY_DEVICE, Package, PlatformConfig, TaskSpec, TaskType
-from atota.otaserver.tasks import Call, Errno, Said, State, Task
+from atota.otaserver.tasks import Call, Errno, Said, State, Task, shown_id
 from atota.values import version_problem
 
 _ALPHANUMERIC = string.ascii_letters + string.digits
@@ -31,7 +31,7 @@ class Answer:
     """What an enveloped call answers: the errno and, where there is any, the data in the platform's order."""
 
     errno: Errno
-    data: dict[str, str | int] | None = None
+    data: dict[str, str | int] | None = field(default=None, repr=False)
     task: Task | None = None
 
 
@@ -99,7 +99,9 @@ class Platform:
         """
         task = self._newest(dev_id, type)
         if task is None:
-            raise UsageError(f"device {dev_id} has no {type} task", hint="Tasks come from tasks.toml.")
+            raise UsageError(
+                f"device {shown_id(dev_id)} has no {type} task", hint="Tasks come from tasks.toml."
+            )
         return task
 
     def version(self, dev_id: str, type: TaskType = "fota") -> str | None:  # noqa: A002
@@ -217,7 +219,7 @@ class Platform:
 
     def complain(self, task: Task, what: str) -> None:
         """Remember something that a careful device does not do."""
-        self.complaints.append(f"device {task.dev_id} {what}")
+        self.complaints.append(f"device {shown_id(task.dev_id)} {what}")
 
     # -- inside ----------------------------------------------------------------------------------
 

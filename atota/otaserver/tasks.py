@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from atota.otaserver.model import Package, TaskSpec
-from atota.values import mask
+from atota.values import is_imei, mask
 
 TOKEN_LIFE_S = 48 * 3600  # platform page, errno 0: a token is valid for two days
 DOWNLOADED = 101
@@ -96,6 +96,11 @@ class Said:
     at: float
 
 
+def shown_id(dev_id: str) -> str:
+    """A device's id as logs show it: masked where it is an IMEI."""
+    return mask(dev_id) if is_imei(dev_id) else dev_id
+
+
 class Task:
     """A task of one device. Its methods are the only things that move ``state``."""
 
@@ -111,7 +116,7 @@ class Task:
         self._before_pause = State.PENDING
 
     def __repr__(self) -> str:
-        return f"Task(dev_id={mask(self.dev_id)!r}, type={self.spec.type!r}, state={self.state.value!r})"
+        return f"Task(dev_id={shown_id(self.dev_id)!r}, type={self.spec.type!r}, state={self.state.value!r})"
 
     @property
     def reported(self) -> list[int]:

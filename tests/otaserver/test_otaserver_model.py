@@ -1,0 +1,144 @@
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from atota.errors import ConfigError
+from atota.otaserver.model import Auth, Device, TasksFile, TaskSpec, build, load
+
+KEY = "ZmFrZSBrZXkgb2YgYSB0ZXN0"  # "fake key of a test"
+
+GOOD = f"""
+[auth]
+product_id = "123123"
+access_key = "{KEY}"
+
+[[device]]
+dev_id = "6523"
+name = "line1"
+imei = "490154203237518"
+key = "{KEY}"
+f_version = "V1.0"
+
+[[task]]
+dev_id = "6523"
+type = "fota"
+manuf = "001"
+model = "00107"
+package = "app.bin"
+target = "V2.0"
+kind = "delta"
+base = "V1.0"
+signal = 10
+power = 50
+retry = 3
+interval = 600
+
+[[task]]
+dev_id = "*"
+type = "sota"
+manuf = "100"
+model = "10001"
+package = "app.bin"
+target = "2"
+"""
+
+
+def folder(tmp_path: Path, text: str, **files: bytes) -> Path:
+    (tmp_path / "tasks.toml").write_text(text, encoding="utf-8")
+    for name, data in {"app.bin": b"package", **files}.items():
+        (tmp_path / name).write_bytes(data)
+    return tmp_path
+
+
+def test_a_folder_loads_with_sizes_and_digests_of_its_packages(tmp_path: Path) -> None:
+    config = load(folder(tmp_path, GOOD))
+
+    package = config.packages["app.bin"]
+    assert package.digests.size == 7
+    assert package.digests.md5 == hashlib.md5(b"package").hexdigest()
+    assert config.auth_required
+    assert config.keys.product_key == b"fake key of a test"
+    assert config.keys.device_keys == {"line1": b"fake key of a test"}
+    assert [task.dev_id for task in config.tasks] == ["6523", "*"]
+
+
+def test_an_unknown_key_is_told_with_file_and_place(tmp_path: Path) -> None:
+    place = folder(tmp_path, GOOD.replace("retry = 3", "retri = 3"))
+    with pytest.raises(ConfigError) as caught:
+        load(place)
+    assert str(caught.value) == (
+        f"{place / 'tasks.toml'}: Object contains unknown field `retri` - at `$.task[0]`"
+    )
+
+
+def test_the_key_may_come_from_the_environment(tmp_path: Path) -> None:
+    text = GOOD.replace(f'access_key = "{KEY}"', 'access_key_env = "SOME_KEY"')
+    config = load(folder(tmp_path, text), environ={"SOME_KEY": KEY})
+    assert config.keys.product_key == b"fake key of a test"
+    with pytest.raises(ConfigError, match="environment has no SOME_KEY - at `\\$.auth.access_key_env`"):
+        load(tmp_path, environ={})
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('product_id = "123123"', "", "`product_id` is needed"),
+        (f'product_id = "123123"\naccess_key = "{KEY}"', 'product_id = "1"', "an access key is needed"),
+        (f'access_key = "{KEY}"', 'access_key = "not base64!"', "not base64 - at `$.auth.access_key`"),
+        (f'access_key = "{KEY}"', f'access_key = "{KEY}"\naccess_key_env = "X"', "not both"),
+        ('package = "app.bin"', 'package = "gone.bin"', "package `gone.bin`: No such file"),
+        ('package = "app.bin"', 'package = "../app.bin"', "not a file inside the folder"),
+        ('package = "app.bin"', 'package = "/etc/passwd"', "not a file inside the folder"),
+        ('package = "app.bin"', 'package = "C:\\\\x"', "not a file inside the folder"),
+        ('package = "app.bin"', 'package = "empty.bin"', "package `empty.bin` is empty"),
+        ('target = "V2.0"', 'target = "V 2"', "takes no such version"),
+        ('target = "V2.0"', f'target = "V2.0"\nsha256 = "{"0" * 64}"', "another SHA-256"),
+        ('base = "V1.0"', "", "a delta needs `base`"),
+        ('kind = "delta"', 'kind = "full"', '`base` is for `kind = "delta"`'),
+        ('type = "fota"', 'type = "mota"', "Invalid enum value 'mota' - at `$.task[0].type`"),
+        ("power = 50", "power = 101", "`int` <= 100 - at `$.task[0].power`"),
+        ('manuf = "001"', "manuf = 1", "Expected `str`, got `int` - at `$.task[0].manuf`"),
+        ('[[task]]\ndev_id = "6523"', '[[task]]\ndev_id = "6524"', "no [[device]] has dev_id `6524`"),
+        ('dev_id = "*"\ntype = "sota"', 'dev_id = "6523"\ntype = "fota"', "has two fota tasks"),
+        ("[[task]]", '[[device]]\ndev_id = "6523"\n[[task]]', "same dev_id - at `$.device[1].dev_id`"),
+        ('name = "line1"', "", "a device with a key needs a name"),
+        ("[auth]", "[auth", "tasks.toml: "),
+    ],
+)
+def test_what_is_wrong_is_said_with_its_place(tmp_path: Path, old: str, new: str, message: str) -> None:
+    assert old in GOOD
+    place = folder(tmp_path, GOOD.replace(old, new, 1), **{"empty.bin": b""})
+    with pytest.raises(ConfigError) as caught:
+        load(place)
+    assert message in str(caught.value)
+    assert str(caught.value).startswith(f"{place / 'tasks.toml'}: ")
+    assert KEY not in str(caught.value)
+
+
+def test_a_folder_without_tasks_is_told_with_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"tasks\.toml: No such file") as caught:
+        load(tmp_path)
+    assert "tasks.toml" in caught.value.hint
+
+
+def test_a_file_that_is_not_text_is_a_config_error(tmp_path: Path) -> None:
+    (tmp_path / "tasks.toml").write_bytes(b"[auth]\nproduct_id = '\xff'")
+    with pytest.raises(ConfigError, match=r"tasks\.toml"):
+        load(tmp_path)
+
+
+def test_no_key_shows_in_a_repr(tmp_path: Path) -> None:
+    config = load(folder(tmp_path, GOOD))
+    tasks = TasksFile(auth=Auth(product_id="1", access_key=KEY), devices=(Device(dev_id="1", key=KEY),))
+    for text in (repr(config), repr(tasks)):
+        assert KEY not in text
+        assert "fake key" not in text
+
+
+def test_a_configuration_can_be_built_without_files() -> None:
+    spec = TaskSpec(dev_id="*", manuf="001", model="00107", package="a", target="2")
+    config = build(TasksFile(auth=Auth(required=False), tasks=(spec,)), {"a": b"bytes"})
+    assert config.packages["a"].data == b"bytes"
+    with pytest.raises(ConfigError, match=r"tasks\.toml: package `a` is missing"):
+        build(TasksFile(auth=Auth(required=False), tasks=(spec,)), {})
