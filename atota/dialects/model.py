@@ -40,6 +40,7 @@ class RaiseBaud(Profiled, frozen=True, kw_only=True):
 
     command: str
     bauds: tuple[int, ...]
+    default: int = 115200
     fallback_s: int
     source: str
 
@@ -137,12 +138,23 @@ class Nfwupd(Profiled, frozen=True, kw_only=True, tag_field="kind", tag="nfwupd"
     valid: tuple[str, ...]
     not_yet: tuple[str, ...] = ()
     busy_codes: tuple[int, ...] = ()
-    line_noise_codes: tuple[int, ...] = ()
     attempts: int = 3
     times: NfwupdTimes
     refused_magic: dict[str, str] = {}
     statuses: dict[str, str] = {}
     source: str
+
+    @property
+    def kind(self) -> str:
+        """The method's name, as the catalogue has it."""
+        return "nfwupd"
+
+    def status_words(self, status: str) -> str:
+        """What a status text means; firmwares cut the longest one, so it is matched from its start."""
+        for name, words in self.statuses.items():
+            if status.startswith(name):
+                return words
+        return ""
 
 
 Method = Nfwupd

@@ -1,0 +1,110 @@
+"""What every method of filling a FOTA slot can do. Methods speak to a session and know no port."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from atota.errors import AtotaError, PackageError, Retry
+from atota.module.session import Session
+
+Progress = Callable[[int, int], None]
+"""Called with bytes done and bytes in all."""
+
+
+class SlotLost(AtotaError):
+    """What was written is gone or in doubt (the module rebooted): begin the write again."""
+
+    code = "slot-lost"
+    exit_code = 9
+    outcome = "write-failed"
+    retry = Retry.LATER
+    default_hint = "The module still runs its old firmware. Check its supply, then run the command again."
+
+
+class Tally(msgspec.Struct):
+    """What a write took: blocks acknowledged, and how many had to be sent again."""
+
+    blocks: int = 0
+    retries: int = 0
+
+
+class Method(Protocol):
+    """One way of filling the slot and starting what is in it.
+
+    The calls come in the order of this class. None of them touches the running firmware but `activate`.
+    """
+
+    tally: Tally
+    validates: bool
+
+    def check(self, package: Path) -> None:
+        """Refuse, before anything is touched, a package that the module would refuse.
+
+        Raises:
+            PackageError: its length or format is not for this method.
+        """
+        ...
+
+    def probe(self, session: Session) -> None:
+        """Ask, by harmless forms only, whether the module has this method.
+
+        Raises:
+            Refused: it has not.
+        """
+        ...
+
+    def prepare(self, session: Session) -> None:
+        """Make the slot ready; what was in it is gone.
+
+        Raises:
+            WriteFailed: the module would not.
+        """
+        ...
+
+    def write(self, session: Session, package: Path, progress: Progress) -> None:
+        """Stream the package into the slot.
+
+        Raises:
+            WriteFailed: the module refuses it.
+            SlotLost: begin again with `prepare`.
+        """
+        ...
+
+    def validate(self, session: Session) -> None:
+        """Have the module check what is in the slot; called only if ``validates``.
+
+        Raises:
+            WriteFailed: it is not valid.
+        """
+        ...
+
+    def activate(self, session: Session) -> None:
+        """Start the update. From here on the module must be left alone until it comes back.
+
+        Raises:
+            WriteFailed: the module refused to start; it runs what it ran.
+        """
+        ...
+
+    def result(self, session: Session) -> str | None:
+        """What the module says of its last update, in words, if it can be asked; None if not."""
+        ...
+
+
+def read_head(package: Path, count: int) -> tuple[int, bytes]:
+    """The size of a package and its first bytes.
+
+    Raises:
+        PackageError: it cannot be read, or is empty.
+    """
+    try:
+        size = package.stat().st_size
+        with package.open("rb") as file:
+            head = file.read(count)
+    except OSError as error:
+        raise PackageError(f"the package {package} cannot be read: {error.strerror or error}") from error
+    if not size:
+        raise PackageError(f"the package {package} is empty")
+    return size, head

@@ -1,0 +1,235 @@
+"""Find the rate at which a module talks, and read who it is. Only harmless commands are sent.
+
+The order: rates until something answers ``AT``; ``AT+CMEE=1``; the 27.007 identification; the dialect
+that the answers show; that dialect's own queries. Each command is sent once, whatever asks for it.
+"""
+
+import re
+
+import msgspec
+
+from atota.clock import Deadline
+from atota.dialects import catalogue, loader
+from atota.dialects.model import Dialect, Recognise
+from atota.errors import ModuleRebooted, NoAnswer, Refused
+from atota.module.session import Session
+from atota.values import Identity
+
+_FIRST_TRY_S = 0.6
+"""How long one AT may take at a rate that is only tried: a module answers within 300 ms."""
+_BOOT_PATIENCE_S = 3.0
+"""A module that was just powered dribbles its banner for about this long (field logs of BC28)."""
+
+
+class Findings(msgspec.Struct, frozen=True):
+    """What identification brought: the values, the dialect that was recognised, and the row."""
+
+    identity: Identity
+    dialect: Dialect
+    row: catalogue.Row | None
+    contradiction: str | None
+
+
+def find_baud(session: Session, *, first: int | None = None, only: int | None = None) -> int:
+    """Find the rate at which the module answers, wake it if it sleeps, and leave the link at that rate.
+
+    Args:
+        session: the conversation; its dialect tells the rates worth trying.
+        first: the rate to try before all others.
+        only: the only rate to try.
+
+    Raises:
+        NoAnswer: nothing intelligible at any rate; ``tried`` says what came at each.
+    """
+    if only is not None:
+        bauds: tuple[int, ...] = (only,)
+    else:
+        start = (first,) if first is not None else ()
+        bauds = tuple(dict.fromkeys((*start, *session.dialect.uart.bauds)))
+    tried = []
+    for place, baud in enumerate(bauds):
+        session.set_baud(baud)
+        before = session.garbage_bytes
+        # The likeliest rate gets the patience: a sleeping module loses the first AT or two.
+        for _ in range(session.dialect.uart.wake_attempts if place == 0 else 2):
+            if session.is_alive(_FIRST_TRY_S):
+                return baud
+            if session.booting:
+                session.listen(_BOOT_PATIENCE_S)
+        noise = session.garbage_bytes - before
+        tried.append(f"{baud} baud: " + (f"{noise} bytes of noise" if noise else "silence"))
+    raise NoAnswer(
+        "nothing intelligible came from the module",
+        tried=tuple(tried),
+        hint="Check power, TX/RX (crossed?) and ground; in deep sleep it may need its wake-up or reset line.",
+    )
+
+
+class _Asker:
+    """Sends each command once and remembers its answer; a module that reboots meanwhile is asked again."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._answers: dict[str, tuple[str, ...] | None] = {}
+
+    def lines(self, command: str) -> tuple[str, ...] | None:
+        """The information lines, or None if the module refused or did not answer."""
+        if command not in self._answers:
+            self._answers[command] = self._ask(command)
+        return self._answers[command]
+
+    def text(self, *commands: str) -> str:
+        return "\n".join("\n".join(self.lines(command) or ()) for command in commands)
+
+    def _ask(self, command: str) -> tuple[str, ...] | None:
+        for attempt in (1, 2):
+            try:
+                reply = self._session.command(command)
+            except ModuleRebooted:
+                if attempt == 2:
+                    raise
+            else:
+                return reply.lines if reply.ok else None
+        return None
+
+
+def identify(
+    session: Session, *, dialect: Dialect | None = None, expected: catalogue.Row | None = None
+) -> Findings:
+    """Read who the module is. The session goes on in the dialect that was found.
+
+    Args:
+        session: a conversation at the right rate.
+        dialect: the dialect that the user chose; recognised by the answers if not given.
+        expected: the row that the user says this is; `Findings.contradiction` tells if the answers differ.
+
+    Raises:
+        NoAnswer: the module stopped answering.
+    """
+    asker = _Asker(session)
+    _set_up(session, session.dialect)
+    manufacturer = asker.text("AT+CGMI")
+    model = asker.text("AT+CGMM", "ATI")
+    version = asker.text("AT+CGMR")
+    recognised = recognise(manufacturer, model, version)
+    chosen = dialect or recognised or loader.load("3gpp")
+    if dialect is None and expected is not None and recognised is None:
+        chosen = loader.load(expected.dialect)
+    session.speak(chosen)
+    _set_up(session, chosen)
+    found = _fields(asker, chosen)
+    row = catalogue.find(found.get("manufacturer"), "\n".join((found.get("model", ""), model)), version)
+    identity = _identity(found, session.link.baud, chosen, expected or row)
+    contradiction = _contradiction(expected, row, recognised)
+    return Findings(identity, chosen, expected or row, contradiction)
+
+
+def recognise(manufacturer: str, model: str, version: str) -> Dialect | None:
+    """The built-in dialect that the answers show: the one with the most patterns, then the most special."""
+    fitting = [
+        (_patterns(profile.recognise), len(loader.ancestry(profile)), profile)
+        for profile in loader.all_built_in()
+        if profile.recognise is not None and _fits(profile.recognise, manufacturer, model, version)
+    ]
+    return max(fitting, key=lambda entry: (entry[1], entry[0]))[2] if fitting else None
+
+
+def require_consistent(findings: Findings) -> None:
+    """Refuse a module whose answers contradict what the user said it is.
+
+    Raises:
+        Refused: they do.
+    """
+    if findings.contradiction is not None:
+        raise Refused(
+            findings.contradiction,
+            hint="The answers win: leave --model out, or name the right one. Nothing was changed.",
+        )
+
+
+def _patterns(rule: Recognise | None) -> int:
+    if rule is None:
+        return 0
+    return sum(pattern is not None for pattern in (rule.manufacturer, rule.model, rule.version))
+
+
+def _fits(rule: Recognise, manufacturer: str, model: str, version: str) -> bool:
+    given = ((rule.manufacturer, manufacturer), (rule.model, f"{model}\n{version}"), (rule.version, version))
+    wanted = [(pattern, text) for pattern, text in given if pattern is not None]
+    return bool(wanted) and all(re.search(pattern, text) for pattern, text in wanted)
+
+
+def _contradiction(
+    expected: catalogue.Row | None, row: catalogue.Row | None, recognised: Dialect | None
+) -> str | None:
+    """Why the module cannot be what the user said, or None."""
+    if expected is None:
+        return None
+    if row is not None and (row.manuf_code, row.model_code) != (expected.manuf_code, expected.model_code):
+        return f"the module says it is a {row.vendor} {row.model}, not a {expected.model}"
+    if recognised is not None and expected.method != "none":
+        family = loader.ancestry(recognised)
+        wanted = loader.ancestry(loader.load(expected.dialect))
+        if recognised.name not in wanted and expected.dialect not in family:
+            return (
+                f"the answers are those of {recognised.title}; a {expected.model} speaks {expected.dialect}"
+            )
+    return None
+
+
+def _set_up(session: Session, dialect: Dialect) -> None:
+    for command in dialect.setup or ("AT+CMEE=1",):
+        session.command(command)
+
+
+def _fields(asker: _Asker, dialect: Dialect) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for query in dialect.identify:
+        if query.field in found:
+            continue
+        lines = asker.lines(query.send)
+        value = query.find(lines) if lines else None
+        if value:
+            found[query.field] = value
+    return found
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text is not None else None
+
+
+def _identity(found: dict[str, str], baud: int, dialect: Dialect, row: catalogue.Row | None) -> Identity:
+    return Identity(
+        manufacturer=found.get("manufacturer"),
+        model=found.get("model"),
+        version=found.get("version"),
+        revision=found.get("revision"),
+        imei=found.get("imei"),
+        signal=_number(found.get("signal")),
+        supply_mv=_number(found.get("supply_mv")),
+        battery_percent=_number(found.get("battery_percent")),
+        baud=baud,
+        dialect=dialect.name,
+        method=dialect.method.kind if dialect.method is not None else "none",
+        evidence=row.evidence if row is not None else "none",
+        manuf_code=row.manuf_code if row is not None else None,
+        model_code=row.model_code if row is not None else None,
+    )
+
+
+def read_version(session: Session, timeout_s: float) -> str | None:
+    """The version token as the dialect picks it, asked anew; None if the module prints none.
+
+    Raises:
+        NoAnswer: the module did not answer in time.
+    """
+    deadline = Deadline(session.clock, timeout_s)
+    asker = _Asker(session)
+    for query in session.dialect.identify:
+        if query.field != "version":
+            continue
+        lines = asker.lines(query.send)
+        value = query.find(lines) if lines else None
+        if value or deadline.expired:
+            return value
+    return None

@@ -1,0 +1,53 @@
+"""Wait for a module that was told to update itself: it goes down, is deaf for minutes, and comes back.
+
+It may come back at another rate than it went at (settings are lost in some updates), go through its boot
+text more than once, and print noise at the rate of its boot ROM.
+"""
+
+from collections.abc import Callable
+
+from atota.clock import Deadline
+from atota.errors import RebootTimeout
+from atota.module.session import Session
+
+_LISTEN_S = 2.0
+"""How long each rate is listened to before the module is asked."""
+_ASK_S = 0.6
+_GOING_DOWN_S = 5.0
+"""A module that answered the start goes down within a few seconds."""
+
+
+def await_return(
+    session: Session, *, rates: tuple[int, ...], limit: Deadline, tick: Callable[[], None]
+) -> None:
+    """Wait until the module answers again; the link is left at the rate where it does.
+
+    Args:
+        session: the conversation in which the update was started.
+        rates: where it may come back, likeliest first.
+        limit: when to give up.
+        tick: called at least every few seconds, to show that time passes.
+
+    Raises:
+        RebootTimeout: it did not come back in time.
+    """
+    boots = session.boots
+    going = Deadline(session.clock, min(_GOING_DOWN_S, limit.remaining))
+    while not going.expired and not session.booting and session.boots == boots:
+        session.listen(min(1.0, going.remaining), until=lambda: session.booting)
+        tick()
+    tried: dict[int, str] = {}
+    while True:
+        for rate in rates:
+            if session.link.baud != rate:
+                session.set_baud(rate)
+            noise = session.garbage_bytes
+            if not session.await_boot(min(_LISTEN_S, limit.remaining)):
+                tick()
+            if session.is_alive(_ASK_S):
+                return
+            noise = session.garbage_bytes - noise
+            tried[rate] = f"{rate} baud: " + (f"{noise} bytes of noise" if noise else "silence")
+            tick()
+            if limit.expired:
+                raise RebootTimeout("the module did not come back in time", tried=tuple(tried.values()))

@@ -1,0 +1,363 @@
+"""Commands and replies: pumps a link through an exchange, with a clock.
+
+One command at a time. A command that got no answer in time still owes one; before the next command goes
+out the debt is paid (`_settle`): first a quiet time in which the late result may come, then a probe whose
+results are counted, then a question whose answer cannot be mistaken for any other's. Input is never
+flushed: what comes late is recognised as late.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from typing import Self
+
+import msgspec
+
+from atota.at.events import BootDone, Done, Event, Final, Garbage, Information, Late, Urc, view
+from atota.at.exchange import Exchange
+from atota.at.syntax import Command
+from atota.clock import Clock, Deadline, StopToken
+from atota.dialects import loader
+from atota.dialects.model import Dialect
+from atota.errors import Desynchronised, Interrupted, JobTimeout, ModuleRebooted, NoAnswer
+from atota.link.base import Link
+from atota.link.open import open_link
+
+DEFAULT_TIMEOUT_S = 5.0
+"""V.250 and 27.007 give no limit; modules answer queries within 300 ms by their manuals: ample."""
+_GRACE_S = 0.5
+"""How long the line may still bring a late result before anything is asked."""
+_PROBE_S = 1.5
+_BOOT_LIMIT_S = 60.0
+"""A banner that goes on for longer than this is reported as it is."""
+_FENCES = (("AT+CMEE=?", b"+CMEE:"), ("AT+CSQ", b"+CSQ:"), ("AT+CFUN?", b"+CFUN:"))
+"""Harmless 27.007 questions, each with an answer that no other command gives."""
+_KEPT_URCS = 1000
+
+
+class Reply(msgspec.Struct, frozen=True):
+    """What a command was answered: ``lines`` of information as text, and the final result.
+
+    A refusal is a value: ``ok`` is False for ``ERROR`` and ``+CME ERROR: 50``.
+    """
+
+    command: str
+    lines: tuple[str, ...]
+    final: Final
+
+    @property
+    def ok(self) -> bool:
+        """Whether the final result is a good one."""
+        return self.final.ok
+
+
+class Session:
+    """A conversation on a link, in a dialect.
+
+    Args:
+        link: the open link; the session does not close it unless used as a context manager.
+        dialect: how the module talks; may be changed with `speak` once it is known.
+        stop: looked at by every wait.
+        listener: gets every event as it happens (for logs and ``--json``).
+    """
+
+    def __init__(
+        self,
+        link: Link,
+        dialect: Dialect,
+        *,
+        stop: StopToken | None = None,
+        listener: Callable[[Event], None] | None = None,
+    ) -> None:
+        self.link = link
+        self.dialect = dialect
+        self.stop = stop or StopToken()
+        self.listener = listener
+        self.limit: Deadline | None = None
+        self.garbage_bytes = 0
+        self.boots = 0
+        self.last_boot_cause: str | None = None
+        self._exchange = Exchange(dialect.syntax)
+        self._urcs: deque[str] = deque(maxlen=_KEPT_URCS)
+        self._quiet_since = self.clock.monotonic()
+        self._free_at = 0.0
+
+    @property
+    def clock(self) -> Clock:
+        """The time in which the link lives."""
+        return self.link.clock
+
+    @property
+    def echo(self) -> bool | None:
+        """Whether the module echoes commands, as far as learned."""
+        return self._exchange.echo
+
+    @property
+    def booting(self) -> bool:
+        """Whether a boot banner has begun and not ended."""
+        return self._exchange.booting
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the link."""
+        self.link.close()
+
+    def speak(self, dialect: Dialect) -> None:
+        """Go on in another dialect. The conversation must be idle."""
+        echo = self._exchange.echo
+        self.dialect = dialect
+        self._exchange = Exchange(dialect.syntax)
+        self._exchange.echo = echo
+
+    def forget(self) -> None:
+        """Begin anew: after a change of rate nothing of what was under way can be told any more."""
+        self._exchange = Exchange(self.dialect.syntax)
+
+    def set_baud(self, baud: int) -> None:
+        """Change the host's rate; what is half received at the old one is lost."""
+        self.link.set_baud(baud)
+        self.forget()
+
+    def take_urcs(self) -> list[str]:
+        """The unsolicited lines since the last call, in order, as text (the newest thousand)."""
+        self._take(0.0)
+        urcs = list(self._urcs)
+        self._urcs.clear()
+        return urcs
+
+    def command(
+        self, command: str | Command, *, timeout_s: float = DEFAULT_TIMEOUT_S, first_s: float | None = None
+    ) -> Reply:
+        """Send a command and wait for its final result, good or bad.
+
+        Args:
+            command: the line without its terminator, or a `Command` that says what may come back.
+            timeout_s: limit in seconds for the final result, counted from when the line has left the wire.
+            first_s: limit for the first byte of the answer, if shorter.
+
+        Raises:
+            NoAnswer: silence.
+            ModuleRebooted: a boot banner came instead.
+            Desynchronised: an earlier command's debt could not be paid.
+            LinkLost: the port went away.
+            Interrupted: the stop token was set.
+        """
+        self._settle()
+        what = Command.of(command) if isinstance(command, str) else command
+        return self._exchange_one(what, timeout_s, first_s)
+
+    def listen(self, seconds: float, until: Callable[[], bool] | None = None) -> None:
+        """Take what comes for ``seconds``, or until ``until`` says enough."""
+        deadline = Deadline(self.clock, seconds)
+        while not (until is not None and until()):
+            self._take(self._slice(deadline))
+            if deadline.expired:
+                return
+
+    def await_boot(self, seconds: float) -> bool:
+        """Wait for a boot banner to begin and end. False if none was seen in time; waits out a begun one."""
+        boots = self.boots
+        self.listen(seconds, until=lambda: self.boots > boots or self.booting)
+        if self.booting:
+            self._wait_out_boot()
+        return self.boots > boots
+
+    def is_alive(self, timeout_s: float) -> bool:
+        """Whether anything intelligible answers ``AT`` at this rate in time; what is owed stays owed."""
+        results: list[Event] = []
+        try:
+            self._begin(Command.of("AT"))
+            deadline = Deadline(self.clock, timeout_s + self._wire_s(3))
+            while not any(isinstance(event, Done | Late | BootDone) for event in results):
+                results += self._take(self._slice(deadline))
+                if deadline.expired:
+                    break
+        finally:
+            self._exchange.abandon()
+        return any(isinstance(event, Done) or _is_result(event) for event in results)
+
+    def _exchange_one(self, what: Command, timeout_s: float, first_s: float | None) -> Reply:
+        boots, garbage = self.boots, self.garbage_bytes
+        wire_s = self._wire_s(len(what.text) + 1)
+        self._begin(what)
+        total = Deadline(self.clock, timeout_s + wire_s)
+        first = Deadline(self.clock, None if first_s is None else first_s + wire_s)
+        heard = False
+        try:
+            while True:
+                data_events = self._take(min(self._slice(total), self._slice(first)))
+                heard = heard or bool(data_events) or bool(self._exchange.pending)
+                for event in data_events:
+                    if isinstance(event, Done):
+                        lines = tuple(view(line) for line in event.lines)
+                        return Reply(what.text, lines, event.final)
+                if self._exchange.booting or self.boots > boots:
+                    self._rebooted(what.text)
+                if total.expired or (first.expired and not heard):
+                    raise self._no_answer(what.text, timeout_s, self.garbage_bytes - garbage)
+        finally:
+            self._exchange.abandon()
+
+    def _begin(self, what: Command) -> None:
+        self._pause()
+        self._take(0.0)
+        self.link.write(self._exchange.send(what))
+
+    def _pause(self) -> None:
+        wait = self._free_at - self.clock.monotonic()
+        if wait > 0:
+            self.clock.sleep(wait)
+
+    def _wire_s(self, count: int) -> float:
+        return count * 10 / self.link.baud  # 8N1: ten bits a byte
+
+    def _slice(self, deadline: Deadline) -> float:
+        return min(deadline.remaining, self.clock.slice_s)
+
+    def _take(self, timeout_s: float) -> list[Event]:
+        """One read, and what it means. Every wait passes here: the stop token is looked at."""
+        if self.stop.is_set:
+            raise Interrupted("stopped by the user")
+        if self.limit is not None and self.limit.expired:
+            raise JobTimeout("the time limit of the job is over")
+        data = self.link.read(timeout_s)
+        if not data:
+            return []
+        self._quiet_since = self.clock.monotonic()
+        events = self._exchange.receive(data)
+        for event in events:
+            self._note(event)
+        return events
+
+    def _note(self, event: Event) -> None:
+        if isinstance(event, Urc):
+            self._urcs.append(event.text)
+        elif isinstance(event, Done):
+            self._free_at = self.clock.monotonic() + self.dialect.uart.pause_after_final_s
+        elif isinstance(event, Garbage):
+            self.garbage_bytes += len(event.raw)
+        elif isinstance(event, BootDone):
+            self.boots += 1
+            self.last_boot_cause = event.cause
+        if self.listener is not None:
+            self.listener(event)
+
+    def _no_answer(self, text: str, timeout_s: float, garbage: int) -> NoAnswer:
+        noise = f", but {garbage} bytes of noise (another baud rate?)" if garbage else ""
+        half = self._exchange.pending
+        half_line = f", but half a line: {view(half[:60])!r}" if half else ""
+        return NoAnswer(f"{_short(text)} got no answer within {timeout_s:g} s{noise}{half_line}")
+
+    def _rebooted(self, text: str) -> None:
+        self._wait_out_boot()
+        shown = text if len(text) <= 40 else text[:36] + "..."
+        cause = self.last_boot_cause
+        raise ModuleRebooted(
+            f"the module rebooted during {shown} (cause: {cause or 'not told'})", cause=cause
+        )
+
+    def _wait_out_boot(self) -> None:
+        """Let a banner come to its end: its own OK, or silence."""
+        boot = self.dialect.grammar.boot
+        quiet_s = boot.quiet_s if boot is not None else 0.0
+        deadline = Deadline(self.clock, _BOOT_LIMIT_S)
+        while self._exchange.booting:
+            self._take(min(self._slice(deadline), quiet_s or 0.1))
+            quiet = self.clock.monotonic() - self._quiet_since >= quiet_s
+            if self._exchange.booting and (quiet or deadline.expired):
+                for event in self._exchange.boot_over():
+                    self._note(event)
+
+    def _settle(self) -> None:
+        """Pay what earlier commands owe, so that no answer is given to the wrong command."""
+        self._take(0.0)
+        if self._exchange.owed:
+            self.listen(_GRACE_S, until=lambda: not self._exchange.owed)
+        if self._exchange.owed:
+            self._pay_debts()
+        if self._exchange.booting:
+            self._wait_out_boot()
+
+    def _pay_debts(self) -> None:
+        answered = self._probe("AT", b"")
+        for text, mark in _FENCES:
+            if not self._exchange.owed:
+                return
+            answered = self._probe(text, mark) or answered
+        if not self._exchange.owed:
+            return
+        tried = ("AT", *(text for text, _ in _FENCES))
+        if answered:
+            message = "answers can no longer be told apart: results of earlier commands are still owed"
+            raise Desynchronised(message, tried=tried)
+        raise NoAnswer("the module has stopped answering", tried=tried)
+
+    def _probe(self, text: str, mark: bytes) -> bool:
+        """Ask something harmless while results are owed; True if any result came.
+
+        One result for each command owed and one for the probe pays everything. A ``mark`` that only this
+        command prints proves more: a module answers in order, so once it has come with its result,
+        nothing earlier can come any more.
+        """
+        self._begin(Command.of(text))
+        deadline = Deadline(self.clock, _PROBE_S + self._wire_s(len(text)))
+        answered = marked = proven = False
+        try:
+            while True:
+                for event in self._take(self._slice(deadline)):
+                    if mark and isinstance(event, Late | Information) and event.raw.startswith(mark):
+                        marked = True
+                    elif isinstance(event, Done) or _is_result(event):
+                        answered = True
+                        proven = proven or marked or isinstance(event, Done)
+                if proven:
+                    return True
+                if deadline.expired or self._exchange.booting:
+                    return answered
+        finally:
+            self._exchange.abandon()
+            if proven:
+                self._exchange.forgive()
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 40 else text[:36] + "..."
+
+
+def _is_result(event: Event) -> bool:
+    """Whether a late event is a final result, not a line."""
+    return isinstance(event, Late) and (
+        event.raw.strip() in (b"OK", b"ERROR") or b" ERROR:" in event.raw[:12]
+    )
+
+
+def open_session(
+    port: str,
+    *,
+    dialect: str = "3gpp",
+    baud: int | None = None,
+    clock: Clock | None = None,
+    stop: StopToken | None = None,
+    listener: Callable[[Event], None] | None = None,
+) -> Session:
+    """Open a port and talk to what is on it, with no assumption but the dialect.
+
+    Args:
+        port: a device name or a URL: ``/dev/ttyUSB0``, ``COM3``, ``socket://HOST:PORT``, ``sim://BC28``...
+        dialect: the name of a built-in dialect, or a profile's file.
+        baud: the rate in bit/s; the dialect's first one if not given.
+        clock: the time to live in; the machine's if not given.
+        stop: looked at by every wait.
+        listener: gets every event as it happens.
+
+    Raises:
+        LinkError: the port can't be opened.
+        UsageError: there is no such dialect.
+    """
+    profile = loader.load(dialect)
+    link = open_link(port, baud=baud or profile.uart.bauds[0], clock=clock)
+    return Session(link, profile, stop=stop, listener=listener)
