@@ -86,7 +86,9 @@ def by_name(text: str, task_type: TaskType = "fota") -> Row | None:
 def suggestions(text: str) -> list[str]:
     """Up to three model names that ``text`` may have been meant for, the likeliest first."""
     models = {row.model.casefold(): row.model for row in rows() if row.model != _OTHER}
-    near = difflib.get_close_matches(text.strip().casefold(), models, n=3, cutoff=0.6)
+    wanted = text.strip().casefold()
+    near = difflib.get_close_matches(wanted, models, n=3, cutoff=0.6)
+    near.sort(key=lambda name: sorted(name) != sorted(wanted))  # swapped characters are the commonest slip
     return [models[name] for name in near]
 
 

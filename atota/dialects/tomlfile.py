@@ -5,33 +5,37 @@ The text of a mistake is always ``FILE: what is wrong``, for instance
 column, a wrong key or value its path (`msgspec` words both).
 """
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
 from atota.errors import ConfigError
 
 T = TypeVar("T")
+Hook = Callable[[type, Any], Any]
 
 _NOT_UTF8_HINT = "Save the file as UTF-8 (Windows editors and `>` in PowerShell often write UTF-16)."
 
 
-def load_toml(path: str | Path, into: type[T]) -> T:
+def load_toml(path: str | Path, into: type[T], *, hook: Hook | None = None) -> T:
     """Read the TOML file at ``path`` into ``into``.
 
-    Errors name the file exactly as ``path`` is spelled.
+    Errors name the file exactly as ``path`` is spelled. ``hook`` is as for `decode_toml`.
 
     Raises:
         ConfigError: it is missing, no file, unreadable, not UTF-8, not TOML, or not of this shape.
     """
     name = str(path)
-    return decode_toml(_read(Path(path), name), into, name=name)
+    return decode_toml(_read(Path(path), name), into, name=name, hook=hook)
 
 
-def decode_toml(text: str | bytes, into: type[T], *, name: str) -> T:
+def decode_toml(text: str | bytes, into: type[T], *, name: str, hook: Hook | None = None) -> T:
     """Read TOML ``text`` into ``into``; ``name`` is what errors call the file.
 
+    ``hook`` makes the types that `msgspec` does not know (its ``dec_hook``): it gets the type and the value
+    as TOML has it, and raises ``ValueError`` for a bad one; the error then carries the path.
     A byte-order mark at the start is passed over: TOML forbids it, Windows editors write it.
 
     Raises:
@@ -40,7 +44,7 @@ def decode_toml(text: str | bytes, into: type[T], *, name: str) -> T:
     if isinstance(text, bytes):
         text = _utf8(text, name)
     try:
-        return msgspec.toml.decode(text.removeprefix("\ufeff"), type=into)
+        return msgspec.toml.decode(text.removeprefix("\ufeff"), type=into, dec_hook=hook)
     except RecursionError:
         raise ConfigError(f"{name}: Values are nested too deeply") from None
     except (msgspec.DecodeError, ValueError, OverflowError) as error:

@@ -30,7 +30,7 @@ RADIO,BC95HB-02-STD_900
 """
 HI2115_CGMR = "SSB,V150R100C10B200SP1\r\nSECURITY_A,V150R100C20B300SP5\r\nRADIO,Hi2115_RF0"
 
-# Literal answers from the vendors' manuals and from public driver code and logs, or their form with this model's name.
+# Literal answers from the vendors' manuals and public driver code, or their form with this model's name.
 ANSWERS: list[tuple[str | None, str | None, str | None, str]] = [
     ("Quectel", "BC28", "Revision:BC28JAR01A03", "BC28"),
     ("Quectel", "BC28JA-02-STD", HI2115_CGMR, "BC28"),
