@@ -128,6 +128,7 @@ class _Fetch:
                 if wrong_before:
                     raise PackageError(str(error), tried=("fetched twice from the first byte",)) from None
                 wrong_before = True
+                self._best = 0
                 continue
             except _StartAgainError as error:
                 trouble: ServerError = BadAnswer(str(error))
