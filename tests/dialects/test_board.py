@@ -48,6 +48,7 @@ timeout_s = 1800.5
 model = "^BC(28|68)"
 downgrade = true
 """
+ALLOWED = "allowed are letters, digits, '_', '-' and '.'"
 FORMS = "expected 'rts:0', 'rts:1', 'dtr:0', 'dtr:1' or 'wait:SECONDS'"
 
 
@@ -103,8 +104,7 @@ def test_needs_only_a_name() -> None:
         ('off = ["dtr:0"]', "", "Object missing required field `off` - at `$.power`"),
         ('off = ["dtr:0"]', "off = []", "Expected `array` of length >= 1 - at `$.power.off`"),
         ('"V1.0_a-b"', '"V1.0 b"',
-         "The platform takes no version 'V1.0 b': it holds ' '; allowed are letters, digits, '_', '-' and '.' "
-         + "- at `$.ota`"),
+         "The platform takes no version 'V1.0 b': it holds ' '; " + ALLOWED + " - at `$.ota`"),
         ('"^BC(28|68)"', '"^BC("',
          "'^BC(' is no regular expression: missing ), unterminated subpattern at position 3 - at `$.accept`"),
         ('model = "bc28"', 'model = "BC82"',
