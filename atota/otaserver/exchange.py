@@ -61,7 +61,7 @@ class _DeviceQuery(msgspec.Struct):
     authInfo: str  # noqa: N815 - the platform's own key
 
 
-class _Bad(Exception):  # noqa: N818 - never leaves this module
+class _Bad(Exception):
     """A request that is answered with an errno before it reaches the service."""
 
     def __init__(self, errno: Errno) -> None:
@@ -277,7 +277,8 @@ def _package_reply(platform: Platform, task: Task, part: Slice | None) -> tuple[
     if take("endless-body", "download"):
         reply.endless, reply.declare_length = True, False
     reply.cut_at = platform.faults.cut(task, len(reply.body))
-    note = f"device {shown_id(task.dev_id)}, bytes {first}-{first + len(data) - 1} of {task.package.digests.size}"
+    last, total = first + len(data) - 1, task.package.digests.size
+    note = f"device {shown_id(task.dev_id)}, bytes {first}-{last} of {total}"
     return reply, note if reply.cut_at is None else f"{note}, cut by fault after {reply.cut_at}"
 
 

@@ -4,6 +4,7 @@ with RunningServer(platform) as server:
 print(server.url)
 """
 
+import asyncio
 import socket
 import threading
 from collections.abc import Callable
@@ -15,14 +16,14 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from atota.clock import StopToken
-from atota.errors import ServerError
+from atota.errors import ServerError, UsageError
 from atota.otaserver.app import ConnectionCounter, OtaApp
 from atota.otaserver.exchange import Log
 from atota.otaserver.service import Platform
 
 OnReady = Callable[[str, int], None]
 _KEEP_ALIVE_S = 75  # what web servers of this kind commonly allow between two requests
-_GRACE_S = 2  # for replies in flight when the server is told to stop
+_GRACE_S = 0.5  # for replies in flight when the server is told to stop; then their connections are cut
 
 
 def serve(
@@ -46,6 +47,7 @@ def serve(
 
     Raises:
         ServerError: the port can't be had.
+        UsageError: there is no such port.
     """
     listener = _listen(host, port)
     try:
@@ -66,7 +68,6 @@ def serve(
             server_header=False,
             date_header=False,
             timeout_keep_alive=_KEEP_ALIVE_S,
-            timeout_graceful_shutdown=_GRACE_S,
         )
         if on_ready is not None:
             on_ready(*listener.getsockname()[:2])
@@ -145,12 +146,14 @@ class RunningServer:
 
 
 def _listen(host: str, port: int) -> socket.socket:
+    if not 0 <= port <= 65535:
+        raise UsageError(f"there is no port {port}", hint="Ports are 1-65535, and 0 takes any that is free.")
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         return socket.create_server((host, port), family=family)
-    except (OSError, OverflowError) as error:
+    except OSError as error:
         raise ServerError(
-            f"can't listen on {host} port {port}: {getattr(error, 'strerror', None) or error}",
+            f"can't listen on {host} port {port}: {error.strerror or error}",
             hint="Another program may have the port; choose another one, or 0 for any that is free.",
         ) from error
 
@@ -168,6 +171,18 @@ class _Server(uvicorn.Server):
             self.should_exit = True
             self._closing.set()
         return await super().on_tick(counter)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        cut = asyncio.get_running_loop().call_later(_GRACE_S, self._cut_all)
+        try:
+            await super().shutdown(sockets)
+        finally:
+            cut.cancel()
+
+    def _cut_all(self) -> None:
+        for connection in list(self.server_state.connections):
+            if isinstance(connection, _Protocol):
+                connection.transport.abort()
 
 
 class _Protocol(H11Protocol):

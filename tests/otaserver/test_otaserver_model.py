@@ -76,7 +76,7 @@ def test_the_key_may_come_from_the_environment(tmp_path: Path) -> None:
     text = GOOD.replace(f'access_key = "{KEY}"', 'access_key_env = "SOME_KEY"')
     config = load(folder(tmp_path, text), environ={"SOME_KEY": KEY})
     assert config.keys.product_key == b"fake key of a test"
-    with pytest.raises(ConfigError, match="environment has no SOME_KEY - at `\\$.auth.access_key_env`"):
+    with pytest.raises(ConfigError, match=r"environment has no SOME_KEY - at `\$\.auth\.access_key_env`"):
         load(tmp_path, environ={})
 
 
