@@ -124,7 +124,7 @@ def test_a_bad_variable_counts_even_under_an_option() -> None:
 
 
 def test_a_board_with_a_blank_value_is_a_config_error_that_names_the_board() -> None:
-    with pytest.raises(ConfigError, match="^board b1: it is empty$"):
+    with pytest.raises(ConfigError, match=r"^board b1: it is empty$"):
         resolve({}, NOTHING, Board(name="b1", ota=Ota(dev_id=" ")), None)
 
 
