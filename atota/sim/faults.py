@@ -1,0 +1,171 @@
+"""Things that go wrong, by name and position, so that a failing run can be repeated and composed.
+
+A fault is written ``name[:arg[:arg]]``; several are joined with ``+``. A *position* (``POS``) is one of
+
+- ``12``: the download line with segment number (sn) 12; each sn counts once, the first time it is seen;
+- ``c7``: the seventh command line that the module took, from 1;
+- ``erase``, ``validate``, ``start``: the first ``AT+NFWUPD=0``, ``=2`` or ``=5``.
+
+A *byte number* counts the bytes from the host that reached the module, from 1. ``TIMES`` is how often the
+fault strikes; a fault without it strikes once, unless its description says always.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from math import inf
+
+from atota.errors import UsageError
+
+_POSITION = re.compile(r"\d+|c[1-9]\d*|erase|validate|start")
+_STATUS = re.compile(r"PACKAGE_[A-Z_]+")
+
+
+@dataclass(frozen=True, slots=True)
+class FaultKind:
+    """One kind of fault: how it is written and what it does."""
+
+    usage: str
+    help: str
+
+
+_TABLE = (
+    ("drop-byte:BYTE", "byte number BYTE from the host never arrives"),
+    ("flip-byte:BYTE", "one bit of byte number BYTE from the host is turned over"),
+    ("double-byte:BYTE", "byte number BYTE from the host arrives twice"),
+    ("lose-reply:POS[:TIMES]", "the command is carried out, its reply is never sent"),
+    ("late-reply:POS:SECONDS", "the reply comes SECONDS later; the module is busy (deaf) until then"),
+    ("reboot-at-block:POS", "a watchdog reboot instead of the command"),
+    ("brownout-at-block:POS", "a power dip instead of the command: power-on reset"),
+    ("refuse-block:POS[:TIMES]", "error 50 and nothing is written"),
+    ("busy:POS[:TIMES]", "the persona's busy error (51 or 529) and nothing is done"),
+    ("silent-at:POS", "from this command on neither a byte in nor out, until a hardware reset"),
+    ("mute", "never a byte in or out, whatever is done"),
+    ("unplug-at:POS", "the adapter is pulled out when this command has arrived; the module keeps its power"),
+    ("refuse-erase[:TIMES]", "the erase ran and failed: error 4 (always, without TIMES)"),
+    ("refuse-validate[:STATUS]", "the package is never good (STATUS: PACKAGE_VALIDATION_FAILURE and so on)"),
+    ("refuse-start[:TIMES]", "AT+NFWUPD=5 is refused (always, without TIMES)"),
+    ("rollback", "the update reboot takes place and the old version comes back"),
+    ("stay-dead-after-update", "after AT+NFWUPD=5 the module never speaks again"),
+    ("back-at-baud:RATE", "after the update the stored rate is RATE"),
+    ("echo", "echo is on"),
+    ("urc-storm[:SECONDS]", "an unsolicited line every SECONDS (0.2)"),
+    ("urc-inside-reply[:TIMES]", "an unsolicited line before the final result (always, without TIMES)"),
+    ("boot-garbage", "the module is just being powered on when the port is opened: noise and a boot banner"),
+)
+
+KNOWN_FAULTS: dict[str, FaultKind] = {
+    re.split(r"[:\[]", usage)[0]: FaultKind(usage, text) for usage, text in _TABLE
+}
+
+
+@dataclass(slots=True)
+class Fault:
+    """One fault and how often it may still strike."""
+
+    name: str
+    args: tuple[str, ...]
+    left: float
+
+    @property
+    def text(self) -> str:
+        """The fault as it was written."""
+        return ":".join((self.name, *self.args))
+
+
+def _bad(text: str, why: str) -> UsageError:
+    return UsageError(
+        f"fault {text!r}: {why}",
+        hint="Known faults: " + ", ".join(kind.usage for kind in KNOWN_FAULTS.values()) + ".",
+    )
+
+
+def _number(text: str, value: str, *, real: bool = False) -> float:
+    pattern = r"\d+(\.\d+)?" if real else r"[1-9]\d*"
+    if not re.fullmatch(pattern, value) or (real and float(value) <= 0):
+        raise _bad(text, f"{value!r} is not a number above zero")
+    return float(value)
+
+
+def _check(text: str, name: str, args: tuple[str, ...]) -> float:
+    """Check the arguments by the usage line; return how often the fault may strike."""
+    usage = KNOWN_FAULTS[name].usage
+    wanted = re.findall(r":([A-Z]+)", usage)
+    least = len(re.findall(r":([A-Z]+)", usage.split("[")[0]))
+    if not least <= len(args) <= len(wanted):
+        raise _bad(text, f"it is written {usage}")
+    times = inf if name in ("urc-inside-reply", "refuse-erase", "refuse-start", "refuse-validate") else 1
+    for kind, value in zip(wanted, args, strict=False):
+        if kind == "POS" and not _POSITION.fullmatch(value):
+            raise _bad(text, f"{value!r} is no position (12, c7, erase, validate, start)")
+        if kind == "STATUS" and not _STATUS.fullmatch(value):
+            raise _bad(text, f"{value!r} is no status (PACKAGE_...)")
+        if kind in ("BYTE", "RATE"):
+            _number(text, value)
+        if kind == "SECONDS":
+            _number(text, value, real=True)
+        if kind == "TIMES":
+            times = _number(text, value)
+    return times
+
+
+def parse_fault(text: str) -> Fault:
+    """One fault from its text.
+
+    Raises:
+        UsageError: the name is unknown or an argument is wrong; the known faults are listed.
+    """
+    name, *args = text.strip().split(":")
+    if name not in KNOWN_FAULTS:
+        raise _bad(text, "there is no such fault")
+    return Fault(name, tuple(args), _check(text, name, tuple(args)))
+
+
+class FaultPlan:
+    """The faults of one simulated module.
+
+    Args:
+        texts: each one or several faults joined with ``+``.
+    """
+
+    def __init__(self, texts: Iterable[str] = ()) -> None:
+        self.faults = [parse_fault(one) for text in texts for one in re.split(r"[+ ]", text) if one]
+        self.struck: list[str] = []
+        self._bytes: dict[int, str] = {
+            int(fault.args[0]): fault.name for fault in self.faults if fault.name.endswith("-byte")
+        }
+
+    @property
+    def text(self) -> str:
+        """All faults in the form that `FaultPlan` and the URL take."""
+        return "+".join(fault.text for fault in self.faults)
+
+    def has(self, name: str) -> Fault | None:
+        """The first fault of this name that may still strike."""
+        return next((fault for fault in self.faults if fault.name == name and fault.left > 0), None)
+
+    def strike(self, name: str, keys: frozenset[str] | None = None) -> Fault | None:
+        """Use a fault up once and return it, or None if there is none here.
+
+        ``keys`` are the names of the present position; None for a fault that has no position.
+        """
+        for fault in self.faults:
+            if fault.name == name and fault.left > 0 and (keys is None or fault.args[0] in keys):
+                fault.left -= 1
+                self.struck.append(fault.text)
+                return fault
+        return None
+
+    def distort(self, data: bytes, count: int) -> bytes:
+        """Apply the byte faults to ``data``; ``count`` bytes came before it."""
+        if not self._bytes:
+            return data
+        out = bytearray()
+        for number, byte in enumerate(data, count + 1):
+            kind = self._bytes.pop(number, None)
+            if kind is not None:
+                self.struck.append(f"{kind}:{number}")
+            out += {None: bytes([byte]), "drop-byte": b"", "double-byte": bytes([byte, byte])}.get(
+                kind, bytes([byte ^ 1 << (number % 7)])
+            )
+        return bytes(out)

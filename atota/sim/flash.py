@@ -1,0 +1,50 @@
+"""Flash memory that behaves like flash: erased to ones, and writing only clears bits."""
+
+PAGE = 8192  # bytes; the page of the Hi2115 SDK's flash configuration
+
+
+class Flash:
+    """The flash behind a FOTA slot.
+
+    ``spoiled`` says that a write wanted a one where a zero stood: what is there is not what was written.
+
+    Args:
+        capacity: bytes, rounded up to whole pages.
+        leftover: what an earlier update left there; nothing may be written over it without an erase.
+    """
+
+    def __init__(self, capacity: int, leftover: bytes = b"") -> None:
+        self.capacity = capacity + -capacity % PAGE
+        self.erases = 0
+        self.spoiled = False
+        self._cells = bytearray(leftover)
+        self.end = 0
+
+    def erase(self) -> None:
+        """Set every bit."""
+        self._cells.clear()
+        self.erases += 1
+        self.spoiled = False
+        self.end = 0
+
+    def write(self, offset: int, data: bytes) -> bool:
+        """Clear bits at ``offset``; False, and nothing written, if the slot is too small."""
+        stop = offset + len(data)
+        if stop > self.capacity:
+            return False
+        if offset >= len(self._cells):
+            self._cells.extend(b"\xff" * (offset - len(self._cells)))
+            self._cells += data
+        else:
+            if len(self._cells) < stop:
+                self._cells.extend(b"\xff" * (stop - len(self._cells)))
+            old = self._cells[offset:stop]
+            new = bytes(a & b for a, b in zip(old, data, strict=True))
+            self.spoiled = self.spoiled or new != data
+            self._cells[offset:stop] = new
+        self.end = max(self.end, stop)
+        return True
+
+    def written(self) -> bytes:
+        """What stands from the beginning to the last byte written since the erase."""
+        return bytes(self._cells[: self.end])

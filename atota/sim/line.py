@@ -1,0 +1,42 @@
+"""How a module makes command lines out of bytes."""
+
+
+class LineAssembler:
+    """Collects bytes up to a CR.
+
+    CR ends a command, LF is ignored, so CR LF is fine (Quectel BC95 AT manual V1.3). What goes beyond
+    the limit is dropped up to the CR.
+
+    Args:
+        limit: characters, the CR included.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._held = bytearray()
+        self.too_long = False
+
+    def clear(self) -> None:
+        """Forget a line begun."""
+        self._held.clear()
+        self.too_long = False
+
+    def take(self, data: bytes, position: int) -> tuple[bytes | None, int]:
+        """Take bytes from ``position`` on, up to the first CR.
+
+        Returns:
+            The finished line without its CR, or None, and where the bytes go on.
+        """
+        end = data.find(b"\r", position)
+        stop = len(data) if end < 0 else end
+        piece = data[position:stop].replace(b"\n", b"")
+        if self.too_long or len(self._held) + len(piece) >= self._limit:
+            self.too_long = True
+            self._held.clear()
+        else:
+            self._held += piece
+        if end < 0:
+            return None, stop
+        line = bytes(self._held)
+        self._held.clear()
+        return line, end + 1

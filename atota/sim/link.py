@@ -1,0 +1,255 @@
+"""A simulated module as a link, and the ``sim://`` URLs."""
+
+import re
+from collections.abc import Callable, Iterable
+from typing import Literal
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+import msgspec
+
+from atota.clock import Clock, ScaledClock, SimulatedClock, SystemClock
+from atota.errors import LinkLost, UsageError
+from atota.sim.module import SimModule
+from atota.sim.options import Options
+from atota.sim.personas.catalogue import PERSONAS, find_persona
+from atota.sim.uart import Wire
+from atota.values import is_imei
+
+
+class SimUrl(msgspec.Struct, frozen=True, kw_only=True):
+    """A ``sim://`` URL taken apart. ``speed``: ``max``, ``real`` or a factor."""
+
+    model: str
+    faults: tuple[str, ...] = ()
+    speed: str = "max"
+    latency_s: float = 0.001  # a USB adapter in low-latency mode
+    reset: Literal["", "rts", "dtr"] = ""
+    options: Options = Options()
+
+    def clock(self) -> Clock:
+        """A new clock at the URL's speed."""
+        if self.speed == "max":
+            return SimulatedClock()
+        return SystemClock() if self.speed == "real" else ScaledClock(float(self.speed))
+
+
+_KEYS = (
+    "fault seed speed baud version imei accept becomes latency_ms csq echo asleep reset".split()  # noqa: SIM905
+)
+
+
+def _wrong(key: str, value: str, wanted: str) -> UsageError:
+    return UsageError(
+        f"sim:// option {key}={value!r}: {wanted}", hint="Known options: " + ", ".join(_KEYS) + "."
+    )
+
+
+def _integer(key: str, value: str, least: int, most: int) -> int:
+    if not re.fullmatch(r"\d{1,12}", value) or not least <= int(value) <= most:
+        raise _wrong(key, value, f"a number from {least} to {most} is needed")
+    return int(value)
+
+
+def _flag(key: str, value: str) -> bool:
+    return _integer(key, value, 0, 1) == 1
+
+
+def parse_sim_url(url: str) -> SimUrl:
+    """Take a ``sim://MODEL?option=value&...`` URL apart.
+
+    Options: ``fault`` (see `atota.sim.faults`; repeat it or join with ``+``), ``seed``, ``speed`` (``max``:
+    simulated time; ``real``; a number: that many times as fast), ``baud``, ``version``, ``imei``, ``csq``,
+    ``accept=any`` with ``becomes=VERSION``, ``latency_ms``, ``echo=1``, ``asleep=1``, ``reset=rts|dtr``
+    (that line is wired to the reset pin).
+
+    Raises:
+        UsageError: the model, an option or a value is unknown; the known ones are listed.
+    """
+    parts = urlsplit(url)
+    if parts.scheme != "sim" or not parts.netloc:
+        raise UsageError(
+            f"{url!r} is no simulated module",
+            hint="Write sim://MODEL; known modules: " + ", ".join(persona.name for persona in PERSONAS) + ".",
+        )
+    given: dict[str, str] = {}
+    faults: list[str] = []
+    for key, value in parse_qsl(parts.query, keep_blank_values=True):
+        if key not in _KEYS:
+            raise _wrong(key, value, "there is no such option")
+        if key == "fault":
+            faults.append(value)
+        given[key] = value
+    speed = given.get("speed", "max")
+    if speed not in ("max", "real") and not re.fullmatch(r"[1-9]\d{0,5}(\.\d+)?", speed):
+        raise _wrong("speed", speed, "max, real or a factor from 1 is needed")
+    reset = given.get("reset", "")
+    if reset not in ("", "rts", "dtr"):
+        raise _wrong("reset", reset, "rts or dtr is needed")
+    return SimUrl(
+        model=find_persona(unquote(parts.netloc)).name,
+        faults=tuple(faults),
+        speed=speed,
+        latency_s=_integer("latency_ms", given.get("latency_ms", "1"), 0, 10_000) / 1000,
+        reset=reset,  # type: ignore[arg-type]
+        options=_options(given),
+    )
+
+
+def _options(given: dict[str, str]) -> Options:
+    if given.get("accept", "any") != "any":
+        raise _wrong("accept", given["accept"], "only `any` can be accepted")
+    if "accept" in given and not given.get("becomes"):
+        raise _wrong("accept", "any", "becomes=VERSION is needed with it")
+    if "imei" in given and not is_imei(given["imei"]):
+        raise _wrong("imei", given["imei"], "fifteen digits are needed")
+    return Options(
+        version=given.get("version"),
+        imei=given.get("imei"),
+        csq=_integer("csq", given["csq"], 0, 99) if "csq" in given else None,
+        baud=_integer("baud", given["baud"], 300, 4_000_000) if "baud" in given else None,
+        echo=_flag("echo", given.get("echo", "0")),
+        asleep=_flag("asleep", given.get("asleep", "0")),
+        accept_any="accept" in given,
+        becomes=given.get("becomes", ""),
+        seed=_integer("seed", given.get("seed", "0"), 0, 10**12 - 1),
+    )
+
+
+def make_module(
+    model: str,
+    options: Options | None = None,
+    *,
+    faults: Iterable[str] = (),
+    on_change: Callable[[str], None] | None = None,
+) -> SimModule:
+    """A simulated module by its model's name.
+
+    Raises:
+        UsageError: the model or a fault is unknown.
+    """
+    return SimModule(find_persona(model), options, faults=faults, on_change=on_change)
+
+
+class SimLink:
+    """A link to a simulated module, all in the caller's thread.
+
+    Time passes on ``clock`` when somebody reads or changes the rate, never by itself.
+
+    Args:
+        module: the module at the other end; its attributes tell its true state.
+        clock: the time in which both live.
+        baud: the host's rate.
+        latency_s: how long the adapter keeps what it received.
+        reset: the control line that is wired to the reset pin, if any.
+    """
+
+    def __init__(
+        self,
+        module: SimModule,
+        clock: Clock,
+        *,
+        baud: int = 9600,
+        latency_s: float = 0.0,
+        reset: str = "",
+        name: str | None = None,
+    ) -> None:
+        self.module = module
+        self.clock = clock
+        self.name = name or f"sim://{module.persona.name}"
+        self._wire = Wire(module, baud, latency_s=latency_s)
+        self._baud = baud
+        self._reset = reset
+        self._held = False
+        self._closed = False
+
+    @property
+    def baud(self) -> int:
+        """The host's rate in bit/s."""
+        return self._baud
+
+    def _check(self) -> None:
+        if self._closed:
+            raise LinkLost(f"{self.name} is closed")
+        if self.module.unplugged:
+            raise LinkLost(f"{self.name} was unplugged")
+
+    def read(self, timeout_s: float) -> bytes:
+        """Return what has arrived, at least one byte; ``b""`` if nothing came in ``timeout_s``.
+
+        Raises:
+            LinkLost: it is closed or the adapter was pulled out.
+        """
+        now = self.clock.monotonic()
+        end = now + max(0.0, timeout_s)
+        while True:
+            self._check()
+            data = self._wire.to_host(now)
+            self._check()
+            if data or now >= end:
+                return data
+            self.clock.sleep(max(min(self._wire.next_time(), end) - now, 1e-9))
+            now = self.clock.monotonic()
+
+    def write(self, data: bytes) -> None:
+        """Put ``data`` on the wire; no time passes.
+
+        Raises:
+            LinkLost: it is closed or the adapter was pulled out.
+        """
+        self._check()
+        if data:
+            self._wire.from_host(bytes(data), self.clock.monotonic())
+            self._check()
+
+    def set_baud(self, baud: int) -> None:
+        """Wait until everything written has left, then change the rate."""
+        self._check()
+        self.clock.sleep(self._wire.idle_at - self.clock.monotonic())
+        self._wire.set_baud(baud, self.clock.monotonic())
+        self._baud = baud
+
+    def set_lines(self, *, dtr: bool | None = None, rts: bool | None = None) -> None:
+        """Set the control lines; the one that is wired to the reset pin resets when it is let go."""
+        self._check()
+        wanted = {"dtr": dtr, "rts": rts}.get(self._reset)
+        if wanted is None:
+            return
+        if self._held and not wanted:
+            now = self.clock.monotonic()
+            self._wire.advance(now)
+            self._wire.disturb(now, self.module.reset_pin(now))
+        self._held = wanted
+
+    def replug(self) -> "SimLink":
+        """Close this link and return a new one to the same module, as after plugging the adapter in again."""
+        self.close()
+        self.module.unplugged = False
+        link = SimLink(self.module, self.clock, baud=self._baud, reset=self._reset, name=self.name)
+        self._wire.hand_over(link._wire, self.clock.monotonic())
+        return link
+
+    def close(self) -> None:
+        """Close the link; the module goes on. May be called twice."""
+        self._closed = True
+
+
+def open_sim_link(url: str, *, baud: int = 9600, clock: Clock | None = None) -> SimLink:
+    """Open a new simulated module by its URL, see `parse_sim_url`.
+
+    Args:
+        url: ``sim://MODEL?...``.
+        baud: the host's rate.
+        clock: the time to live in; without it the one that the URL's ``speed`` asks for.
+
+    Raises:
+        UsageError: the URL is wrong.
+    """
+    what = parse_sim_url(url)
+    return SimLink(
+        make_module(what.model, what.options, faults=what.faults),
+        clock or what.clock(),
+        baud=baud,
+        latency_s=what.latency_s,
+        reset=what.reset,
+        name=url,
+    )

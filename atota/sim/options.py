@@ -1,0 +1,34 @@
+"""What one simulated module is told, and what it sends."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """Bytes that the module begins to send at ``when``, at its rate ``baud``."""
+
+    when: float
+    data: bytes
+    baud: int
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What may differ between two modules of one persona. None: what the persona says.
+
+    Attributes:
+        version: the firmware that runs.
+        baud: the stored rate, at which the module is.
+        asleep: it sleeps when idle, from the beginning on; what wakes it is lost.
+        accept_any: any bytes are a good package, which makes the module run ``becomes``.
+    """
+
+    version: str | None = None
+    imei: str | None = None
+    csq: int | None = None
+    baud: int | None = None
+    echo: bool = False
+    asleep: bool = False
+    accept_any: bool = False
+    becomes: str = ""
+    seed: int = 0

@@ -1,0 +1,26 @@
+"""The personas by name."""
+
+from atota.errors import UsageError
+from atota.sim.persona import Persona
+from atota.sim.personas.bc28 import BC28
+from atota.sim.personas.bc95 import BC95_B8
+from atota.sim.personas.m5310a import M5310_A
+from atota.sim.personas.sara_n2 import SARA_N200
+
+PERSONAS: tuple[Persona, ...] = (BC28, BC95_B8, M5310_A, SARA_N200)
+
+
+def find_persona(name: str) -> Persona:
+    """The persona of that name or alias, in whatever case.
+
+    Raises:
+        UsageError: there is none; the known names are listed.
+    """
+    wanted = name.casefold()
+    for persona in PERSONAS:
+        if wanted in (known.casefold() for known in (persona.name, *persona.aliases)):
+            return persona
+    raise UsageError(
+        f"there is no simulated module {name!r}",
+        hint="Known modules: " + ", ".join(persona.name for persona in PERSONAS) + ".",
+    )

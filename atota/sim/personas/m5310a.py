@@ -1,0 +1,58 @@
+"""China Mobile M5310-A: Hi2115, erase, download, 2 validates, 5; no ATE, no ATI."""
+
+from atota.sim.persona import Boot, Nfwupd, Persona, Step
+from atota.sim.personas import hi2115
+
+M5310_A = Persona(
+    name="M5310-A",
+    aliases=("M5310A",),
+    vendor="China Mobile",
+    chip="Hi2115",
+    version="M5310-A-MONH0S00",
+    sources=(
+        "China Mobile M5310-A AT command set for V150R100C10B300: codes 0-5, flow, error 529",
+        "OneNET guide to FOTA on the M531x, screenshots: the two boot passes, the greeting, the reboot cause",
+        "OneNET FAQ 115: after a reboot the module stays at 9600 before it goes to the stored rate",
+        "HiSilicon Hi2115 B500: counter, checksum, lengths, error numbers, status texts (observed)",
+        "inferred: which line of AT+CGMR carries the vendor's version",
+    ),
+    answers=hi2115.ANSWERS
+    | {
+        b"AT+CGMI": (b"CMIOT",),
+        b"AT+CGMM": (b"M5310-A",),
+        b"AT+CGMR": (
+            b"SSB,V150R100C10B200SP1",
+            b"SECURITY_A,V150R100C10B300SP2",
+            b"PROTOCOL_A,V150R100C10B300SP2",
+            b"APPLICATION_A,{version}",
+            b"SECURITY_B,V150R100C10B300SP2",
+            b"RADIO,Hi2115_RF1",
+        ),
+    },
+    settings=hi2115.SETTINGS,
+    nconfig=hi2115.NCONFIG,
+    natspeed=hi2115.NATSPEED,
+    nfwupd=Nfwupd(
+        test=b"+NFWUPD:(0-5)",
+        prefix=b"+NFWUPD:",
+        erase=True,
+        names=True,
+        status=True,
+        validate_first=True,
+        refusal_line=True,
+        most=512,
+        multiple=4,
+        wrap=hi2115.STATUS_BUFFER,
+        busy_code=529,
+    ),
+    boot=Boot(
+        steps=hi2115.BOOT_LINES,
+        # Two passes, about 30 s in all, as in OneNET's screenshots.
+        update=(*hi2115.BOOT_LINES, Step(12.0, b""), *hi2115.BOOT_LINES, Step(11.0, b"")),
+        ending=hi2115.ENDING + b"M5310-A\r\nOK\r\n",
+        update_cause=b"REBOOT_CAUSE_SECURITY_FOTA_UPGRADE",
+        first_baud=9600,
+        switch_s=2.0,
+    ),
+    urcs=(b"+CSCON:1", b"+CEREG:1", b"+CSCON:0", b"+MIPLEVENT:0,26"),
+)

@@ -1,0 +1,197 @@
+"""The wire between a host and a simulated module: bytes take time, and another rate is noise.
+
+A byte is ten bit times (8N1). Both directions are independent. What arrives at another rate than
+the receiver's is garbage from a seeded generator, as many bytes as the receiver would count.
+"""
+
+import heapq
+import random
+from collections import deque
+from dataclasses import dataclass
+from itertools import count
+from math import inf
+
+from atota.sim.module import SimModule
+from atota.sim.options import Sent
+
+_BITS = 10
+_SLACK = 1e-9  # seconds; floating point sums of bit times
+_NOISE = bytes(
+    [0x00, 0x80, 0xF8, 0xFE, 0xE0, 0x98, 0xF0, 0x78, 0x66, 0x2D, 0x3F, 0x86, 0xFF, 0x1E, 0x48, 0xC0]
+)
+
+
+class Noise:
+    """Makes what a UART sees of another rate.
+
+    Args:
+        seed: the same seed and the same bytes give the same noise.
+    """
+
+    def __init__(self, seed: object) -> None:
+        self._random = random.Random(f"noise {seed}")  # noqa: S311
+        self._carry = 0.0
+
+    def of(self, length: int, sender: int, receiver: int) -> bytes:
+        """The bytes that a receiver at one rate makes of ``length`` bytes sent at another."""
+        wanted = self._carry + length * min(4.0, receiver / sender)
+        whole = int(wanted)
+        self._carry = wanted - whole
+        return bytes(self._random.choices(_NOISE, k=whole))
+
+
+@dataclass(slots=True)
+class _Flight:
+    """Bytes on the wire; the first has arrived ``byte_s`` after ``start``."""
+
+    start: float
+    byte_s: float
+    data: bytes
+    baud: int
+    position: int = 0
+
+    def arrived(self, now: float) -> int:
+        return max(0, min(len(self.data), int((now + _SLACK - self.start) / self.byte_s)))
+
+    def arrival(self, position: int) -> float:
+        return self.start + (position + 1) * self.byte_s
+
+
+class Wire:
+    """A serial line with a module at its end.
+
+    Args:
+        module: it belongs to this wire alone from now on.
+        baud: the host's rate; None: always the module's, as on a network socket.
+        latency_s: how long the host's adapter keeps what it received.
+    """
+
+    def __init__(self, module: SimModule, baud: int | None = None, *, latency_s: float = 0.0) -> None:
+        self.module = module
+        self._baud = baud
+        self._latency = latency_s
+        self._tx: deque[_Flight] = deque()
+        self._rx: deque[_Flight] = deque()
+        self._ready = bytearray()
+        self._pending: list[tuple[float, int, Sent]] = []
+        self._order = count()
+        self._tx_free = self._rx_free = 0.0
+        self._module_noise = Noise(("in", module.options.seed))
+        self._host_noise = Noise(("out", module.options.seed))
+
+    @property
+    def baud(self) -> int:
+        """The host's rate."""
+        return self._baud or self.module.baud
+
+    @property
+    def idle_at(self) -> float:
+        """When everything from the host will have left."""
+        return self._tx_free
+
+    def set_baud(self, baud: int, now: float) -> None:
+        """Change the host's rate; what has arrived by ``now`` arrived at the old one."""
+        if baud != self._baud:
+            self.advance(now)
+            self._collect(now)
+            self._baud = baud
+
+    def from_host(self, data: bytes, now: float) -> None:
+        """Put bytes of the host on the wire, behind those that still occupy it."""
+        self.advance(now)
+        start = max(now, self._tx_free)
+        flight = _Flight(start, _BITS / self.baud, data, self.baud)
+        self._tx.append(flight)
+        self._tx_free = start + flight.byte_s * len(data)
+
+    def advance(self, now: float) -> None:
+        """Let everything happen that happens until ``now``."""
+        while True:
+            delivery, event = self._delivery(), self.module.next_due()
+            sending = self._pending[0][0] if self._pending else inf
+            first = min(delivery, sending, inf if event is None else event)
+            if first > now + _SLACK:
+                return
+            if sending == first:
+                self._launch(heapq.heappop(self._pending)[2])
+                continue
+            self._deliver(first)
+            if event == first:
+                self._queue(self.module.tick(first))
+
+    def disturb(self, now: float, sent: list[Sent]) -> None:
+        """Take what the module sends for a reason of its own (a reset, a power cut)."""
+        self._pending.clear()
+        self._rx_free = now
+        self._queue(sent)
+
+    def hand_over(self, other: "Wire", now: float) -> None:
+        """Let ``other`` carry on with this wire's module: what the module sends meanwhile is not lost, what flew is."""
+        self.advance(now)
+        other._pending, self._pending = self._pending, []
+        other._tx_free = other._rx_free = now
+
+    def to_host(self, now: float) -> bytes:
+        """What has arrived at the host by ``now`` and was not fetched yet."""
+        self.advance(now)
+        self._collect(now - self._latency)
+        data = bytes(self._ready)
+        self._ready.clear()
+        return data
+
+    def next_time(self) -> float:
+        """When the next thing happens that `advance` or `to_host` would show; infinite if nothing will."""
+        event = self.module.next_due()
+        return min(
+            self._delivery(),
+            inf if event is None else event,
+            self._pending[0][0] if self._pending else inf,
+            self._rx[0].arrival(self._rx[0].position) + self._latency if self._rx else inf,
+        )
+
+    def _delivery(self) -> float:
+        """When the next command line will be complete at the module, or the last byte there is."""
+        if not self._tx:
+            return inf
+        flight = self._tx[0]
+        end = flight.data.find(b"\r", flight.position)
+        return flight.arrival(len(flight.data) - 1 if end < 0 else end)
+
+    def _deliver(self, now: float) -> None:
+        """Give the module every byte that has arrived, up to the first line's end."""
+        if not self._tx:
+            return
+        flight = self._tx[0]
+        data = flight.data[flight.position : flight.arrived(now)]
+        flight.position += len(data)
+        if flight.position >= len(flight.data):
+            self._tx.popleft()
+        if not data:
+            return
+        if self._baud is not None and flight.baud != self.module.baud:
+            data = self._module_noise.of(len(data), flight.baud, self.module.baud)
+        self._queue(self.module.receive(data, now))
+
+    def _queue(self, sent: list[Sent]) -> None:
+        for one in sent:
+            heapq.heappush(self._pending, (one.when, next(self._order), one))
+
+    def _launch(self, sent: Sent) -> None:
+        start = max(sent.when, self._rx_free)
+        flight = _Flight(start, _BITS / sent.baud, sent.data, sent.baud)
+        self._rx.append(flight)
+        self._rx_free = start + flight.byte_s * len(sent.data)
+
+    def _collect(self, now: float) -> None:
+        """Move what has arrived to where the host fetches it."""
+        while self._rx:
+            flight = self._rx[0]
+            stop = flight.arrived(now)
+            piece = flight.data[flight.position : stop]
+            if piece and self._baud is not None and flight.baud != self._baud:
+                piece = self._host_noise.of(len(piece), flight.baud, self._baud)
+            self._ready += piece
+            flight.position = max(stop, flight.position)
+            if flight.position < len(flight.data):
+                return
+            self._rx.popleft()
