@@ -218,11 +218,10 @@ class PlatformClient(PlatformCalls):
                 response = self._http.send(request, stream=True)
             except _FOREIGN as foreign:
                 raise self._translate(foreign).error from None
-            if not response.is_redirect:
+            if not response.has_redirect_location:
                 return response
             response.close()
-            target = urljoin(url, response.headers["Location"])
-            self._check_redirect(url, target)
+            target = _redirect(url, response.headers["Location"])
             if _origin(target) != _origin(url):
                 headers.pop("Authorization", None)
             headers.pop("Host", None)
@@ -242,11 +241,6 @@ class PlatformClient(PlatformCalls):
             {"Host": parts.netloc},
             {"sni_hostname": parts.hostname or ""},
         )
-
-    def _check_redirect(self, url: str, target: str) -> None:
-        scheme = urlsplit(target).scheme
-        if scheme != "https" and scheme != urlsplit(url).scheme:
-            raise BadAnswer("the server redirects the download to an address without TLS; refused")
 
     def _part(self, response: httpx.Response, task: Task, first: int) -> Part:
         status = response.status_code
@@ -334,6 +328,21 @@ def _http_client(timeout_s: float, transport: httpx.BaseTransport | None) -> htt
         f"the network settings of the environment cannot be used ({kind})",
         hint="Check HTTP_PROXY, HTTPS_PROXY, ALL_PROXY, SSL_CERT_FILE and SSL_CERT_DIR.",
     )
+
+
+def _redirect(url: str, location: str) -> str:
+    """Where a redirect leads; never from https to something open."""
+    try:
+        target = urljoin(url, location)
+        _origin(target)
+    except ValueError:
+        target = ""
+    scheme = urlsplit(target).scheme if target else ""
+    if not target or scheme not in ("http", "https"):
+        raise BadAnswer("the server redirects the download to something that is no web address")
+    if scheme == "http" and not url.startswith("http:"):
+        raise BadAnswer("the server redirects the download to an address without TLS; refused")
+    return target
 
 
 def _origin(url: str) -> tuple[str, str | None, int | None]:

@@ -215,7 +215,7 @@ class _Fetch:
             part.rewind(first)
         with self._client.open_package(self._task, first, bare_range=self._bare_range) as answer:
             start, end = self._place(answer, first)
-            self._take(answer, part, start, end)
+            self._take(answer, part, first, start, end)
 
     def _place(self, answer: Part, first: int) -> tuple[int, int]:
         """Where in the package the body belongs, from what the server says and not from what we asked.
@@ -224,8 +224,6 @@ class _Fetch:
         """
         size = self._task.size
         if not answer.partial:
-            if first:
-                self._bare_range = not self._bare_range  # this form of Range was not understood
             self._same_length(answer, size, PackageError)
             return 0, size
         place = answer.place
@@ -247,7 +245,7 @@ class _Fetch:
         if answer.length not in (None, 1, expected):
             raise kind(f"{expected} bytes were expected, the server announces {answer.length}")
 
-    def _take(self, answer: Part, part: PartFile, start: int, end: int) -> None:
+    def _take(self, answer: Part, part: PartFile, first: int, start: int, end: int) -> None:
         """Store the body. Its first byte is held back until a second comes: alone, it may be an error."""
         held = b""
         begun = False
@@ -259,6 +257,8 @@ class _Fetch:
                 continue
             held = b""
             if not begun:
+                if start != first:  # the whole came: this form of Range was not understood
+                    self._bare_range = not self._bare_range
                 part.rewind(start)
                 begun = True
             self._store(part, data, end)
