@@ -8,7 +8,7 @@ from atota.sim.package import read_package
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the security core thinks of the slot: a status text, and what a good package makes of the module."""
+    """What the security core thinks of the slot, and what a good package makes of the module."""
 
     status: str
     target: str = ""

@@ -141,6 +141,7 @@ class SimLink:
         baud: the host's rate.
         latency_s: how long the adapter keeps what it received.
         reset: the control line that is wired to the reset pin, if any.
+        wire: the wire that already leads to the module, where there is one.
     """
 
     def __init__(
@@ -152,11 +153,12 @@ class SimLink:
         latency_s: float = 0.0,
         reset: str = "",
         name: str | None = None,
+        wire: Wire | None = None,
     ) -> None:
         self.module = module
         self.clock = clock
         self.name = name or f"sim://{module.persona.name}"
-        self._wire = Wire(module, baud, latency_s=latency_s)
+        self._wire = wire or Wire(module, baud, latency_s=latency_s)
         self._baud = baud
         self._reset = reset
         self._held = False
@@ -224,9 +226,10 @@ class SimLink:
         """Close this link and return a new one to the same module, as after plugging the adapter in again."""
         self.close()
         self.module.unplugged = False
-        link = SimLink(self.module, self.clock, baud=self._baud, reset=self._reset, name=self.name)
-        self._wire.hand_over(link._wire, self.clock.monotonic())
-        return link
+        self._wire.cut(self.clock.monotonic())
+        return SimLink(
+            self.module, self.clock, baud=self._baud, reset=self._reset, name=self.name, wire=self._wire
+        )
 
     def close(self) -> None:
         """Close the link; the module goes on. May be called twice."""

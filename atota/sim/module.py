@@ -19,6 +19,7 @@ from atota.sim.timeline import Timeline
 _BLOCK = re.compile(rb'\+NFWUPD="?([0-5])"?(?:,"?(\d{1,5}))?', re.IGNORECASE)
 _WORDS = {b"0": "erase", b"2": "validate", b"5": "start"}
 _BITS = 10  # 8N1
+POWER_ON = b"REBOOT_CAUSE_SECURITY_PMU_POWER_ON_RESET"
 
 
 class SimModule:
@@ -81,9 +82,7 @@ class SimModule:
             period = float(storm.args[0]) if storm.args else 0.2
             self._timeline.at(period, lambda now: self._storm(now, period), lasting=True)
         if self.faults.strike("boot-garbage"):
-            self._timeline.at(
-                0.0, lambda now: self._restart(now, b"REBOOT_CAUSE_SECURITY_PMU_POWER_ON_RESET")
-            )
+            self._timeline.at(0.0, lambda now: self._restart(now, POWER_ON))
 
     @property
     def slot(self) -> bytes:
@@ -124,7 +123,7 @@ class SimModule:
 
     def power_cut(self, now: float) -> list[Sent]:
         """Take the supply away for a moment."""
-        return self._hard_reset(now, b"REBOOT_CAUSE_SECURITY_PMU_POWER_ON_RESET")
+        return self._hard_reset(now, POWER_ON)
 
     def _hard_reset(self, now: float, cause: bytes) -> list[Sent]:
         self._timeline.run(now)
@@ -215,7 +214,7 @@ class SimModule:
             self._restart(now, b"REBOOT_CAUSE_APPLICATION_WATCHDOG")
             return True
         if self.faults.strike("brownout-at-block", position):
-            self._restart(now, b"REBOOT_CAUSE_SECURITY_PMU_POWER_ON_RESET")
+            self._restart(now, POWER_ON)
             return True
         return False
 

@@ -56,7 +56,7 @@ class Nfwupd:
         validate_first: code 5 is refused until code 2 found the package good; otherwise the boot checks.
         refusal_line: code 5 says why it refuses before the error.
         wrap: bytes of the buffer in which a status line is made, its ending zero included; None: ample.
-        refuses_while_validating: a command that arrives meanwhile is answered with error 51 (else: not heard).
+        refuses_while_validating: commands are answered with error 51 meanwhile (else: not heard).
     """
 
     test: bytes

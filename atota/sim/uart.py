@@ -125,11 +125,13 @@ class Wire:
         self._rx_free = now
         self._queue(sent)
 
-    def hand_over(self, other: "Wire", now: float) -> None:
-        """Let ``other`` carry on with this wire's module: what the module sends meanwhile is not lost, what flew is."""
+    def cut(self, now: float) -> None:
+        """Pull the adapter out: what is on the wire, either way, is gone."""
         self.advance(now)
-        other._pending, self._pending = self._pending, []
-        other._tx_free = other._rx_free = now
+        self._tx.clear()
+        self._rx.clear()
+        self._ready.clear()
+        self._tx_free = self._rx_free = now
 
     def to_host(self, now: float) -> bytes:
         """What has arrived at the host by ``now`` and was not fetched yet."""

@@ -13,8 +13,8 @@ BC28 = Persona(
         "HiSilicon Hi2115 B500: counter, checksum, lengths, error numbers, status texts (observed)",
         "BC28 drivers in public code: ATI text, boot lines, reboot cause",
     ),
-    answers=hi2115.ANSWERS
-    | {
+    answers={
+        **hi2115.ANSWERS,
         b"ATI": (b"Quectel\r\nBC28\r\nRevision:{version}",),
         b"AT+CGMI": (b"Quectel",),
         b"AT+CGMM": (b"BC28",),

@@ -10,7 +10,7 @@ BC95_B8 = Persona(
     chip="Hi2110",
     version="V100R100C10B657SP5",
     sources=(
-        "Quectel BC95 AT commands manual V2.1: codes 1-5 from B657SP1, flow, refusal of a start without validation",
+        "Quectel BC95 AT commands manual V2.1: codes 1-5, flow, no start without validation",
         "public BC95 transcripts: CGMM, CGMR, NBAND byte for byte",
         "inferred: counter and checksum rules as on the Hi2115; sn 0 clears the slot; the code 2 texts",
     ),

@@ -16,8 +16,8 @@ M5310_A = Persona(
         "HiSilicon Hi2115 B500: counter, checksum, lengths, error numbers, status texts (observed)",
         "inferred: which line of AT+CGMR carries the vendor's version",
     ),
-    answers=hi2115.ANSWERS
-    | {
+    answers={
+        **hi2115.ANSWERS,
         b"AT+CGMI": (b"CMIOT",),
         b"AT+CGMM": (b"M5310-A",),
         b"AT+CGMR": (

@@ -10,7 +10,7 @@ SARA_N200 = Persona(
     chip="Hi2110",
     version="V100R100C10B657SP2",
     sources=(
-        "u-blox SARA-N2/N3 AT commands manual UBX-16014887 R21, section 11.14: codes 1, 2, 5; 256 bytes; NVM lost",
+        "u-blox SARA-N2/N3 AT manual UBX-16014887 R21, section 11.14: codes 1, 2, 5; 256 bytes; NVM lost",
         "the same, general: command line 2048, error 1650, 20 ms after a final result, space after the colon",
         "public SARA-N210 emulator: CGMR, CGMM, CLAC",
         "inferred: a code 2 that answers OK whatever is in the slot (the manual shows nothing else)",

@@ -1,0 +1,196 @@
+"""A simulated module on a pty or a TCP port, for any program that can open one.
+
+Bytes are paced to the module's rate on an absolute schedule, in the time of the clock that is passed in.
+"""
+
+import contextlib
+import os
+import select
+import socket
+import struct
+from collections.abc import Callable
+
+from atota.clock import Clock, StopToken, SystemClock
+from atota.errors import LineUnavailable, PortBusy, UsageError
+from atota.sim.module import SimModule
+from atota.sim.uart import Wire
+
+_TCGETS2 = 0x802C542A  # Linux ioctl: struct termios2, 44 bytes, the last two words are the rates
+_LONGEST_S = 0.05  # a stop token is looked at this often
+_SLICE_S = 0.002  # pacing is cut into slices of this length
+
+
+def _speed(clock: Clock) -> float:
+    """How many of the clock's seconds pass in one of the machine's."""
+    speed = clock.slice_s / SystemClock.slice_s
+    if speed == float("inf"):
+        raise UsageError(
+            "a served module needs time that passes by itself",
+            hint="Use the system's clock or a scaled one; simulated time is for links in memory.",
+        )
+    return speed
+
+
+class _Server:
+    """Moves bytes between a wire and a file descriptor."""
+
+    def __init__(self, module: SimModule, clock: Clock, stop: StopToken, baud: int | None) -> None:
+        self.module = module
+        self.clock = clock
+        self.stop = stop
+        self.wire = Wire(module, baud)
+        self._speed = _speed(clock)
+
+    def nap_s(self) -> float:
+        """How long, in the machine's seconds, nothing is due."""
+        due = (self.wire.next_time() - self.clock.monotonic()) / self._speed
+        return min(max(due, _SLICE_S), _LONGEST_S)
+
+    def run(self, fd: int, host_baud: Callable[[], int | None] | None = None) -> None:
+        """Serve ``fd`` until the stop token is set, the other side goes or the adapter is unplugged."""
+        while not self.stop.is_set and not self.module.unplugged:
+            readable, _, _ = select.select([fd], [], [], self.nap_s())
+            now = self.clock.monotonic()
+            if host_baud is not None and (baud := host_baud()):
+                self.wire.set_baud(baud, now)
+            if readable and not self._take(fd, now):
+                return
+            self._give(fd, self.wire.to_host(now))
+
+    def _take(self, fd: int, now: float) -> bool:
+        try:
+            data = os.read(fd, 4096)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        if data:
+            self.wire.from_host(data, now)
+        return bool(data)
+
+    def _give(self, fd: int, data: bytes) -> None:
+        """Write what goes; what a full buffer does not take is lost, as on a UART."""
+        with contextlib.suppress(OSError):
+            if data:
+                os.write(fd, data)
+
+
+def _host_baud(fd: int) -> int | None:
+    """The rate that the program on the slave side has set; None where the system does not tell."""
+    import fcntl
+    import termios
+
+    try:
+        buffer = fcntl.ioctl(fd, _TCGETS2, bytes(44))
+    except OSError:
+        constant = termios.tcgetattr(fd)[5]
+        names = {getattr(termios, name): name for name in dir(termios) if name.startswith("B")}
+        name = names.get(constant, "")
+        return int(name[1:]) if name[1:].isdecimal() else None
+    return int(struct.unpack("=II", buffer[-8:])[1]) or None
+
+
+def serve_pty(
+    module: SimModule,
+    clock: Clock,
+    on_ready: Callable[[str], None],
+    stop: StopToken,
+) -> None:
+    """Serve ``module`` on a new pseudo-terminal until ``stop`` is set.
+
+    A program that opens it at another rate than the module's gets and sends garbage.
+
+    Args:
+        module: it belongs to this call; its ``on_change`` tells what happens.
+        clock: the system's or a scaled one.
+        on_ready: told the device's path when it can be opened.
+        stop: set it from another thread or a signal handler.
+
+    Raises:
+        LineUnavailable: this system has no pseudo-terminals.
+        UsageError: the clock does not run by itself.
+    """
+    try:
+        import pty
+        import tty
+    except ImportError as error:
+        raise LineUnavailable(
+            "this system has no pseudo-terminals", hint="Serve the module on a TCP port instead."
+        ) from error
+    server = _Server(module, clock, stop, module.baud)
+    master, slave = pty.openpty()
+    try:
+        # The slave stays open here: without it the master's reads fail until somebody opens it.
+        tty.setraw(slave)
+        _set_module_rate(slave, module.baud)
+        os.set_blocking(master, False)
+        on_ready(os.ttyname(slave))
+        server.run(master, lambda: _host_baud(master))
+    finally:
+        os.close(master)
+        os.close(slave)
+
+
+def _set_module_rate(slave: int, baud: int) -> None:
+    """Begin at the module's rate, so that a program that sets none is understood."""
+    import termios
+
+    constant = getattr(termios, f"B{baud}", None)
+    if constant is not None:
+        attributes = termios.tcgetattr(slave)
+        attributes[4] = attributes[5] = constant
+        termios.tcsetattr(slave, termios.TCSANOW, attributes)
+
+
+def serve_tcp(
+    module: SimModule,
+    host: str,
+    port: int,
+    *,
+    clock: Clock,
+    on_ready: Callable[[str], None],
+    stop: StopToken,
+) -> None:
+    """Serve ``module`` on a TCP port until ``stop`` is set: plain bytes, one client at a time, no rate check.
+
+    The module lives on between clients. An unplugged adapter closes the connection; the next one plugs it in.
+
+    Args:
+        module: it belongs to this call; its ``on_change`` tells what happens.
+        host: the address to listen on.
+        port: the port, 0 for any that is free.
+        clock: the system's or a scaled one.
+        on_ready: told ``socket://HOST:PORT`` when it listens.
+        stop: set it from another thread or a signal handler.
+
+    Raises:
+        PortBusy: the address can't be had.
+        UsageError: the clock does not run by itself.
+    """
+    server = _Server(module, clock, stop, None)
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((host, port))
+        except OSError as error:
+            raise PortBusy(
+                f"can't listen on {host}:{port}: {error.strerror or error}",
+                hint="Choose another port; 0 takes a free one.",
+            ) from error
+        listener.listen(1)
+        shown = f"[{host}]" if ":" in host else host
+        on_ready(f"socket://{shown}:{listener.getsockname()[1]}")
+        while not stop.is_set:
+            if select.select([listener], [], [], server.nap_s())[0]:
+                _serve_client(server, listener)
+            server.wire.to_host(clock.monotonic())  # with nobody there, what it says is lost
+
+
+def _serve_client(server: _Server, listener: socket.socket) -> None:
+    client, _address = listener.accept()
+    with client:
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        client.setblocking(False)
+        server.module.unplugged = False
+        server.run(client.fileno())
+        server.wire.cut(server.clock.monotonic())
