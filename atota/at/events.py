@@ -99,9 +99,13 @@ class Urc(msgspec.Struct, frozen=True, gc=False):
 
 
 class Late(msgspec.Struct, frozen=True, gc=False):
-    """A line or result of an answer that nobody waits for any more, or a result that nobody owes."""
+    """What belongs to an answer that nobody waits for any more, or a result that nobody owes.
+
+    ``result`` says that it is a final result, so that those who count them need not read it.
+    """
 
     raw: bytes
+    result: bool = False
 
 
 class Boot(msgspec.Struct, frozen=True, gc=False):
@@ -118,10 +122,14 @@ class BootDone(msgspec.Struct, frozen=True, gc=False):
 
 
 class Done(msgspec.Struct, frozen=True, gc=False):
-    """The command in flight has its final result; ``lines`` are its information lines in order."""
+    """The command in flight has its final result; ``lines`` are its information lines in order.
+
+    ``dropped`` counts the lines beyond the syntax's ``information_limit``, which are not kept here.
+    """
 
     final: Final
     lines: tuple[bytes, ...] = ()
+    dropped: int = 0
 
 
 Event = Echo | Information | Urc | Late | Prompt | Data | Garbage | Boot | BootDone | Done

@@ -13,6 +13,7 @@ evidence, not a fence: lines before it are never the answer, lines after it only
 """
 
 import re
+from collections import deque
 
 from atota.at.events import (
     Boot,
@@ -26,91 +27,64 @@ from atota.at.events import (
     Information,
     Late,
     Line,
+    ParserEvent,
     Prompt,
     Urc,
+    view,
 )
+from atota.at.flight import FinalsByCommand, Flight, final_by, is_foreign, resembles
 from atota.at.parser import Parser
-from atota.at.syntax import PLAIN, Command, FinalRule, Syntax, command_name
-from atota.at.urcs import UrcTable
-
-_FOREIGN = re.compile(rb"[+^%#$*&!][A-Za-z0-9_]+ ?[:=]")
-"""A line with the prefix of some other command: not the answer of this one."""
-
-
-class _Finals:
-    """The results, beyond the global ones, that may end one command; and those that never end it."""
-
-    def __init__(self, rules: tuple[FinalRule, ...], never: tuple[str, ...], name: str = "") -> None:
-        mine = [rule for rule in rules if not rule.commands or name in rule.commands]
-        self._exact = {rule.text.encode(): rule for rule in mine if not rule.prefix}
-        self._prefixed = tuple((rule.text.encode(), rule) for rule in mine if rule.prefix)
-        self.never = frozenset(word.encode() for word in never)
-        self.any = bool(mine)
-
-    def find(self, raw: bytes) -> FinalRule | None:
-        """The rule that makes ``raw`` a final result; a prefix ends at a word boundary."""
-        rule = self._exact.get(raw.rstrip(b" "))
-        if rule is not None:
-            return rule
-        for prefix, prefixed in self._prefixed:
-            if raw.startswith(prefix) and not raw[len(prefix) : len(prefix) + 1].isalnum():
-                return prefixed
-        return None
-
-
-def _final_by(rule: FinalRule, raw: bytes) -> Final:
-    text = raw[len(rule.text) :].strip().decode("latin-1") if rule.prefix else ""
-    code = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
-    return Final(raw, rule.ok, rule.text.strip(": "), code, text)
+from atota.at.syntax import PLAIN, Command, Syntax
+from atota.at.urcs import UrcReader
 
 
 class Exchange:
     """The state of one conversation. `send` one command, `receive` bytes, get events.
 
     Attributes:
-        owed: how many final results abandoned commands still owe.
         echo: whether the module echoes commands, as far as learned (None: not yet known).
         booting: a boot banner has begun and not ended.
     """
 
     def __init__(self, syntax: Syntax = PLAIN) -> None:
-        self.owed = 0
         self.echo: bool | None = None
         self.booting = False
         self._syntax = syntax
         self._parser = Parser(syntax)
-        self._urcs = UrcTable(syntax.urcs)
+        self._urcs = UrcReader(syntax.urcs)
+        self._finals = FinalsByCommand(syntax.finals)
         boot = syntax.boot
         self._boot = re.compile("|".join(f"(?:{line})" for line in boot.lines).encode()) if boot else None
         self._cause = re.compile(boot.cause.encode()) if boot and boot.cause else None
+        self._ends_with_ok = boot is not None and boot.ends_with_ok
         self._boot_cause: str | None = None
-        self._command: Command | None = None
-        self._information: list[bytes] = []
-        self._continued: tuple[Urc, int] | None = None
-        self._unhint = False
+        self._flight: Flight | None = None
+        self._debts: deque[Flight] = deque()
         self._expected = b""
-        self._echoed = False
-        self._held: list[Line] = []
-        self._prefixes: tuple[bytes, ...] = ()
-        self._name = ""
-        self._finals = _Finals((), ())
-        self._finals_of: dict[str, _Finals] = {}
-
-    def _forget_command(self) -> None:
-        self._command = None
-        self._echoed = False
-        if self._unhint:
-            self._unhint = False
-            self._parser.hint()
+        """The echo that is due; empty once it came."""
+        self._mid_line = False
+        """A line was half received when the command was written."""
+        self._payload = b""
+        self._held: list[bytes] = []
+        """Lines that came before the echo of a module that echoes: whose they are is not yet known."""
+        self._information: list[bytes] = []
+        self._dropped = 0
+        self._ready: list[Event] = []
+        """Events that a call other than `receive` brought about."""
 
     @property
     def in_flight(self) -> Command | None:
         """The command that waits for its final result."""
-        return self._command
+        return None if self._flight is None else self._flight.command
+
+    @property
+    def owed(self) -> int:
+        """How many final results abandoned commands still owe."""
+        return len(self._debts)
 
     @property
     def pending(self) -> bytes:
-        """The bytes of a line that has not ended yet."""
+        """The bytes that no event has told of yet: a line, or a data block, that has not ended."""
         return self._parser.pending
 
     def send(self, command: Command) -> bytes:
@@ -118,52 +92,49 @@ class Exchange:
 
         Raises:
             RuntimeError: a command is in flight already (a bug of the caller).
+            ValueError: the text holds a line end, so that it would be more than one command.
         """
-        if self._command is not None:
-            raise RuntimeError(f"{self._command.text!r} is still in flight")
-        text = command.text.encode("latin-1")
-        self._echoed = False
-        self._held = []
-        self._information = []
-        self._parser.mark()
-        if command.prompt or command.raw or command.multiline:
-            self._unhint = True
-            prompt = command.prompt.encode() if command.prompt else None
-            self._parser.hint(prompt=prompt, raw=command.raw, multiline=command.multiline)
+        if self._flight is not None:
+            raise RuntimeError(f"{self._flight.command.text!r} is still in flight")
+        flight = self._finals.flight(command)
+        text = flight.text
+        if b"\r" in text or b"\n" in text:
+            raise ValueError(f"{command.text!r} is more than one line")
+        self._expected = text
+        self._mid_line = self._parser.mark()
         if command.answers:
-            self._command = command
-            self._expected = text
-            self._name = command_name(command.text)
-            self._prefixes = tuple([prefix.encode() for prefix in command.prefixes])
-            self._finals = self._finals_for(command)
+            self._flight = flight
+            if flight.hinted and not self._debts:
+                self._hint()
         return text + self._syntax.terminator
-
-    def _finals_for(self, command: Command) -> "_Finals":
-        """The results that may end a command besides OK and its like; those of a dialect are kept by name."""
-        if command.finals or command.not_final:
-            return _Finals((*command.finals, *self._syntax.finals), command.not_final, self._name)
-        finals = self._finals_of.get(self._name)
-        if finals is None:
-            if len(self._finals_of) >= 256:
-                self._finals_of.clear()
-            finals = self._finals_of[self._name] = _Finals(self._syntax.finals, (), self._name)
-        return finals
 
     def expect_echo_of(self, payload: bytes) -> None:
         """Say that a payload is being written whose echo, if any, is a line of its own."""
-        self._expected = payload.rstrip(b"\r\n")
-        self._echoed = False
-        self.echo = None
+        self._payload = payload.rstrip(b"\r\n")
 
     def abandon(self) -> None:
-        """Give up waiting for the command in flight: it still owes its final result."""
-        if self._command is not None:
-            self.owed += 1
-            self._forget_command()
+        """Give up waiting for the command in flight: it still owes its final result.
+
+        What it may raise (a prompt, counted data) is looked for as long as it is owed.
+        """
+        if self._flight is not None:
+            self._debts.append(self._flight)
+            self._forget_flight()
+            self._release_held(self._ready)
 
     def forgive(self) -> None:
         """Let every debt go: the line has been quiet, or a later answer proved that nothing is coming."""
-        self.owed = 0
+        if not self._debts:
+            return
+        # What was half received of a data block is read as lines now, while it can still only be late.
+        flight, self._flight, booted = self._flight, None, self.booting
+        self._parser.hint()
+        for event in self._parser.receive(b""):
+            self._take(event, self._ready)
+        self._debts.clear()
+        if self.booting == booted:
+            self._flight = flight
+            self._hint()
 
     def boot_over(self) -> list[Event]:
         """Say that the banner has been quiet for long enough to be complete."""
@@ -171,8 +142,11 @@ class Exchange:
 
     def receive(self, data: bytes) -> list[Event]:
         """Take bytes as they come; return what they mean."""
-        events: list[Event] = []
-        for event in self._parser.receive(data):
+        events, self._ready = self._ready, []
+        parser = self._parser
+        if parser.hinted or self._debts:
+            data = self._receive_by_line(data, events)
+        for event in parser.receive(data):
             kind = type(event)
             if kind is Line:
                 self._on_line(event, events)  # type: ignore[arg-type]
@@ -182,156 +156,227 @@ class Exchange:
                 self._on_other(event, events)  # type: ignore[arg-type]
         return events
 
+    def _receive_by_line(self, data: bytes, events: list[Event]) -> bytes:
+        """As long as hints may change with what a line says, take one at a time; return the rest."""
+        parser, start = self._parser, 0
+        found: list[ParserEvent] = []
+        while start < len(data) and (parser.hinted or self._debts):
+            start = parser.step(data, start, found)
+            for event in found:
+                self._take(event, events)
+            found.clear()
+        return data[start:]
+
+    def _take(self, event: ParserEvent, events: list[Event]) -> None:
+        if isinstance(event, Line):
+            self._on_line(event, events)
+        elif isinstance(event, Final):
+            self._on_final(event, events)
+        else:
+            self._on_other(event, events)
+
+    def _owner(self) -> Flight | None:
+        """The command whose answer is due: the one that has owed for longest."""
+        return self._debts[0] if self._debts else self._flight
+
+    def _hint(self) -> None:
+        """Tell the parser what the command whose answer is due may raise."""
+        owner = self._owner()
+        if owner is not None and owner.hinted:
+            command = owner.command
+            prompt = command.prompt.encode() if command.prompt else None
+            self._parser.hint(prompt=prompt, raw=command.raw, multiline=command.multiline)
+        elif self._parser.hinted:
+            self._parser.hint()
+
+    def _forget_flight(self) -> None:
+        self._flight = None
+        self._expected = self._payload = b""
+        self._information = []
+        self._dropped = 0
+
     def _on_other(self, event: Prompt | Data | Garbage, events: list[Event]) -> None:
-        if isinstance(event, Prompt) and self._held:
-            self._release_held(events)
-        events.append(event)
+        if isinstance(event, Garbage):
+            if self._expected and len(self._expected) > 1 and event.raw.endswith(self._expected):
+                self._on_echo(event.raw, events)
+            else:
+                events.append(event)
+        elif self._debts:
+            events.append(Late(event.raw))
+        else:
+            # Only the command's own answer raises these: what was held back was its beginning.
+            self._no_echo(events)
+            events.append(event)
 
     def _on_line(self, line: Line, events: list[Event]) -> None:
         raw = line.raw
         if self._boot is not None and self._boot.match(raw):
             self._on_boot(raw, events)
             return
-        if self._continued is not None:
-            self._continue_urc(raw, events)
+        if self._urcs.waiting:
+            self._urcs.go_on(raw, events)
             return
-        if self._command is None:
+        if self._is_echo(line):
+            self._on_echo(raw, events)
+            return
+        owner = self._debts[0] if self._debts else self._flight
+        if owner is None:
             self._on_idle_line(raw, events)
             return
-        if not self._echoed:
-            if (raw == self._expected or not line.headed) and self._is_echo(line, events):
-                return
-            if self.echo and self._finals.find(raw) is None:
-                self._held.append(line)
-                return
-        rule = self._finals.find(raw) if self._finals.any else None
+        rule = owner.finals.find(raw) if owner.finals.any else None
         if rule is not None:
-            self._on_final(_final_by(rule, raw), events)
-        elif not self.owed:
-            self._on_answer(raw, events)
-        elif not self._take_urc(raw, events):
-            events.append(Late(raw))
+            self._on_final(final_by(rule, raw), events)
+        elif self._debts:
+            self._on_owed_line(raw, events)
+        elif self._expected and self.echo:
+            self._hold(raw, events)
+        else:
+            self._on_answer(owner, raw, events)
 
-    def _on_answer(self, raw: bytes, events: list[Event]) -> None:
-        """A line while a command is in flight that owes nothing: information or URC."""
-        if raw.startswith(self._prefixes) and not self._urcs.is_unsolicited(raw):
+    def _on_answer(self, flight: Flight, raw: bytes, events: list[Event]) -> None:
+        """A line while a command is in flight and nothing is owed: information or URC."""
+        if flight.owns(raw) and not self._urcs.is_unsolicited(raw):
             self._inform(raw, events)
-        elif self._take_urc(raw, events):
+        elif self._urcs.take(raw, events):
             return
-        elif self._command is not None and self._command.free_text and not self._foreign(raw):
+        elif flight.takes(raw) and raw not in self._finals.elsewhere:
             self._inform(raw, events)
         else:
             events.append(Urc(raw, known=False))
 
-    def _foreign(self, raw: bytes) -> bool:
-        # A command with no name of its own to answer by (ATI, AT&V) may print anything.
-        return _FOREIGN.match(raw) is not None and len(self._name) != 1
+    def _on_owed_line(self, raw: bytes, events: list[Event]) -> None:
+        """A line while results are owed: nobody's answer."""
+        owners = (*self._debts, self._flight) if self._flight is not None else self._debts
+        owned = any(owner.owns(raw) for owner in owners) and not self._urcs.is_unsolicited(raw)
+        if owned:
+            events.append(Late(raw))
+        elif not self._urcs.take(raw, events):
+            alien = is_foreign(raw) and not any(owner.takes(raw) for owner in owners)
+            events.append(Urc(raw, known=False) if alien else Late(raw))
+
+    def _on_idle_line(self, raw: bytes, events: list[Event]) -> None:
+        if not self._urcs.take(raw, events):
+            events.append(Boot(raw) if self.booting else Urc(raw, known=False))
 
     def _inform(self, raw: bytes, events: list[Event]) -> None:
         if len(self._information) < self._syntax.information_limit:
             self._information.append(raw)
+        else:
+            self._dropped += 1
         events.append(Information(raw))
 
-    def _take_urc(self, raw: bytes, events: list[Event]) -> bool:
-        """Report the line if a rule names it; one with lines to come is kept until it has them."""
-        rule = self._urcs.match(raw)
-        if rule is None:
+    def _is_echo(self, line: Line) -> bool:
+        """Whether a line is the echo of what was written last: whole, or with damage where it is due."""
+        raw, expected, flight = line.raw, self._expected, self._flight
+        if not expected:
+            # The payload's, or a bare AT's that was written before and swallowed: AT has no information.
+            return flight is not None and (
+                (raw == self._payload and raw != b"") or (not flight.name and raw == flight.text)
+            )
+        if raw == expected:
+            return True
+        if line.headed or self.echo is False or any(raw == debt.text for debt in self._debts):
             return False
-        if rule.continuation:
-            self._continued = (Urc(raw), rule.continuation)
+        # Nothing but an echo comes without a line end before it, but some modules leave theirs out.
+        return raw.endswith(expected) if self._mid_line else resembles(raw, expected)
+
+    def _on_echo(self, raw: bytes, events: list[Event]) -> None:
+        expected, self._expected = self._expected, b""
+        if expected:
+            self.echo = True
+            self._release_held(events)
+            self._urcs.cut(events)
         else:
-            events.append(Urc(raw))
-        return True
+            self._payload = b""
+        events.append(Echo(raw, damaged=expected not in (b"", raw)))
 
-    def _continue_urc(self, raw: bytes, events: list[Event]) -> None:
-        if self._continued is None:
-            return
-        urc, left = self._continued
-        urc = Urc(urc.raw, (*urc.more, raw))
-        self._continued = (urc, left - 1) if left > 1 else None
-        if self._continued is None:
-            events.append(urc)
+    def _hold(self, raw: bytes, events: list[Event]) -> None:
+        """Keep a line until the echo shows that it stood before the answer, or a result that it was in it."""
+        self._held.append(raw)
+        if len(self._held) >= self._syntax.information_limit:
+            self._no_echo(events)
 
-    def _cut_continuation(self, events: list[Event]) -> None:
-        """A result came where a URC's next line was due: report the URC without it."""
-        if self._continued is not None:
-            events.append(self._continued[0])
-            self._continued = None
+    def _no_echo(self, events: list[Event]) -> None:
+        """The answer came without the echo: what was held back belongs to it after all."""
+        if self._expected:
+            self.echo = False
+            self._expected = b""
+            self._release_held(events, self._flight)
 
-    def _on_idle_line(self, raw: bytes, events: list[Event]) -> None:
-        if self._take_urc(raw, events):
-            return
-        if self.booting:
-            events.append(Boot(raw))
-        elif self.owed and not _FOREIGN.match(raw):
-            events.append(Late(raw))
-        else:
-            events.append(Urc(raw, known=False))
-
-    def _is_echo(self, line: Line, events: list[Event]) -> bool:
-        """Whether a line is the echo of the command: whole, with noise in front, or its surviving tail."""
-        raw, expected = line.raw, self._expected
-        whole = raw == expected
-        if not whole:
-            if line.headed or not expected:
-                return False
-            # Nothing but an echo comes without a line end before it; while we do not know yet whether this
-            # module echoes, it has to look like one.
-            alike = expected.endswith(raw) or (len(expected) > 1 and raw.endswith(expected))
-            if not alike and not self.echo:
-                return False
-        self.echo = True
-        self._echoed = True
-        self._release_held(events)
-        events.append(Echo(raw, damaged=not whole))
-        return True
-
-    def _release_held(self, events: list[Event]) -> None:
-        """Lines that stood before the echo: never the answer."""
+    def _release_held(self, events: list[Event], answered: Flight | None = None) -> None:
+        """Say what the held lines are: the answer to ``answered``, or what came before any answer."""
         held, self._held = self._held, []
-        for line in held:
-            self._on_idle_line(line.raw, events)
+        for raw in held:
+            if self._urcs.waiting:
+                self._urcs.go_on(raw, events)
+            elif answered is not None:
+                self._on_answer(answered, raw, events)
+            elif self._debts:
+                self._on_owed_line(raw, events)
+            else:
+                self._on_idle_line(raw, events)
 
     def _on_final(self, final: Final, events: list[Event]) -> None:
-        self._cut_continuation(events)
-        if self.booting:
-            events.append(Boot(final.raw))
-            if final.ok and self._boot_cause is not None:
-                events.append(self._end_boot())
+        self._urcs.cut(events)
+        if self.booting and self._is_of_banner(final, events):
             return
-        if self.owed:
-            self._release_held(events)
-            self.owed -= 1
-            events.append(Late(final.raw))
-            return
-        if self._command is None:
-            events.append(Late(final.raw))
-            return
-        if final.raw in self._finals.never:
-            self._on_answer(final.raw, events)
-            return
-        if not self._echoed and self._expected:
-            # A result without an echo: what was held back is the answer after all.
-            self.echo = False
-            held, self._held = self._held, []
-            for line in held:
-                self._on_answer(line.raw, events)
-        lines = tuple(self._information)
-        self._forget_command()
-        events.append(Done(final, lines))
+        owner = self._debts[0] if self._debts else self._flight
+        if owner is None:
+            events.append(Late(final.raw, result=True))
+        elif owner.finals.never and final.raw.rstrip(b" ") in owner.finals.never:
+            self._on_interim(final.raw, events)
+        elif self._debts:
+            self._debts.popleft()
+            events.append(Late(final.raw, result=True))
+            self._hint()
+        else:
+            self._finish(owner, final, events)
+
+    def _on_interim(self, raw: bytes, events: list[Event]) -> None:
+        """A result that does not end this command."""
+        if self._debts:
+            events.append(Late(raw))
+        elif self._expected and self.echo:
+            self._hold(raw, events)
+        else:
+            self._inform(raw, events)
+
+    def _finish(self, flight: Flight, final: Final, events: list[Event]) -> None:
+        if self._expected:
+            self._no_echo(events)
+            self._urcs.cut(events)
+        if flight.name == "E" and final.ok:
+            self.echo = flight.text[3:4] == b"1"  # V.250 6.2.4: ATE alone is ATE0
+        done = Done(final, tuple(self._information), self._dropped)
+        self._forget_flight()
+        if flight.hinted:
+            self._hint()
+        events.append(done)
 
     def _on_boot(self, raw: bytes, events: list[Event]) -> None:
         if not self.booting:
+            self._urcs.cut(events)
+            self._release_held(events)
             self.booting = True
             self._boot_cause = None
-            self.owed = 0
+            self._debts.clear()
             self.echo = None
-            self._cut_continuation(events)
-            self._forget_command()
+            self._forget_flight()
+            self._hint()
         cause = self._cause.match(raw) if self._cause is not None else None
         if cause is not None:
-            self._boot_cause = cause[1].decode("ascii", "backslashreplace")
+            self._boot_cause = view(cause[1])
         events.append(Boot(raw, self._boot_cause if cause else None))
+
+    def _is_of_banner(self, final: Final, events: list[Event]) -> bool:
+        """Take a result that comes while the module boots: the banner's own, or a sign that it is over."""
+        if not self._ends_with_ok and self._flight is not None:
+            events.append(self._end_boot())
+            return False
+        events.append(Boot(final.raw))
+        if self._ends_with_ok and final.ok and (self._cause is None or self._boot_cause is not None):
+            events.append(self._end_boot())
+        return True
 
     def _end_boot(self) -> BootDone:
         self.booting = False

@@ -15,6 +15,7 @@ _PREFIX = re.compile(r'([+^%#$*&!]?[A-Za-z][^:"(),]*):')
 _INTEGER = re.compile(r"[+-]?\d{1,400}")
 _ESCAPE = re.compile(r"\\([0-9A-Fa-f]{2})")
 _SPECIAL = re.compile(r'[^\x20-\x7e]|["\\]')
+_BLANKS = " \t\r\n"
 _DEEPEST = 8
 """Lists nested deeper than this are kept as text: no answer of 27.007 nests more than two."""
 
@@ -43,7 +44,7 @@ def parse_line(line: str | bytes, *, escapes: bool = False) -> Params:
     """Split an information line into its prefix and fields. Any input gives something."""
     text = line.decode("latin-1") if isinstance(line, bytes) else line
     match = _PREFIX.match(text)
-    prefix = match[1].strip() if match else ""
+    prefix = match[1].strip(_BLANKS) if match else ""
     rest = text[match.end() :] if match else text
     return Params(prefix, *parse_fields(rest, escapes=escapes))
 
@@ -52,9 +53,9 @@ def parse_fields(
     text: str, *, escapes: bool = False, depth: int = 0
 ) -> tuple[tuple[Value, ...], tuple[str, ...]]:
     """The values of a comma-separated list and the text of each; an empty list for blank text."""
-    if not text.strip():
+    if not text.strip(_BLANKS):
         return (), ()
-    raw = tuple(field.strip() for field in _split(text))
+    raw = tuple(field.strip(_BLANKS) for field in _split(text))
     return tuple(_value(field, escapes, depth) for field in raw), raw
 
 
@@ -91,7 +92,13 @@ def _value(field: str, escapes: bool, depth: int) -> Value:
 
 
 def format_fields(values: tuple[Value, ...]) -> str:
-    """Write values as V.250 has them; strings in quotes with escapes. `parse_fields` is its inverse."""
+    """Write values as V.250 has them; strings in quotes with escapes. `parse_fields` is its inverse.
+
+    A list of one omitted value can't be told from an empty one, so it is read back as that.
+
+    Raises:
+        ValueError: a string holds a character that is not latin-1, so not a byte.
+    """
     return ",".join(map(_format, values))
 
 
@@ -101,7 +108,7 @@ def _format(value: Value) -> str:
     if isinstance(value, int):
         return str(value)
     if isinstance(value, str):
-        return '"' + _SPECIAL.sub(lambda m: f"\\{ord(m[0]):02X}", value) + '"'
+        return '"' + _SPECIAL.sub(lambda m: f"\\{m[0].encode('latin-1')[0]:02X}", value) + '"'
     return f"({format_fields(value)})"
 
 

@@ -11,6 +11,8 @@ decision waits for the byte after it. A result code is a whole line.
 
 import re
 
+import msgspec
+
 from atota.at.errors27007 import cme_code
 from atota.at.events import Data, Final, Garbage, Line, ParserEvent, Prompt, view
 from atota.at.syntax import PLAIN, RawRule, Syntax
@@ -25,11 +27,14 @@ _NUMERIC = {
     b"4": Final(b"4", ok=False, kind="ERROR", code=4),
 }
 _CODED = re.compile(rb"\+(CME|CMS|EXT) ERROR:(.*)", re.DOTALL)
+_CR, _PLUS = b"\r+"
 _LINE_END = re.compile(rb"[\r\n]")
 # What no module prints and a noisy or wrongly clocked line produces: control characters, DEL and 0xFF.
 _NOISE = re.compile(rb"[\x00-\x08\x0b-\x1f\x7f\xff]+")
 _LONGEST_RESULT = 16
 """Lines above this many bytes are not looked up as results: OK and ERROR with trailing blanks are shorter."""
+_HEADER_LIMIT = 256
+"""An in-line header is looked for in so many bytes at the beginning of a line: known ones take under 40."""
 _MULTILINE_LIMIT = 16384
 """A quoted string that runs on for this many bytes is taken for a lost quote, and cut."""
 
@@ -43,6 +48,13 @@ def _coded(raw: bytes) -> Final | None:
     return Final(raw, ok=False, kind=kind, code=code, text=text)
 
 
+def _count(header: re.Match[bytes], rule: RawRule) -> int:
+    """How many bytes a header announces; 0 if it is more than anyone believes."""
+    digits = header[1] or b""
+    count = int(digits) if digits.isdigit() and len(digits) < 10 else 0
+    return count if count <= rule.limit else 0
+
+
 def _is_text(raw: bytes) -> bool:
     """Whether a line with 8-bit bytes in it is text: valid UTF-8, or at least half of it printable ASCII."""
     try:
@@ -53,38 +65,49 @@ def _is_text(raw: bytes) -> bool:
 
 
 class Parser:
-    """A tokeniser of AT streams. It never raises and holds at most one line limit of bytes."""
+    """A tokeniser of AT streams. It never raises and holds at most one line, or one data block, of bytes.
+
+    Attributes:
+        hinted: something special is due, so that each line has to be looked at before the next.
+    """
 
     def __init__(self, syntax: Syntax = PLAIN) -> None:
+        self.hinted = False
         self._limit = syntax.line_limit
         self._results = _VERBOSE if syntax.verbose else {**_VERBOSE, **_NUMERIC}
         self._tail = bytearray()
         self._headed = True
         self._overflown = False
+        self._after_cr = False
         self._prompt: bytes | None = None
         self._rule: RawRule | None = None
         self._header: re.Pattern[bytes] | None = None
         self._quotes = False
+        self._in_quotes = False
+        self._begun = False
         self._count = 0
         self._data = bytearray()
         self._swallow = b""
-        self._hinted = False
+        self._again = b""
 
     @property
     def pending(self) -> bytes:
-        """The bytes of the line that has not ended yet."""
-        return bytes(self._tail)
+        """The bytes that no event has told of yet: a line, or a data block, that has not ended."""
+        return self._again + bytes(self._tail) + bytes(self._data)
 
-    def mark(self) -> None:
-        """Remember that a command is being written: the next line is unheaded until a line end comes."""
+    def mark(self) -> bool:
+        """Remember that a command is being written: the next line is unheaded until a line end comes.
+
+        Returns whether the line had begun already, so that its beginning cannot be the command's echo.
+        """
         self._headed = False
+        return bool(self._tail)
 
     def reset(self) -> None:
         """Forget the half line and every hint: the module was reset."""
         self._tail.clear()
         self._data.clear()
-        self._headed, self._overflown = True, False
-        self._count, self._swallow = 0, b""
+        self._headed, self._overflown, self._after_cr = True, False, False
         self.hint()
 
     def hint(
@@ -92,18 +115,25 @@ class Parser:
     ) -> None:
         """Say all at once what the command now in flight may raise; without arguments, nothing.
 
-        A data phase that is still short of bytes ends: what came of it is the beginning of a line.
+        A data block that is still short of bytes ends, and so does a quoted string that has run over line
+        ends: what came of them is read again, as lines. (A boot banner may be in it.)
         """
-        self._tail += self._data
-        self._data.clear()
-        self._count, self._swallow = 0, b""
-        self._prompt, self._rule, self._quotes = prompt or None, raw, multiline
+        if self._data or b"\r" in self._tail or b"\n" in self._tail:
+            self._again += bytes(self._tail + self._data)
+            self._tail.clear()
+            self._data.clear()
+        self._count, self._swallow, self._in_quotes = 0, b"", False
+        self._rule, self._quotes = raw, multiline
         self._header = None if raw is None else re.compile(raw.header)
-        self._rehint()
+        self.expect_prompt(prompt)
 
     def expect_prompt(self, prompt: bytes | None) -> None:
-        """Say which prompt, if any, is due: it has no line end, so only knowing tells it from text."""
+        """Say which prompt, if any, is due: it has no line end, so only knowing tells it from text.
+
+        Say it before the command is written: what has come of a line by now is not the prompt.
+        """
         self._prompt = prompt or None
+        self._begun = bool(self._tail)
         self._rehint()
 
     def expect_data_after(self, rule: RawRule | None) -> None:
@@ -111,31 +141,51 @@ class Parser:
         self.hint(prompt=self._prompt, raw=rule, multiline=self._quotes)
 
     def expect_data(self, count: int) -> None:
-        """Say that the next ``count`` bytes are data, whatever they hold."""
-        self._count = count
+        """Say that the next ``count`` bytes are data, whatever they hold.
+
+        If the line before ended in CR and its LF has not come yet, that LF is not data.
+        """
+        self._count = max(0, count)
+        self._swallow = b"\n" if self._after_cr else b""
         self._rehint()
 
     def allow_line_ends_in_quotes(self, allow: bool) -> None:
         """Say whether a line end inside double quotes belongs to the string."""
-        self._quotes = allow
-        self._rehint()
+        self.hint(prompt=self._prompt, raw=self._rule, multiline=allow)
 
     def _rehint(self) -> None:
-        self._hinted = bool(
-            self._prompt or self._rule or self._quotes or self._count or self._data or self._swallow
-        )
+        self.hinted = bool(self._prompt or self._rule or self._quotes or self._count or self._swallow)
 
     def receive(self, data: bytes) -> list[ParserEvent]:
         """Take bytes as they come; return the events that they complete."""
         events: list[ParserEvent] = []
-        if self._hinted:
-            data = self._receive_hinted(data, events)
-        if data:
-            self._receive_lines(data, events)
+        if self._again:
+            data, self._again = self._again + data, b""
+        start = 0
+        while self.hinted and start < len(data):
+            start = self.step(data, start, events)
+        if start < len(data):
+            self._receive_lines(data[start:] if start else data, events)
         return events
+
+    def step(self, data: bytes, start: int, events: list[ParserEvent]) -> int:
+        """Take at most one line or block from ``data[start:]``; return where it ends.
+
+        This is `receive` for those whose hints depend on what the line says.
+        """
+        if self._swallow:
+            start += data[start : start + 1] == self._swallow
+            self._swallow = b""
+        elif self._count:
+            start = self._take_data(data, start, events)
+        else:
+            start = self._take_line(data, start, events)
+        self._rehint()
+        return start
 
     def _receive_lines(self, data: bytes, events: list[ParserEvent]) -> None:
         """The common case: nothing is due, lines are lines."""
+        self._after_cr = data[-1] == _CR
         parts = data.replace(b"\r", b"\n").split(b"\n")
         if len(parts) == 1:
             self._grow(data, events)
@@ -180,7 +230,7 @@ class Parser:
     def _end_line(self, events: list[ParserEvent]) -> None:
         raw, headed = bytes(self._tail), self._headed
         self._tail.clear()
-        self._headed = True
+        self._headed, self._begun, self._in_quotes = True, False, False
         if self._overflown:
             self._overflown = False
             if raw:
@@ -201,7 +251,10 @@ class Parser:
             if not raw:
                 return
         result = self._results.get(raw.rstrip(b" ")) if len(raw) <= _LONGEST_RESULT else None
-        result = result or (_coded(raw) if raw[0] == 43 else None)
+        if result is not None:
+            events.append(result if result.raw == raw else msgspec.structs.replace(result, raw=raw))
+            return
+        result = _coded(raw) if raw[0] == _PLUS else None
         if result is not None:
             events.append(result)
         elif raw.isascii() or _is_text(raw):
@@ -209,81 +262,85 @@ class Parser:
         else:
             events.append(Garbage(raw))
 
-    def _receive_hinted(self, data: bytes, events: list[ParserEvent]) -> bytes:
-        """Walk on as long as a hint holds; return what is left for the common case."""
-        while self._hinted and data:
-            if self._swallow:
-                data = data[1:] if data[:1] == self._swallow else data
-                self._swallow = b""
-            elif self._count:
-                data = self._take_data(data, events)
-            else:
-                data = self._take_line(data, events)
-            self._rehint()
-        if self._hinted and self._prompt and self._tail:
-            self._take_prompt(b"", events)
-        return data
-
-    def _take_data(self, data: bytes, events: list[ParserEvent]) -> bytes:
-        piece = data[: self._count]
+    def _take_data(self, data: bytes, start: int, events: list[ParserEvent]) -> int:
+        piece = data[start : start + self._count]
         self._data += piece
         self._count -= len(piece)
+        self._after_cr = False
         if not self._count:
             events.append(Data(bytes(self._data)))
             self._data.clear()
-        return data[len(piece) :]
+        return start + len(piece)
 
-    def _take_line(self, data: bytes, events: list[ParserEvent]) -> bytes:
+    def _take_line(self, data: bytes, start: int, events: list[ParserEvent]) -> int:
         """Take up to one line end, looking for a prompt or an in-line header at its beginning."""
-        end = _LINE_END.search(data)
-        piece = data if end is None else data[: end.start()]
-        rest = self._take_prompt(piece, events)
-        if rest is None:
-            rest = self._take_inline_header(piece, events)
-        if rest is not None:
-            return rest + data[len(piece) :]
+        end = _LINE_END.search(data, start)
+        piece = data[start:] if end is None else data[start : end.start()]
+        self._after_cr = False
+        taken = self._take_prompt(piece, events) or self._take_inline_header(piece, events)
+        if taken:
+            return start + taken
         self._grow(piece, events)
+        if self._quotes and piece.count(b'"') % 2:
+            self._in_quotes = not self._in_quotes
         if end is None:
-            return b""
-        after = data[end.end() :]
-        if self._quotes and self._open_quote():
+            return len(data)
+        if (
+            self._in_quotes
+            and not self._overflown
+            and len(self._tail) < min(_MULTILINE_LIMIT, self._limit - 1)
+        ):
             self._tail += end[0]
-            return after
-        header = self._header.match(self._tail) if self._header is not None else None
+            return end.end()
+        self._after_cr = end[0] == b"\r"
+        known = len(events)
         self._end_line(events)
-        if header is not None and self._rule is not None and not self._rule.in_line:
-            self._count = int(header[1])
-            self._swallow = b"\n" if end[0] == b"\r" else b""
-        return after
+        if len(events) > known:
+            self._look_for_header(events[-1])
+        return end.end()
 
-    def _open_quote(self) -> bool:
-        return len(self._tail) < min(_MULTILINE_LIMIT, self._limit) and self._tail.count(b'"') % 2 == 1
-
-    def _take_prompt(self, piece: bytes, events: list[ParserEvent]) -> bytes | None:
-        """If the line begins with the prompt that is due, report it; return what follows it, else None."""
-        prompt = self._prompt
-        if prompt is None or self._overflown or len(self._tail) > len(prompt):
-            return None
-        line = bytes(self._tail) + piece
-        if not line.startswith(prompt):
-            return None
+    def _take_prompt(self, piece: bytes, events: list[ParserEvent]) -> int:
+        """If the line begins with the prompt that is due, report it; return how much of the piece it took."""
+        prompt, came = self._prompt, len(self._tail)
+        if prompt is None or self._begun or self._overflown or came >= len(prompt):
+            return 0
+        rest = prompt[came:]
+        if not prompt.startswith(self._tail) or not piece.startswith(rest):
+            return 0
         self._tail.clear()
         self._headed = True
         events.append(Prompt(prompt))
         self._prompt = None
         self._swallow = b" "
-        self._rehint()
-        return line[len(prompt) :]
+        return len(rest)
 
-    def _take_inline_header(self, piece: bytes, events: list[ParserEvent]) -> bytes | None:
-        if self._rule is None or not self._rule.in_line or self._header is None:
-            return None
-        line = bytes(self._tail) + piece
-        header = self._header.match(line)
-        if header is None:
-            return None
+    def _take_inline_header(self, piece: bytes, events: list[ParserEvent]) -> int:
+        rule, came = self._rule, len(self._tail)
+        if (
+            rule is None
+            or not rule.in_line
+            or self._header is None
+            or came >= _HEADER_LIMIT
+            or self._overflown
+        ):
+            return 0
+        header = self._header.match((bytes(self._tail) + piece[:_HEADER_LIMIT])[:_HEADER_LIMIT])
+        if header is None or header.end() <= came:
+            return 0
+        self._count = _count(header, rule)
+        if not self._count:
+            return 0
         self._tail.clear()
         events.append(Line(header[0], self._headed))
         self._headed = True
-        self._count = int(header[1])
-        return line[header.end() :]
+        return header.end() - came
+
+    def _look_for_header(self, event: ParserEvent) -> None:
+        """If the line that just ended announces counted bytes, count from here."""
+        rule = self._rule
+        if rule is None or rule.in_line or self._header is None or not isinstance(event, Line):
+            return
+        header = self._header.match(event.raw)
+        if header is not None:
+            self._count = _count(header, rule)
+            self._swallow = b"\n" if self._count and self._after_cr else b""

@@ -19,6 +19,10 @@ class UrcRule(msgspec.Struct, frozen=True, kw_only=True):
     continuation: int = 0
     solicited: str | None = None
 
+    def __post_init__(self) -> None:
+        if len([known for known in (self.prefix, self.suffix, self.exact) if known]) != 1:
+            raise ValueError("a URC is known by exactly one of prefix, suffix and exact, and not by nothing")
+
 
 class FinalRule(msgspec.Struct, frozen=True, kw_only=True):
     """A result code beyond V.250's own: a whole line, or with ``prefix`` the beginning of one.
@@ -50,11 +54,18 @@ class RawRule(msgspec.Struct, frozen=True, kw_only=True):
     """Counted raw bytes follow a header line.
 
     ``header`` is a regular expression with one group, the count in bytes. The data begins right after the
-    header's line end, or right after the match if ``in_line`` (a header that ends in a colon).
+    header's line end, or right after the match if ``in_line``; such a header ends in a byte that cannot
+    belong to the count (a colon), or the match would depend on how much of it has come. A count above
+    ``limit`` bytes is not believed: the header is then a line like any other.
     """
 
     header: bytes
     in_line: bool = False
+    limit: int = 65536
+
+    def __post_init__(self) -> None:
+        if re.compile(self.header).groups != 1:
+            raise ValueError("the header of counted data needs exactly one group, the count")
 
 
 class Syntax(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,0 +1,117 @@
+"""A command on the wire: which lines may answer it, and which results may end it."""
+
+import re
+
+from atota.at.events import Final, view
+from atota.at.syntax import Command, FinalRule, command_name
+
+_FOREIGN = re.compile(rb"[+^%#$*&!][A-Za-z0-9_]+ ?[:=]")
+"""A line with the prefix of some command: not free text, and not the answer of another one."""
+
+
+def is_foreign(raw: bytes) -> bool:
+    """Whether a line begins like the information or the URC of some extended command."""
+    return _FOREIGN.match(raw) is not None
+
+
+def final_by(rule: FinalRule, raw: bytes) -> Final:
+    """The result that a rule makes of a line."""
+    text = view(raw[len(rule.text) :].strip()) if rule.prefix else ""
+    code = int(text) if text.isdigit() and len(text) < 10 else None
+    return Final(raw, rule.ok, rule.text.strip(": "), code, text)
+
+
+class Finals:
+    """The results, beyond the global ones, that may end one command; and those that never end it."""
+
+    __slots__ = ("_exact", "_prefixed", "any", "never")
+
+    def __init__(self, rules: tuple[FinalRule, ...], never: tuple[str, ...], name: str = "") -> None:
+        mine = [rule for rule in rules if not rule.commands or name in rule.commands]
+        # The first rule for a text wins: a command's own come before its dialect's.
+        self._exact = {rule.text.encode(): rule for rule in reversed(mine) if not rule.prefix}
+        self._prefixed = tuple((rule.text.encode(), rule) for rule in mine if rule.prefix)
+        self.never = frozenset(word.encode() for word in never)
+        self.any = bool(mine)
+
+    def find(self, raw: bytes) -> FinalRule | None:
+        """The rule that makes ``raw`` a final result; a prefix ends at a word boundary."""
+        rule = self._exact.get(raw.rstrip(b" "))
+        if rule is not None:
+            return rule
+        for prefix, prefixed in self._prefixed:
+            if _begins(raw, prefix):
+                return prefixed
+        return None
+
+
+def _begins(raw: bytes, prefix: bytes) -> bool:
+    """Whether a line begins with ``prefix`` and the word ends there: CONNECT does not begin CONNECTED."""
+    after = raw[len(prefix) : len(prefix) + 1]
+    return raw.startswith(prefix) and not (after.isalnum() and prefix[-1:].isalnum())
+
+
+class Flight:
+    """A command that was written and owes its final result."""
+
+    __slots__ = ("command", "finals", "hinted", "name", "prefixes", "text")
+
+    def __init__(self, command: Command, text: bytes, name: str, finals: Finals) -> None:
+        self.command = command
+        self.text = text
+        self.name = name
+        self.finals = finals
+        self.prefixes = tuple([prefix.encode() for prefix in command.prefixes])
+        self.hinted = bool(command.prompt or command.raw or command.multiline)
+
+    def owns(self, raw: bytes) -> bool:
+        """Whether a line begins as the information of this command does."""
+        if not raw.startswith(self.prefixes):
+            return False
+        # Names of extended commands are whole words: +NSORF: does not answer AT+NSOR.
+        return raw[0] not in b"+^%#$*&!" or any(_begins(raw, prefix) for prefix in self.prefixes)
+
+    def takes(self, raw: bytes) -> bool:
+        """Whether a line without a prefix of this command can be its information all the same."""
+        # A command with no name of its own to answer by (ATI, AT&V) may print anything.
+        return self.command.free_text and (len(self.name) == 1 or not is_foreign(raw))
+
+
+def resembles(raw: bytes, expected: bytes) -> bool:
+    """Whether a line that came where the echo was due is the echo, damaged.
+
+    The beginning was lost, something stood in front of it, or one stretch of it was lost or flipped.
+    """
+    if expected.endswith(raw) or (len(expected) > 1 and raw.endswith(expected)):
+        return True
+    shorter = min(len(raw), len(expected))
+    same = next((at for at in range(shorter) if raw[at] != expected[at]), shorter)
+    left = shorter - same
+    same += next((at for at in range(left) if raw[-1 - at] != expected[-1 - at]), left)
+    return 2 * same >= max(len(raw), len(expected))
+
+
+class FinalsByCommand:
+    """Makes the `Finals` of each command; those that depend on its name alone are kept."""
+
+    def __init__(self, rules: tuple[FinalRule, ...]) -> None:
+        self._rules = rules
+        self._kept: dict[str, Finals] = {}
+        self.elsewhere = frozenset(rule.text.encode() for rule in rules if rule.commands and not rule.prefix)
+        """Texts that end some commands: where they end nothing they are no information either."""
+
+    def of(self, command: Command, name: str) -> Finals:
+        """The results that may end ``command``, whose name is ``name``."""
+        if command.finals or command.not_final:
+            return Finals((*command.finals, *self._rules), command.not_final, name)
+        finals = self._kept.get(name)
+        if finals is None:
+            if len(self._kept) >= 256:
+                self._kept.clear()
+            finals = self._kept[name] = Finals(self._rules, (), name)
+        return finals
+
+    def flight(self, command: Command) -> Flight:
+        """The command, ready to be written."""
+        name = command_name(command.text)
+        return Flight(command, command.text.encode("latin-1"), name, self.of(command, name))
