@@ -7,27 +7,46 @@ demo shows the same job at thirty times its speed under a `ScaledClock`.
 import math
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Protocol
 
 
 class StopToken:
-    """Says that somebody wants the work to end. Set from any thread, looked at by every wait."""
+    """Says that somebody wants the work to end. Set from any thread, looked at by every wait.
+
+    While it is shielded (a module is in the middle of its update) one request is only noted; a second
+    one counts.
+    """
 
     def __init__(self) -> None:
-        self._event = threading.Event()
+        self._lock = threading.Lock()
+        self._requests = 0
+        self._needed = 1
 
     def set(self) -> None:
         """Ask for the end."""
-        self._event.set()
-
-    def clear(self) -> None:
-        """Take the request back (it has been dealt with)."""
-        self._event.clear()
+        with self._lock:
+            self._requests += 1
 
     @property
     def is_set(self) -> bool:
-        """Whether the end was asked for."""
-        return self._event.is_set()
+        """Whether the work has to end now."""
+        return self._requests >= self._needed
+
+    @property
+    def is_noted(self) -> bool:
+        """Whether the end was asked for at all, shielded or not."""
+        return self._requests > 0
+
+    @contextmanager
+    def shielded(self) -> Iterator[None]:
+        """Let one request more than so far pass without effect, for as long as this lasts."""
+        self._needed = self._requests + 2
+        try:
+            yield
+        finally:
+            self._needed = max(1, self._requests + 1)
 
 
 class Clock(Protocol):
@@ -124,15 +143,15 @@ class Deadline:
     """A point in time that something must be done by. ``seconds`` of None means never."""
 
     def __init__(self, clock: Clock, seconds: float | None) -> None:
-        self._clock = clock
+        self.clock = clock
         self.at = math.inf if seconds is None else clock.monotonic() + seconds
 
     @property
     def remaining(self) -> float:
         """Seconds left, never below zero; infinite if there is no limit."""
-        return max(0.0, self.at - self._clock.monotonic())
+        return max(0.0, self.at - self.clock.monotonic())
 
     @property
     def expired(self) -> bool:
         """Whether the time is over."""
-        return self._clock.monotonic() >= self.at
+        return self.clock.monotonic() >= self.at

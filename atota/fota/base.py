@@ -37,7 +37,11 @@ class Method(Protocol):
     """
 
     tally: Tally
-    validates: bool
+
+    @property
+    def validates(self) -> bool:
+        """Whether the slot is validated before the start, not in the boot after it."""
+        ...
 
     def check(self, package: Path) -> None:
         """Refuse, before anything is touched, a package that the module would refuse.

@@ -8,7 +8,6 @@ import re
 
 import msgspec
 
-from atota.clock import Deadline
 from atota.dialects import catalogue, loader
 from atota.dialects.model import Dialect, Recognise
 from atota.errors import ModuleRebooted, NoAnswer, Refused
@@ -217,19 +216,19 @@ def _identity(found: dict[str, str], baud: int, dialect: Dialect, row: catalogue
     )
 
 
-def read_version(session: Session, timeout_s: float) -> str | None:
-    """The version token as the dialect picks it, asked anew; None if the module prints none.
+def read_versions(session: Session) -> tuple[str, ...]:
+    """The version token, as the dialect picks it, and the vendor's revision, both asked anew.
 
     Raises:
         NoAnswer: the module did not answer in time.
+        ModuleRebooted: it rebooted meanwhile.
     """
-    deadline = Deadline(session.clock, timeout_s)
+    wanted = [query for query in session.dialect.identify if query.field in ("version", "revision")]
     asker = _Asker(session)
-    for query in session.dialect.identify:
-        if query.field != "version":
-            continue
-        lines = asker.lines(query.send)
+    found: dict[str, str] = {}
+    for query in sorted(wanted, key=lambda query: query.field == "revision"):
+        lines = asker.lines(query.send) if query.field not in found else None
         value = query.find(lines) if lines else None
-        if value or deadline.expired:
-            return value
-    return None
+        if value:
+            found[query.field] = value
+    return tuple(dict.fromkeys(found[field] for field in ("version", "revision") if field in found))

@@ -1,0 +1,158 @@
+"""A module on a port: opened, found, identified."""
+
+from collections.abc import Callable
+from typing import Self
+
+from atota.at.events import Event
+from atota.clock import Clock, StopToken
+from atota.dialects import catalogue, loader
+from atota.dialects.board import Board, Step
+from atota.dialects.model import Dialect
+from atota.errors import LineUnavailable, UsageError
+from atota.link.base import Link
+from atota.link.open import open_link
+from atota.module import identify
+from atota.module.identify import Findings
+from atota.module.session import Session
+from atota.values import Identity
+
+
+class Module:
+    """A module on an open link. `find` it first, then `identify` it; `identify` finds by itself.
+
+    Args:
+        link: the open link; closed by `close`.
+        dialect: the dialect that the user chose, or None to recognise it.
+        expected: the row that the user says this is.
+        baud: the only rate to try, or None for all that the dialect knows.
+        stop: looked at by every wait.
+        listener: gets every event of the conversation.
+    """
+
+    def __init__(
+        self,
+        link: Link,
+        *,
+        dialect: Dialect | None = None,
+        expected: catalogue.Row | None = None,
+        baud: int | None = None,
+        stop: StopToken | None = None,
+        listener: Callable[[Event], None] | None = None,
+    ) -> None:
+        self.session = Session(link, dialect or loader.load("3gpp"), stop=stop, listener=listener)
+        self.findings: Findings | None = None
+        self._dialect = dialect
+        self._expected = expected
+        self._baud = baud
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the link."""
+        self.session.close()
+
+    def find(self) -> int:
+        """Find the rate at which the module answers, the last known one first; bit/s.
+
+        Raises:
+            NoAnswer: nothing intelligible at any rate.
+        """
+        if self.findings is None and self._baud is not None:
+            return identify.find_baud(self.session, only=self._baud)
+        return identify.find_baud(self.session, first=self.session.link.baud)
+
+    def identify(self) -> Identity:
+        """Read who the module is.
+
+        Raises:
+            NoAnswer: nothing intelligible came.
+        """
+        self.find()
+        self.findings = identify.identify(self.session, dialect=self._dialect, expected=self._expected)
+        return self.findings.identity
+
+
+def open_module(
+    port: str,
+    *,
+    baud: int | None = None,
+    dialect: str | None = None,
+    model: str | None = None,
+    board: Board | None = None,
+    clock: Clock | None = None,
+    stop: StopToken | None = None,
+    listener: Callable[[Event], None] | None = None,
+) -> Module:
+    """Open the port of a module.
+
+    Args:
+        port: a device name or a URL: ``/dev/ttyUSB0``, ``COM3``, ``rfc2217://…``, ``sim://BC28``…
+        baud: the only rate to try, bit/s; all that the dialect knows if not given.
+        dialect: a dialect's name or file; recognised by the answers if not given.
+        model: the catalogue's model that this is said to be.
+        board: the bench hardware: flow control, reset lines, first rate.
+        clock: the time to live in, for simulated ports.
+        stop: looked at by every wait.
+        listener: gets every event of the conversation.
+
+    Raises:
+        LinkError: the port can't be opened.
+        UsageError: no such dialect or model.
+    """
+    row = expected_row(model) if model is not None else None
+    profile = loader.load(dialect) if dialect is not None else None
+    serial = board.serial if board is not None else None
+    first = baud or (serial.baud if serial is not None else None)
+    link = open_link(
+        port,
+        baud=first,
+        clock=clock,
+        low_latency=serial is None or serial.low_latency is not False,
+        rtscts=serial is not None and serial.flow == "rts-cts",
+    )
+    try:
+        if board is not None:
+            for sequence in (board.power and board.power.on, board.reset and board.reset.sequence):
+                pulse(link, sequence or ())
+    except BaseException:
+        link.close()
+        raise
+    return Module(link, dialect=profile, expected=row, baud=baud, stop=stop, listener=listener)
+
+
+def expected_row(model: str) -> catalogue.Row:
+    """The catalogue's row of a model that the user named.
+
+    Raises:
+        UsageError: there is none.
+    """
+    row = catalogue.by_name(model)
+    if row is None:
+        near = ", ".join(catalogue.suggestions(model))
+        hint = f"Did you mean {near}? " if near else ""
+        message = f"no model {model!r} in the platform's table"
+        raise UsageError(message, hint=f"{hint}`atota modules` lists all.")
+    return row
+
+
+def pulse(link: Link, sequence: tuple[Step, ...]) -> None:
+    """Drive the control lines as a board file says.
+
+    Raises:
+        LineUnavailable: the port has no such line.
+    """
+    for step in sequence:
+        if step.line is None:
+            link.clock.sleep(step.wait_s)
+            continue
+        try:
+            link.set_lines(**{step.line: step.asserted})
+        except LineUnavailable as error:
+            raise LineUnavailable(
+                f"{link.name} has no {step.line.upper()} line, which the board file wants to set",
+                hint="Take [reset] and [power] out of the board file, or use an adapter with that line.",
+            ) from error

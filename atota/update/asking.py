@@ -1,0 +1,38 @@
+"""What the platform is asked, from what the module said and what the user overrode."""
+
+from atota.errors import Refused
+from atota.ota.wire import CheckQuery
+from atota.update.spec import JobSpec
+from atota.values import Identity, version_problem
+
+
+def check_query(spec: JobSpec, identity: Identity) -> CheckQuery:
+    """The question to the platform, from what the module said and the user overrode.
+
+    Raises:
+        Refused: the module's version or codes cannot be sent.
+        UsageError: what the user gave cannot be sent.
+    """
+    version = spec.fw_version or identity.version
+    if version is None:
+        raise Refused("the module tells no version that could be sent", hint="Give --fw-version.")
+    problem = version_problem(version)
+    if problem and spec.fw_version is None:
+        raise Refused(
+            f"the module's version {version!r} cannot be sent: {problem}", hint="Give --fw-version."
+        )
+    if identity.manuf_code is None or identity.model_code is None:
+        raise Refused(
+            f"{identity.manufacturer or '?'} {identity.model or '?'} is not in the platform's table",
+            hint="Name its row with --model; `atota modules` lists them. A wrong one fails the task.",
+        )
+    return CheckQuery(
+        dev_id=spec.dev_id or "",
+        manuf=identity.manuf_code,
+        model=identity.model_code,
+        version=version,
+        type=spec.task_type,
+        signals=identity.signal,
+        powers=identity.battery_percent,
+        cdn=spec.cdn,
+    )

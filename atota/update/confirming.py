@@ -1,0 +1,130 @@
+"""After the start: wait for the module, read its version, and tell the end states apart."""
+
+from collections.abc import Callable
+
+import msgspec
+
+from atota.clock import Deadline
+from atota.dialects.model import Reboot
+from atota.errors import ModuleRebooted, NoAnswer, OldVersion, RebootTimeout
+from atota.fota.base import Method
+from atota.module import identify
+from atota.module.module import Module
+from atota.module.reboot import await_return
+from atota.module.session import Session
+
+_DEFAULT_REBOOT = Reboot(limit_s=600.0, usual_s=120.0, source="inferred")
+_ASK_AGAIN_S = 3.0
+
+
+class Confirmed(msgspec.Struct, frozen=True):
+    """The module came back: with which version, and after which reboot cause."""
+
+    version: str
+    cause: str | None
+
+
+class Confirmer:
+    """Waits for one module and reads its version back.
+
+    Args:
+        module: the module in which the update was started.
+        method: knows what the module says of its last update.
+        before: the version it ran.
+        expected: the version text it will print if the update went well.
+        first_baud: the rate at which it was found, where it is likeliest to come back.
+        limit_s: when to give up; None: as the profile says.
+        tick: percent of the usual time, for the progress.
+    """
+
+    def __init__(
+        self,
+        module: Module,
+        method: Method,
+        *,
+        before: str | None,
+        expected: str,
+        first_baud: int,
+        limit_s: float | None,
+        tick: Callable[[int], None],
+    ) -> None:
+        self._module = module
+        self._method = method
+        self._before = before
+        self._expected = expected
+        self._reboot = module.session.dialect.reboot or _DEFAULT_REBOOT
+        self._rates = tuple(
+            dict.fromkeys((first_baud, *module.session.dialect.uart.after_update, module.session.link.baud))
+        )
+        self._tick = tick
+        clock = module.session.clock
+        self._began = clock.monotonic()
+        self._boots = module.session.boots
+        self._limit = Deadline(clock, limit_s or self._reboot.limit_s)
+
+    @property
+    def _session(self) -> Session:
+        return self._module.session
+
+    def wait(self) -> None:
+        """Wait until the module answers again.
+
+        Raises:
+            RebootTimeout: it did not in time.
+        """
+        await_return(self._session, rates=self._rates, limit=self._limit, tick=self._show)
+
+    def confirm(self) -> Confirmed:
+        """Read the version until it is the expected one, or will not become it any more.
+
+        A module that still prints its old version may not have rebooted yet, or be between the two
+        reboots that some updates take; so an old version counts only after the usual time, unless the
+        reboot's own cause says that the update is behind it.
+
+        Raises:
+            OldVersion: it runs what it ran.
+            RebootTimeout: it stopped answering, or runs something that is neither.
+        """
+        settled = Deadline(self._session.clock, min(self._reboot.usual_s, self._limit.remaining))
+        while True:
+            versions = self._read()
+            if self._expected in versions:
+                return Confirmed(self._expected, self._session.last_boot_cause)
+            if versions and (self._update_is_over() or settled.expired):
+                raise self._verdict(versions[0])
+            if self._limit.expired:
+                raise RebootTimeout("the module came back but did not tell its version in time")
+            self._session.listen(_ASK_AGAIN_S)
+            self._show()
+
+    def _read(self) -> tuple[str, ...]:
+        """The module's version texts; empty if it was in no state to tell them."""
+        try:
+            for command in self._session.dialect.setup:
+                self._session.command(command)
+            return identify.read_versions(self._session)
+        except ModuleRebooted:
+            return ()
+        except NoAnswer:
+            self.wait()
+            return ()
+
+    def _update_is_over(self) -> bool:
+        """Whether a reboot since the start gave a cause that says so."""
+        booted = self._session.boots > self._boots
+        return booted and self._session.last_boot_cause in self._reboot.update_causes
+
+    def _verdict(self, version: str) -> OldVersion | RebootTimeout:
+        said = self._method.result(self._session)
+        of_it = f"; of the update it says: {said}" if said else ""
+        if version == self._before or self._before is None:
+            return OldVersion(f"the module came back with its old version {version}{of_it}")
+        return RebootTimeout(
+            f"the module came back with {version}, which is neither the old {self._before} nor the "
+            f"expected {self._expected}{of_it}",
+            hint="If the platform's version names are not what the module prints, give --expect-version.",
+        )
+
+    def _show(self) -> None:
+        elapsed = self._session.clock.monotonic() - self._began
+        self._tick(min(99, int(100 * elapsed / self._reboot.usual_s)))

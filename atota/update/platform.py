@@ -1,0 +1,65 @@
+"""What a job needs of an OTA platform. Every generation of the platform can be one."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from atota.clock import Clock, StopToken
+from atota.ota.cache import Cache
+from atota.ota.download import PackageFile, fetch
+from atota.ota.errnos import Status
+from atota.ota.source import PackageSource
+from atota.ota.wire import CheckQuery, Task
+
+Wait = Callable[[str, float], None]
+
+
+class Platform(PackageSource, Protocol):
+    """The calls of one platform that a job makes; `atota.ota.client.PlatformClient` has them."""
+
+    def check(self, query: CheckQuery) -> Task | None:
+        """Ask for a task; None if there is none."""
+        ...
+
+    def report_version(self, dev_id: str, f_version: str | None = None, s_version: str | None = None) -> None:
+        """Tell what the device runs."""
+        ...
+
+    def report_step(self, dev_id: str, token: str, step: int) -> None:
+        """Tell how far the download is, or a status."""
+        ...
+
+
+class Downloader:
+    """Fetches the packages of one platform into the cache that all jobs share."""
+
+    def __init__(self, platform: Platform, clock: Clock, *, folder: Path | None = None) -> None:
+        self._platform = platform
+        self._clock = clock
+        self._cache = Cache(folder)
+
+    def fetch(
+        self,
+        task: Task,
+        dev_id: str,
+        *,
+        sha256: str | None,
+        stop: StopToken,
+        on_progress: Callable[[int, int], None],
+        on_wait: Wait,
+    ) -> PackageFile:
+        """The verified package; see `atota.ota.download.fetch`."""
+        return fetch(
+            self._platform,
+            task,
+            dev_id,
+            self._cache,
+            clock=self._clock,
+            sha256=sha256,
+            stop=stop,
+            on_progress=on_progress,
+            on_wait=on_wait,
+        )
+
+
+__all__ = ["CheckQuery", "Downloader", "PackageFile", "Platform", "Status", "Task"]

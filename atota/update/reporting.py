@@ -1,0 +1,104 @@
+"""What the platform is told, when, and what never: the order of DESIGN section 5.1.
+
+Steps up to 99 while downloading; 101 once the slot is written and validated, and never 100 as well;
+201 and the version once the new version was read back. A failure is told only if it is final and not a
+passing trouble of ours. Nothing is told after the task was cancelled or finished.
+"""
+
+from collections.abc import Callable
+
+from atota.errors import PlatformRefused, ServerError
+from atota.update.plan import Wanted
+from atota.update.platform import Platform, Status, Task
+from atota.values import Identity
+
+_CANCELLED, _FINISHED, _EXPIRED = 22, 20, 12
+_OVER = frozenset({_CANCELLED, _FINISHED})
+# Errnos that say "this step does not fit the task's state": it is further on than we thought, as after an
+# interruption (17: not pending or downloading; 21: invalid operation; 13: state invalid).
+_MOVED_ON = frozenset({13, 17, 21})
+_EVERY_PERCENT = 10
+
+
+class Reporter:
+    """Tells one platform about one task of one device."""
+
+    def __init__(self, platform: Platform, dev_id: str, task_type: str, warn: Callable[[str], None]) -> None:
+        self._platform = platform
+        self._dev_id = dev_id
+        self._type = task_type
+        self._warn = warn
+        self._told_percent = 0
+        self.over = False
+
+    def downloading(self, task: Task, done: int, total: int) -> None:
+        """Tell the progress, every ten percent and never above 99. Only a cancelled task ends anything."""
+        percent = min(99, done * 100 // total) if total else 0
+        if percent < self._told_percent + _EVERY_PERCENT or self.over:
+            return
+        self._told_percent = percent
+        self._step(task, percent, "the progress")
+
+    def ready(self, task: Task) -> None:
+        """Tell that the slot holds the whole package (101): the update is about to be started.
+
+        Raises:
+            PlatformRefused: the task was cancelled or is finished: do not start it.
+        """
+        self._step(task, int(Status.DOWNLOADED), "that the package is in place")
+
+    def _step(self, task: Task, step: int, what: str) -> None:
+        try:
+            self._platform.report_step(self._dev_id, task.token, step)
+        except PlatformRefused as error:
+            if error.errno in _OVER:
+                self.over = True
+                raise
+            if error.errno not in _MOVED_ON:
+                self._warn(f"the platform was not told {what}: {error.message}")
+        except ServerError as error:
+            self._warn(f"the platform was not told {what}: {error.message}")
+
+    def updated(self, task: Task, version: str) -> bool:
+        """Tell that the module runs the target. False if the platform could not be told."""
+        told = True
+        try:
+            if not self.over:
+                self._platform.report_step(self._dev_id, task.token, int(Status.UPGRADED))
+        except PlatformRefused as error:
+            # The version report below completes a task whose token is gone; a finished one needs nothing.
+            if error.errno not in _OVER | _MOVED_ON | {_EXPIRED}:
+                told = False
+            self._warn(f"the platform took no success report: {error.message}")
+        except ServerError as error:
+            self._warn(f"the platform was not told of the success: {error.message}")
+            told = False
+        return self.version(version) and told
+
+    def version(self, version: str) -> bool:
+        """Tell what the module runs. False if the platform could not be told."""
+        key = "f_version" if self._type == "fota" else "s_version"
+        try:
+            self._platform.report_version(self._dev_id, **{key: version})
+        except ServerError as error:
+            self._warn(f"the platform was not told the version: {error.message}")
+            return False
+        return True
+
+    def failed(self, task: Task, status: Status) -> None:
+        """Tell a final failure. The task becomes failed: only what no other run could mend goes here."""
+        if self.over:
+            return
+        try:
+            self._platform.report_step(self._dev_id, task.token, int(status))
+        except ServerError as error:
+            self._warn(f"the platform was not told of the failure: {error.message}")
+
+
+def refusal_status(identity: Identity, wanted: Wanted) -> Status:
+    """The status that names why a task's conditions are not met."""
+    if wanted.power > 0 and identity.battery_percent is not None and identity.battery_percent <= wanted.power:
+        return Status.DOWNLOAD_LOW_BATTERY
+    if wanted.signal > 0 and identity.signal is not None and identity.signal <= wanted.signal:
+        return Status.DOWNLOAD_POOR_SIGNAL
+    return Status.UPGRADE_MISMATCH

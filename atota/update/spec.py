@@ -1,0 +1,79 @@
+"""What a job is asked to do, and what came of it."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from atota.dialects.board import Board
+from atota.errors import AtotaError
+from atota.update.events import Stage
+from atota.update.plan import Allowed
+from atota.values import Digests, Identity
+
+Outcome = Literal[
+    "updated",
+    "already-current",
+    "no-task",
+    "updated-unreported",
+]
+
+
+class LocalPackage(msgspec.Struct, frozen=True):
+    """A package on this machine instead of one from the platform."""
+
+    path: Path
+    md5: str
+    target: str
+    sha256: str | None = None
+
+
+class JobSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """What one job is to do to the module on one port.
+
+    Rates in bit/s (``transfer_baud`` of 0: never raise it; None: as the profile says), times in seconds,
+    None: as the profile or nobody says.
+    """
+
+    port: str
+    baud: int | None = None
+    dialect: str | None = None
+    model: str | None = None
+    board: Board | None = None
+    dev_id: str | None = None
+    task_type: Literal["fota", "sota"] = "fota"
+    fw_version: str | None = None
+    expect_version: str | None = None
+    package: LocalPackage | None = None
+    sha256: str | None = None
+    block: int | None = None
+    transfer_baud: int | None = None
+    timeout_s: float | None = None
+    reboot_timeout_s: float | None = None
+    allowed: Allowed = Allowed()
+    register: bool = False
+    report_refusals: bool = False
+    cdn: bool = False
+
+
+class JobResult(msgspec.Struct, kw_only=True):
+    """What came of a job. ``error`` is what ended it, if something did."""
+
+    outcome: str = "error"
+    exit_code: int = 1
+    record_id: str = ""
+    identity: Identity | None = None
+    task: dict[str, Any] | None = None
+    package: Digests | None = None
+    version_before: str | None = None
+    version_after: str | None = None
+    stages_ms: dict[Stage, int] = {}
+    blocks: int = 0
+    retries: int = 0
+    warnings: list[str] = []
+    error: AtotaError | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether the job ended as wished: updated, or nothing to do."""
+        return self.exit_code == 0
