@@ -1,0 +1,15 @@
+"""What the parts of the platform client cost to import."""
+
+import subprocess
+import sys
+
+import pytest
+
+
+@pytest.mark.parametrize(
+    "module",
+    ["wire", "errnos", "signer", "package", "cache", "download", "calls", "answers", "faults", "source"],
+)
+def test_only_the_client_needs_the_http_library(module: str) -> None:
+    code = f"import sys, atota.ota.{module}; sys.exit('httpx' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
