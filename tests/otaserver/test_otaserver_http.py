@@ -249,7 +249,7 @@ def test_many_clients_at_once_get_their_own_answers() -> None:
 
 
 def test_a_port_that_is_taken_is_a_server_error() -> None:
-    with RunningServer(platform()) as server, pytest.raises(ServerError, match="can't listen on 127.0.0.1"):
+    with RunningServer(platform()) as server, pytest.raises(ServerError, match="can't listen on"):
         RunningServer(platform(), port=server.port).__enter__()
     with pytest.raises(UsageError, match="no port 99999"):
         serve(platform(), "127.0.0.1", 99999)
