@@ -116,6 +116,8 @@ class HexBlocks:
     def prepare(self, session: Session) -> None:
         """Erase the slot, where the firmware has a code for it; else block 0 starts the stream anew."""
         self.tally.blocks = 0
+        if not self._codes:
+            self.probe(session)
         if ERASE not in self._codes:
             return
         for attempt in range(1, self._method.attempts + 1):

@@ -16,6 +16,8 @@ from atota.values import Identity
 
 _FIRST_TRY_S = 0.6
 """How long one AT may take at a rate that is only tried: a module answers within 300 ms."""
+_ROUNDS = 3
+"""How often all rates are tried, if there was noise: a boot takes up to half a minute (M5310-A)."""
 _BOOT_PATIENCE_S = 3.0
 """A module that was just powered dribbles its banner for about this long (field logs of BC28)."""
 
@@ -45,23 +47,33 @@ def find_baud(session: Session, *, first: int | None = None, only: int | None = 
     else:
         start = (first,) if first is not None else ()
         bauds = tuple(dict.fromkeys((*start, *session.dialect.uart.bauds)))
-    tried = []
-    for place, baud in enumerate(bauds):
-        session.set_baud(baud)
-        before = session.garbage_bytes
-        # The likeliest rate gets the patience: a sleeping module loses the first AT or two.
-        for _ in range(session.dialect.uart.wake_attempts if place == 0 else 2):
-            if session.is_alive(_FIRST_TRY_S):
+    tried: dict[int, str] = {}
+    for round_ in range(_ROUNDS):
+        for place, baud in enumerate(bauds):
+            before = session.garbage_bytes
+            if _answers_at(session, baud, session.dialect.uart.wake_attempts if place == 0 else 2):
                 return baud
-            if session.booting:
-                session.listen(_BOOT_PATIENCE_S)
-        noise = session.garbage_bytes - before
-        tried.append(f"{baud} baud: " + (f"{noise} bytes of noise" if noise else "silence"))
+            noise = session.garbage_bytes - before
+            tried[baud] = f"{baud} baud: " + (f"{noise} bytes of noise" if noise else "silence")
+        # Noise, and yet no rate fits: the module may be in its boot. Only then is another round worth it.
+        if round_ == 0 and all("silence" in line for line in tried.values()):
+            break
     raise NoAnswer(
         "nothing intelligible came from the module",
-        tried=tuple(tried),
+        tried=tuple(tried.values()),
         hint="Check power, TX/RX (crossed?) and ground; in deep sleep it may need its wake-up or reset line.",
     )
+
+
+def _answers_at(session: Session, baud: int, attempts: int) -> bool:
+    """Whether the module answers at this rate, asked ``attempts`` times: a sleeping one loses some."""
+    session.set_baud(baud)
+    for _ in range(attempts):
+        if session.is_alive(_FIRST_TRY_S):
+            return True
+        if session.booting:
+            session.await_boot(_BOOT_PATIENCE_S)
+    return False
 
 
 class _Asker:

@@ -99,9 +99,9 @@ class Job:
             if not self._check(identity):
                 return
         wanted = self._wanted()
-        if not self._plan(module, findings, identity, wanted):
+        method = self._plan(module, findings, identity, wanted)
+        if method is None:
             return
-        method = method_for(findings.dialect, block=self._spec.block)
         package = self._package(method)
         self._fill(module, method, package)
         with self._stop.shielded():
@@ -179,8 +179,10 @@ class Job:
         expected = self._spec.expect_version or task.target
         return plan.Wanted(task.target, expected, signal=task.signal, power=task.power)
 
-    def _plan(self, module: Module, findings: Findings, identity: Identity, wanted: plan.Wanted) -> bool:
-        """Decide. False if there is nothing to do."""
+    def _plan(
+        self, module: Module, findings: Findings, identity: Identity, wanted: plan.Wanted
+    ) -> Method | None:
+        """Decide. The method to use, or None if there is nothing to do."""
         with self._log.stage("plan"):
             verdict = plan.decide(identity, findings.dialect, findings.row, wanted, self._spec.allowed)
             if isinstance(verdict, plan.Refusal):
@@ -190,14 +192,15 @@ class Job:
             if isinstance(verdict, plan.Go):
                 for warning in verdict.warnings:
                     self._log.warn(warning)
-                method_for(findings.dialect, block=self._spec.block).probe(module.session)
-                return True
+                method = method_for(findings.dialect, block=self._spec.block)
+                method.probe(module.session)
+                return method
         self._result.version_after = identity.version
         if self._reporter is not None:
             with self._log.stage("report"):
                 self._reporter.version(self._spec.fw_version or wanted.target)
         self._end("already-current")
-        return False
+        return None
 
     def _package(self, method: Method) -> Path:
         """The verified package on this machine, of a kind that the module can take."""
