@@ -1,10 +1,10 @@
 """Links over real serial ports, RFC 2217 servers and plain TCP. The only file that imports pyserial."""
 
-import array
 import contextlib
 import os
 import socket
 import sys
+import threading
 import warnings
 from collections.abc import Iterable
 from functools import partial
@@ -19,6 +19,7 @@ from serial.tools import list_ports
 from atota.clock import Clock, Deadline, SystemClock
 from atota.errors import LineUnavailable, LinkError, LinkLost, UsageError
 from atota.link.faults import FOREIGN, line_fault, open_fault, use_fault, using
+from atota.link.latency import restore_low_latency, set_low_latency
 from atota.link.pipes import DescriptorPipe, Pipe, PollingPipe, QueuePipe
 from atota.link.ports import RawPort
 
@@ -30,8 +31,6 @@ URL_SCHEMES = ("rfc2217", "socket")
 _STALL_S = 10.0  # a module that erases flash may hold CTS back for seconds; ten without one byte is an end
 _TTY_BUFFER = 4096  # what the Linux tty layer may still hold when a write returns
 _RFC2217_TIMEOUT_S = 10  # pyserial's own is 3 s: too short for ser2net behind a VPN
-_ASYNC_LOW_LATENCY = 0x2000  # linux/tty_flags.h
-_SERIAL_STRUCT_FLAGS = 4  # index of `flags` in struct serial_struct, linux/serial.h, counted in ints
 
 
 def comports() -> Iterable[RawPort]:
@@ -81,18 +80,18 @@ class SerialLink:
         self._baud = baud
         self._stall_s = stall_s
         self._closed = False
-        self._latency_flags: int | None = None
+        self._latency_before: bool | None = None
         self._in_step = Deadline(self.clock, 0)  # by when what was written to a network server has left it
         try:
             self._serial = _open(device, baud=baud, rtscts=rtscts, stall_s=self._stall_limit)
         except FOREIGN as exc:
             raise open_fault(device, exc) from exc
-        # pyserial's network ports keep their socket here, and forget to close it if the peer went first.
+        # Where pyserial's network ports keep their socket.
         self._socket: socket.socket | None = getattr(self._serial, "_socket", None)
         self._pipe = self._make_pipe()
         self._refuse_others()
-        if low_latency:
-            self._set_low_latency()
+        if low_latency and self._is_tty and sys.platform == "linux":
+            self._latency_before = set_low_latency(self._serial.fileno())
 
     def _make_pipe(self) -> Pipe:
         port = self._serial
@@ -152,7 +151,7 @@ class SerialLink:
         Linux only (ASYNC_LOW_LATENCY); an FTDI adapter otherwise holds them for 16 ms. False where the
         driver has no such mode: a pty, a network port, another system.
         """
-        return self._latency_flags is not None
+        return self._latency_before is not None
 
     def read(self, timeout_s: float) -> bytes:
         """Return what has arrived, at least one byte; ``b""`` if nothing came in ``timeout_s``.
@@ -245,17 +244,21 @@ class SerialLink:
             return
         self._closed = True
         # The port may be gone already: then there is nothing left to put back.
-        for step in (self._restore_latency, self._accept_others, self._serial.close):
+        for step in (self._restore_latency, self._accept_others, self._hang_up, self._serial.close):
             with contextlib.suppress(*FOREIGN):
                 step()
-        if self._socket is not None:
-            self._socket.close()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _hang_up(self) -> None:
+        """Close a network port's socket. pyserial forgets to if the peer went first, and then sleeps."""
+        if self._socket is not None and not isinstance(self._serial, _Rfc2217):
+            self._serial.is_open = False
+            _shut(self._socket)
 
     def _closed_error(self) -> LinkLost:
         return LinkLost(f"{self.name} is closed", hint="Open the port again.")
@@ -274,27 +277,9 @@ class SerialLink:
         if sys.platform != "win32" and self._is_tty:
             fcntl.ioctl(self._serial.fileno(), termios.TIOCNXCL)
 
-    def _set_low_latency(self) -> None:
-        if sys.platform != "linux" or not self._is_tty:
-            return
-        info = array.array("i", [0] * 32)
-        try:
-            fcntl.ioctl(self._serial.fileno(), termios.TIOCGSERIAL, info)
-            before = info[_SERIAL_STRUCT_FLAGS]
-            info[_SERIAL_STRUCT_FLAGS] = before | _ASYNC_LOW_LATENCY
-            fcntl.ioctl(self._serial.fileno(), termios.TIOCSSERIAL, info)
-        except OSError:
-            return
-        self._latency_flags = before
-
     def _restore_latency(self) -> None:
-        before, self._latency_flags = self._latency_flags, None
-        if sys.platform != "linux" or before is None or before & _ASYNC_LOW_LATENCY:
-            return
-        info = array.array("i", [0] * 32)
-        fcntl.ioctl(self._serial.fileno(), termios.TIOCGSERIAL, info)
-        info[_SERIAL_STRUCT_FLAGS] &= ~_ASYNC_LOW_LATENCY
-        fcntl.ioctl(self._serial.fileno(), termios.TIOCSSERIAL, info)
+        if self._latency_before is not None:
+            restore_low_latency(self._serial.fileno(), self._latency_before)
 
 
 _LINE_REQUESTS = (
@@ -308,6 +293,9 @@ _LINE_REQUESTS = (
 class _Rfc2217(serial.rfc2217.Serial):
     """pyserial's RFC 2217 client, forgiving towards servers that leave some requests unacknowledged."""
 
+    _socket: socket.socket | None
+    _thread: threading.Thread | None
+
     @property
     def arrived(self) -> Any:
         """The queue that the reader thread fills: one byte an item, None at the end."""
@@ -315,19 +303,27 @@ class _Rfc2217(serial.rfc2217.Serial):
 
     def is_alive(self) -> bool:
         """Whether the reader thread still runs."""
-        thread = self._thread  # type: ignore[attr-defined]
-        return thread is not None and thread.is_alive()
+        return self._thread is not None and self._thread.is_alive()
 
     def open(self) -> None:
         """Connect and negotiate."""
-        # pyserial 3.5 calls Thread.setDaemon; scoped to that one line, and said again at each open since
-        # test runners reset the filters.
-        warnings.filterwarnings("ignore", message="setDaemon", category=DeprecationWarning)
+        # pyserial 3.5 calls Thread.setDaemon and setName. Only its module is excused, and at each open,
+        # since test runners reset the filters.
+        warnings.filterwarnings("ignore", category=DeprecationWarning, module=r"serial\.rfc2217")
         self._opening = True
         try:
             super().open()
         finally:
             self._opening = False
+
+    def close(self) -> None:
+        """Close at once, whether or not the server went first."""
+        self.is_open = False
+        if self._socket is not None:
+            _shut(self._socket)
+        if self._thread is not None:
+            self._thread.join(_RFC2217_TIMEOUT_S)  # its recv ended with the socket
+        self._socket = self._thread = None
 
     def rfc2217_send_purge(self, value: bytes) -> None:
         """Ask for a purge; do not wait for the acknowledgement, which newer ser2net never sends."""
@@ -344,6 +340,12 @@ class _Rfc2217(serial.rfc2217.Serial):
         except ValueError:
             if value in _LINE_REQUESTS and not self._opening:
                 raise
+
+
+def _shut(sock: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        sock.shutdown(socket.SHUT_RDWR)
+    sock.close()
 
 
 def _check(device: str, baud: int) -> None:

@@ -1,12 +1,12 @@
-"""A link that writes down everything that passes through it, as text that reads well in a diff.
+r"""A link that writes down everything that passes through it, as text that reads well in a diff.
 
     # atota transcript 1
     # link /dev/ttyUSB0
     # started 2026-01-01T00:00:00.000Z
     0.000 ! baud 9600
-    0.000 > AT\\r
-    0.012 < AT\\r\\r\\n
-    0.013 < OK\\r\\n
+    0.000 > AT\r
+    0.012 < AT\r\r\n
+    0.013 < OK\r\n
     0.500 ! baud 115200
     0.510 ! dtr on
     9.000 ! closed
@@ -16,8 +16,7 @@ A line ends where the traffic turns round or pauses, after a line feed that foll
 512 bytes: so it does not matter how the bytes were cut into reads and writes.
 """
 
-import codecs
-import datetime
+import datetime as dt
 import re
 from collections.abc import Callable
 from typing import Literal, Self, TextIO
@@ -43,8 +42,8 @@ def escape(data: bytes | bytearray) -> str:
 
 
 def unescape(text: str) -> bytes:
-    """Read back what `escape` wrote."""
-    return codecs.escape_decode(text.encode("ascii"))[0]  # type: ignore[attr-defined,no-any-return]
+    """Read back what `escape` wrote; `ValueError` for anything else."""
+    return text.encode("ascii").decode("unicode_escape").encode("latin-1")
 
 
 class TranscriptLink:
@@ -74,7 +73,7 @@ class TranscriptLink:
         self._line_began = self._last = 0.0
         self._written = 0  # how much of it is in the file
         self._closed = False
-        started = datetime.datetime.fromtimestamp(self.clock.time(), datetime.UTC)
+        started = dt.datetime.fromtimestamp(self.clock.time(), dt.UTC)
         stamp = started.isoformat(timespec="milliseconds").replace("+00:00", "Z")
         self._put(f"{FIRST_LINE}\n# link {self.name}\n# started {stamp}\n")
         self._note(f"baud {inner.baud}")
