@@ -52,6 +52,7 @@ class Job:
         stop: asks for the end; once the update is started, a second request is needed.
         clock: the time to live in, for simulated ports.
         opener: opens the module; `open_module` if not given.
+        approve: asked before anything is downloaded or written; nobody is asked if not given.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class Job:
         stop: StopToken | None = None,
         clock: Clock | None = None,
         opener: Callable[..., Module] = open_module,
+        approve: Callable[[Identity, plan.Wanted], bool] | None = None,
     ) -> None:
         self._spec = spec
         self._platform = platform
@@ -71,6 +73,7 @@ class Job:
         self._stop = stop or StopToken()
         self._clock = clock
         self._opener = opener
+        self._approve = approve
         self._result = JobResult(record_id=uuid.uuid4().hex)
         self._log = StageLog(listener or (lambda _: None), self._result)
         self._limit: Deadline | None = None
@@ -194,6 +197,8 @@ class Job:
                     self._log.warn(warning)
                 method = method_for(findings.dialect, block=self._spec.block)
                 method.probe(module.session)
+                if self._approve is not None and not self._approve(identity, wanted):
+                    raise Refused("you said no", hint="Nothing was changed.")
                 return method
         self._result.version_after = identity.version
         if self._reporter is not None:
