@@ -86,6 +86,7 @@ def open_module(
     clock: Clock | None = None,
     stop: StopToken | None = None,
     listener: Callable[[Event], None] | None = None,
+    wrap: Callable[[Link], Link] | None = None,
 ) -> Module:
     """Open the port of a module.
 
@@ -98,6 +99,7 @@ def open_module(
         clock: the time to live in, for simulated ports.
         stop: looked at by every wait.
         listener: gets every event of the conversation.
+        wrap: puts another link round the one that was opened (a transcript).
 
     Raises:
         LinkError: the port can't be opened.
@@ -115,6 +117,8 @@ def open_module(
         rtscts=serial is not None and serial.flow == "rts-cts",
     )
     try:
+        if wrap is not None:
+            link = wrap(link)
         if board is not None:
             for sequence in (board.power and board.power.on, board.reset and board.reset.sequence):
                 pulse(link, sequence or ())
