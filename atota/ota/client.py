@@ -13,7 +13,7 @@ import msgspec
 
 from atota import __version__
 from atota.clock import Clock, Deadline, StopToken
-from atota.errors import AtotaError, BadAnswer, ConfigError, ServerError
+from atota.errors import AtotaError, BadAnswer, ConfigError, ServerError, UsageError
 from atota.ota import answers, faults
 from atota.ota.calls import CHECK_PATH, PlatformCalls
 from atota.ota.errnos import Action, Endpoint, meaning
@@ -116,7 +116,7 @@ class PlatformClient(PlatformCalls):
 
         Authorization goes to the platform's own host only: the token in the path is the credential.
         """
-        check_stop(self._stop)
+        self._ready()
         with self._cleaning(task.token):
             response = self._open(task, first, bare_range=bare_range)
             try:
@@ -141,7 +141,7 @@ class PlatformClient(PlatformCalls):
         tried: list[str] = []
         with self._cleaning(secret):
             while True:
-                check_stop(self._stop)
+                self._ready()
                 outcome = self._once(endpoint, self._request(method, path, params, body))
                 if isinstance(outcome, Envelope):
                     return outcome
@@ -217,7 +217,7 @@ class PlatformClient(PlatformCalls):
                 request = self._http.build_request("GET", url, headers=headers, extensions=extensions)
                 response = self._http.send(request, stream=True)
             except _FOREIGN as foreign:
-                raise self._translate(foreign).error from None
+                raise self._translate(foreign, url).error from None
             if not response.has_redirect_location:
                 return response
             response.close()
@@ -274,6 +274,11 @@ class PlatformClient(PlatformCalls):
 
     # -- the door to the library -------------------------------------------------------------
 
+    def _ready(self) -> None:
+        check_stop(self._stop)
+        if self._http.is_closed:
+            raise UsageError("the platform client is closed already", hint=AtotaError.default_hint)
+
     def _request(self, method: str, path: str, params: dict[str, str], body: object) -> httpx.Request:
         content = msgspec.json.encode(body) if body is not None else None
         # Required by the platform's page even where there is no body.
@@ -294,10 +299,12 @@ class PlatformClient(PlatformCalls):
             answers.cleaned(error, self._secrets(token))
             raise
 
-    def _translate(self, foreign: Exception) -> "_Trouble":
+    def _translate(self, foreign: Exception, url: str = "") -> "_Trouble":
+        parts = urlsplit(url or self.server)
+        where = f"{parts.scheme}://{parts.netloc}"
         connecting = isinstance(foreign, (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError))
         timeout = isinstance(foreign, httpx.TimeoutException)
-        error = faults.unreachable(foreign, self.server, timeout=timeout, connecting=connecting)
+        error = faults.unreachable(foreign, where, timeout=timeout, connecting=connecting)
         if isinstance(foreign, (httpx.UnsupportedProtocol, httpx.InvalidURL, httpx.LocalProtocolError)):
             return _Trouble(error, final=True)
         return _Trouble(error, unsent=connecting, final=connecting and not timeout)

@@ -110,6 +110,7 @@ class _Fetch:
         self._on_progress = on_progress
         self._on_wait = on_wait
         self._bare_range = False
+        self._short: int | None = None  # where an answer ended that was announced too short
         self._best = 0  # the furthest any attempt came
         self._gained = 0  # bytes by which the present attempt came further
         self._tried: list[str] = []
@@ -142,9 +143,16 @@ class _Fetch:
             failures = 1 if self._gained >= USEFUL else failures + 1
             self._tried.append(trouble.message)
             if failures > (self._task.retry or RESUMES):
-                trouble.tried = tuple(self._tried[-_SHOWN:])
-                raise trouble
+                raise self._given_up(trouble)
             self._wait(trouble.message, self._pause(failures))
+
+    def _given_up(self, trouble: ServerError) -> ServerError | PackageError:
+        tried = tuple(self._tried[-_SHOWN:])
+        if self._short is not None:
+            said = f"the task says {self._task.size} bytes, the server's file ends after {self._short}"
+            return PackageError(said, tried=tried)
+        trouble.tried = tried
+        return trouble
 
     def _pause(self, failures: int) -> float:
         if self._task.retry and self._task.interval:
@@ -213,6 +221,7 @@ class _Fetch:
         if first == self._task.size - 1:  # the platform's smallest range is 2 bytes (OTA SDK guide)
             first = max(0, first - 1)
             part.rewind(first)
+        self._short = None
         with self._client.open_package(self._task, first, bare_range=self._bare_range) as answer:
             start, end = self._place(answer, first)
             self._take(answer, part, first, start, end)
@@ -220,30 +229,34 @@ class _Fetch:
     def _place(self, answer: Part, first: int) -> tuple[int, int]:
         """Where in the package the body belongs, from what the server says and not from what we asked.
 
-        A range that starts past the end is not refused by the platform but served from byte 0.
+        A range that starts past the end is not refused by the platform but served from byte 0. A
+        body that is announced shorter than it should be is taken: the next answer tells the rest.
         """
         size = self._task.size
-        if not answer.partial:
-            self._same_length(answer, size, PackageError)
-            return 0, size
         place = answer.place
+        if not answer.partial or (place is None and not first):
+            if answer.length is not None and answer.length > size:
+                raise PackageError(f"the task says {size} bytes, the server's file has {answer.length}")
+            return 0, self._shortened(answer, 0, size)
         if place is None:
-            if first:
-                raise _StartAgainError("the server sent a part without saying which")
-            return 0, size
+            raise _StartAgainError("the server sent a part without saying which")
         if place.total is not None and place.total != size:
             raise PackageError(f"the task says {size} bytes, the server's file has {place.total}")
         if place.first != first or place.last >= size:
             raise _StartAgainError(
-                f"the server sent bytes {place.first}-{place.last} where {first}-{size - 1} were asked"
+                f"the server sent bytes {place.first}-{place.last}, asked were {first}-{size - 1}"
             )
-        self._same_length(answer, place.last + 1 - first, _StartAgainError)
-        return first, place.last + 1
+        end = place.last + 1
+        if answer.length is not None and answer.length > end - first:
+            raise _StartAgainError("the server announces more bytes than the part has")
+        return first, self._shortened(answer, first, end)
 
-    def _same_length(self, answer: Part, expected: int, kind: type[Exception]) -> None:
-        """Compare the announced length; a single byte is let through, for it may be an error's number."""
-        if answer.length not in (None, 1, expected):
-            raise kind(f"{expected} bytes were expected, the server announces {answer.length}")
+    def _shortened(self, answer: Part, start: int, end: int) -> int:
+        """The end of the body if less is announced than is due; one byte may be an error's number."""
+        if answer.length is None or answer.length in (1, end - start):
+            return end
+        self._short = start + answer.length
+        return self._short
 
     def _take(self, answer: Part, part: PartFile, first: int, start: int, end: int) -> None:
         """Store the body. Its first byte is held back until a second comes: alone, it may be an error."""

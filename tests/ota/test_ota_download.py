@@ -287,11 +287,9 @@ def test_shorter_parts_than_asked_are_put_together(bench: MakeBench) -> None:
     "wrong",
     [
         httpx.Response(200, content=DATA + b"x"),
-        httpx.Response(200, content=DATA[:-1]),
         part_answer(0, 99, 100, DATA[:100]),
         httpx.Response(200, content=iter([DATA, b"more"])),
         httpx.Response(200, content=b"Z"),
-        httpx.Response(200, headers={"Content-Length": "0"}),
     ],
 )
 def test_another_size_than_the_task_says_is_a_bad_package(bench: MakeBench, wrong: httpx.Response) -> None:
@@ -299,6 +297,31 @@ def test_another_size_than_the_task_says_is_a_bad_package(bench: MakeBench, wron
     with pytest.raises(PackageError, match=r"30000|bytes"):
         b.fetch()
     assert not list(b.cache.folder.glob("*.pkg"))
+
+
+@pytest.mark.parametrize("understands", [r"bytes=(\d+)-", "nothing"])
+@pytest.mark.parametrize("size", [0, 12_000, len(DATA) - 1])
+def test_a_file_that_is_shorter_than_the_task_says_is_a_bad_package(
+    bench: MakeBench, size: int, understands: str
+) -> None:
+    b = bench(data=DATA[:size], understands=understands)
+    with pytest.raises(PackageError, match="30000"):
+        b.fetch(task_for(DATA))
+    assert not list(b.cache.folder.glob("*.pkg"))
+
+
+@pytest.mark.parametrize(
+    "short",
+    [
+        httpx.Response(200, content=DATA[:10_000]),
+        httpx.Response(200, headers={"Content-Length": "0"}),
+        httpx.Response(206, headers={"Content-Range": "bytes 0-29999/30000"}, content=DATA[:9_000]),
+    ],
+)
+def test_one_answer_that_is_too_short_is_completed(bench: MakeBench, short: httpx.Response) -> None:
+    b = bench(odd=[short])
+    assert whole(b.fetch())
+    assert len(b.platform.asked) == 2
 
 
 def test_an_endless_body_is_left_at_the_tasks_size(bench: MakeBench) -> None:
