@@ -101,7 +101,7 @@ class Commands:
             self.echo = word != b"E0"
             return Reply()
         if word == b"+NRB":
-            return Reply(reboot=True, bare=True)
+            return Reply((b"REBOOTING",), bare=True, reboot=True)  # the OK belongs to the boot banner
         if word == b"+CLAC" and self._persona.clac:
             return Reply(self._known())
         return self._setting(command, word)

@@ -158,7 +158,7 @@ class SimLink:
         self.module = module
         self.clock = clock
         self.name = name or f"sim://{module.persona.name}"
-        self._wire = wire or Wire(module, baud, latency_s=latency_s)
+        self._wire = wire or Wire(module, baud, latency_s=latency_s, now=clock.monotonic())
         self._baud = baud
         self._reset = reset
         self._held = False

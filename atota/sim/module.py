@@ -78,11 +78,18 @@ class SimModule:
         self._fall_back: int | None = None
         self._updating = False
         self.silent = self.faults.has("mute") is not None
+        self._powered = False
+
+    def power_on(self, now: float) -> None:
+        """Say when the module's first moment is; without it, that is when it is first spoken to."""
+        if self._powered:
+            return
+        self._powered = True
         if storm := self.faults.has("urc-storm"):
             period = float(storm.args[0]) if storm.args else 0.2
-            self._timeline.at(period, lambda now: self._storm(now, period), lasting=True)
+            self._timeline.at(now + period, lambda then: self._storm(then, period), lasting=True)
         if self.faults.strike("boot-garbage"):
-            self._timeline.at(0.0, lambda now: self._restart(now, POWER_ON))
+            self._timeline.at(now, lambda then: self._restart(then, POWER_ON))
 
     @property
     def slot(self) -> bytes:
@@ -101,6 +108,7 @@ class SimModule:
 
     def receive(self, data: bytes, now: float) -> list[Sent]:
         """As `feed`, with the rate at which each answer leaves."""
+        self.power_on(now)
         self._timeline.run(now)
         data, self._heard = self.faults.distort(data, self._heard), self._heard + len(data)
         position = 0
@@ -110,6 +118,7 @@ class SimModule:
 
     def tick(self, now: float) -> list[Sent]:
         """Let happen what happens by itself until ``now``."""
+        self.power_on(now)
         self._timeline.run(now)
         return self._drain()
 
@@ -126,6 +135,7 @@ class SimModule:
         return self._hard_reset(now, POWER_ON)
 
     def _hard_reset(self, now: float, cause: bytes) -> list[Sent]:
+        self.power_on(now)
         self._timeline.run(now)
         self.silent = self.faults.has("mute") is not None
         if not self.dead:
@@ -201,7 +211,7 @@ class SimModule:
             if replies[-1].error is not None or replies[-1].bare:
                 break
             replies.append(self.settings.execute(command))
-        self._answer([self._adjusted(reply) for reply in replies], now, position)
+        self._answer(replies, now, position)
 
     def _interrupted(self, position: frozenset[str], now: float) -> bool:
         """Faults that leave the command without an answer."""
@@ -231,11 +241,6 @@ class SimModule:
             refusal = self.updater.refuse_start("PACKAGE_NOT_VALIDATION")
             return Reply(refusal.lines, refusal.error)
         return None
-
-    def _adjusted(self, reply: Reply) -> Reply:
-        if reply.reboot:
-            return Reply((b"REBOOTING",), bare=True, reboot=True)
-        return reply
 
     # --- answers -------------------------------------------------------------------------------------
 

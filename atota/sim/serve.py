@@ -38,28 +38,34 @@ class _Server:
         self.module = module
         self.clock = clock
         self.stop = stop
-        self.wire = Wire(module, baud)
         self._speed = _speed(clock)
+        self.wire = Wire(module, baud, now=clock.monotonic())
 
     def nap_s(self) -> float:
         """How long, in the machine's seconds, nothing is due."""
         due = (self.wire.next_time() - self.clock.monotonic()) / self._speed
         return min(max(due, _SLICE_S), _LONGEST_S)
 
-    def run(self, fd: int, host_baud: Callable[[], int | None] | None = None) -> None:
-        """Serve ``fd`` until the stop token is set, the other side goes or the adapter is unplugged."""
+    def run(
+        self,
+        fd: int,
+        read: Callable[[int], bytes],
+        write: Callable[[bytes], object],
+        host_baud: Callable[[], int | None] | None = None,
+    ) -> None:
+        """Serve a descriptor until the stop token is set, the other side goes or the adapter is unplugged."""
         while not self.stop.is_set and not self.module.unplugged:
             readable, _, _ = select.select([fd], [], [], self.nap_s())
             now = self.clock.monotonic()
             if host_baud is not None and (baud := host_baud()):
                 self.wire.set_baud(baud, now)
-            if readable and not self._take(fd, now):
+            if readable and not self._take(read, now):
                 return
-            self._give(fd, self.wire.to_host(now))
+            self._give(write, self.wire.to_host(now))
 
-    def _take(self, fd: int, now: float) -> bool:
+    def _take(self, read: Callable[[int], bytes], now: float) -> bool:
         try:
-            data = os.read(fd, 4096)
+            data = read(4096)
         except BlockingIOError:
             return True
         except OSError:
@@ -68,11 +74,11 @@ class _Server:
             self.wire.from_host(data, now)
         return bool(data)
 
-    def _give(self, fd: int, data: bytes) -> None:
+    def _give(self, write: Callable[[bytes], object], data: bytes) -> None:
         """Write what goes; what a full buffer does not take is lost, as on a UART."""
         with contextlib.suppress(OSError):
             if data:
-                os.write(fd, data)
+                write(data)
 
 
 def _host_baud(fd: int) -> int | None:
@@ -125,7 +131,12 @@ def serve_pty(
         _set_module_rate(slave, module.baud)
         os.set_blocking(master, False)
         on_ready(os.ttyname(slave))
-        server.run(master, lambda: _host_baud(master))
+        server.run(
+            master,
+            lambda size: os.read(master, size),
+            lambda data: os.write(master, data),
+            lambda: _host_baud(master),
+        )
     finally:
         os.close(master)
         os.close(slave)
@@ -192,5 +203,5 @@ def _serve_client(server: _Server, listener: socket.socket) -> None:
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         client.setblocking(False)
         server.module.unplugged = False
-        server.run(client.fileno())
+        server.run(client.fileno(), client.recv, client.send)
         server.wire.cut(server.clock.monotonic())

@@ -64,9 +64,12 @@ class Wire:
         module: it belongs to this wire alone from now on.
         baud: the host's rate; None: always the module's, as on a network socket.
         latency_s: how long the host's adapter keeps what it received.
+        now: the first moment of the module, if it had none yet.
     """
 
-    def __init__(self, module: SimModule, baud: int | None = None, *, latency_s: float = 0.0) -> None:
+    def __init__(
+        self, module: SimModule, baud: int | None = None, *, latency_s: float = 0.0, now: float = 0.0
+    ) -> None:
         self.module = module
         self._baud = baud
         self._latency = latency_s
@@ -75,9 +78,10 @@ class Wire:
         self._ready = bytearray()
         self._pending: list[tuple[float, int, Sent]] = []
         self._order = count()
-        self._tx_free = self._rx_free = 0.0
+        self._tx_free = self._rx_free = now
         self._module_noise = Noise(("in", module.options.seed))
         self._host_noise = Noise(("out", module.options.seed))
+        module.power_on(now)
 
     @property
     def baud(self) -> int:
