@@ -101,11 +101,11 @@ class Exchange:
         if b"\r" in text or b"\n" in text:
             raise ValueError(f"{command.text!r} is more than one line")
         self._expected = text
-        self._mid_line = self._parser.mark()
         if command.answers:
             self._flight = flight
             if flight.hinted and not self._debts:
                 self._hint()
+        self._mid_line = self._parser.mark()
         return text + self._syntax.terminator
 
     def expect_echo_of(self, payload: bytes) -> None:

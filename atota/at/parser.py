@@ -101,6 +101,9 @@ class Parser:
         Returns whether the line had begun already, so that its beginning cannot be the command's echo.
         """
         self._headed = False
+        if self._after_cr and not self._count:
+            self._swallow = b"\n"  # the rest of the line end before, not a line end before the echo
+            self.hinted = True
         return bool(self._tail)
 
     def reset(self) -> None:
