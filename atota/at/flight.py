@@ -54,7 +54,7 @@ def _begins(raw: bytes, prefix: bytes) -> bool:
 class Flight:
     """A command that was written and owes its final result."""
 
-    __slots__ = ("command", "finals", "hinted", "name", "prefixes", "text")
+    __slots__ = ("command", "finals", "header", "hinted", "name", "prefixes", "text")
 
     def __init__(self, command: Command, text: bytes, name: str, finals: Finals) -> None:
         self.command = command
@@ -62,10 +62,13 @@ class Flight:
         self.name = name
         self.finals = finals
         self.prefixes = tuple([prefix.encode() for prefix in command.prefixes])
+        self.header = re.compile(command.raw.header) if command.raw else None
         self.hinted = bool(command.prompt or command.raw or command.multiline)
 
     def owns(self, raw: bytes) -> bool:
         """Whether a line begins as the information of this command does."""
+        if self.header is not None and self.header.match(raw):
+            return True
         if not raw.startswith(self.prefixes):
             return False
         # Names of extended commands are whole words: +NSORF: does not answer AT+NSOR.
