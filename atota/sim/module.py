@@ -291,7 +291,7 @@ class SimModule:
         if result.note.startswith("validated") and self.persona.nfwupd.refuses_while_validating:
             self._refuse_until = max(now, when)
         if result.start:
-            self.starts.append(self._judge().status)
+            self.starts.append(self.truth().status)
             self._deaf_until = inf
             self._timeline.at(sent + 0.1, self._begin_update)
 
@@ -323,9 +323,13 @@ class SimModule:
     # --- the boot ------------------------------------------------------------------------------------
 
     def _judge(self) -> Verdict:
-        """What the security core makes of the slot."""
-        if refused := self.faults.has("refuse-validate"):
+        """What the security core says of the slot."""
+        if refused := self.faults.strike("refuse-validate"):
             return Verdict(refused.args[0] if refused.args else "PACKAGE_VALIDATION_FAILURE")
+        return self.truth()
+
+    def truth(self) -> Verdict:
+        """Whether what is in the slot is whole and fits, faults aside."""
         if self.options.accept_any:
             return judge_bytes(self.flash, self.options.becomes)
         return judge_package(self.flash, self.persona.name, self.version)

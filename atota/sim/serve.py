@@ -61,7 +61,9 @@ class _Server:
                 self.wire.set_baud(baud, now)
             if readable and not self._take(read, now):
                 return
-            self._give(write, self.wire.to_host(now))
+            data = self.wire.to_host(now)
+            if not self.module.unplugged:
+                self._give(write, data)
 
     def _take(self, read: Callable[[int], bytes], now: float) -> bool:
         try:
