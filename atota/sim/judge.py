@@ -20,17 +20,15 @@ class Verdict:
         return self.status == "PACKAGE_OK"
 
 
-def judge_bytes(flash: Flash, becomes: str) -> Verdict:
-    """Any bytes are good, as long as they are in the flash as they were written."""
+def judge(flash: Flash, model: str, version: str, becomes: str | None) -> Verdict:
+    """Look for a package made for ``model`` running ``version``.
+
+    With ``becomes`` any bytes are good and make it run that, if they are in the flash as they were written.
+    """
     if not flash.end:
         return Verdict("PACKAGE_NOT_DOWNLOADED")
-    return Verdict("PACKAGE_CORRUPT") if flash.spoiled else Verdict("PACKAGE_OK", becomes, becomes)
-
-
-def judge_package(flash: Flash, model: str, version: str) -> Verdict:
-    """Look for a package made for ``model`` running ``version``."""
-    if not flash.end:
-        return Verdict("PACKAGE_NOT_DOWNLOADED")
+    if becomes is not None:
+        return Verdict("PACKAGE_CORRUPT") if flash.spoiled else Verdict("PACKAGE_OK", becomes, becomes)
     package = read_package(flash.written())
     if package is None:
         return Verdict("PACKAGE_CORRUPT")

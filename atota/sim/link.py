@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import msgspec
 
 from atota.clock import Clock, ScaledClock, SimulatedClock, SystemClock
-from atota.errors import LinkLost, UsageError
+from atota.errors import LinkLost, PortBusy, UsageError
 from atota.sim.module import SimModule
 from atota.sim.options import Options
 from atota.sim.personas.catalogue import PERSONAS, find_persona
@@ -17,13 +17,14 @@ from atota.values import is_imei
 
 
 class SimUrl(msgspec.Struct, frozen=True, kw_only=True):
-    """A ``sim://`` URL taken apart. ``speed``: ``max``, ``real`` or a factor."""
+    """A ``sim://`` URL taken apart. ``speed``: ``max``, ``real`` or a factor; ``id``: see `open_sim_link`."""
 
     model: str
     faults: tuple[str, ...] = ()
     speed: str = "max"
     latency_s: float = 0.001  # a USB adapter in low-latency mode
     reset: Literal["", "rts", "dtr"] = ""
+    id: str = ""
     options: Options = Options()
 
     def clock(self) -> Clock:
@@ -34,7 +35,7 @@ class SimUrl(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _KEYS = (
-    "fault seed speed baud version imei accept becomes latency_ms csq echo asleep reset".split()  # noqa: SIM905
+    "fault seed speed baud version imei accept becomes latency_ms csq echo asleep reset id".split()  # noqa: SIM905
 )
 
 
@@ -60,7 +61,7 @@ def parse_sim_url(url: str) -> SimUrl:
     Options: ``fault`` (see `atota.sim.faults`; repeat it or join with ``+``), ``seed``, ``speed`` (``max``:
     simulated time; ``real``; a number: that many times as fast), ``baud``, ``version``, ``imei``, ``csq``,
     ``accept=any`` with ``becomes=VERSION``, ``latency_ms``, ``echo=1``, ``asleep=1``, ``reset=rts|dtr``
-    (that line is wired to the reset pin).
+    (that line is wired to the reset pin), ``id=NAME`` (opened again in this process, it is the same module).
 
     Raises:
         UsageError: the model, an option or a value is unknown; the known ones are listed.
@@ -91,6 +92,7 @@ def parse_sim_url(url: str) -> SimUrl:
         speed=speed,
         latency_s=_integer("latency_ms", given.get("latency_ms", "1"), 0, 10_000) / 1000,
         reset=reset,  # type: ignore[arg-type]
+        id=given.get("id", ""),
         options=_options(given),
     )
 
@@ -222,13 +224,29 @@ class SimLink:
             self._wire.disturb(now, self.module.reset_pin(now))
         self._held = wanted
 
-    def replug(self) -> "SimLink":
-        """Close this link and return a new one to the same module, as after plugging the adapter in again."""
+    @property
+    def in_use(self) -> bool:
+        """Whether somebody has it open."""
+        return not self._closed and not self.module.unplugged
+
+    def replug(self, baud: int | None = None) -> "SimLink":
+        """Close this link and return a new one to the same module, as after plugging the adapter in again.
+
+        Args:
+            baud: the host's rate; None: as before.
+        """
         self.close()
         self.module.unplugged = False
-        self._wire.cut(self.clock.monotonic())
+        now = self.clock.monotonic()
+        self._wire.cut(now)
+        self._wire.set_baud(baud or self._baud, now)
         return SimLink(
-            self.module, self.clock, baud=self._baud, reset=self._reset, name=self.name, wire=self._wire
+            self.module,
+            self.clock,
+            baud=baud or self._baud,
+            reset=self._reset,
+            name=self.name,
+            wire=self._wire,
         )
 
     def close(self) -> None:
@@ -236,19 +254,35 @@ class SimLink:
         self._closed = True
 
 
+_BY_ID: dict[str, SimLink] = {}
+
+
 def open_sim_link(url: str, *, baud: int = 9600, clock: Clock | None = None) -> SimLink:
-    """Open a new simulated module by its URL, see `parse_sim_url`.
+    """Open a simulated module by its URL, see `parse_sim_url`.
+
+    Every call makes a new module, but for a URL with ``id=NAME``: the module of that id lives until the
+    process ends, so that an adapter can be unplugged and come back; the other options count the first time.
 
     Args:
         url: ``sim://MODEL?...``.
         baud: the host's rate.
-        clock: the time to live in; without it the one that the URL's ``speed`` asks for.
+        clock: the time to live in; without it the one that the URL's ``speed`` asks for. A module that
+            is there already (``id``) stays in its own.
 
     Raises:
         UsageError: the URL is wrong.
+        PortBusy: the module of that id is open.
     """
     what = parse_sim_url(url)
-    return SimLink(
+    known = _BY_ID.get(what.id)
+    if known is not None:
+        if known.in_use:
+            raise PortBusy(
+                f"{known.name} is open already", hint="Close the other link to this simulated module."
+            )
+        _BY_ID[what.id] = known.replug(baud)
+        return _BY_ID[what.id]
+    link = SimLink(
         make_module(what.model, what.options, faults=what.faults),
         clock or what.clock(),
         baud=baud,
@@ -256,3 +290,6 @@ def open_sim_link(url: str, *, baud: int = 9600, clock: Clock | None = None) -> 
         reset=what.reset,
         name=url,
     )
+    if what.id:
+        _BY_ID[what.id] = link
+    return link

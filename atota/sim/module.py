@@ -9,7 +9,7 @@ from math import inf
 from atota.sim.commands import Commands, Reply, Speed, split_line
 from atota.sim.faults import FaultPlan
 from atota.sim.flash import Flash
-from atota.sim.judge import Verdict, judge_bytes, judge_package
+from atota.sim.judge import Verdict, judge
 from atota.sim.line import LineAssembler
 from atota.sim.nfwupd import Result, Updater
 from atota.sim.options import Options, Sent
@@ -330,9 +330,8 @@ class SimModule:
 
     def truth(self) -> Verdict:
         """Whether what is in the slot is whole and fits, faults aside."""
-        if self.options.accept_any:
-            return judge_bytes(self.flash, self.options.becomes)
-        return judge_package(self.flash, self.persona.name, self.version)
+        becomes = self.options.becomes if self.options.accept_any else None
+        return judge(self.flash, self.persona.name, self.version, becomes)
 
     def _begin_update(self, now: float) -> None:
         self._updating = True

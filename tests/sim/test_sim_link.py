@@ -3,7 +3,7 @@
 import pytest
 
 from atota.clock import SimulatedClock
-from atota.errors import LinkLost, UsageError
+from atota.errors import LinkLost, PortBusy, UsageError
 from atota.link.base import Link
 from atota.sim.link import SimLink, make_module, open_sim_link
 from atota.sim.options import Options
@@ -264,6 +264,7 @@ def test_a_refused_start_and_a_refused_validation() -> None:
     hear(link, 60)
     assert ask(link, b"AT+NFWUPD=2") == b"\r\n+NFWUPD:PACKAGE_REGION_LOST\r\n\r\nOK\r\n"
     assert link.module.version == "BC28JAR01A03"
+    assert link.module.starts == ["PACKAGE_OK"]  # the truth, not what the module makes of it
 
 
 def test_a_rollback_looks_like_an_update_until_the_version_is_read() -> None:
@@ -336,6 +337,20 @@ def test_an_unplugged_adapter_is_lost_and_the_module_goes_on() -> None:
     assert again.module is link.module
     with pytest.raises(LinkLost, match="closed"):
         link.read(0)
+
+
+def test_a_module_with_an_id_is_the_same_when_it_is_opened_again() -> None:
+    url = "sim://BC28?id=bench-1&fault=unplug-at:c2"
+    link = open_sim_link(url)
+    assert ask(link, b"AT+CMEE=1") == OK
+    with pytest.raises(PortBusy):
+        open_sim_link(url)
+    with pytest.raises(LinkLost):
+        ask(link, b"AT")
+    again = open_sim_link(url, baud=9600)
+    assert again.module is link.module
+    assert hear(again, 1.0) == OK  # the answer that the module was about to give
+    assert ask(again, b"AT+CMEE?") == b"\r\n+CMEE:1\r\n\r\nOK\r\n"
 
 
 def test_faults_compose() -> None:
