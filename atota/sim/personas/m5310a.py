@@ -14,11 +14,11 @@ M5310_A = Persona(
         "OneNET guide to FOTA on the M531x, screenshots: the two boot passes, the greeting, the reboot cause",
         "OneNET FAQ 115: after a reboot the module stays at 9600 before it goes to the stored rate",
         "HiSilicon Hi2115 B500: counter, checksum, lengths, error numbers, status texts (observed)",
-        "inferred: which line of AT+CGMR carries the vendor's version",
+        "inferred: which line of AT+CGMR carries the version; AT+CGMI (the M5312 manual has CMCC)",
     ),
     answers={
         **hi2115.ANSWERS,
-        b"AT+CGMI": (b"CMIOT",),
+        b"AT+CGMI": (b"CMCC",),
         b"AT+CGMM": (b"M5310-A",),
         b"AT+CGMR": (
             b"SSB,V150R100C10B200SP1",
