@@ -1,7 +1,7 @@
 """A module on a port: opened, found, identified."""
 
 from collections.abc import Callable
-from typing import Self
+from typing import Literal, Self
 
 from atota.at.events import Event
 from atota.clock import Clock, StopToken
@@ -128,13 +128,13 @@ def open_module(
     return Module(link, dialect=profile, expected=row, baud=baud, stop=stop, listener=listener)
 
 
-def expected_row(model: str) -> catalogue.Row:
+def expected_row(model: str, task_type: Literal["fota", "sota"] = "fota") -> catalogue.Row:
     """The catalogue's row of a model that the user named.
 
     Raises:
         UsageError: there is none.
     """
-    row = catalogue.by_name(model)
+    row = catalogue.by_name(model, task_type)
     if row is None:
         near = ", ".join(catalogue.suggestions(model))
         hint = f"Did you mean {near}? " if near else ""

@@ -1,0 +1,171 @@
+"""Commands that change a module: flash, update."""
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from atota.cli.command import Call, command
+from atota.cli.options import LINK, PLATFORM, SHOW, WRITE, option
+
+if TYPE_CHECKING:
+    from atota.update.plan import Wanted
+    from atota.update.spec import JobResult, JobSpec
+    from atota.values import Identity
+
+_ANY_BASE = (
+    option(
+        "any_base",
+        bool,
+        "--any-base",
+        default=False,
+        help="The base version in the package's name does not count.",
+    ),
+)
+_NOTHING_TO_DO = frozenset({"already-current", "no-task"})
+DETAILED = 10
+"""Exit code of "nothing to do" with --detailed-exit-code."""
+
+
+def declare(app: typer.Typer) -> None:
+    """Add the commands to the application."""
+    command(
+        app,
+        "flash",
+        LINK,
+        WRITE,
+        _ANY_BASE,
+        SHOW,
+        example="atota flash package.bin --md5 9e10…d372 --target BC28JAR01A05 -p /dev/ttyUSB0",
+    )(flash)
+    command(
+        app,
+        "update",
+        LINK,
+        PLATFORM,
+        WRITE,
+        SHOW,
+        example="ATOTA_ACCESS_KEY=… atota update -p /dev/ttyUSB0 --product-id 123 --dev-id 6523",
+    )(update)
+
+
+def flash(
+    call: Call,
+    package: Annotated[Path, typer.Argument(metavar="PACKAGE", help="The package file.")],
+    md5: Annotated[str, typer.Option(metavar="HEX", help="The MD5 that the package must have.")],
+    target: Annotated[str, typer.Option(metavar="TEXT", help="The version that the module will print.")],
+    sha256: Annotated[str | None, typer.Option(metavar="HEX", help="A SHA-256 it must have, too.")] = None,
+) -> int:
+    """Stream a local package into the module, start it, and confirm the new version. No platform is asked."""
+    from atota.cli.wiring import job_spec
+    from atota.ota.package import checked_sha256
+    from atota.update.spec import LocalPackage
+    from atota.values import checked_md5
+
+    digest = checked_sha256(sha256) if sha256 is not None else None
+    spec = job_spec(call, package=LocalPackage(package, checked_md5(md5), target, digest))
+    return _run(call, spec, None)
+
+
+def update(
+    call: Call,
+    register: Annotated[
+        bool, typer.Option("--register", help="Report the version before the check (a device's first time).")
+    ] = False,
+    report_refusals: Annotated[
+        bool, typer.Option("--report-refusals", help="Tell the platform when thresholds are not met.")
+    ] = False,
+    sha256: Annotated[
+        str | None, typer.Option(metavar="HEX", help="A SHA-256 that the package must have.")
+    ] = None,
+) -> int:
+    """Do the whole job: ask, download, verify, write, start, survive the reboot, confirm, report."""
+    from atota.cli.wiring import job_spec, opened_platform
+
+    spec = job_spec(call, register=register, report_refusals=report_refusals, sha256=sha256)
+    with opened_platform(call) as platform:
+        return _run(call, spec, platform)
+
+
+def _run(call: Call, spec: "JobSpec", platform: Any) -> int:
+    from atota.cli.progress import job_listener
+    from atota.cli.wiring import module_opener
+    from atota.clock import SystemClock
+    from atota.update.job import Job
+    from atota.update.platform import Downloader
+
+    call.out.begin(port=spec.port)
+    with ExitStack() as stack:
+        listener = stack.enter_context(job_listener(call.out, spec.port))
+        job = Job(
+            spec,
+            platform=platform,
+            downloader=Downloader(platform, SystemClock()) if platform is not None else None,
+            listener=listener,
+            stop=call.stop,
+            opener=module_opener(call, stack),
+            approve=_approver(call),
+        )
+        result = job.run()
+    return end_job(call, result)
+
+
+def _approver(call: Call) -> Any:
+    """Ask on a terminal, before the first change; nobody is there to ask otherwise."""
+    import sys
+
+    if call.options.get("yes") or call.out.json or not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return None
+
+    def approve(identity: "Identity", wanted: "Wanted") -> bool:
+        what = f"{identity.model or 'the module'}: {identity.version or '?'} → {wanted.target}"
+        return typer.confirm(f"Update {what}?", default=True, err=True)
+
+    return approve
+
+
+def end_job(call: Call, result: "JobResult") -> int:
+    """Tell what came of a job; return the exit code."""
+    code = result.exit_code
+    if call.options.get("detailed_exit_code") and result.outcome in _NOTHING_TO_DO:
+        code = DETAILED
+    fields = result_fields(result)
+    if result.error is not None:
+        call.out.failure(result.error, **fields)
+        return code
+    call.out.result(ok=code in (0, DETAILED), outcome=result.outcome, exit_code=code, **fields)
+    if not call.out.json:
+        call.out.show(_sentence(result))
+        if result.outcome == "updated-unreported":
+            call.out.say("next: run the same command again when the platform can be reached; it will report.")
+    return code
+
+
+def _sentence(result: "JobResult") -> str:
+    name = (result.identity.model if result.identity is not None else None) or "the module"
+    seconds = sum(result.stages_ms.values()) / 1000
+    if result.outcome == "no-task":
+        return f"[bold]no-task[/]  the platform wants nothing of {name}"
+    if result.outcome == "already-current":
+        return f"[bold green]already-current[/]  {name} runs {result.version_after} already"
+    change = f"{result.version_before} → {result.version_after}"
+    return f"[bold green]{result.outcome}[/]  {name}: {change}, {result.blocks} blocks in {seconds:.0f} s"
+
+
+def result_fields(result: "JobResult") -> dict[str, Any]:
+    """A job's result as JSON has it."""
+    import msgspec
+
+    return {
+        "module": msgspec.to_builtins(result.identity),
+        "task": result.task,
+        "package": msgspec.to_builtins(result.package),
+        "version_before": result.version_before,
+        "version_after": result.version_after,
+        "stages_ms": result.stages_ms,
+        "blocks": result.blocks,
+        "retries": result.retries,
+        "record_id": result.record_id,
+        "warnings": result.warnings,
+    }

@@ -1,0 +1,165 @@
+"""How a job looks while it runs: as JSON lines, as plain lines, or as a live bar."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from atota.cli.output import Output
+from atota.update.events import STAGES, JobEvent, Listener, Note, Progress, StageEvent, UrcEvent, Weights
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as RichProgress
+
+# Shares where a profile names none, in the same unit as its own: roughly percent of the time of a job.
+_DEFAULT_SHARES = {
+    "open": 0.5,
+    "identify": 1.5,
+    "check": 0.5,
+    "plan": 0.5,
+    "download": 2.0,
+    "verify": 0.5,
+    "prepare": 3.0,
+    "write": 25.0,
+    "validate": 5.0,
+    "activate": 1.0,
+    "reboot": 55.0,
+    "confirm": 3.0,
+    "report": 1.0,
+}
+
+
+class JobMeter:
+    """How far a whole job is, from its events: each stage weighs what the profile says it takes."""
+
+    def __init__(self) -> None:
+        self.stage = ""
+        self.state = "waiting"
+        self._shares = dict(_DEFAULT_SHARES)
+        self._done: dict[str, float] = {}
+
+    def take(self, event: JobEvent) -> None:
+        """Learn from one event."""
+        if isinstance(event, Weights):
+            self._shares.update(event.shares)
+        elif isinstance(event, Progress):
+            self._done[event.stage] = event.done / event.total if event.total else 1.0
+        elif isinstance(event, StageEvent):
+            if event.state == "started":
+                self.stage, self.state = event.stage, "running"
+                for earlier in STAGES[: STAGES.index(event.stage)]:
+                    self._done[earlier] = 1.0
+            elif event.state == "failed":
+                self.state = "failed"
+            else:
+                self._done[event.stage] = 1.0
+
+    @property
+    def percent(self) -> float:
+        """0 to 100."""
+        total = sum(self._shares[stage] for stage in STAGES)
+        done = sum(self._shares[stage] * min(1.0, self._done.get(stage, 0.0)) for stage in STAGES)
+        return 100 * done / total
+
+
+def json_listener(out: Output, **always: str) -> Listener:
+    """Events as JSON lines, fields as they are; ``always`` stands in each."""
+
+    def listen(event: JobEvent) -> None:
+        if isinstance(event, Weights):
+            return
+        given = msgspec.structs.asdict(event).items()
+        fields = {**always, **{key: value for key, value in given if value not in (None, "")}}
+        if isinstance(event, StageEvent):
+            out.event("stage", **fields)
+        elif isinstance(event, Progress):
+            out.event("progress", **fields)
+        elif isinstance(event, UrcEvent):
+            out.event("urc", **fields)
+        else:
+            out.event("note", **fields)
+
+    return listen
+
+
+def plain_listener(out: Output, label: str = "") -> Listener:
+    """One line a stage, for logs and terminals that draw nothing."""
+    head = f"{label}  " if label else ""
+
+    def listen(event: JobEvent) -> None:
+        if isinstance(event, StageEvent):
+            took = f" ({event.elapsed_ms / 1000:.1f} s)" if event.elapsed_ms else ""
+            detail = f": {event.detail}" if event.detail else ""
+            if event.state != "started" or out.verbosity > 0:
+                out.say(f"{head}{event.stage:9} {event.state}{took}{detail}")
+        elif isinstance(event, Note):
+            (out.warn if event.level == "warning" else out.say)(f"{head}{event.text}")
+        elif isinstance(event, UrcEvent) and out.verbosity > 0:
+            out.say(f"{head}module: {event.text}")
+
+    return listen
+
+
+@contextmanager
+def job_listener(out: Output, label: str) -> Iterator[Listener]:
+    """The listener that fits where the output goes."""
+    if out.json:
+        yield json_listener(out)
+    elif not out.draws:
+        yield plain_listener(out)
+    else:
+        with bars() as progress:
+            yield live_listener(progress, label)
+
+
+def bars() -> "RichProgress":
+    """A live display: a line a job, with its stage, its bar and its time."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+    return Progress(
+        TextColumn("[bold]{task.description}"),
+        TextColumn("{task.fields[stage]:<9}"),
+        BarColumn(bar_width=None),
+        TaskProgressColumn(),
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+        expand=True,
+    )
+
+
+def live_listener(progress: "RichProgress", label: str) -> Listener:
+    """A line in a live display; notes are printed above it."""
+    meter = JobMeter()
+    line = progress.add_task(label, total=100, stage="")
+
+    def listen(event: JobEvent) -> None:
+        meter.take(event)
+        colour = "red" if meter.state == "failed" else "cyan"
+        progress.update(line, completed=meter.percent, stage=f"[{colour}]{meter.stage}[/]")
+        if isinstance(event, Note):
+            colour = "yellow" if event.level == "warning" else "dim"
+            progress.console.print(f"[{colour}]{label}: {event.text}[/]", highlight=False)
+
+    return listen
+
+
+@contextmanager
+def transfer_bar(out: Output, stage: str, total: int) -> Iterator[Callable[[int, int], Any]]:
+    """Progress of one transfer, bytes done and in all."""
+    if out.draws:
+        with bars() as progress:
+            line = progress.add_task(stage, total=total, stage=stage)
+            yield lambda done, _total: progress.update(line, completed=done)
+        return
+    last = -1
+
+    def tell(done: int, of: int) -> None:
+        nonlocal last
+        percent = done * 100 // of if of else 100
+        if percent != last:
+            last = percent
+            out.event("progress", stage=stage, done=done, total=of, unit="bytes")
+
+    yield tell

@@ -1,0 +1,147 @@
+"""Builds what commands need from their settings: the opened module, the platform, the job's description."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from atota.cli.call import Call
+from atota.clock import SystemClock
+from atota.errors import ConfigError, UsageError
+from atota.link.base import Link
+from atota.module.module import Module, open_module
+
+if TYPE_CHECKING:
+    from atota.ota.client import PlatformClient
+    from atota.ota.signer import Auth
+
+
+@contextmanager
+def opened_module(call: Call) -> Iterator[Module]:
+    """The module on the port that was asked for, behind a transcript where one is wanted."""
+    settings = call.settings
+    with ExitStack() as stack:
+        opener = module_opener(call, stack)
+        module = opener(
+            call.port,
+            baud=settings.baud,
+            dialect=settings.dialect,
+            model=settings.model,
+            board=call.board,
+            stop=call.stop,
+        )
+        with module:
+            if settings.timeout_s is not None:
+                from atota.clock import Deadline
+
+                module.session.limit = Deadline(module.session.clock, settings.timeout_s)
+            yield module
+
+
+def module_opener(call: Call, stack: ExitStack) -> Any:
+    """`open_module`, with transcripts as the options ask for; ``stack`` closes their files."""
+    from functools import partial
+
+    if call.settings.transcript is None and call.out.verbosity < 2:
+        return open_module
+    return partial(open_module, wrap=_wrapper(call, stack))
+
+
+def _wrapper(call: Call, stack: ExitStack) -> Any:
+    import sys
+
+    from atota.link.transcript import TranscriptLink
+
+    path = call.settings.transcript
+
+    def wrap(link: Link) -> Link:
+        if path is not None:
+            try:
+                file = stack.enter_context(Path(path).open("w", encoding="ascii"))  # noqa: SIM115
+            except OSError as error:
+                raise ConfigError(f"the transcript {path} cannot be written: {error.strerror}") from error
+            link = TranscriptLink(link, file)
+        if call.out.verbosity >= 2:
+            link = TranscriptLink(link, sys.stderr)
+        return link
+
+    return wrap
+
+
+@contextmanager
+def opened_platform(call: Call) -> Iterator["PlatformClient"]:
+    """The platform's client, signing as the settings say."""
+    from atota.ota.client import PlatformClient
+
+    settings = call.settings
+    client = PlatformClient(
+        settings.server,
+        _auth(call),
+        clock=SystemClock(),
+        stop=call.stop,
+        on_wait=lambda why, seconds: call.out.say(f"{why}; trying again in {seconds:g} s"),
+    )
+    with client:
+        if client.plain_http and not _is_local(client.server):
+            call.out.warn(f"{client.server} is plain http: everybody on the way can read the download token")
+        yield client
+
+
+def _is_local(url: str) -> bool:
+    from urllib.parse import urlsplit
+
+    return urlsplit(url).hostname in ("localhost", "127.0.0.1", "::1")
+
+
+def _auth(call: Call) -> "Auth":
+    from atota.ota.signer import GivenAuth, KeyAuth, device_res, product_res
+
+    settings = call.settings
+    if settings.authorization is not None:
+        return GivenAuth(settings.authorization.read())
+    if settings.access_key is None:
+        raise UsageError(
+            "the access key is missing",
+            hint="Set ATOTA_ACCESS_KEY, or give --access-key-file FILE; the console shows the key.",
+        )
+    if settings.product_id is None:
+        raise UsageError("the product id is missing", hint="Give --product-id: the access key belongs to it.")
+    name = settings.device_name
+    res = device_res(settings.product_id, name) if name is not None else product_res(settings.product_id)
+    return KeyAuth(
+        settings.access_key.read(),
+        res,
+        clock=SystemClock(),
+        method=settings.auth_method,
+        ttl_s=settings.auth_ttl_s,
+    )
+
+
+def job_spec(call: Call, **more: Any) -> Any:
+    """What the options and settings ask a job to do."""
+    from atota.update.plan import Allowed
+    from atota.update.spec import JobSpec
+
+    settings, options = call.settings, call.options
+    return JobSpec(
+        port=call.port,
+        baud=settings.baud,
+        dialect=settings.dialect,
+        model=settings.model,
+        board=call.board,
+        dev_id=settings.dev_id,
+        task_type=settings.type,
+        fw_version=settings.fw_version,
+        expect_version=options.get("expect_version"),
+        block=options.get("block"),
+        transfer_baud=options.get("transfer_baud"),
+        timeout_s=settings.timeout_s,
+        reboot_timeout_s=settings.reboot_timeout_s,
+        cdn=bool(options.get("cdn")),
+        allowed=Allowed(
+            unproven=bool(options.get("allow_unproven")),
+            downgrade=bool(options.get("allow_downgrade")),
+            any_base=bool(options.get("any_base")),
+        ),
+        **more,
+    )
