@@ -125,7 +125,7 @@ class LinkLost(LinkError):
     """The port went away while it was open."""
 
     code = "link.lost"
-    default_hint = "Plug the adapter in again and run the same command; the job goes on from what the module says."
+    default_hint = "Plug the adapter in again and run the same command; it goes on from what the module says."
 
 
 class ModuleError(AtotaError):
@@ -190,7 +190,9 @@ class PackageError(AtotaError):
     code = "package"
     exit_code = 7
     outcome = "bad-package"
-    default_hint = "Get the package again, or have the operator upload the right file. The module was not touched."
+    default_hint = (
+        "Get the package again, or have the operator upload the right file. The module was not touched."
+    )
 
 
 class ServerError(AtotaError):
@@ -219,7 +221,9 @@ class PlatformRefused(ServerError):
     code = "server.refused"
     retry = Retry.NEVER
 
-    def __init__(self, message: str, *, errno: int, hint: str | None = None, tried: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, message: str, *, errno: int, hint: str | None = None, tried: tuple[str, ...] = ()
+    ) -> None:
         super().__init__(message, hint=hint, tried=tried)
         self.errno = errno
 
@@ -247,7 +251,9 @@ class WriteFailed(AtotaError):
     code = "write"
     exit_code = 9
     outcome = "write-failed"
-    default_hint = "The module still runs its old firmware. Check supply and wiring, then run the command again."
+    default_hint = (
+        "The module still runs its old firmware. Check supply and wiring, then run the command again."
+    )
 
 
 class RebootTimeout(AtotaError):

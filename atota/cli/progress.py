@@ -136,8 +136,10 @@ def live_listener(progress: "RichProgress", label: str) -> Listener:
 
     def listen(event: JobEvent) -> None:
         meter.take(event)
-        colour = "red" if meter.state == "failed" else "cyan"
-        progress.update(line, completed=meter.percent, stage=f"[{colour}]{meter.stage}[/]")
+        over = meter.percent >= 100
+        colour = "red" if meter.state == "failed" else "green" if over else "cyan"
+        stage = "done" if over else meter.stage
+        progress.update(line, completed=meter.percent, stage=f"[{colour}]{stage}[/]")
         if isinstance(event, Note):
             colour = "yellow" if event.level == "warning" else "dim"
             progress.console.print(f"[{colour}]{label}: {event.text}[/]", highlight=False)
