@@ -7,7 +7,7 @@
     │   ├── PortNotFound
     │   ├── PortBusy
     │   ├── PortForbidden
-    │   ├── LineUnavailable          the port has no DTR, RTS or low-latency mode
+
     │   └── LinkLost
     ├── ModuleError               the conversation with the module                      exit 5  no-answer
     │   ├── NoAnswer
