@@ -1,32 +1,32 @@
 """Every error atota raises on purpose, in one tree.
 
     AtotaError
-    ├── UsageError                the call itself is wrong                              exit 2
-    ├── ConfigError               a file the user edits is wrong                        exit 3  bad-config
-    ├── LinkError                 the wire                                              exit 4  port
+    ├── UsageError            the call itself is wrong                        2  usage
+    ├── ConfigError           a file the user edits is wrong                  3  bad-config
+    ├── LinkError             the wire                                        4  port
     │   ├── PortNotFound
     │   ├── PortBusy
     │   ├── PortForbidden
-
+    │   ├── LineUnavailable       the port has no DTR, RTS or such a mode
     │   └── LinkLost
-    ├── ModuleError               the conversation with the module                      exit 5  no-answer
+    ├── ModuleError           the conversation with the module                5  no-answer
     │   ├── NoAnswer
     │   ├── Desynchronised
     │   ├── ModuleRebooted
-    │   └── ModuleRefused            an error result where the caller insisted on OK
-    ├── Refused                   we said no before anything was touched                exit 6  refused
-    ├── PackageError              size, digest or format                                exit 7  bad-package
-    ├── ServerError               the platform or the network                           exit 8  server
+    │   └── ModuleRefused         an error result where OK was needed
+    ├── Refused               we said no before anything was touched          6  refused
+    ├── PackageError          size, digest or format                          7  bad-package
+    ├── ServerError           the platform or the network                     8  server
     │   ├── ServerUnreachable
-    │   ├── PlatformRefused          an errno of the platform
-    │   │   └── DownloadRefused          its one-byte answer to a download
-    │   └── BadAnswer                not what the platform documents
-    ├── WriteFailed               the slot was not activated                            exit 9  write-failed
-    ├── RebootTimeout             it did not come back in time                          exit 11 unknown-after-reboot
-    ├── OldVersion                it came back with the old version                     exit 12 old-version
-    ├── LimitReached              job limit, lock or duplicate                          exit 13 limit
-    ├── JobTimeout                time limit of the job                                 exit 124 timeout
-    └── Interrupted               Ctrl-C                                                exit 130 interrupted
+    │   ├── PlatformRefused       an errno of the platform
+    │   │   └── DownloadRefused       its one-byte answer to a download
+    │   └── BadAnswer             not what the platform documents
+    ├── WriteFailed           the slot was not activated                      9  write-failed
+    ├── RebootTimeout         it did not come back in time                   11  unknown-after-reboot
+    ├── OldVersion            it came back with the old version              12  old-version
+    ├── LimitReached          job limit, lock or duplicate                   13  limit
+    ├── JobTimeout            time limit of the job                         124  timeout
+    └── Interrupted           Ctrl-C                                        130  interrupted
 
 An error says what happened (its text), what was tried (``tried``) and what to do next (``hint``).
 ``code`` is stable and goes into records; ``exit_code`` and ``outcome`` are the contract of the
