@@ -34,7 +34,7 @@ _NOISE = re.compile(rb"[\x00-\x08\x0b-\x1f\x7f\xff]+")
 _LONGEST_RESULT = 16
 """Lines above this many bytes are not looked up as results: OK and ERROR with trailing blanks are shorter."""
 _HEADER_LIMIT = 256
-"""An in-line header is looked for in so many bytes at the beginning of a line: known ones take under 40."""
+"""A prompt or in-line header ends within so many bytes of a line: known ones take under 40."""
 _MULTILINE_LIMIT = 16384
 """A quoted string that runs on for this many bytes is taken for a lost quote, and cut."""
 
@@ -146,7 +146,8 @@ class Parser:
     def expect_data(self, count: int) -> None:
         """Say that the next ``count`` bytes are data, whatever they hold.
 
-        If the line before ended in CR and its LF has not come yet, that LF is not data.
+        A line that has begun ends here. If the line before ended in CR and its LF has not come yet, that LF
+        is not data.
         """
         self._count = max(0, count)
         self._swallow = b"\n" if self._after_cr else b""
@@ -225,9 +226,12 @@ class Parser:
         """Add to the line that has not ended; what passes the limit leaves as garbage of a fixed size."""
         tail, limit = self._tail, self._limit
         tail += piece
-        while len(tail) >= limit:
-            events.append(Garbage(bytes(tail[:limit]), "overflow"))
-            del tail[:limit]
+        if len(tail) >= limit:
+            blob = bytes(tail)
+            whole = len(blob) - len(blob) % limit
+            events += [Garbage(blob[at : at + limit], "overflow") for at in range(0, whole, limit)]
+            tail.clear()
+            tail += blob[whole:]
             self._overflown = True
 
     def _end_line(self, events: list[ParserEvent]) -> None:
@@ -266,6 +270,8 @@ class Parser:
             events.append(Garbage(raw))
 
     def _take_data(self, data: bytes, start: int, events: list[ParserEvent]) -> int:
+        if self._tail:
+            self._end_line(events)
         piece = data[start : start + self._count]
         self._data += piece
         self._count -= len(piece)
@@ -277,12 +283,12 @@ class Parser:
 
     def _take_line(self, data: bytes, start: int, events: list[ParserEvent]) -> int:
         """Take up to one line end, looking for a prompt or an in-line header at its beginning."""
-        end = _LINE_END.search(data, start)
-        piece = data[start:] if end is None else data[start : end.start()]
         self._after_cr = False
-        taken = self._take_prompt(piece, events) or self._take_inline_header(piece, events)
+        taken = self._take_beginning(data[start : start + _HEADER_LIMIT], events)
         if taken:
             return start + taken
+        end = _LINE_END.search(data, start)
+        piece = data[start:] if end is None else data[start : end.start()]
         self._grow(piece, events)
         if self._quotes and piece.count(b'"') % 2:
             self._in_quotes = not self._in_quotes
@@ -302,10 +308,16 @@ class Parser:
             self._look_for_header(events[-1])
         return end.end()
 
+    def _take_beginning(self, window: bytes, events: list[ParserEvent]) -> int:
+        """Take a prompt or an in-line header if the line begins with one; return how much that is."""
+        if self._overflown or len(self._tail) >= _HEADER_LIMIT or not (self._prompt or self._rule):
+            return 0
+        return self._take_prompt(window, events) or self._take_inline_header(window, events)
+
     def _take_prompt(self, piece: bytes, events: list[ParserEvent]) -> int:
         """If the line begins with the prompt that is due, report it; return how much of the piece it took."""
         prompt, came = self._prompt, len(self._tail)
-        if prompt is None or self._begun or self._overflown or came >= len(prompt):
+        if prompt is None or self._begun or came >= len(prompt):
             return 0
         rest = prompt[came:]
         if not prompt.startswith(self._tail) or not piece.startswith(rest):
@@ -319,15 +331,10 @@ class Parser:
 
     def _take_inline_header(self, piece: bytes, events: list[ParserEvent]) -> int:
         rule, came = self._rule, len(self._tail)
-        if (
-            rule is None
-            or not rule.in_line
-            or self._header is None
-            or came >= _HEADER_LIMIT
-            or self._overflown
-        ):
+        if rule is None or not rule.in_line or self._header is None:
             return 0
-        header = self._header.match((bytes(self._tail) + piece[:_HEADER_LIMIT])[:_HEADER_LIMIT])
+        line = _LINE_END.split(piece, maxsplit=1)[0]
+        header = self._header.match((bytes(self._tail) + line)[:_HEADER_LIMIT])
         if header is None or header.end() <= came:
             return 0
         self._count = _count(header, rule)
