@@ -67,12 +67,16 @@ class Method(Protocol):
         """
         ...
 
-    def write(self, session: Session, package: Path, progress: Progress) -> None:
+    def write(self, session: Session, package: Path, progress: Progress) -> str:
         """Stream the package into the slot.
+
+        Returns:
+            The SHA-256 of the bytes that were sent, in lower-case hex: the file may have changed meanwhile.
 
         Raises:
             WriteFailed: the module refuses it.
             SlotLost: begin again with `prepare`.
+            PackageError: the file cannot be read to the end that it had.
         """
         ...
 
@@ -84,11 +88,15 @@ class Method(Protocol):
         """
         ...
 
-    def activate(self, session: Session) -> None:
+    def activate(self, session: Session) -> bool:
         """Start the update. From here on the module must be left alone until it comes back.
+
+        Returns:
+            Whether the module said that it starts; False: it went silent, as it also does when it starts.
 
         Raises:
             WriteFailed: the module refused to start; it runs what it ran.
+            SlotLost: it rebooted for another reason instead.
         """
         ...
 

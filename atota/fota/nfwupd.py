@@ -14,6 +14,7 @@ this file is built on (manuals of the family, and an Hi2115 firmware observed bl
 * Code 2 answers ``OK`` whatever the verdict; the verdict is its text.
 """
 
+import hashlib
 from functools import reduce
 from operator import xor
 from pathlib import Path
@@ -21,7 +22,16 @@ from pathlib import Path
 from atota.at.params import allowed_numbers
 from atota.at.syntax import Command
 from atota.dialects.model import BlockRule, Dialect, Nfwupd
-from atota.errors import ModuleRebooted, NoAnswer, PackageError, Refused, WriteFailed
+from atota.errors import (
+    Desynchronised,
+    LinkError,
+    ModuleError,
+    ModuleRebooted,
+    NoAnswer,
+    PackageError,
+    Refused,
+    WriteFailed,
+)
 from atota.fota.base import Progress, SlotLost, Tally, read_head
 from atota.module.session import Reply, Session
 
@@ -32,6 +42,7 @@ _BUSY_PAUSE_S = 1.0
 _BUSY_LIMIT_S = 60.0
 """A module that stays busy for longer than its own erase takes is not going to become free."""
 _NOT_YET_POLLS = 5
+_ALIVE_S = 2.0
 
 
 def lengths(size: int, block: int, rule: BlockRule) -> list[int] | None:
@@ -102,15 +113,18 @@ class HexBlocks:
         """Ask for the test form: which codes does this firmware have?"""
         reply = session.command(f"{self._method.command}=?")
         self._codes = allowed_numbers(" ".join(reply.lines)) if reply.ok else frozenset()
-        if not {DOWNLOAD, START} <= self._codes:
+        needed = {DOWNLOAD, START, *([VALIDATE] if self.validates else [])}
+        if not needed <= self._codes:
             said = " ".join(reply.lines) or str(reply.final)
             raise Refused(
-                f"this module has no {self._method.command}: it answered {said!r} to the test form",
+                f"this module has no usable {self._method.command}: it answered {said!r} to the test form",
                 hint="Firmwares before B657SP1 lack it, and a module of this name may hide another chip.",
             )
         if self._method.erase == "required" and ERASE not in self._codes:
             raise Refused(
-                f"{self._dialect.title} should offer an erase, but this module offers {set(self._codes)}"
+                f"{self._dialect.title} should offer an erase (code 0), but this module offers only the codes "
+                + ", ".join(map(str, sorted(self._codes))),
+                hint="A module of this name may hide another chip. `atota identify` shows what it answers.",
             )
 
     def prepare(self, session: Session) -> None:
@@ -137,28 +151,38 @@ class HexBlocks:
             self.tally.retries += 1
         raise self._failed("the module refused to erase its FOTA slot", reply)
 
-    def write(self, session: Session, package: Path, progress: Progress) -> None:
+    def write(self, session: Session, package: Path, progress: Progress) -> str:
         """Send every block, strictly one at a time."""
-        size = package.stat().st_size
-        plan = lengths(size, self._block, self._method.blocks) or []
+        size, _ = read_head(package, 0)
+        plan = lengths(size, self._block, self._method.blocks)
+        if not plan:
+            raise PackageError(f"{package.name} has another length than when it was checked")
+        sent = hashlib.sha256()
         done, doubtful = 0, False
-        boots = session.boots
+        boots, noise = session.boots, session.garbage_bytes
         with package.open("rb") as file:
             for number, length in enumerate(plan):
                 chunk = file.read(length)
+                if len(chunk) != length:
+                    raise PackageError(f"{package.name} became shorter while it was written into the module")
+                if number == 1 and session.garbage_bytes != noise:
+                    # A reboot prints noise at another rate, and after one block 1 is taken as the first.
+                    raise SlotLost("there was noise on the line at block 0")
                 doubtful = self._block_stored(session, number, chunk, doubtful)
                 if session.boots != boots:
                     raise SlotLost(f"the module rebooted before block {number} ({session.last_boot_cause})")
-                done += len(chunk)
+                sent.update(chunk)
+                done += length
                 self.tally.blocks = number + 1
                 progress(done, size)
         if doubtful:
             raise SlotLost("the answer to the last block was lost, and no block follows that could prove it")
+        return sent.hexdigest()
 
     def validate(self, session: Session) -> None:
         """Ask for the verdict on the slot. Its ``OK`` says nothing: its text does."""
         for _ in range(_NOT_YET_POLLS):
-            reply = self._judged(session, VALIDATE, self._method.times.validate_s)
+            reply = self._judged(session, VALIDATE)
             status = self._status(reply)
             if not reply.ok:
                 raise self._failed("the module refused to validate the package", reply)
@@ -170,7 +194,7 @@ class HexBlocks:
                 break
             if NAME in self._codes:
                 # Observed on Hi2115: asking for the package's name makes the firmware look at the package.
-                self._judged(session, NAME, self._method.times.validate_s)
+                self._judged(session, NAME)
             session.listen(_BUSY_PAUSE_S)
         words = self._method.status_words(status or "")
         raise WriteFailed(
@@ -179,19 +203,22 @@ class HexBlocks:
             hint="The module still runs its old firmware. Check that the package is made for its version.",
         )
 
-    def activate(self, session: Session) -> None:
+    def activate(self, session: Session) -> bool:
         """Start. The answer is ``OK``, or the reboot itself; silence is asked about once."""
         for _ in range(2):
             try:
-                reply = session.command(self._command(START), timeout_s=self._method.times.start_s)
-            except ModuleRebooted:
-                return
-            except NoAnswer:
-                if not session.is_alive(2.0) or session.booting:
-                    return
+                reply = self._unless_busy(session, self._command(START), self._method.times.start_s)
+            except ModuleRebooted as error:
+                if error.cause is not None and not self._is_update(error.cause):
+                    message = f"the module rebooted instead of starting the update ({error.cause})"
+                    raise SlotLost(message) from error
+                return error.cause is not None
+            except (NoAnswer, Desynchronised):
+                if not session.is_alive(_ALIVE_S) or session.booting:
+                    return False
                 continue  # it still talks, so it did not start: the command or its answer was lost
             if reply.ok:
-                return
+                return True
             raise self._failed("the module refused to start the update", reply)
         raise WriteFailed("the module did not answer the start of the update, and did not reboot")
 
@@ -199,7 +226,7 @@ class HexBlocks:
         """The status of the last update; the flow that checks in the boot tells it here."""
         try:
             reply = session.command(self._command(VALIDATE))
-        except (NoAnswer, ModuleRebooted):
+        except (ModuleError, LinkError):
             return None
         status = self._status(reply)
         if status is None:
@@ -247,9 +274,22 @@ class HexBlocks:
         text = f"{name}={code}" + (f",{fields}" if fields else "")
         return Command(text=text, prefixes=(prefix,), free_text=False)
 
-    def _judged(self, session: Session, code: int, timeout_s: float) -> Reply:
+    def _is_update(self, cause: str) -> bool:
+        reboot = self._dialect.reboot
+        return reboot is not None and cause in reboot.update_causes
+
+    def _judged(self, session: Session, code: int) -> Reply:
+        """Ask what may be asked twice: its answer may be lost."""
+        for _ in range(self._method.attempts - 1):
+            try:
+                return self._once_judged(session, code)
+            except NoAnswer:
+                self.tally.retries += 1
+        return self._once_judged(session, code)
+
+    def _once_judged(self, session: Session, code: int) -> Reply:
         try:
-            return self._unless_busy(session, self._command(code), timeout_s)
+            return self._unless_busy(session, self._command(code), self._method.times.validate_s)
         except ModuleRebooted as error:
             raise SlotLost(f"the module rebooted during the validation ({error.cause})") from error
 

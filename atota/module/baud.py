@@ -1,6 +1,6 @@
 """Raise the rate for a transfer, with a way back: unstored, and undone by the module itself on silence."""
 
-from atota.errors import NoAnswer, Refused
+from atota.errors import LinkError, LinkLost, NoAnswer, Refused
 from atota.module.session import Session
 
 _SWITCH_S = 0.1
@@ -15,6 +15,8 @@ def raise_baud(session: Session, target: int) -> bool:
 
     Raises:
         NoAnswer: the module answers at neither rate.
+        ModuleRebooted: it rebooted instead.
+        LinkError: the port can't run at ``target``; the module is at its old rate again.
         Refused: this dialect knows no way to ``target``.
     """
     rule, old = session.dialect.uart.raising, session.link.baud
@@ -25,11 +27,20 @@ def raise_baud(session: Session, target: int) -> bool:
         raise Refused(
             f"{session.dialect.title} cannot be raised to {target} baud", hint=f"Known rates: {known}."
         )
-    reply = session.command(rule.command.format(baud=target, fallback_s=rule.fallback_s))
-    if not reply.ok:
-        return False
+    try:
+        reply = session.command(rule.command.format(baud=target, fallback_s=rule.fallback_s))
+        if not reply.ok:
+            return False
+    except NoAnswer:
+        pass  # its answer may have been lost: whether it switched is found out
     session.listen(_SWITCH_S)
-    session.set_baud(target)
+    try:
+        session.set_baud(target)
+    except LinkLost:
+        raise
+    except LinkError:
+        session.listen(rule.fallback_s + _MARGIN_S)
+        raise
     if any(session.is_alive(_TRY_S) for _ in range(_ATTEMPTS)):
         return True
     # The module hears nothing it understands: after its own time limit it goes back.

@@ -10,12 +10,14 @@ import msgspec
 
 from atota.dialects import catalogue, loader
 from atota.dialects.model import Dialect, Recognise
-from atota.errors import ModuleRebooted, NoAnswer, Refused
-from atota.module.session import Session
+from atota.errors import LinkError, LinkLost, ModuleRebooted, NoAnswer, Refused
+from atota.module.session import Reply, Session
 from atota.values import Identity
 
 _FIRST_TRY_S = 0.6
 """How long one AT may take at a rate that is only tried: a module answers within 300 ms."""
+_CALM_S = 0.05
+"""What noise at wrong rates made the module say may still be on its way."""
 _ROUNDS = 3
 """How often all rates are tried, if there was noise: a boot takes up to half a minute (M5310-A)."""
 _BOOT_PATIENCE_S = 3.0
@@ -50,14 +52,16 @@ def find_baud(session: Session, *, first: int | None = None, only: int | None = 
     tried: dict[int, str] = {}
     for round_ in range(_ROUNDS):
         for place, baud in enumerate(bauds):
-            before = session.garbage_bytes
-            if _answers_at(session, baud, session.dialect.uart.wake_attempts if place == 0 else 2):
+            came, noise = session.received_bytes, session.garbage_bytes
+            if _answers_at(session, baud, session.dialect.uart.wake_attempts if place == 0 else 2, tried):
+                session.listen(_CALM_S)
                 return baud
-            noise = session.garbage_bytes - before
-            tried[baud] = f"{baud} baud: " + (f"{noise} bytes of noise" if noise else "silence")
+            tried.setdefault(baud, _heard(session, baud, came, noise))
         # Noise, and yet no rate fits: the module may be in its boot. Only then is another round worth it.
-        if round_ == 0 and all("silence" in line for line in tried.values()):
+        if not any("bytes" in line for line in tried.values()):
             break
+        if round_ < _ROUNDS - 1:
+            tried.clear()
     raise NoAnswer(
         "nothing intelligible came from the module",
         tried=tuple(tried.values()),
@@ -65,43 +69,75 @@ def find_baud(session: Session, *, first: int | None = None, only: int | None = 
     )
 
 
-def _answers_at(session: Session, baud: int, attempts: int) -> bool:
+def _heard(session: Session, baud: int, came: int, noise: int) -> str:
+    """What came at a rate since the counts were ``came`` and ``noise``, for people."""
+    noise = session.garbage_bytes - noise
+    text = session.received_bytes - came - noise
+    if noise:
+        return f"{baud} baud: {noise} bytes of noise"
+    return f"{baud} baud: {text} bytes of text, but no answer" if text > 0 else f"{baud} baud: silence"
+
+
+def _answers_at(session: Session, baud: int, attempts: int, tried: dict[int, str]) -> bool:
     """Whether the module answers at this rate, asked ``attempts`` times: a sleeping one loses some."""
-    session.set_baud(baud)
+    try:
+        session.set_baud(baud)
+    except LinkLost:
+        raise
+    except LinkError as error:
+        tried[baud] = f"{baud} baud: {error.message}"
+        return False
     for _ in range(attempts):
+        came, noise = session.received_bytes, session.garbage_bytes
         if session.is_alive(_FIRST_TRY_S):
             return True
-        if session.booting:
+        talks = session.received_bytes - came > 2 * (session.garbage_bytes - noise)
+        # It talks at this rate and does not listen: a boot banner, which only some dialects know as one.
+        if session.booting or talks:
             session.await_boot(_BOOT_PATIENCE_S)
+            if session.is_alive(_FIRST_TRY_S):
+                return True
     return False
 
 
 class _Asker:
-    """Sends each command once and remembers its answer; a module that reboots meanwhile is asked again."""
+    """Sends each command once and remembers its answer; one that got none is asked again."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
         self._answers: dict[str, tuple[str, ...] | None] = {}
 
     def lines(self, command: str) -> tuple[str, ...] | None:
-        """The information lines, or None if the module refused or did not answer."""
+        """The information lines, or None if the module refused or does not answer this command."""
         if command not in self._answers:
-            self._answers[command] = self._ask(command)
+            reply = ask(self._session, command)
+            self._answers[command] = reply.lines if reply is not None and reply.ok else None
         return self._answers[command]
 
     def text(self, *commands: str) -> str:
         return "\n".join("\n".join(self.lines(command) or ()) for command in commands)
 
-    def _ask(self, command: str) -> tuple[str, ...] | None:
-        for attempt in (1, 2):
-            try:
-                reply = self._session.command(command)
-            except ModuleRebooted:
-                if attempt == 2:
-                    raise
-            else:
-                return reply.lines if reply.ok else None
-        return None
+
+def ask(session: Session, command: str) -> Reply | None:
+    """Ask a question that may be asked again after a reboot or silence.
+
+    Returns:
+        The reply, or None if the module answers others, but not this one.
+
+    Raises:
+        NoAnswer: the module answers nothing.
+        ModuleRebooted: it rebooted twice.
+    """
+    try:
+        return session.command(command)
+    except (ModuleRebooted, NoAnswer):
+        pass  # its answer may have been lost, or it has just come up
+    try:
+        return session.command(command)
+    except NoAnswer as error:
+        if session.is_alive(_FIRST_TRY_S):
+            return None
+        raise NoAnswer(error.message, tried=(command, command, "AT")) from error
 
 
 def identify(
@@ -190,7 +226,7 @@ def _contradiction(
 
 def _set_up(session: Session, dialect: Dialect) -> None:
     for command in dialect.setup or ("AT+CMEE=1",):
-        session.command(command)
+        ask(session, command)
 
 
 def _fields(asker: _Asker, dialect: Dialect) -> dict[str, str]:

@@ -6,6 +6,7 @@ results are counted, then a question whose answer cannot be mistaken for any oth
 flushed: what comes late is recognised as late.
 """
 
+import re
 from collections import deque
 from collections.abc import Callable
 from typing import Self
@@ -14,11 +15,11 @@ import msgspec
 
 from atota.at.events import BootDone, Done, Event, Final, Garbage, Information, Late, Urc, view
 from atota.at.exchange import Exchange
-from atota.at.syntax import Command
+from atota.at.syntax import Command, command_name
 from atota.clock import Clock, Deadline, StopToken
 from atota.dialects import loader
 from atota.dialects.model import Dialect
-from atota.errors import Desynchronised, Interrupted, JobTimeout, ModuleRebooted, NoAnswer
+from atota.errors import Desynchronised, Interrupted, JobTimeout, LinkLost, ModuleRebooted, NoAnswer
 from atota.link.base import Link
 from atota.link.open import open_link
 
@@ -29,8 +30,13 @@ _GRACE_S = 0.5
 _PROBE_S = 1.5
 _BOOT_LIMIT_S = 60.0
 """A banner that goes on for longer than this is reported as it is."""
-_FENCES = (("AT+CMEE=?", b"+CMEE:"), ("AT+CSQ", b"+CSQ:"), ("AT+CFUN?", b"+CFUN:"))
-"""Harmless 27.007 questions, each with an answer that no other command gives."""
+_FENCES = (
+    ("AT+CMEE=?", re.compile(rb"\+CMEE: ?\(")),
+    ("AT+CFUN?", re.compile(rb"\+CFUN: ?\d")),
+    ("AT+CEREG=?", re.compile(rb"\+CEREG: ?\(")),
+    ("AT+CGATT=?", re.compile(rb"\+CGATT: ?\(")),
+)
+"""Harmless 27.007 questions, each with an answer that no other command and no URC looks like."""
 _KEPT_URCS = 1000
 
 
@@ -73,11 +79,13 @@ class Session:
         self.stop = stop or StopToken()
         self.listener = listener
         self.limit: Deadline | None = None
+        self.received_bytes = 0
         self.garbage_bytes = 0
         self.boots = 0
         self.last_boot_cause: str | None = None
         self._exchange = Exchange(dialect.syntax)
         self._urcs: deque[str] = deque(maxlen=_KEPT_URCS)
+        self._unpaid: set[str] = set()  # texts of the commands given up since nothing was owed
         self._quiet_since = self.clock.monotonic()
         self._free_at = 0.0
 
@@ -116,6 +124,13 @@ class Session:
     def forget(self) -> None:
         """Begin anew: after a change of rate nothing of what was under way can be told any more."""
         self._exchange = Exchange(self.dialect.syntax)
+        self._unpaid.clear()
+
+    def relink(self, link: Link) -> None:
+        """Go on with another link to the same module; the old one is closed."""
+        self.link.close()
+        self.link = link
+        self.forget()
 
     def set_baud(self, baud: int) -> None:
         """Change the host's rate; what is half received at the old one is lost."""
@@ -123,8 +138,16 @@ class Session:
         self.forget()
 
     def take_urcs(self) -> list[str]:
-        """The unsolicited lines since the last call, in order, as text (the newest thousand)."""
-        self._take(0.0)
+        """The unsolicited lines since the last call, in order, as text (the newest thousand).
+
+        Raises:
+            LinkLost: the port went away, and all that came before was taken.
+        """
+        try:
+            self._take(0.0)
+        except LinkLost:
+            if not self._urcs:
+                raise
         urcs = list(self._urcs)
         self._urcs.clear()
         return urcs
@@ -147,8 +170,9 @@ class Session:
             Interrupted: the stop token was set.
         """
         self._settle()
-        what = Command.of(command) if isinstance(command, str) else command
-        return self._exchange_one(what, timeout_s, first_s)
+        return self._exchange_one(
+            Command.of(command) if isinstance(command, str) else command, timeout_s, first_s
+        )
 
     def listen(self, seconds: float, until: Callable[[], bool] | None = None) -> None:
         """Take what comes for ``seconds``, or until ``until`` says enough."""
@@ -168,39 +192,50 @@ class Session:
 
     def is_alive(self, timeout_s: float) -> bool:
         """Whether anything intelligible answers ``AT`` at this rate in time; what is owed stays owed."""
-        results: list[Event] = []
         try:
             self._begin(Command.of("AT"))
             deadline = Deadline(self.clock, timeout_s + self._wire_s(3))
-            while not any(isinstance(event, Done | Late | BootDone) for event in results):
-                results += self._take(self._slice(deadline))
-                if deadline.expired:
-                    break
+            while True:
+                over = deadline.expired
+                for event in self._take(0.0 if over else self._slice(deadline)):
+                    if _is_result(event):
+                        return True
+                    if isinstance(event, BootDone):
+                        return False  # a module that just came up has not heard the question
+                if over:
+                    return False
         finally:
-            self._exchange.abandon()
-        return any(isinstance(event, Done) or _is_result(event) for event in results)
+            self._abandon()
 
     def _exchange_one(self, what: Command, timeout_s: float, first_s: float | None) -> Reply:
         boots, garbage = self.boots, self.garbage_bytes
         wire_s = self._wire_s(len(what.text) + 1)
-        self._begin(what)
-        total = Deadline(self.clock, timeout_s + wire_s)
-        first = Deadline(self.clock, None if first_s is None else first_s + wire_s)
-        heard = False
         try:
+            self._begin(what)
+            came = self.received_bytes
+            total = Deadline(self.clock, timeout_s + wire_s)
+            first = Deadline(self.clock, None if first_s is None else first_s + wire_s)
             while True:
-                data_events = self._take(min(self._slice(total), self._slice(first)))
-                heard = heard or bool(data_events) or bool(self._exchange.pending)
-                for event in data_events:
+                # Bytes first, then time: what is there when the deadline passes still counts.
+                over = total.expired or (first.expired and self.received_bytes == came)
+                wait_s = 0.0 if over else min(self._slice(total), self._slice(first) or self._slice(total))
+                for event in self._take(wait_s):
                     if isinstance(event, Done):
                         lines = tuple(view(line) for line in event.lines)
                         return Reply(what.text, lines, event.final)
                 if self._exchange.booting or self.boots > boots:
                     self._rebooted(what.text)
-                if total.expired or (first.expired and not heard):
+                if over:
                     raise self._no_answer(what.text, timeout_s, self.garbage_bytes - garbage)
         finally:
-            self._exchange.abandon()
+            self._abandon()
+
+    def _abandon(self) -> None:
+        """Give up what is in flight, if anything is: from now on it owes its result."""
+        given_up = self._exchange.in_flight
+        if given_up is not None:
+            self._unpaid.add(given_up.text)
+        self._exchange.abandon()
 
     def _begin(self, what: Command) -> None:
         self._pause()
@@ -227,6 +262,7 @@ class Session:
         data = self.link.read(timeout_s)
         if not data:
             return []
+        self.received_bytes += len(data)
         self._quiet_since = self.clock.monotonic()
         events = self._exchange.receive(data)
         for event in events:
@@ -236,7 +272,7 @@ class Session:
     def _note(self, event: Event) -> None:
         if isinstance(event, Urc):
             self._urcs.append(event.text)
-        elif isinstance(event, Done):
+        elif _is_result(event):
             self._free_at = self.clock.monotonic() + self.dialect.uart.pause_after_final_s
         elif isinstance(event, Garbage):
             self.garbage_bytes += len(event.raw)
@@ -254,10 +290,9 @@ class Session:
 
     def _rebooted(self, text: str) -> None:
         self._wait_out_boot()
-        shown = text if len(text) <= 40 else text[:36] + "..."
         cause = self.last_boot_cause
         raise ModuleRebooted(
-            f"the module rebooted during {shown} (cause: {cause or 'not told'})", cause=cause
+            f"the module rebooted during {_short(text)} (cause: {cause or 'not told'})", cause=cause
         )
 
     def _wait_out_boot(self) -> None:
@@ -279,47 +314,53 @@ class Session:
             self.listen(_GRACE_S, until=lambda: not self._exchange.owed)
         if self._exchange.owed:
             self._pay_debts()
+        self._unpaid.clear()
         if self._exchange.booting:
             self._wait_out_boot()
 
     def _pay_debts(self) -> None:
-        answered = self._probe("AT", b"")
+        """Ask until the answers tell that nothing is owed any more.
+
+        A fence is used only once as long as anything is owed: the late answer of an earlier one would
+        look like its own.
+        """
+        tried = ["AT", "AT"]
+        if not (self._probe("AT") or self._probe("AT")) and self._exchange.owed:
+            raise NoAnswer("the module has stopped answering", tried=tuple(tried))
         for text, mark in _FENCES:
+            name = command_name(text)
             if not self._exchange.owed:
                 return
-            answered = self._probe(text, mark) or answered
-        if not self._exchange.owed:
-            return
-        tried = ("AT", *(text for text, _ in _FENCES))
-        if answered:
+            if not any(name in unpaid.upper() for unpaid in self._unpaid):
+                tried.append(text)
+                self._probe(text, mark)
+        if self._exchange.owed:
             message = "answers can no longer be told apart: results of earlier commands are still owed"
-            raise Desynchronised(message, tried=tried)
-        raise NoAnswer("the module has stopped answering", tried=tried)
+            raise Desynchronised(message, tried=tuple(tried))
 
-    def _probe(self, text: str, mark: bytes) -> bool:
+    def _probe(self, text: str, mark: re.Pattern[bytes] | None = None) -> bool:
         """Ask something harmless while results are owed; True if any result came.
 
         One result for each command owed and one for the probe pays everything. A ``mark`` that only this
         command prints proves more: a module answers in order, so once it has come with its result,
         nothing earlier can come any more.
         """
-        self._begin(Command.of(text))
-        deadline = Deadline(self.clock, _PROBE_S + self._wire_s(len(text)))
         answered = marked = proven = False
         try:
+            self._begin(Command.of(text))
+            deadline = Deadline(self.clock, _PROBE_S + self._wire_s(len(text)))
             while True:
-                for event in self._take(self._slice(deadline)):
-                    if mark and isinstance(event, Late | Information) and event.raw.startswith(mark):
+                over = deadline.expired
+                for event in self._take(0.0 if over else self._slice(deadline)):
+                    if mark and isinstance(event, Late | Information) and mark.match(event.raw):
                         marked = True
-                    elif isinstance(event, Done) or _is_result(event):
+                    elif _is_result(event):
                         answered = True
                         proven = proven or marked or isinstance(event, Done)
-                if proven:
-                    return True
-                if deadline.expired or self._exchange.booting:
+                if proven or over or self._exchange.booting:
                     return answered
         finally:
-            self._exchange.abandon()
+            self._abandon()
             if proven:
                 self._exchange.forgive()
 
@@ -329,10 +370,8 @@ def _short(text: str) -> str:
 
 
 def _is_result(event: Event) -> bool:
-    """Whether a late event is a final result, not a line."""
-    return isinstance(event, Late) and (
-        event.raw.strip() in (b"OK", b"ERROR") or b" ERROR:" in event.raw[:12]
-    )
+    """Whether an event is a final result, of the command in flight or of an earlier one."""
+    return isinstance(event, Done) or (isinstance(event, Late) and event.result)
 
 
 def open_session(
