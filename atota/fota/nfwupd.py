@@ -122,7 +122,7 @@ class HexBlocks:
             )
         if self._method.erase == "required" and ERASE not in self._codes:
             raise Refused(
-                f"{self._dialect.title} should offer an erase (code 0), but this module offers only the codes "
+                f"{self._dialect.title} should offer an erase (code 0), but this module offers the codes "
                 + ", ".join(map(str, sorted(self._codes))),
                 hint="A module of this name may hide another chip. `atota identify` shows what it answers.",
             )

@@ -8,7 +8,7 @@ from atota.clock import Clock, StopToken
 from atota.dialects import catalogue, loader
 from atota.dialects.board import Board, Step
 from atota.dialects.model import Dialect
-from atota.errors import LineUnavailable, UsageError
+from atota.errors import ConfigError, LineUnavailable, LinkLost, UsageError
 from atota.link.base import Link
 from atota.link.open import open_link
 from atota.module import identify
@@ -27,6 +27,7 @@ class Module:
         baud: the only rate to try, or None for all that the dialect knows.
         stop: looked at by every wait.
         listener: gets every event of the conversation.
+        reopener: opens another port of the same adapter at a rate, without resetting the module.
     """
 
     def __init__(
@@ -38,12 +39,14 @@ class Module:
         baud: int | None = None,
         stop: StopToken | None = None,
         listener: Callable[[Event], None] | None = None,
+        reopener: Callable[[str, int], Link] | None = None,
     ) -> None:
         self.session = Session(link, dialect or loader.load("3gpp"), stop=stop, listener=listener)
         self.findings: Findings | None = None
         self._dialect = dialect
         self._expected = expected
         self._baud = baud
+        self._reopener = reopener
 
     def __enter__(self) -> Self:
         return self
@@ -54,6 +57,16 @@ class Module:
     def close(self) -> None:
         """Close the link."""
         self.session.close()
+
+    def reopen(self, port: str) -> None:
+        """Go on with the same module on ``port``, after its adapter went away and came back.
+
+        Raises:
+            LinkError: the port can't be opened (yet), or nobody said how.
+        """
+        if self._reopener is None:
+            raise LinkLost("this module's port cannot be opened again")
+        self.session.relink(self._reopener(port, self.session.link.baud))
 
     def find(self) -> int:
         """Find the rate at which the module answers, the last known one first; bit/s.
@@ -95,7 +108,8 @@ def open_module(
         baud: the only rate to try, bit/s; all that the dialect knows if not given.
         dialect: a dialect's name or file; recognised by the answers if not given.
         model: the catalogue's model that this is said to be.
-        board: the bench hardware: flow control, reset lines, first rate.
+        board: the bench hardware: flow control, reset lines, first rate; its model and dialect stand in
+            for those not given.
         clock: the time to live in, for simulated ports.
         stop: looked at by every wait.
         listener: gets every event of the conversation.
@@ -104,28 +118,54 @@ def open_module(
     Raises:
         LinkError: the port can't be opened.
         UsageError: no such dialect or model.
+        ConfigError: the board wants something that this program does not have.
     """
+    board = board or Board(name="none")
+    model, dialect = model or board.model, dialect or board.dialect
     row = expected_row(model) if model is not None else None
     profile = loader.load(dialect) if dialect is not None else None
-    serial = board.serial if board is not None else None
-    first = baud or (serial.baud if serial is not None else None)
-    link = open_link(
-        port,
-        baud=first,
-        clock=clock,
-        low_latency=serial is None or serial.low_latency is not False,
-        rtscts=serial is not None and serial.flow == "rts-cts",
+    sequence = (*(board.power.on if board.power else ()), *(board.reset.sequence if board.reset else ()))
+
+    def opened(port: str, rate: int | None, steps: tuple[Step, ...]) -> Link:
+        link = _open(port, rate, board, clock)
+        try:
+            if wrap is not None:
+                link = wrap(link)
+            pulse(link, steps)
+        except BaseException:
+            link.close()
+            raise
+        return link
+
+    def reopened(port: str, rate: int) -> Link:
+        # Only the levels that the sequence ends at: the module may be in the middle of its update.
+        levels = {step.line: step for step in sequence if step.line is not None}
+        return opened(port, rate, tuple(levels.values()))
+
+    return Module(
+        opened(port, baud or board.serial.baud, sequence),
+        dialect=profile,
+        expected=row,
+        baud=baud,
+        stop=stop,
+        listener=listener,
+        reopener=reopened,
     )
-    try:
-        if wrap is not None:
-            link = wrap(link)
-        if board is not None:
-            for sequence in (board.power and board.power.on, board.reset and board.reset.sequence):
-                pulse(link, sequence or ())
-    except BaseException:
-        link.close()
-        raise
-    return Module(link, dialect=profile, expected=row, baud=baud, stop=stop, listener=listener)
+
+
+def _open(port: str, baud: int | None, board: Board, clock: Clock | None) -> Link:
+    if board.serial.flow == "xon-xoff":
+        raise ConfigError(
+            f'board {board.name}: flow = "xon-xoff" is not supported - at `$.serial.flow`',
+            hint='Use "none" or "rts-cts": AT links of this kind are acknowledged line by line.',
+        )
+    return open_link(
+        port,
+        baud=baud,
+        clock=clock,
+        low_latency=board.serial.low_latency is not False,
+        rtscts=board.serial.flow == "rts-cts",
+    )
 
 
 def expected_row(model: str, task_type: Literal["fota", "sota"] = "fota") -> catalogue.Row:

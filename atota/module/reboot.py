@@ -7,7 +7,7 @@ text more than once, and print noise at the rate of its boot ROM.
 from collections.abc import Callable
 
 from atota.clock import Deadline
-from atota.errors import RebootTimeout
+from atota.errors import LinkError, LinkLost, RebootTimeout
 from atota.module.session import Session
 
 _LISTEN_S = 2.0
@@ -30,6 +30,7 @@ def await_return(
 
     Raises:
         RebootTimeout: it did not come back in time.
+        LinkLost: the port went away.
     """
     boots = session.boots
     going = Deadline(session.clock, min(_GOING_DOWN_S, limit.remaining))
@@ -39,8 +40,14 @@ def await_return(
     tried: dict[int, str] = {}
     while True:
         for rate in rates:
-            if session.link.baud != rate:
-                session.set_baud(rate)
+            try:
+                if session.link.baud != rate:
+                    session.set_baud(rate)
+            except LinkLost:
+                raise
+            except LinkError as error:
+                tried[rate] = f"{rate} baud: {error.message}"
+                continue
             noise = session.garbage_bytes
             if not session.await_boot(min(_LISTEN_S, limit.remaining)):
                 tick()

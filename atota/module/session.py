@@ -15,13 +15,14 @@ import msgspec
 
 from atota.at.events import BootDone, Done, Event, Final, Garbage, Information, Late, Urc, view
 from atota.at.exchange import Exchange
-from atota.at.syntax import Command, command_name
+from atota.at.syntax import Command
 from atota.clock import Clock, Deadline, StopToken
 from atota.dialects import loader
 from atota.dialects.model import Dialect
 from atota.errors import Desynchronised, Interrupted, JobTimeout, LinkLost, ModuleRebooted, NoAnswer
 from atota.link.base import Link
 from atota.link.open import open_link
+from atota.module.evidence import is_result, usable_fences
 
 DEFAULT_TIMEOUT_S = 5.0
 """V.250 and 27.007 give no limit; modules answer queries within 300 ms by their manuals: ample."""
@@ -30,13 +31,6 @@ _GRACE_S = 0.5
 _PROBE_S = 1.5
 _BOOT_LIMIT_S = 60.0
 """A banner that goes on for longer than this is reported as it is."""
-_FENCES = (
-    ("AT+CMEE=?", re.compile(rb"\+CMEE: ?\(")),
-    ("AT+CFUN?", re.compile(rb"\+CFUN: ?\d")),
-    ("AT+CEREG=?", re.compile(rb"\+CEREG: ?\(")),
-    ("AT+CGATT=?", re.compile(rb"\+CGATT: ?\(")),
-)
-"""Harmless 27.007 questions, each with an answer that no other command and no URC looks like."""
 _KEPT_URCS = 1000
 
 
@@ -174,6 +168,18 @@ class Session:
             Command.of(command) if isinstance(command, str) else command, timeout_s, first_s
         )
 
+    def check(self) -> None:
+        """Raise if the user or the job's time limit wants the end.
+
+        Raises:
+            Interrupted: the stop token is set.
+            JobTimeout: the limit has passed.
+        """
+        if self.stop.is_set:
+            raise Interrupted("stopped by the user")
+        if self.limit is not None and self.limit.expired:
+            raise JobTimeout("the time limit of the job is over")
+
     def listen(self, seconds: float, until: Callable[[], bool] | None = None) -> None:
         """Take what comes for ``seconds``, or until ``until`` says enough."""
         deadline = Deadline(self.clock, seconds)
@@ -198,7 +204,7 @@ class Session:
             while True:
                 over = deadline.expired
                 for event in self._take(0.0 if over else self._slice(deadline)):
-                    if _is_result(event):
+                    if is_result(event):
                         return True
                     if isinstance(event, BootDone):
                         return False  # a module that just came up has not heard the question
@@ -255,10 +261,7 @@ class Session:
 
     def _take(self, timeout_s: float) -> list[Event]:
         """One read, and what it means. Every wait passes here: the stop token is looked at."""
-        if self.stop.is_set:
-            raise Interrupted("stopped by the user")
-        if self.limit is not None and self.limit.expired:
-            raise JobTimeout("the time limit of the job is over")
+        self.check()
         data = self.link.read(timeout_s)
         if not data:
             return []
@@ -272,7 +275,7 @@ class Session:
     def _note(self, event: Event) -> None:
         if isinstance(event, Urc):
             self._urcs.append(event.text)
-        elif _is_result(event):
+        elif is_result(event):
             self._free_at = self.clock.monotonic() + self.dialect.uart.pause_after_final_s
         elif isinstance(event, Garbage):
             self.garbage_bytes += len(event.raw)
@@ -319,21 +322,15 @@ class Session:
             self._wait_out_boot()
 
     def _pay_debts(self) -> None:
-        """Ask until the answers tell that nothing is owed any more.
-
-        A fence is used only once as long as anything is owed: the late answer of an earlier one would
-        look like its own.
-        """
+        """Ask until the answers tell that nothing is owed any more."""
         tried = ["AT", "AT"]
         if not (self._probe("AT") or self._probe("AT")) and self._exchange.owed:
             raise NoAnswer("the module has stopped answering", tried=tuple(tried))
-        for text, mark in _FENCES:
-            name = command_name(text)
+        for text, mark in usable_fences(self._unpaid):
             if not self._exchange.owed:
                 return
-            if not any(name in unpaid.upper() for unpaid in self._unpaid):
-                tried.append(text)
-                self._probe(text, mark)
+            tried.append(text)
+            self._probe(text, mark)
         if self._exchange.owed:
             message = "answers can no longer be told apart: results of earlier commands are still owed"
             raise Desynchronised(message, tried=tuple(tried))
@@ -354,7 +351,7 @@ class Session:
                 for event in self._take(0.0 if over else self._slice(deadline)):
                     if mark and isinstance(event, Late | Information) and mark.match(event.raw):
                         marked = True
-                    elif _is_result(event):
+                    elif is_result(event):
                         answered = True
                         proven = proven or marked or isinstance(event, Done)
                 if proven or over or self._exchange.booting:
@@ -367,11 +364,6 @@ class Session:
 
 def _short(text: str) -> str:
     return text if len(text) <= 40 else text[:36] + "..."
-
-
-def _is_result(event: Event) -> bool:
-    """Whether an event is a final result, of the command in flight or of an earlier one."""
-    return isinstance(event, Done) or (isinstance(event, Late) and event.result)
 
 
 def open_session(

@@ -1,7 +1,11 @@
-"""What the platform is asked, from what the module said and what the user overrode."""
+"""What the platform is asked, from what the module said and the user overrode; what its answer wants."""
+
+from typing import Any
 
 from atota.errors import Refused
 from atota.ota.wire import CheckQuery
+from atota.update.plan import Wanted, base_from_name
+from atota.update.platform import Task
 from atota.update.spec import JobSpec
 from atota.values import Identity, version_problem
 
@@ -31,8 +35,33 @@ def check_query(spec: JobSpec, identity: Identity) -> CheckQuery:
         manuf=identity.manuf_code,
         model=identity.model_code,
         version=version,
-        type=spec.task_type,
+        type=spec.task_type or "fota",
         signals=identity.signal,
         powers=identity.battery_percent,
         cdn=spec.cdn,
     )
+
+
+def wanted_of(spec: JobSpec, task: Task | None) -> Wanted:
+    """What the module is to become: by the user's own package, else by the platform's task."""
+    local = spec.package
+    if local is not None:
+        named = base_from_name(local.path.name)
+        return Wanted(local.target, spec.expect_version or local.target, base=named[0] if named else None)
+    assert task is not None
+    expected = spec.expect_version or task.target
+    return Wanted(task.target, expected, signal=task.signal, power=task.power)
+
+
+def task_fields(task: Task) -> dict[str, Any]:
+    """A task as results and records have it: everything but the token."""
+    return {
+        "target": task.target,
+        "size": task.size,
+        "md5": task.md5,
+        "kind": task.kind,
+        "signal": task.signal,
+        "power": task.power,
+        "retry": task.retry,
+        "interval": task.interval,
+    }

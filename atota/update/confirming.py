@@ -6,7 +6,7 @@ import msgspec
 
 from atota.clock import Deadline
 from atota.dialects.model import Reboot
-from atota.errors import ModuleRebooted, NoAnswer, OldVersion, RebootTimeout
+from atota.errors import LinkLost, ModuleError, ModuleRebooted, OldVersion, RebootTimeout
 from atota.fota.base import Method
 from atota.module import identify
 from atota.module.module import Module
@@ -15,6 +15,8 @@ from atota.module.session import Session
 
 _DEFAULT_REBOOT = Reboot(limit_s=600.0, usual_s=120.0, source="inferred")
 _ASK_AGAIN_S = 3.0
+_BETWEEN_BOOTS_S = 30.0
+"""Some updates boot twice (M5310-A: 30 s in all), so one boot that is over is not yet the last one."""
 
 
 class Confirmed(msgspec.Struct, frozen=True):
@@ -30,11 +32,12 @@ class Confirmer:
     Args:
         module: the module in which the update was started.
         method: knows what the module says of its last update.
-        before: the version it ran.
+        before: the version texts that it printed before, if any.
         expected: the version text it will print if the update went well.
         first_baud: the rate at which it was found, where it is likeliest to come back.
         limit_s: when to give up; None: as the profile says.
         tick: percent of the usual time, for the progress.
+        reconnect: brings a lost link back, or raises.
     """
 
     def __init__(
@@ -42,11 +45,12 @@ class Confirmer:
         module: Module,
         method: Method,
         *,
-        before: str | None,
+        before: tuple[str, ...],
         expected: str,
         first_baud: int,
         limit_s: float | None,
         tick: Callable[[int], None],
+        reconnect: Callable[[LinkLost], None],
     ) -> None:
         self._module = module
         self._method = method
@@ -57,9 +61,11 @@ class Confirmer:
             dict.fromkeys((first_baud, *module.session.dialect.uart.after_update, module.session.link.baud))
         )
         self._tick = tick
+        self._reconnect = reconnect
         clock = module.session.clock
         self._began = clock.monotonic()
         self._boots = module.session.boots
+        self._seen_boots, self._last_boot = self._boots, self._began
         self._limit = Deadline(clock, limit_s or self._reboot.limit_s)
 
     @property
@@ -71,56 +77,76 @@ class Confirmer:
 
         Raises:
             RebootTimeout: it did not in time.
+            LinkLost: the port went away for good.
         """
-        await_return(self._session, rates=self._rates, limit=self._limit, tick=self._show)
+        while True:
+            try:
+                await_return(self._session, rates=self._rates, limit=self._limit, tick=self._show)
+                return
+            except LinkLost as lost:
+                self._reconnect(lost)
 
     def confirm(self) -> Confirmed:
         """Read the version until it is the expected one, or will not become it any more.
 
         A module that still prints its old version may not have rebooted yet, or be between the two
         reboots that some updates take; so an old version counts only after the usual time, unless the
-        reboot's own cause says that the update is behind it.
+        reboot's own cause says that the update is behind it and no other reboot followed.
 
         Raises:
             OldVersion: it runs what it ran.
             RebootTimeout: it stopped answering, or runs something that is neither.
         """
         settled = Deadline(self._session.clock, min(self._reboot.usual_s, self._limit.remaining))
+        pause_s = 0.0
         while True:
-            versions = self._read()
+            versions = self._read(pause_s)
             if self._expected in versions:
                 return Confirmed(self._expected, self._session.last_boot_cause)
             if versions and (self._update_is_over() or settled.expired):
                 raise self._verdict(versions[0])
             if self._limit.expired:
                 raise RebootTimeout("the module came back but did not tell its version in time")
-            self._session.listen(_ASK_AGAIN_S)
+            pause_s = _ASK_AGAIN_S
             self._show()
 
-    def _read(self) -> tuple[str, ...]:
-        """The module's version texts; empty if it was in no state to tell them."""
+    def _read(self, pause_s: float) -> tuple[str, ...]:
+        """The module's version texts after a pause; empty if it was in no state to tell them."""
         try:
+            self._session.listen(pause_s)
             for command in self._session.dialect.setup:
                 self._session.command(command)
             return identify.read_versions(self._session)
         except ModuleRebooted:
             return ()
-        except NoAnswer:
-            self.wait()
-            return ()
+        except LinkLost as lost:
+            self._reconnect(lost)
+        except ModuleError:
+            self._session.forget()
+        self.wait()
+        return ()
 
-    def _update_is_over(self) -> bool:
-        """Whether a reboot since the start gave a cause that says so."""
+    @property
+    def rebooted_to_update(self) -> bool:
+        """Whether a reboot since the start gave a cause that says that the update took place."""
         booted = self._session.boots > self._boots
         return booted and self._session.last_boot_cause in self._reboot.update_causes
+
+    def _update_is_over(self) -> bool:
+        """Whether nothing more is to be expected: that reboot was some time ago, and none followed it."""
+        now = self._session.clock.monotonic()
+        if self._session.boots != self._seen_boots:
+            self._seen_boots, self._last_boot = self._session.boots, now
+        return self.rebooted_to_update and now - self._last_boot >= _BETWEEN_BOOTS_S
 
     def _verdict(self, version: str) -> OldVersion | RebootTimeout:
         said = self._method.result(self._session)
         of_it = f"; of the update it says: {said}" if said else ""
-        if version == self._before or self._before is None:
+        if version in self._before:
             return OldVersion(f"the module came back with its old version {version}{of_it}")
+        old = f"the old {self._before[0]}" if self._before else "known from before"
         return RebootTimeout(
-            f"the module came back with {version}, which is neither the old {self._before} nor the "
+            f"the module came back with {version}, which is neither {old} nor the "
             f"expected {self._expected}{of_it}",
             hint="If the platform's version names are not what the module prints, give --expect-version.",
         )

@@ -2,11 +2,16 @@
 
 `Job.run` never raises what a user can cause: it returns a `JobResult` with the outcome and the error. The
 stages are those of `atota.update.events.STAGES`, in that order; one that does not apply is skipped.
+
+Nothing of an interrupted job is kept but the package in the cache. The next one goes on from what it sees: a
+module that runs the target is told to the platform as that; any other gets a whole fresh write, since what
+an earlier run left in the slot cannot be accounted for. The thresholds of the task (signal, power) are
+compared once, in the plan: what follows takes minutes, and the radio is off meanwhile.
 """
 
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from atota.at.events import Event, Urc
@@ -15,30 +20,31 @@ from atota.errors import (
     AtotaError,
     Interrupted,
     JobTimeout,
+    LinkError,
+    LinkLost,
     OldVersion,
     PackageError,
-    PlatformRefused,
     Refused,
     UsageError,
 )
-from atota.fota.base import Method
+from atota.fota.base import Method, SlotLost
 from atota.fota.registry import method_for
 from atota.module import identify
 from atota.module.identify import Findings
 from atota.module.module import Module, open_module
-from atota.ota.package import verify_file
+from atota.ota.package import checked_sha256, require, verify_file
 from atota.update import plan
-from atota.update.asking import check_query
+from atota.update.asking import check_query, task_fields, wanted_of
 from atota.update.confirming import Confirmer
 from atota.update.events import Listener, UrcEvent, Weights
-from atota.update.platform import Downloader, Platform, Status, Task
+from atota.update.obtaining import Obtainer
+from atota.update.platform import Downloader, Platform, Status
+from atota.update.reconnect import Adapters, Reconnector, UsbAdapters
 from atota.update.reporting import Reporter, refusal_status
-from atota.update.spec import JobResult, JobSpec
+from atota.update.spec import JobResult, JobSpec, completed
 from atota.update.stages import StageLog, with_advice
 from atota.update.writing import DEFAULT_RESTARTS, RetriesUsedUpError, Writer
 from atota.values import Digests, Identity
-
-_EXPIRED = 12
 
 
 class Job:
@@ -52,6 +58,7 @@ class Job:
         stop: asks for the end; once the update is started, a second request is needed.
         clock: the time to live in, for simulated ports.
         opener: opens the module; `open_module` if not given.
+        adapters: finds an adapter again that went away; those on the USB if not given.
         approve: asked before anything is downloaded or written; nobody is asked if not given.
     """
 
@@ -66,19 +73,20 @@ class Job:
         clock: Clock | None = None,
         opener: Callable[..., Module] = open_module,
         approve: Callable[[Identity, plan.Wanted], bool] | None = None,
+        adapters: Adapters | None = None,
     ) -> None:
-        self._spec = spec
+        self._spec = completed(spec)
         self._platform = platform
         self._downloader = downloader
         self._stop = stop or StopToken()
         self._clock = clock
         self._opener = opener
         self._approve = approve
+        self._adapters = adapters or UsbAdapters()
         self._result = JobResult(record_id=uuid.uuid4().hex)
         self._log = StageLog(listener or (lambda _: None), self._result)
-        self._limit: Deadline | None = None
-        self._reporter: Reporter | None = None
-        self._task: Task | None = None
+        self._obtainer: Obtainer | None = None
+        self._reconnector: Reconnector | None = None
 
     def run(self) -> JobResult:
         """Do it. Returns always, unless the program itself is broken."""
@@ -99,16 +107,25 @@ class Job:
         findings = _found(module)
         if self._spec.package is None:
             self._refuse_before_asking(findings)
-            if not self._check(identity):
+            if not self._check(module, identity):
                 return
-        wanted = self._wanted()
+        wanted = wanted_of(self._spec, self._obtainer.task if self._obtainer is not None else None)
         method = self._plan(module, findings, identity, wanted)
         if method is None:
             return
-        package = self._package(method)
-        self._fill(module, method, package)
-        with self._stop.shielded():
-            self._start(module, method, identity, wanted)
+        package, digests = self._package(method)
+        writer = self._writer(module, method, package, digests)
+        with ExitStack() as shield:
+            try:
+                self._fill(writer, method)
+                certain = self._activate(module, method, writer, wanted, shield)
+            except BaseException as error:
+                self._give_up(writer, error)
+                raise
+            finally:
+                self._result.blocks = method.tally.blocks
+                self._result.retries = method.tally.retries
+            self._survive(module, method, identity, wanted, certain=certain)
 
     @contextmanager
     def _opened(self) -> Iterator[Module]:
@@ -131,9 +148,9 @@ class Job:
                 listener=self._on_event,
             )
         with module:
-            self._limit = Deadline(module.session.clock, spec.timeout_s)
-            module.session.limit = self._limit
+            module.session.limit = Deadline(module.session.clock, spec.timeout_s)
             self._log.clock = module.session.clock
+            self._reconnector = Reconnector(module, self._adapters, spec.port, self._log.note)
             yield module
 
     def _identify(self, module: Module) -> Identity:
@@ -147,6 +164,12 @@ class Job:
                 identify.require_consistent(findings)
             elif findings.contradiction:
                 self._log.warn(findings.contradiction)
+            board = self._spec.board
+            if board is not None and not board.accept.fits(identity.model):
+                raise Refused(
+                    f"the board {board.name} accepts {board.accept.model}; this is {identity.model or '?'}",
+                    hint="Use the right board file, or change its accept.model. Nothing was changed.",
+                )
         return identity
 
     def _refuse_before_asking(self, findings: Findings) -> None:
@@ -156,31 +179,34 @@ class Job:
             with self._log.stage("plan"):
                 raise Refused(refusal.why, hint=refusal.hint)
 
-    def _check(self, identity: Identity) -> bool:
+    def _check(self, module: Module, identity: Identity) -> bool:
         """Ask for a task. False if there is none."""
         assert self._platform is not None
-        assert self._spec.dev_id is not None
+        assert self._downloader is not None
         with self._log.stage("check"):
             query = check_query(self._spec, identity)
-            self._reporter = Reporter(self._platform, query.dev_id, query.type, self._log.warn)
+            if self._spec.sha256 is not None:
+                checked_sha256(self._spec.sha256)
+            reporter = Reporter(self._platform, query.dev_id, query.type, self._log.warn)
+            obtainer = Obtainer(
+                self._platform,
+                self._downloader,
+                query,
+                reporter,
+                self._log,
+                clock=module.session.clock,
+                stop=self._stop,
+                limit=module.session.limit or Deadline(module.session.clock, None),
+            )
             if self._spec.register:
-                self._reporter.version(query.version)
-            self._task = self._platform.check(query)
-        if self._task is None:
+                reporter.version(query.version)
+            task = obtainer.check()
+        if task is None:
             self._end("no-task")
             return False
-        self._note_task(self._task)
+        self._obtainer = obtainer
+        self._result.task = task_fields(task)
         return True
-
-    def _wanted(self) -> plan.Wanted:
-        local, task = self._spec.package, self._task
-        if local is not None:
-            named = plan.base_from_name(local.path.name)
-            base = named[0] if named else None
-            return plan.Wanted(local.target, self._spec.expect_version or local.target, base=base)
-        assert task is not None
-        expected = self._spec.expect_version or task.target
-        return plan.Wanted(task.target, expected, signal=task.signal, power=task.power)
 
     def _plan(
         self, module: Module, findings: Findings, identity: Identity, wanted: plan.Wanted
@@ -189,8 +215,8 @@ class Job:
         with self._log.stage("plan"):
             verdict = plan.decide(identity, findings.dialect, findings.row, wanted, self._spec.allowed)
             if isinstance(verdict, plan.Refusal):
-                if self._spec.report_refusals and self._reporter is not None and self._task is not None:
-                    self._reporter.failed(self._task, refusal_status(identity, wanted))
+                if self._spec.report_refusals:
+                    self._tell_failure(refusal_status(identity, wanted))
                 raise Refused(verdict.why, hint=verdict.hint)
             if isinstance(verdict, plan.Go):
                 for warning in verdict.warnings:
@@ -201,120 +227,109 @@ class Job:
                     raise Refused("you said no", hint="Nothing was changed.")
                 return method
         self._result.version_after = identity.version
-        if self._reporter is not None:
+        if self._obtainer is not None:
             with self._log.stage("report"):
-                self._reporter.version(self._spec.fw_version or wanted.target)
+                self._obtainer.reporter.version(wanted.target)
         self._end("already-current")
         return None
 
-    def _package(self, method: Method) -> Path:
+    def _package(self, method: Method) -> tuple[Path, Digests]:
         """The verified package on this machine, of a kind that the module can take."""
         local = self._spec.package
         if local is None:
-            path, digests = self._download()
+            assert self._obtainer is not None
+            with self._log.stage("download"):
+                path, digests = self._obtainer.fetch()
         else:
             path = local.path
         with self._log.stage("verify"):
             if local is not None:
-                digests = verify_file(local.path, size=None, md5=local.md5, sha256=local.sha256)
+                digests = verify_file(path, size=None, md5=local.md5, sha256=local.sha256)
+            elif self._spec.sha256 is not None:
+                # What the user expects is no fault of the platform: it is not told.
+                require(digests, "the package", size=None, md5=None, sha256=checked_sha256(self._spec.sha256))
             self._result.package = digests
             try:
                 method.check(path)
             except PackageError:
                 self._tell_failure(Status.UPGRADE_MISMATCH)
                 raise
-        return path
+        return path, digests
 
-    def _download(self) -> tuple[Path, Digests]:
-        assert self._downloader is not None
-        assert self._task is not None
-        assert self._spec.dev_id is not None
-        with self._log.stage("download"):
-            for attempt in (1, 2):
-                task = self._task
-                try:
-                    found = self._downloader.fetch(
-                        task,
-                        self._spec.dev_id,
-                        sha256=self._spec.sha256,
-                        stop=self._stop,
-                        on_progress=self._on_download,
-                        on_wait=lambda why, seconds: self._log.note(f"{why}; waiting {seconds:g} s"),
-                    )
-                except PlatformRefused as error:
-                    if error.errno != _EXPIRED or attempt == 2:
-                        raise
-                    self._log.note("the download token has expired; asking the platform once more")
-                    self._renew_task()
-                except PackageError:
-                    self._tell_failure(Status.UPGRADE_MD5)
-                    raise
-                else:
-                    return found.path, found.digests
-        raise AssertionError("both attempts returned or raised")
-
-    def _renew_task(self) -> None:
-        assert self._platform is not None
-        assert self._result.identity is not None
-        task = self._platform.check(check_query(self._spec, self._result.identity))
-        if task is None:
-            raise PlatformRefused(
-                "the task is gone", errno=11, hint="Run the command again to see what is wanted."
-            )
-        old = self._task
-        if old is not None and (task.target, task.md5, task.size) != (old.target, old.md5, old.size):
-            raise PlatformRefused(
-                "the platform wants something else now", errno=11, hint="Run the command again to do that."
-            )
-        self._task = task
-
-    def _fill(self, module: Module, method: Method, package: Path) -> None:
-        """Prepare, write, validate; give the module its radio back if that fails."""
-        retry = self._task.retry if self._task is not None else 0
-        writer = Writer(
+    def _writer(self, module: Module, method: Method, package: Path, digests: Digests) -> Writer:
+        retry = self._obtainer.task.retry if self._obtainer is not None else 0
+        return Writer(
             module,
             method,
             package,
-            transfer_baud=self._transfer_baud(),
+            digests,
+            transfer_baud=self._spec.transfer_baud,
             restarts=retry or DEFAULT_RESTARTS,
             progress=lambda done, total: self._log.progress("write", done, total),
             warn=self._log.warn,
+            reconnect=self._reconnect,
         )
-        try:
-            with self._log.stage("prepare"):
-                writer.prepare()
-            with self._log.stage("write"):
-                writer.write()
-            if method.validates:
-                with self._log.stage("validate"):
-                    writer.validate()
-            else:
-                self._log.skip("validate", "the module checks the package when it starts the update")
-        except RetriesUsedUpError:
-            if retry:
-                self._tell_failure(Status.UPGRADE_RETRIES)
-            raise
-        except BaseException:
-            _undo(writer, self._stop)
-            raise
-        finally:
-            self._result.blocks = method.tally.blocks
-            self._result.retries = method.tally.retries
 
-    def _start(self, module: Module, method: Method, identity: Identity, wanted: plan.Wanted) -> None:
-        """From the point of no return to the report."""
+    def _fill(self, writer: Writer, method: Method) -> None:
+        """Prepare, write, validate: nothing is started yet."""
+        with self._log.stage("prepare"):
+            writer.prepare()
+        with self._log.stage("write"):
+            writer.write()
+        if method.validates:
+            with self._log.stage("validate"):
+                writer.validate()
+        else:
+            self._log.skip("validate", "the module checks the package when it starts the update")
+
+    def _activate(
+        self, module: Module, method: Method, writer: Writer, wanted: plan.Wanted, shield: ExitStack
+    ) -> bool:
+        """Start the update; from here on one request to stop is only noted, for as long as ``shield``.
+
+        Returns:
+            Whether it is certain that the module took the start.
+        """
         with self._log.stage("activate"):
-            if self._reporter is not None and self._task is not None:
-                self._reporter.ready(self._task)
-            method.activate(module.session)
+            module.session.check()
+            if self._obtainer is not None:
+                self._obtainer.ready()
+            while True:
+                shield.enter_context(self._stop.shielded())
+                if self._stop.is_noted:
+                    raise Interrupted("stopped by the user")
+                self._log.started = True
+                try:
+                    return method.activate(module.session)
+                except LinkLost as lost:
+                    self._reconnect(lost)
+                    return False
+                except SlotLost as lost:
+                    shield.close()
+                    self._log.started = False
+                    writer.recover(lost)
+                    if wanted.expected in identify.read_versions(module.session):
+                        self._log.started = True
+                        return True
+                    writer.refill()
+                except AtotaError as error:
+                    self._log.started = isinstance(error, Interrupted | JobTimeout)
+                    raise
+
+    def _survive(
+        self, module: Module, method: Method, identity: Identity, wanted: plan.Wanted, *, certain: bool
+    ) -> None:
+        """From the point of no return to the report."""
+        before = (identity.version, identity.revision)
         confirmer = Confirmer(
             module,
             method,
-            before=identity.version,
+            before=tuple(version for version in before if version),
             expected=wanted.expected,
             first_baud=identity.baud or module.session.link.baud,
             limit_s=self._spec.reboot_timeout_s,
             tick=lambda percent: self._log.progress("reboot", percent, 100, percent=True),
+            reconnect=self._reconnect,
         )
         with self._log.stage("reboot"):
             confirmer.wait()
@@ -322,50 +337,51 @@ class Job:
             with self._log.stage("confirm"):
                 confirmed = confirmer.confirm()
         except OldVersion:
-            self._tell_failure(Status.UPGRADE_UNKNOWN)
+            # A start that may never have reached the module is our trouble: another run may succeed.
+            if certain or confirmer.rebooted_to_update:
+                self._tell_failure(Status.UPGRADE_UNKNOWN)
             raise
         self._result.version_after = confirmed.version
         self._report(wanted)
 
     def _report(self, wanted: plan.Wanted) -> None:
-        if self._reporter is None or self._task is None:
+        if self._obtainer is None:
             self._log.skip("report", "no platform")
             self._end("updated")
             return
         with self._log.stage("report"):
-            told = self._reporter.updated(self._task, wanted.target)
+            told = self._obtainer.reporter.updated(self._obtainer.task, wanted.target)
         self._end("updated" if told else "updated-unreported", 0 if told else 14)
 
     # -- small things -----------------------------------------------------------------------
 
-    def _transfer_baud(self) -> int | None:
-        if self._spec.transfer_baud is not None or self._spec.board is None:
-            return self._spec.transfer_baud
-        return self._spec.board.serial.transfer_baud
+    def _reconnect(self, lost: LinkLost) -> None:
+        if self._reconnector is None:
+            raise lost
+        self._reconnector.back(lost)
+
+    def _give_up(self, writer: Writer, error: BaseException) -> None:
+        """Nothing was started: give back what was changed, also when the user has asked for the end."""
+        retry = self._obtainer.task.retry if self._obtainer is not None else 0
+        if isinstance(error, RetriesUsedUpError) and retry:
+            self._tell_failure(Status.UPGRADE_RETRIES)
+        if self._log.started or isinstance(error, LinkLost):
+            return
+        with self._stop.shielded():
+            writer.undo()
 
     def _tell_failure(self, status: Status) -> None:
-        if self._reporter is not None and self._task is not None:
-            self._reporter.failed(self._task, status)
-
-    def _note_task(self, task: Task) -> None:
-        self._result.task = {
-            "target": task.target,
-            "size": task.size,
-            "md5": task.md5,
-            "kind": task.kind,
-            "signal": task.signal,
-            "power": task.power,
-            "retry": task.retry,
-            "interval": task.interval,
-        }
+        if self._obtainer is not None:
+            self._obtainer.failed(status)
 
     def _end(self, outcome: str, exit_code: int = 0) -> None:
         self._result.outcome = outcome
         self._result.exit_code = exit_code
 
     def _fail(self, error: AtotaError) -> None:
-        if isinstance(error, Interrupted | JobTimeout):
-            error = with_advice(error, self._log.current)
+        asked_for = isinstance(error, Interrupted | JobTimeout)
+        if asked_for or (self._log.started and isinstance(error, LinkError)):
+            error = with_advice(error, self._log.current, started=self._log.started)
         self._result.error = error
         self._end(error.outcome, error.exit_code)
 
@@ -373,24 +389,8 @@ class Job:
         if isinstance(event, Urc):
             self._log.emit(UrcEvent(event.text))
 
-    def _on_download(self, done: int, total: int) -> None:
-        if self._limit is not None and self._limit.expired:
-            raise JobTimeout("the time limit of the job is over")
-        self._log.progress("download", done, total)
-        if self._reporter is not None and self._task is not None:
-            self._reporter.downloading(self._task, done, total)
-
 
 def _found(module: Module) -> Findings:
     if module.findings is None:
         raise AssertionError("identify comes first")
     return module.findings
-
-
-def _undo(writer: Writer, stop: StopToken) -> None:
-    """Give back what was changed, also when the user has asked for the end."""
-    try:
-        with stop.shielded():
-            writer.undo()
-    except AtotaError:
-        return

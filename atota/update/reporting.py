@@ -7,13 +7,13 @@ passing trouble of ours. Nothing is told after the task was cancelled or finishe
 
 from collections.abc import Callable
 
-from atota.errors import PlatformRefused, ServerError
+from atota.errors import AtotaError, Interrupted, JobTimeout, PlatformRefused
 from atota.update.plan import Wanted
 from atota.update.platform import Platform, Status, Task
 from atota.values import Identity
 
-_CANCELLED, _FINISHED, _EXPIRED = 22, 20, 12
-_OVER = frozenset({_CANCELLED, _FINISHED})
+CANCELLED, FINISHED, EXPIRED, PAUSED = 22, 20, 12, 19
+_OVER = frozenset({CANCELLED, FINISHED})
 # Errnos that say "this step does not fit the task's state": it is further on than we thought, as after an
 # interruption (17: not pending or downloading; 21: invalid operation; 13: state invalid).
 _MOVED_ON = frozenset({13, 17, 21})
@@ -21,7 +21,14 @@ _EVERY_PERCENT = 10
 
 
 class Reporter:
-    """Tells one platform about one task of one device."""
+    """Tells one platform about one task of one device.
+
+    Args:
+        platform: whom to tell.
+        dev_id: who the device is there.
+        task_type: ``fota`` or ``sota``.
+        warn: told of what the platform could not be told.
+    """
 
     def __init__(self, platform: Platform, dev_id: str, task_type: str, warn: Callable[[str], None]) -> None:
         self._platform = platform
@@ -37,27 +44,65 @@ class Reporter:
         if percent < self._told_percent + _EVERY_PERCENT or self.over:
             return
         self._told_percent = percent
-        self._step(task, percent, "the progress")
+        if not self._step(task, percent, "the progress"):
+            self._told_percent = 100  # the next call would cost the download as much time
 
-    def ready(self, task: Task) -> None:
+    def ready(self, task: Task, *, renew: Callable[[], Task], pause: Callable[[Task], None]) -> None:
         """Tell that the slot holds the whole package (101): the update is about to be started.
+
+        Args:
+            task: the task.
+            renew: asks the platform once more, if the token has expired.
+            pause: waits, while the operator has paused the task.
 
         Raises:
             PlatformRefused: the task was cancelled or is finished: do not start it.
         """
-        self._step(task, int(Status.DOWNLOADED), "that the package is in place")
+        renewed = False
+        while True:
+            try:
+                self._platform.report_step(self._dev_id, task.token, int(Status.DOWNLOADED))
+                return
+            except PlatformRefused as error:
+                self._raise_if_over(error)
+                if error.errno == PAUSED:
+                    pause(task)
+                elif error.errno == EXPIRED and not renewed:
+                    renewed, task = True, renew()
+                else:
+                    if error.errno not in _MOVED_ON:
+                        self._warn(f"the platform was not told that the package is in place: {error.message}")
+                    return
+            except AtotaError as error:
+                self._raise_if_ours(error)
+                self._warn(f"the platform was not told that the package is in place: {error.message}")
+                return
 
-    def _step(self, task: Task, step: int, what: str) -> None:
+    def _step(self, task: Task, step: int, what: str) -> bool:
+        """Report a step; False if the platform could not be reached or did not take it."""
         try:
             self._platform.report_step(self._dev_id, task.token, step)
         except PlatformRefused as error:
-            if error.errno in _OVER:
-                self.over = True
-                raise
+            self._raise_if_over(error)
             if error.errno not in _MOVED_ON:
                 self._warn(f"the platform was not told {what}: {error.message}")
-        except ServerError as error:
+            return False
+        except AtotaError as error:
+            self._raise_if_ours(error)
             self._warn(f"the platform was not told {what}: {error.message}")
+            return False
+        return True
+
+    def _raise_if_over(self, error: PlatformRefused) -> None:
+        if error.errno in _OVER:
+            self.over = True
+            raise error
+
+    @staticmethod
+    def _raise_if_ours(error: AtotaError) -> None:
+        """The user, or the job's time, wants the end: that is no trouble of the platform."""
+        if isinstance(error, Interrupted | JobTimeout):
+            raise error
 
     def updated(self, task: Task, version: str) -> bool:
         """Tell that the module runs the target. False if the platform could not be told."""
@@ -67,10 +112,10 @@ class Reporter:
                 self._platform.report_step(self._dev_id, task.token, int(Status.UPGRADED))
         except PlatformRefused as error:
             # The version report below completes a task whose token is gone; a finished one needs nothing.
-            if error.errno not in _OVER | _MOVED_ON | {_EXPIRED}:
+            if error.errno not in _OVER | _MOVED_ON | {EXPIRED}:
                 told = False
             self._warn(f"the platform took no success report: {error.message}")
-        except ServerError as error:
+        except AtotaError as error:
             self._warn(f"the platform was not told of the success: {error.message}")
             told = False
         return self.version(version) and told
@@ -80,7 +125,7 @@ class Reporter:
         key = "f_version" if self._type == "fota" else "s_version"
         try:
             self._platform.report_version(self._dev_id, **{key: version})
-        except ServerError as error:
+        except AtotaError as error:
             self._warn(f"the platform was not told the version: {error.message}")
             return False
         return True
@@ -91,7 +136,7 @@ class Reporter:
             return
         try:
             self._platform.report_step(self._dev_id, task.token, int(status))
-        except ServerError as error:
+        except AtotaError as error:
             self._warn(f"the platform was not told of the failure: {error.message}")
 
 

@@ -31,8 +31,8 @@ class LocalPackage(msgspec.Struct, frozen=True):
 class JobSpec(msgspec.Struct, frozen=True, kw_only=True):
     """What one job is to do to the module on one port.
 
-    Rates in bit/s (``transfer_baud`` of 0: never raise it; None: as the profile says), times in seconds,
-    None: as the profile or nobody says.
+    Rates in bit/s (``transfer_baud`` of 0: never raise it), times in seconds. What is None is as the board
+    says, else the profile, else nobody (``task_type``: ``fota``).
     """
 
     port: str
@@ -41,7 +41,7 @@ class JobSpec(msgspec.Struct, frozen=True, kw_only=True):
     model: str | None = None
     board: Board | None = None
     dev_id: str | None = None
-    task_type: Literal["fota", "sota"] = "fota"
+    task_type: Literal["fota", "sota"] | None = None
     fw_version: str | None = None
     expect_version: str | None = None
     package: LocalPackage | None = None
@@ -54,6 +54,27 @@ class JobSpec(msgspec.Struct, frozen=True, kw_only=True):
     register: bool = False
     report_refusals: bool = False
     cdn: bool = False
+
+
+def completed(spec: JobSpec) -> JobSpec:
+    """The spec with the board's values where it has none of its own."""
+    board = spec.board
+    if board is None:
+        return msgspec.structs.replace(spec, task_type=spec.task_type or "fota")
+    ota, limits = board.ota, board.limits
+    downgrade = spec.allowed.downgrade or board.accept.downgrade
+    return msgspec.structs.replace(
+        spec,
+        model=spec.model or board.model,
+        dialect=spec.dialect or board.dialect,
+        dev_id=spec.dev_id or ota.dev_id,
+        task_type=spec.task_type or ota.type or "fota",
+        fw_version=spec.fw_version or ota.fw_version,
+        transfer_baud=board.serial.transfer_baud if spec.transfer_baud is None else spec.transfer_baud,
+        timeout_s=limits.timeout_s if spec.timeout_s is None else spec.timeout_s,
+        reboot_timeout_s=limits.reboot_timeout_s if spec.reboot_timeout_s is None else spec.reboot_timeout_s,
+        allowed=msgspec.structs.replace(spec.allowed, downgrade=downgrade),
+    )
 
 
 class JobResult(msgspec.Struct, kw_only=True):

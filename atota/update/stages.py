@@ -8,8 +8,6 @@ from atota.errors import AtotaError
 from atota.update.events import STAGES, JobEvent, Listener, Note, Progress, Stage, StageEvent
 from atota.update.spec import JobResult
 
-_BEFORE_START = frozenset(STAGES[: STAGES.index("activate")])
-
 
 class StageLog:
     """Tells the listener what happens and keeps the times in the result.
@@ -17,11 +15,13 @@ class StageLog:
     Attributes:
         clock: the time of the link, once it is open.
         current: the stage that began last.
+        started: the command that starts the update may have reached the module.
     """
 
     def __init__(self, listener: Listener, result: JobResult) -> None:
         self.clock: Clock | None = None
         self.current: Stage | None = None
+        self.started = False
         self.emit = listener
         self._result = result
         self._seen: set[Stage] = set()
@@ -80,13 +80,14 @@ class StageLog:
         self.emit(event)
 
 
-def with_advice(error: AtotaError, stage: Stage | None) -> AtotaError:
+def with_advice(error: AtotaError, stage: Stage | None, *, started: bool) -> AtotaError:
     """Say what an interruption means for the module."""
-    if stage is None or stage in _BEFORE_START:
+    if not started:
         hint = "The module still runs what it ran before. Run the same command again to go on."
     else:
         hint = (
-            "The update had been started. Leave the module powered for ten minutes, then run "
-            "`atota identify`: its version tells how it ended."
+            "The update had been started, or may have been. Leave the module powered for ten minutes, "
+            "then run `atota identify`: its version tells how it ended."
         )
-    return type(error)(f"{error.message} (in stage {stage})" if stage else error.message, hint=hint)
+    message = f"{error.message} (in stage {stage})" if stage else error.message
+    return type(error)(message, hint=hint, tried=error.tried)

@@ -4,14 +4,18 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from atota.errors import ModuleError, Refused, WriteFailed
+from atota.clock import Deadline
+from atota.errors import AtotaError, LinkError, LinkLost, ModuleError, PackageError, Refused, WriteFailed
 from atota.fota.base import Method, SlotLost
+from atota.module import identify
 from atota.module.baud import raise_baud
 from atota.module.module import Module
 from atota.module.session import Session
+from atota.values import Digests
 
 DEFAULT_RESTARTS = 2
 """Fresh writes after a reboot in mid-write, where the task names no number of its own."""
+_UNDO_S = 10.0
 
 
 class RetriesUsedUpError(WriteFailed):
@@ -25,10 +29,12 @@ class Writer:
         module: an identified module.
         method: the method that its dialect has.
         package: the verified package.
+        digests: what it was verified to be.
         transfer_baud: the rate to raise to; 0: none; None: the profile's default.
         restarts: fresh writes allowed after the first.
         progress: bytes done and in all.
         warn: told what went wrong and is being mended.
+        reconnect: brings a lost link back, or raises.
     """
 
     def __init__(
@@ -36,19 +42,23 @@ class Writer:
         module: Module,
         method: Method,
         package: Path,
+        digests: Digests,
         *,
         transfer_baud: int | None,
         restarts: int,
         progress: Callable[[int, int], None],
         warn: Callable[[str], None],
+        reconnect: Callable[[LinkLost], None],
     ) -> None:
         self._module = module
         self._method = method
         self._package = package
+        self._digests = digests
         self._transfer_baud = transfer_baud
         self._restarts = restarts
         self._progress = progress
         self._warn = warn
+        self._reconnect = reconnect
         self._undo: list[str] = []
 
     @property
@@ -67,37 +77,63 @@ class Writer:
         """Have the module judge the slot; if it loses it meanwhile, write it anew."""
         self._again(self._validate, after_loss=self._rewrite)
 
+    def recover(self, lost: SlotLost) -> None:
+        """After a slot was lost at the start of the update: find the module again, if another try is left."""
+        self._count(lost)
+        self._find(lost)
+
+    def refill(self) -> None:
+        """Everything again, after `recover`."""
+        work = self._rewrite if not self._method.validates else self._rewrite_and_validate
+        self._again(work)
+
     def undo(self) -> None:
-        """Take back what `prepare` changed, when the write is given up, as far as the module answers."""
+        """Take back what `prepare` changed, when the update is given up, as far as the module answers."""
+        self._session.limit = Deadline(self._session.clock, _UNDO_S)
         while self._undo:
             try:
                 self._session.command(self._undo.pop())
-            except ModuleError:
+            except AtotaError:
                 return
 
     def _again(self, work: Callable[[], None], after_loss: Callable[[], None] | None = None) -> None:
-        lost: SlotLost | None = None
+        lost: AtotaError | None = None
         while True:
             try:
                 if lost is not None:
-                    self._recover(lost)
+                    self._find(lost)
                     if after_loss is not None:
                         after_loss()
                 work()
-            except SlotLost as error:
-                if self._restarts <= 0:
-                    raise RetriesUsedUpError(error.message, hint=error.hint) from error
-                self._restarts -= 1
-                lost = error
-            else:
                 return
+            except (SlotLost, LinkLost, ModuleError) as error:
+                self._count(error)
+                lost = error
 
-    def _recover(self, lost: SlotLost) -> None:
+    def _count(self, lost: AtotaError) -> None:
+        """Spend one fresh write.
+
+        Raises:
+            RetriesUsedUpError: none is left, and the module still answers.
+            NoAnswer: none is left, and it answers no more.
+            LinkLost: none is left, and the port is lost.
+        """
+        if self._restarts > 0:
+            self._restarts -= 1
+            return
+        if isinstance(lost, LinkLost):
+            raise lost
+        self._module.find()
+        raise RetriesUsedUpError(lost.message, hint=lost.hint, tried=lost.tried) from lost
+
+    def _find(self, lost: AtotaError) -> None:
         """Find the module again, whatever rate it fell back to, and start from a known state."""
-        self._warn(f"{lost.message}; writing anew ({self._restarts} more tries after this one)")
+        self._warn(f"{lost.message}; beginning the write anew ({self._restarts} more tries after this one)")
+        if isinstance(lost, LinkLost):
+            self._reconnect(lost)
         self._module.find()
         for command in self._session.dialect.setup:
-            self._session.command(command)
+            identify.ask(self._session, command)
 
     def _prepare(self) -> None:
         session = self._session
@@ -125,13 +161,20 @@ class Writer:
         try:
             if not raise_baud(self._session, target):
                 self._warn(f"the module would not go to {target} baud; the transfer takes longer")
-        except Refused as error:
+        except LinkLost:
+            raise
+        except (Refused, LinkError) as error:
             if self._transfer_baud is not None:
                 raise
             self._warn(error.message)
 
     def _write(self) -> None:
-        self._method.write(self._session, self._package, self._progress)
+        sent = self._method.write(self._session, self._package, self._progress)
+        if sent != self._digests.sha256:
+            raise PackageError(
+                f"{self._package.name} was changed while it was written into the module",
+                hint="Nothing was started; the module runs its old firmware. Run the command again.",
+            )
 
     def _validate(self) -> None:
         self._method.validate(self._session)
@@ -139,3 +182,7 @@ class Writer:
     def _rewrite(self) -> None:
         self._prepare()
         self._write()
+
+    def _rewrite_and_validate(self) -> None:
+        self._rewrite()
+        self._validate()

@@ -1,0 +1,92 @@
+"""An adapter that was pulled out, or fell off the bus, and came back under whatever name."""
+
+import os
+from collections.abc import Callable
+from typing import Protocol
+
+from atota.clock import Deadline
+from atota.errors import LinkError, LinkLost
+from atota.link import ports
+from atota.link.ports import PortInfo
+from atota.module.module import Module
+
+_RETURN_S = 60.0
+"""How long a person may take to plug the adapter in again."""
+_LOOK_EVERY_S = 0.5
+
+
+class Adapters(Protocol):
+    """Knows the adapters of this machine."""
+
+    def remember(self, port: str) -> PortInfo | None:
+        """What tells this port's adapter from others, or None if nothing does."""
+        ...
+
+    def find(self, known: PortInfo) -> str | None:
+        """The device name under which it is there now, or None."""
+        ...
+
+
+class UsbAdapters:
+    """The adapters on the USB."""
+
+    def remember(self, port: str) -> PortInfo | None:
+        """The port as the system describes it, if it hangs on the USB."""
+        if "://" in port:
+            return None
+        device = os.path.realpath(port)
+        for known in ports.list_ports():
+            if known.usb_id is not None and os.path.realpath(known.device) == device:
+                return known
+        return None
+
+    def find(self, known: PortInfo) -> str | None:
+        """Look for the same USB id and serial number, else the same place."""
+        return ports.find_again(known)
+
+
+class Reconnector:
+    """Brings one module's link back.
+
+    Args:
+        module: the module whose link may be lost.
+        adapters: where to look.
+        port: the port as the user named it.
+        note: told what is waited for.
+    """
+
+    def __init__(self, module: Module, adapters: Adapters, port: str, note: Callable[[str], None]) -> None:
+        self._module = module
+        self._adapters = adapters
+        self._port = port
+        self._note = note
+        self._known = adapters.remember(port)
+
+    def back(self, lost: LinkLost) -> None:
+        """Wait for the adapter and open it again; the module's rate may have changed meanwhile.
+
+        Raises:
+            LinkLost: ``lost`` itself, if the adapter cannot be known again or stays away.
+            Interrupted: the user wants the end.
+            JobTimeout: the job's time is over.
+        """
+        if self._known is None:
+            raise lost
+        session = self._module.session
+        session.link.close()
+        self._note(f"{lost.message}; waiting {_RETURN_S:g} s for the adapter to come back")
+        limit = Deadline(session.clock, _RETURN_S)
+        problem = "it did not come back"
+        while not limit.expired:
+            session.check()
+            name = self._adapters.find(self._known)
+            if name is not None:
+                try:
+                    self._module.reopen(name)
+                except LinkError as error:
+                    problem = error.message  # just plugged in: the system may still be setting it up
+                else:
+                    self._note(f"the adapter is back as {name}")
+                    return
+            session.clock.sleep(min(_LOOK_EVERY_S, session.clock.slice_s))
+        raise LinkLost(lost.message, tried=(f"waited {_RETURN_S:g} s for the adapter: {problem}",))
