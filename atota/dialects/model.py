@@ -11,12 +11,19 @@ from typing import Literal
 import msgspec
 
 from atota.at.syntax import BootRule, FinalRule, Syntax, UrcRule
+from atota.dialects.parts import Profiled
+from atota.dialects.streams import (
+    AckUpload,
+    FileAppend,
+    FlashWrite,
+    PushedStream,
+    RawStream,
+    UrlPull,
+    Watched,
+    XmodemUpload,
+)
 
 Evidence = Literal["documented", "family", "inferred", "none"]
-
-
-class Profiled(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Base of all parts of a profile: typos are errors."""
 
 
 class Recognise(Profiled, frozen=True, kw_only=True):
@@ -157,7 +164,17 @@ class Nfwupd(Profiled, frozen=True, kw_only=True, tag_field="kind", tag="nfwupd"
         return ""
 
 
-Method = Nfwupd
+Method = (
+    Nfwupd
+    | FileAppend
+    | FlashWrite
+    | RawStream
+    | AckUpload
+    | PushedStream
+    | UrlPull
+    | Watched
+    | XmodemUpload
+)
 
 
 class Reboot(Profiled, frozen=True, kw_only=True):

@@ -1,0 +1,60 @@
+"""What profiles are made of, whatever the method: questions, steps, and how an update tells of itself."""
+
+import re
+
+import msgspec
+
+
+class Profiled(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Base of all parts of a profile: typos are errors."""
+
+
+class Ask(Profiled, frozen=True, kw_only=True):
+    """A harmless command, and the regular expression whose first group is what it tells."""
+
+    send: str
+    pattern: str
+
+    def find(self, lines: tuple[str, ...]) -> str | None:
+        """What the answer tells, or None."""
+        match = re.search(self.pattern, "\n".join(lines), re.MULTILINE)
+        return match[1].strip() if match else None
+
+
+class Watch(Profiled, frozen=True, kw_only=True):
+    """How a running update tells of itself, by unsolicited lines; each is a regular expression.
+
+    ``progress`` has one group, percent. ``failed`` may have one: the module's own code or word, which
+    ``words`` explains. ``succeeded`` is only what the module says: the version it prints afterwards decides.
+    ``silence_s``: how long nothing may come before the module is taken for stuck.
+    """
+
+    started: tuple[str, ...] = ()
+    progress: tuple[str, ...] = ()
+    succeeded: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
+    words: dict[str, str] = msgspec.field(default_factory=dict)
+    silence_s: float | None = None
+    source: str
+
+    def percent(self, line: str) -> int | None:
+        """The percentage that a line tells, 0-100."""
+        for pattern in self.progress:
+            match = re.search(pattern, line)
+            if match:
+                return min(100, int(match[1]))
+        return None
+
+    def failure(self, line: str) -> str | None:
+        """What went wrong, if the line says that something did."""
+        for pattern in self.failed:
+            match = re.search(pattern, line)
+            if match:
+                code = match[1] if match.re.groups and match[1] else ""
+                words = self.words.get(code, "")
+                return f"{line}: {words}" if words else line
+        return None
+
+    def success(self, line: str) -> bool:
+        """Whether the line says that the update went well."""
+        return any(re.search(pattern, line) for pattern in self.succeeded)
