@@ -119,9 +119,6 @@ def perform(command: str, options: Mapping[str, Any], body: Callable[[Call], int
         interrupted = Interrupted("stopped by the user")
         call.out.failure(interrupted)
         code = interrupted.exit_code
-    except BrokenPipeError:
-        _silence_stdout()
-        code = 0
     except Exception as error:  # noqa: BLE001 - the edge of the process: a bug must still end in a result line
         code = _bug(call, error)
     sys.exit(code)
@@ -138,13 +135,6 @@ def _bug(call: Call, error: Exception) -> int:
         last = traceback.extract_tb(error.__traceback__)[-1]
         call.out.say(f"  at {Path(last.filename).name}:{last.lineno}; -v shows all of it")
     return BUG
-
-
-def _silence_stdout() -> None:
-    """The reader has gone (`| head`): leave without a second complaint at exit."""
-    import os
-
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @contextmanager

@@ -10,6 +10,9 @@ from atota.cli.command import Call, command
 from atota.cli.options import LINK, PLATFORM, SHOW, WRITE, option
 
 if TYPE_CHECKING:
+    from rich.text import Text
+
+    from atota.cli.progress import JobView
     from atota.update.plan import Wanted
     from atota.update.spec import JobResult, JobSpec
     from atota.values import Identity
@@ -37,7 +40,7 @@ def declare(app: typer.Typer) -> None:
         WRITE,
         _ANY_BASE,
         SHOW,
-        example="atota flash package.bin --md5 9e10…d372 --target BC28JAR01A05 -p /dev/ttyUSB0",
+        example="atota flash package.bin --md5 MD5 --target BC28JAR01A05 -p /dev/ttyUSB0",
     )(flash)
     command(
         app,
@@ -89,7 +92,7 @@ def update(
 
 
 def _run(call: Call, spec: "JobSpec", platform: Any) -> int:
-    from atota.cli.progress import job_listener
+    from atota.cli.progress import job_view
     from atota.cli.wiring import module_opener
     from atota.clock import SystemClock
     from atota.update.job import Job
@@ -97,30 +100,34 @@ def _run(call: Call, spec: "JobSpec", platform: Any) -> int:
 
     call.out.begin(port=spec.port)
     with ExitStack() as stack:
-        listener = stack.enter_context(job_listener(call.out, spec.port))
+        view = stack.enter_context(job_view(call.out, spec.port))
         job = Job(
             spec,
             platform=platform,
             downloader=Downloader(platform, SystemClock()) if platform is not None else None,
-            listener=listener,
+            listener=view.listener,
             stop=call.stop,
             opener=module_opener(call, stack),
-            approve=_approver(call),
+            approve=_approver(call, view),
         )
         result = job.run()
     return end_job(call, result)
 
 
-def _approver(call: Call) -> Any:
+def _approver(call: Call, view: "JobView") -> Any:
     """Ask on a terminal, before the first change; nobody is there to ask otherwise."""
     import sys
 
     if call.options.get("yes") or call.out.json or not (sys.stdin.isatty() and sys.stderr.isatty()):
         return None
 
+    from atota.cli.output import plain
+    from atota.cli.prompt import asked
+
     def approve(identity: "Identity", wanted: "Wanted") -> bool:
         what = f"{identity.model or 'the module'}: {identity.version or '?'} → {wanted.target}"
-        return typer.confirm(f"Update {what}?", default=True, err=True)
+        with view.paused():
+            return asked(f"Update {plain(what)}?")
 
     return approve
 
@@ -142,15 +149,18 @@ def end_job(call: Call, result: "JobResult") -> int:
     return code
 
 
-def _sentence(result: "JobResult") -> str:
+def _sentence(result: "JobResult") -> "Text":
+    from atota.cli.output import styled
+
     name = (result.identity.model if result.identity is not None else None) or "the module"
     seconds = sum(result.stages_ms.values()) / 1000
     if result.outcome == "no-task":
-        return f"[bold]no-task[/]  the platform wants nothing of {name}"
+        return styled("[bold]no-task[/]  the platform wants nothing of {}", name)
     if result.outcome == "already-current":
-        return f"[bold green]already-current[/]  {name} runs {result.version_after} already"
+        return styled("[bold green]already-current[/]  {} runs {} already", name, result.version_after)
     change = f"{result.version_before} → {result.version_after}"
-    return f"[bold green]{result.outcome}[/]  {name}: {change}, {result.blocks} blocks in {seconds:.0f} s"
+    done = f"{name}: {change}, {result.blocks} blocks in {seconds:.0f} s"
+    return styled("[bold green]{}[/]  {}", result.outcome, done)
 
 
 def result_fields(result: "JobResult") -> dict[str, Any]:

@@ -39,14 +39,17 @@ def ports(call: Call) -> None:
 def _ports_table(found: Any) -> "Table":
     from rich.table import Table
 
+    from atota.cli.output import plain
+
     table = Table(box=None, header_style="bold")
     for heading in ("port", "adapter", "usb", "serial", "stable name", "held by"):
-        table.add_column(heading)
+        table.add_column(heading, overflow="fold")
     for port in found:
         adapter = port.chip or port.description or "-"
         stable = port.by_id or port.by_path or "-"
         held = ", ".join(map(str, port.holders)) or "-"
-        table.add_row(port.device, adapter, port.usb_id or "-", port.serial_number or "-", stable, held)
+        cells = (port.device, adapter, port.usb_id or "-", port.serial_number or "-", stable, held)
+        table.add_row(*map(plain, cells))
     return table
 
 
@@ -71,6 +74,7 @@ def identify(call: Call) -> None:
 def _identity_table(identity: "Identity") -> "Table":
     from rich.table import Table
 
+    from atota.cli.output import plain
     from atota.values import mask
 
     codes = f"{identity.manuf_code} / {identity.model_code}" if identity.manuf_code else "not in the table"
@@ -94,7 +98,7 @@ def _identity_table(identity: "Identity") -> "Table":
     table.add_column()
     for name, value in rows:
         if value is not None:
-            table.add_row(name, value)
+            table.add_row(name, plain(value))
     return table
 
 
@@ -134,6 +138,7 @@ def modules(
 
 def _modules_table(rows: Any) -> "Table":
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(box=None, header_style="bold")
     for heading in ("vendor", "model", "codes", "chip", "dialect", "method", "evidence"):
@@ -141,6 +146,6 @@ def _modules_table(rows: Any) -> "Table":
     colours = {"documented": "green", "family": "cyan", "inferred": "yellow", "none": "dim"}
     for row in rows:
         codes = f"{row.manuf_code}/{row.model_code}"
-        evidence = f"[{colours[row.evidence]}]{row.evidence}[/]"
+        evidence = Text(row.evidence, colours[row.evidence])
         table.add_row(row.vendor, row.model, codes, row.chip, row.dialect, row.method, evidence)
     return table

@@ -1,5 +1,6 @@
 """Commands that ask the platform: check, download."""
 
+import shutil
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -8,6 +9,7 @@ import typer
 
 from atota.cli.command import Call, command
 from atota.cli.options import LINK, PLATFORM, SHOW, option
+from atota.errors import UsageError
 
 if TYPE_CHECKING:
     from atota.ota.wire import CheckQuery, Task
@@ -37,7 +39,7 @@ def declare(app: typer.Typer) -> None:
         PLATFORM,
         _GIVEN,
         SHOW,
-        example="atota download --model BC28 --fw-version BC28JAR01A03 --dev-id 6523 -o package.bin",
+        example="ATOTA_ACCESS_KEY=… atota download -p /dev/ttyUSB0 --product-id 123 --dev-id 6523 -o new.bin",
     )(download)
 
 
@@ -51,8 +53,8 @@ def check(
     from atota.cli.wiring import opened_platform
 
     call.out.begin()
-    query = _query(call)
     with opened_platform(call) as platform:
+        query = _query(call)
         if dry_run:
             request = platform.dry_run(query)
             if not call.out.json:
@@ -97,6 +99,10 @@ def _query(call: Call) -> "CheckQuery":
     from atota.update.spec import JobSpec
 
     settings = call.settings
+    if settings.dev_id is None:
+        raise UsageError(
+            "the platform's device id is missing", hint="Give --dev-id, as the console shows it."
+        )
     identity = _identity_on_port(call) if settings.port is not None else _identity_given(call)
     spec = JobSpec(
         port=settings.port or "",
@@ -120,7 +126,6 @@ def _identity_on_port(call: Call) -> "Identity":
 
 
 def _identity_given(call: Call) -> "Identity":
-    from atota.errors import UsageError
     from atota.module.module import expected_row
     from atota.values import Identity
 
@@ -163,8 +168,8 @@ def download(
     from atota.update.platform import Downloader
 
     call.out.begin()
-    query = _query(call)
     with opened_platform(call) as platform, ExitStack() as stack:
+        query = _query(call)
         task = platform.check(query)
         if task is None:
             call.out.show("no task: the platform wants nothing of this device")
@@ -182,7 +187,7 @@ def download(
     path = package.path
     if output is not None:
         try:
-            output.write_bytes(path.read_bytes())
+            shutil.copyfile(path, output)
         except OSError as error:
             raise ConfigError(f"{output} cannot be written: {error.strerror}") from error
         path = output

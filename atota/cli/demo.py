@@ -2,13 +2,15 @@
 
 import base64
 import tempfile
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from atota.cli.call import Call
-from atota.clock import SystemClock
+from atota.cli.output import explain, styled
+from atota.clock import StopToken, SystemClock
+from atota.errors import Interrupted
 from atota.ota.client import PlatformClient
 from atota.ota.signer import KeyAuth, product_res
 from atota.otaserver import model as tasks_file
@@ -73,16 +75,18 @@ BENCHES = (
 def run_demo(call: Call, speed: float) -> int:
     """Run it. The exit code is 0 if four modules were updated and the fifth failed as it should."""
     call.out.begin(modules=len(BENCHES), speed=speed)
-    call.out.say(
-        f"[bold]atota demo[/]: {len(BENCHES)} simulated modules, {speed:g} times as fast as real ones, "
-        "against a local OTA platform"
-    )
+    about = "[bold]atota demo[/]: {} simulated modules, {} times as fast as real, against a local OTA platform"
+    call.out.say(styled(about, len(BENCHES), f"{speed:g}"))
     with tempfile.TemporaryDirectory(prefix="atota-demo-") as folder, RunningServer(_platform()) as server:
         results = _run_all(call, server.url, Path(folder), speed)
     if not call.out.json:
         call.out.show(_outcomes(results))
         _explain_failures(call, results)
     told = [_told(bench, result) for bench, result in results]
+    if call.stop.is_noted:
+        stopped = Interrupted("stopped by the user", hint="Run `atota demo` again; nothing is left behind.")
+        call.out.failure(stopped, modules=told)
+        return stopped.exit_code
     as_meant = all((result.outcome == "updated") == (not bench.made_for) for bench, result in results)
     outcome, code = ("done", 0) if as_meant else ("error", 1)
     call.out.result(ok=as_meant, outcome=outcome, exit_code=code, modules=told)
@@ -116,24 +120,32 @@ def _platform() -> Platform:
 def _run_all(call: Call, url: str, folder: Path, speed: float) -> list[tuple[Bench, JobResult]]:
     with ExitStack() as stack:
         listeners = _listeners(call, stack)
+        stops = [StopToken() for _ in BENCHES]
         pool = stack.enter_context(ThreadPoolExecutor(max_workers=len(BENCHES), thread_name_prefix="lane"))
         jobs = [
-            pool.submit(_run_one, call, bench, url, folder, speed, listener)
-            for bench, listener in zip(BENCHES, listeners, strict=True)
+            pool.submit(_run_one, bench, url, folder, speed, listener, stop)
+            for bench, listener, stop in zip(BENCHES, listeners, stops, strict=True)
         ]
+        while wait(jobs, timeout=SystemClock.slice_s).not_done:
+            if call.stop.is_noted:
+                for stop in stops:  # twice: nobody minds a simulated module in the middle of its update
+                    stop.set()
+                    stop.set()
         return [(bench, job.result()) for bench, job in zip(BENCHES, jobs, strict=True)]
 
 
-def _run_one(call: Call, bench: Bench, url: str, folder: Path, speed: float, listener: Listener) -> JobResult:
+def _run_one(
+    bench: Bench, url: str, folder: Path, speed: float, listener: Listener, stop: StopToken
+) -> JobResult:
     clock = SystemClock()
     auth = KeyAuth(_KEY, product_res(_PRODUCT), clock=clock)
     port = f"sim://{bench.model}?speed={speed:g}&seed={bench.lane}"
     if bench.fault:
         port += f"&fault={bench.fault}"
-    with PlatformClient(url, auth, clock=clock, stop=call.stop) as platform:
+    with PlatformClient(url, auth, clock=clock, stop=stop) as platform:
         spec = JobSpec(port=port, dev_id=bench.lane)
         downloader = Downloader(platform, clock, folder=folder)
-        return Job(spec, platform=platform, downloader=downloader, listener=listener, stop=call.stop).run()
+        return Job(spec, platform=platform, downloader=downloader, listener=listener, stop=stop).run()
 
 
 def _listeners(call: Call, stack: ExitStack) -> list[Listener]:
@@ -165,17 +177,16 @@ def _outcomes(results: list[tuple[Bench, JobResult]]) -> "Table":
             result.version_after or "-",
             str(result.blocks),
             f"{seconds:.0f} s",
-            f"[{'green' if good else 'red'}]{result.outcome}[/]",
+            styled(f"[{'green' if good else 'red'}]{{}}[/]", result.outcome),
         )
     return table
 
 
 def _explain_failures(call: Call, results: list[tuple[Bench, JobResult]]) -> None:
-    from atota.cli.output import explain
-
     for bench, result in results:
         if result.error is not None:
-            call.out.say(f"lane {bench.lane}, {bench.model} (this one fails on purpose):")
+            purpose = " (this one fails on purpose)" if bench.made_for else ""
+            call.out.say(f"lane {bench.lane}, {bench.model}{purpose}:")
             explain(result.error)
 
 

@@ -1,23 +1,45 @@
 """What a command prints: JSON Lines on stdout for programs, or text for people. Nothing else prints.
 
-With ``--json`` stdout holds data only and people's text goes to stderr; the last line is always a
-``result``, also on failure. Without it the result is text on stdout, progress and warnings go to stderr.
+With ``--json`` stdout holds data only and people's text goes to stderr; the first line is always a
+``begin`` and the last one always a ``result``, also on failure. Without it the result is text on stdout,
+progress and warnings go to stderr. A reader that goes away (``| head``) ends the words, never the work.
 """
 
 import datetime as dt
+import os
 import sys
-from typing import Any, ClassVar
-
-import msgspec
+import threading
+from typing import TYPE_CHECKING, Any, ClassVar, TextIO
 
 from atota.errors import AtotaError
 
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.text import Text
+
 SCHEMA = 1
+_LOCK = threading.Lock()  # lanes of the demo print at the same time
 
 
 def utc_now() -> str:
     """Now as UTC ISO 8601 with milliseconds."""
     return dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def plain(value: object) -> str:
+    """A value as text that does nothing to a terminal: control characters are written as escapes."""
+    text = str(value)
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() or char == "\n" else ascii(char)[1:-1] for char in text)
+
+
+def styled(template: str, *values: object) -> "Text":
+    """Rich markup with values in its ``{}``, each shown as it is, whatever brackets it holds."""
+    from rich.markup import escape
+    from rich.text import Text
+
+    return Text.from_markup(template.format(*(escape(plain(value)) for value in values)), emoji=False)
 
 
 class Output:
@@ -38,47 +60,58 @@ class Output:
         self.json = json
         self.verbosity = verbosity
         self.progress = progress
+        self._begun = False
 
     @property
     def draws(self) -> bool:
         """Whether a live picture makes sense: somebody looks at a terminal and wants it."""
-        return self.progress and self.verbosity >= 0 and not self.json and sys.stderr.isatty()
+        if not self.progress or self.verbosity < 0 or self.json or os.environ.get("TERM") == "dumb":
+            return False
+        return sys.stderr.isatty()
 
     def begin(self, **fields: Any) -> None:
-        """Print the first JSON line."""
+        """Print the first JSON line; once."""
         from atota import __version__
 
-        self.event("begin", schema=SCHEMA, command=self.command, tool_version=__version__, **fields)
+        if not self._begun:
+            self._begun = True
+            self.event("begin", schema=SCHEMA, command=self.command, tool_version=__version__, **fields)
 
     def event(self, name: str, **fields: Any) -> None:
         """Print one JSON line; nothing for people."""
-        if self.json:
-            head = {"schema": fields.pop("schema")} if "schema" in fields else {}
-            line = {**head, "event": name, "time": utc_now(), **fields}
-            print(msgspec.json.encode(line).decode(), flush=True)  # noqa: T201
+        if not self.json:
+            return
+        import msgspec
+
+        head = {"schema": fields.pop("schema")} if "schema" in fields else {}
+        line = msgspec.json.encode({**head, "event": name, "time": utc_now(), **fields})
+        try:
+            with _LOCK:  # as bytes: JSON is UTF-8, whatever the terminal's encoding is
+                sys.stdout.buffer.write(line + b"\n")
+                sys.stdout.flush()
+        except BrokenPipeError:
+            _silence(sys.stdout)
 
     def show(self, text: object = "") -> None:
         """Print a result for people: to stdout, or to stderr where stdout belongs to programs."""
         if self.verbosity < 0 and self.json:
             return
-        _console(stderr=self.json).print(text, soft_wrap=not _is_renderable(text), highlight=False)
+        write(text, stderr=self.json)
 
     def say(self, text: object) -> None:
         """Tell people how it goes, on stderr; not if they want quiet."""
         if self.verbosity >= 0:
-            _console(stderr=True).print(text, soft_wrap=True, highlight=False)
+            write(text, stderr=True)
 
     def warn(self, text: str) -> None:
         """Warn people, on stderr, however quiet they want it."""
-        from rich.text import Text
-
-        line = Text("warning: ", "yellow").append(text, "default")
-        _console(stderr=True).print(line, soft_wrap=True, highlight=False)
+        write(styled("[yellow]warning:[/] {}", text), stderr=True)
 
     def result(self, *, ok: bool, outcome: str, exit_code: int, **fields: Any) -> None:
         """Print the last JSON line; once in the life of the process."""
         if not Output.ended:
             Output.ended = True
+            self.begin()
             head = {"command": self.command, "ok": ok, "outcome": outcome, "exit_code": exit_code}
             self.event("result", schema=SCHEMA, **head, **fields)
 
@@ -91,15 +124,13 @@ class Output:
 
 def explain(error: AtotaError) -> None:
     """Print an error for people."""
-    from rich.text import Text
-
-    console = _console(stderr=True)
-    text = Text("error: ", "bold red").append(error.message, "default")
-    text.append(f"  ({error.outcome}, exit {error.exit_code})", "dim")
+    text = styled(
+        "[bold red]error:[/] {}[dim]  ({}, exit {})[/]", error.message, error.outcome, error.exit_code
+    )
     for place, line in enumerate(error.tried):
-        text.append(f"\n{'  tried: ' if not place else '         '}", "dim").append(line, "default")
-    text.append("\n  next:  ", "bold").append(error.hint, "default")
-    console.print(text, soft_wrap=True, highlight=False)
+        text.append(styled("\n[dim]{}[/]{}", "         " if place else "  tried: ", line))
+    text.append(styled("\n[bold]  next:  [/]{}", error.hint))
+    write(text, stderr=True)
 
 
 def error_fields(error: AtotaError) -> dict[str, Any]:
@@ -113,11 +144,29 @@ def error_fields(error: AtotaError) -> dict[str, Any]:
     }
 
 
-def _is_renderable(text: object) -> bool:
-    return hasattr(text, "__rich_console__")
+def write(text: object, *, stderr: bool) -> None:
+    """Print text as it is, or something that rich can draw."""
+    from rich.text import Text
+
+    table = hasattr(text, "__rich_console__") and not isinstance(text, Text)
+    shown = plain(text) if isinstance(text, str) else text
+    console(stderr=stderr).print(shown, soft_wrap=not table)
 
 
-def _console(*, stderr: bool) -> Any:
+def console(*, stderr: bool) -> "Console":
+    """A rich console on stdout or stderr that outlives its reader."""
     from rich.console import Console  # rich is loaded when there is something to print
 
-    return Console(stderr=stderr)
+    class Lasting(Console):
+        def on_broken_pipe(self) -> None:
+            self.quiet = True
+            _silence(sys.stderr if stderr else sys.stdout)
+
+    return Lasting(stderr=stderr, markup=False, emoji=False, highlight=False)
+
+
+def _silence(stream: TextIO) -> None:
+    """Nobody reads a stream any more: let the rest go nowhere, so that the work itself goes on."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)

@@ -1,12 +1,12 @@
 """How a job looks while it runs: as JSON lines, as plain lines, or as a live bar."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from atota.cli.output import Output
+from atota.cli.output import Output, console, plain, styled
 from atota.update.events import STAGES, JobEvent, Listener, Note, Progress, StageEvent, UrcEvent, Weights
 
 if TYPE_CHECKING:
@@ -101,30 +101,45 @@ def plain_listener(out: Output, label: str = "") -> Listener:
     return listen
 
 
+class JobView(NamedTuple):
+    """What shows a job: its listener, and a context in which the terminal belongs to somebody else."""
+
+    listener: Listener
+    paused: Callable[[], AbstractContextManager[None]] = nullcontext
+
+
 @contextmanager
-def job_listener(out: Output, label: str) -> Iterator[Listener]:
-    """The listener that fits where the output goes."""
+def job_view(out: Output, label: str) -> Iterator[JobView]:
+    """The view that fits where the output goes."""
     if out.json:
-        yield json_listener(out)
+        yield JobView(json_listener(out))
     elif not out.draws:
-        yield plain_listener(out)
+        yield JobView(plain_listener(out))
     else:
         with bars() as progress:
-            yield live_listener(progress, label)
+            yield JobView(live_listener(progress, label), lambda: _paused(progress))
+
+
+@contextmanager
+def _paused(progress: "RichProgress") -> Iterator[None]:
+    progress.stop()
+    try:
+        yield
+    finally:
+        progress.start()
 
 
 def bars() -> "RichProgress":
     """A live display: a line a job, with its stage, its bar and its time."""
-    from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
     return Progress(
-        TextColumn("[bold]{task.description}"),
-        TextColumn("{task.fields[stage]:<9}"),
+        TextColumn("{task.description}", style="bold", markup=False),
+        TextColumn("{task.fields[stage]}"),
         BarColumn(bar_width=None),
         TaskProgressColumn(),
         TimeElapsedColumn(),
-        console=Console(stderr=True),
+        console=console(stderr=True),
         expand=True,
     )
 
@@ -132,17 +147,17 @@ def bars() -> "RichProgress":
 def live_listener(progress: "RichProgress", label: str) -> Listener:
     """A line in a live display; notes are printed above it."""
     meter = JobMeter()
-    line = progress.add_task(label, total=100, stage="")
+    line = progress.add_task(plain(label), total=100, stage="")
 
     def listen(event: JobEvent) -> None:
         meter.take(event)
         over = meter.percent >= 100
         colour = "red" if meter.state == "failed" else "green" if over else "cyan"
         stage = "done" if over else meter.stage
-        progress.update(line, completed=meter.percent, stage=f"[{colour}]{stage}[/]")
+        progress.update(line, completed=meter.percent, stage=f"[{colour}]{stage:<9}[/]")
         if isinstance(event, Note):
             colour = "yellow" if event.level == "warning" else "dim"
-            progress.console.print(f"[{colour}]{label}: {event.text}[/]", highlight=False)
+            progress.console.print(styled(f"[{colour}]{{}}: {{}}[/]", label, event.text))
 
     return listen
 

@@ -1,5 +1,6 @@
 """The edge of the process: starts the command line, and ends a wrong call as JSON where asked for."""
 
+import io
 import sys
 
 USAGE = 2
@@ -8,7 +9,12 @@ USAGE = 2
 def main() -> None:
     """Run the command that ``sys.argv`` names."""
     from atota.cli.app import app
+    from atota.cli.output import Output
 
+    Output.ended = False
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal that lacks a character gets its number instead
+            stream.reconfigure(errors="backslashreplace")
     try:
         app()
     except SystemExit as ended:
@@ -22,7 +28,12 @@ def _wrong_call() -> None:
     from atota.cli.output import Output, error_fields
     from atota.errors import UsageError
 
-    words = [word for word in sys.argv[1:] if not word.startswith("-")]
-    out = Output(words[0] if words else "", json=True)
+    out = Output(_command(sys.argv[1:]), json=True)
     error = UsageError("the command line is wrong; stderr says where")
     out.result(ok=False, outcome=error.outcome, exit_code=USAGE, error=error_fields(error))
+
+
+def _command(words: list[str]) -> str:
+    """The command that was meant, as results name it."""
+    named = [word for word in words if not word.startswith("-")]
+    return " ".join(named[: 2 if named[:1] == ["sim"] else 1])

@@ -5,6 +5,7 @@ from pathlib import Path
 from urllib.parse import parse_qsl, urlencode
 
 from atota.cli.call import Call
+from atota.cli.output import styled
 from atota.clock import Clock, ScaledClock, SystemClock
 from atota.errors import ConfigError, UsageError
 
@@ -49,7 +50,7 @@ def serve_module(
     def ready(port: str) -> None:
         call.out.event("ready", port=port)
         if not call.out.json:
-            call.out.show(f"[bold]{url.model}[/] on [bold]{port}[/]  (Ctrl-C ends it)")
+            call.out.show(styled("[bold]{}[/] on [bold]{}[/]  (Ctrl-C ends it)", url.model, port))
             call.out.say(f"try: atota identify -p {port}")
 
     call.out.begin(model=url.model)
@@ -60,7 +61,7 @@ def serve_module(
     host, _, port = tcp.rpartition(":")
     if not port.isdigit() or int(port) > 65535:
         raise UsageError(f"{tcp!r} is not HOST:PORT")
-    serve_tcp(module, host or "127.0.0.1", int(port), clock=clock, on_ready=ready, stop=call.stop)
+    serve_tcp(module, host.strip("[]") or "127.0.0.1", int(port), clock=clock, on_ready=ready, stop=call.stop)
 
 
 def serve_platform(call: Call, folder: Path, host: str, port: int, faults: list[str], *, init: bool) -> None:
@@ -83,7 +84,8 @@ def serve_platform(call: Call, folder: Path, host: str, port: int, faults: list[
         call.out.event("ready", url=server.url)
         if not call.out.json:
             tasks = len(platform.tasks)
-            call.out.show(f"OTA platform on [bold]{server.url}[/], {tasks} tasks  (Ctrl-C ends it)")
+            about = "OTA platform on [bold]{}[/], {} tasks  (Ctrl-C ends it)"
+            call.out.show(styled(about, server.url, tasks))
         idle = threading.Event()
         while not call.stop.is_set:
             idle.wait(SystemClock.slice_s)
