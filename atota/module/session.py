@@ -1,7 +1,7 @@
 """Commands and replies: pumps a link through an exchange, with a clock.
 
 One command at a time. A command that got no answer in time still owes one; before the next command goes
-out the debt is paid (`_settle`): first a quiet time in which the late result may come, then a probe whose
+out the debt is paid (`settle`): first a quiet time in which the late result may come, then a probe whose
 results are counted, then a question whose answer cannot be mistaken for any other's. Input is never
 flushed: what comes late is recognised as late.
 """
@@ -138,7 +138,7 @@ class Session:
             LinkLost: the port went away, and all that came before was taken.
         """
         try:
-            self._take(0.0)
+            self.take(0.0)
         except LinkLost:
             if not self._urcs:
                 raise
@@ -163,7 +163,7 @@ class Session:
             LinkLost: the port went away.
             Interrupted: the stop token was set.
         """
-        self._settle()
+        self.settle()
         return self._exchange_one(
             Command.of(command) if isinstance(command, str) else command, timeout_s, first_s
         )
@@ -184,7 +184,7 @@ class Session:
         """Take what comes for ``seconds``, or until ``until`` says enough."""
         deadline = Deadline(self.clock, seconds)
         while not (until is not None and until()):
-            self._take(self._slice(deadline))
+            self.take(self._slice(deadline))
             if deadline.expired:
                 return
 
@@ -199,11 +199,11 @@ class Session:
     def is_alive(self, timeout_s: float) -> bool:
         """Whether anything intelligible answers ``AT`` at this rate in time; what is owed stays owed."""
         try:
-            self._begin(Command.of("AT"))
-            deadline = Deadline(self.clock, timeout_s + self._wire_s(3))
+            self.begin(Command.of("AT"))
+            deadline = Deadline(self.clock, timeout_s + self.wire_s(3))
             while True:
                 over = deadline.expired
-                for event in self._take(0.0 if over else self._slice(deadline)):
+                for event in self.take(0.0 if over else self._slice(deadline)):
                     if is_result(event):
                         return True
                     if isinstance(event, BootDone):
@@ -211,13 +211,13 @@ class Session:
                 if over:
                     return False
         finally:
-            self._abandon()
+            self.abandon()
 
     def _exchange_one(self, what: Command, timeout_s: float, first_s: float | None) -> Reply:
         boots, garbage = self.boots, self.garbage_bytes
-        wire_s = self._wire_s(len(what.text) + 1)
+        wire_s = self.wire_s(len(what.text) + 1)
         try:
-            self._begin(what)
+            self.begin(what)
             came = self.received_bytes
             total = Deadline(self.clock, timeout_s + wire_s)
             first = Deadline(self.clock, None if first_s is None else first_s + wire_s)
@@ -225,7 +225,7 @@ class Session:
                 # Bytes first, then time: what is there when the deadline passes still counts.
                 over = total.expired or (first.expired and self.received_bytes == came)
                 wait_s = 0.0 if over else min(self._slice(total), self._slice(first) or self._slice(total))
-                for event in self._take(wait_s):
+                for event in self.take(wait_s):
                     if isinstance(event, Done):
                         lines = tuple(view(line) for line in event.lines)
                         return Reply(what.text, lines, event.final)
@@ -234,18 +234,19 @@ class Session:
                 if over:
                     raise self._no_answer(what.text, timeout_s, self.garbage_bytes - garbage)
         finally:
-            self._abandon()
+            self.abandon()
 
-    def _abandon(self) -> None:
+    def abandon(self) -> None:
         """Give up what is in flight, if anything is: from now on it owes its result."""
         given_up = self._exchange.in_flight
         if given_up is not None:
             self._unpaid.add(given_up.text)
         self._exchange.abandon()
 
-    def _begin(self, what: Command) -> None:
+    def begin(self, what: Command) -> None:
+        """Send a command without waiting. `settle` comes first, and then `take` until its result is there."""
         self._pause()
-        self._take(0.0)
+        self.take(0.0)
         self.link.write(self._exchange.send(what))
 
     def _pause(self) -> None:
@@ -253,13 +254,14 @@ class Session:
         if wait > 0:
             self.clock.sleep(wait)
 
-    def _wire_s(self, count: int) -> float:
+    def wire_s(self, count: int) -> float:
+        """How many seconds ``count`` bytes are on the wire."""
         return count * 10 / self.link.baud  # 8N1: ten bits a byte
 
     def _slice(self, deadline: Deadline) -> float:
         return min(deadline.remaining, self.clock.slice_s)
 
-    def _take(self, timeout_s: float) -> list[Event]:
+    def take(self, timeout_s: float) -> list[Event]:
         """One read, and what it means. Every wait passes here: the stop token is looked at."""
         self.check()
         data = self.link.read(timeout_s)
@@ -304,15 +306,15 @@ class Session:
         quiet_s = boot.quiet_s if boot is not None else 0.0
         deadline = Deadline(self.clock, _BOOT_LIMIT_S)
         while self._exchange.booting:
-            self._take(min(self._slice(deadline), quiet_s or 0.1))
+            self.take(min(self._slice(deadline), quiet_s or 0.1))
             quiet = self.clock.monotonic() - self._quiet_since >= quiet_s
             if self._exchange.booting and (quiet or deadline.expired):
                 for event in self._exchange.boot_over():
                     self._note(event)
 
-    def _settle(self) -> None:
+    def settle(self) -> None:
         """Pay what earlier commands owe, so that no answer is given to the wrong command."""
-        self._take(0.0)
+        self.take(0.0)
         if self._exchange.owed:
             self.listen(_GRACE_S, until=lambda: not self._exchange.owed)
         if self._exchange.owed:
@@ -344,11 +346,11 @@ class Session:
         """
         answered = marked = proven = False
         try:
-            self._begin(Command.of(text))
-            deadline = Deadline(self.clock, _PROBE_S + self._wire_s(len(text)))
+            self.begin(Command.of(text))
+            deadline = Deadline(self.clock, _PROBE_S + self.wire_s(len(text)))
             while True:
                 over = deadline.expired
-                for event in self._take(0.0 if over else self._slice(deadline)):
+                for event in self.take(0.0 if over else self._slice(deadline)):
                     if mark and isinstance(event, Late | Information) and mark.match(event.raw):
                         marked = True
                     elif is_result(event):
@@ -357,7 +359,7 @@ class Session:
                 if proven or over or self._exchange.booting:
                     return answered
         finally:
-            self._abandon()
+            self.abandon()
             if proven:
                 self._exchange.forgive()
 
