@@ -77,7 +77,7 @@ class Session:
         self.garbage_bytes = 0
         self.boots = 0
         self.last_boot_cause: str | None = None
-        self._exchange = Exchange(dialect.syntax)
+        self.exchange = Exchange(dialect.syntax)
         self._urcs: deque[str] = deque(maxlen=_KEPT_URCS)
         self._unpaid: set[str] = set()  # texts of the commands given up since nothing was owed
         self._quiet_since = self.clock.monotonic()
@@ -91,12 +91,12 @@ class Session:
     @property
     def echo(self) -> bool | None:
         """Whether the module echoes commands, as far as learned."""
-        return self._exchange.echo
+        return self.exchange.echo
 
     @property
     def booting(self) -> bool:
         """Whether a boot banner has begun and not ended."""
-        return self._exchange.booting
+        return self.exchange.booting
 
     def __enter__(self) -> Self:
         return self
@@ -110,14 +110,14 @@ class Session:
 
     def speak(self, dialect: Dialect) -> None:
         """Go on in another dialect. The conversation must be idle."""
-        echo = self._exchange.echo
+        echo = self.exchange.echo
         self.dialect = dialect
-        self._exchange = Exchange(dialect.syntax)
-        self._exchange.echo = echo
+        self.exchange = Exchange(dialect.syntax)
+        self.exchange.echo = echo
 
     def forget(self) -> None:
         """Begin anew: after a change of rate nothing of what was under way can be told any more."""
-        self._exchange = Exchange(self.dialect.syntax)
+        self.exchange = Exchange(self.dialect.syntax)
         self._unpaid.clear()
 
     def relink(self, link: Link) -> None:
@@ -229,7 +229,7 @@ class Session:
                     if isinstance(event, Done):
                         lines = tuple(view(line) for line in event.lines)
                         return Reply(what.text, lines, event.final)
-                if self._exchange.booting or self.boots > boots:
+                if self.exchange.booting or self.boots > boots:
                     self._rebooted(what.text)
                 if over:
                     raise self._no_answer(what.text, timeout_s, self.garbage_bytes - garbage)
@@ -238,16 +238,16 @@ class Session:
 
     def abandon(self) -> None:
         """Give up what is in flight, if anything is: from now on it owes its result."""
-        given_up = self._exchange.in_flight
+        given_up = self.exchange.in_flight
         if given_up is not None:
             self._unpaid.add(given_up.text)
-        self._exchange.abandon()
+        self.exchange.abandon()
 
     def begin(self, what: Command) -> None:
         """Send a command without waiting. `settle` comes first, and then `take` until its result is there."""
         self._pause()
         self.take(0.0)
-        self.link.write(self._exchange.send(what))
+        self.link.write(self.exchange.send(what))
 
     def _pause(self) -> None:
         wait = self._free_at - self.clock.monotonic()
@@ -269,7 +269,7 @@ class Session:
             return []
         self.received_bytes += len(data)
         self._quiet_since = self.clock.monotonic()
-        events = self._exchange.receive(data)
+        events = self.exchange.receive(data)
         for event in events:
             self._note(event)
         return events
@@ -289,7 +289,7 @@ class Session:
 
     def _no_answer(self, text: str, timeout_s: float, garbage: int) -> NoAnswer:
         noise = f", but {garbage} bytes of noise (another baud rate?)" if garbage else ""
-        half = self._exchange.pending
+        half = self.exchange.pending
         half_line = f", but half a line: {view(half[:60])!r}" if half else ""
         return NoAnswer(f"{_short(text)} got no answer within {timeout_s:g} s{noise}{half_line}")
 
@@ -305,35 +305,35 @@ class Session:
         boot = self.dialect.grammar.boot
         quiet_s = boot.quiet_s if boot is not None else 0.0
         deadline = Deadline(self.clock, _BOOT_LIMIT_S)
-        while self._exchange.booting:
+        while self.exchange.booting:
             self.take(min(self._slice(deadline), quiet_s or 0.1))
             quiet = self.clock.monotonic() - self._quiet_since >= quiet_s
-            if self._exchange.booting and (quiet or deadline.expired):
-                for event in self._exchange.boot_over():
+            if self.exchange.booting and (quiet or deadline.expired):
+                for event in self.exchange.boot_over():
                     self._note(event)
 
     def settle(self) -> None:
         """Pay what earlier commands owe, so that no answer is given to the wrong command."""
         self.take(0.0)
-        if self._exchange.owed:
-            self.listen(_GRACE_S, until=lambda: not self._exchange.owed)
-        if self._exchange.owed:
+        if self.exchange.owed:
+            self.listen(_GRACE_S, until=lambda: not self.exchange.owed)
+        if self.exchange.owed:
             self._pay_debts()
         self._unpaid.clear()
-        if self._exchange.booting:
+        if self.exchange.booting:
             self._wait_out_boot()
 
     def _pay_debts(self) -> None:
         """Ask until the answers tell that nothing is owed any more."""
         tried = ["AT", "AT"]
-        if not (self._probe("AT") or self._probe("AT")) and self._exchange.owed:
+        if not (self._probe("AT") or self._probe("AT")) and self.exchange.owed:
             raise NoAnswer("the module has stopped answering", tried=tuple(tried))
         for text, mark in usable_fences(self._unpaid):
-            if not self._exchange.owed:
+            if not self.exchange.owed:
                 return
             tried.append(text)
             self._probe(text, mark)
-        if self._exchange.owed:
+        if self.exchange.owed:
             message = "answers can no longer be told apart: results of earlier commands are still owed"
             raise Desynchronised(message, tried=tuple(tried))
 
@@ -356,12 +356,12 @@ class Session:
                     elif is_result(event):
                         answered = True
                         proven = proven or marked or isinstance(event, Done)
-                if proven or over or self._exchange.booting:
+                if proven or over or self.exchange.booting:
                     return answered
         finally:
             self.abandon()
             if proven:
-                self._exchange.forgive()
+                self.exchange.forgive()
 
 
 def _short(text: str) -> str:
