@@ -1,0 +1,218 @@
+"""Raw bytes between two commands: not one of them goes out before the module asked for it.
+
+`ask` sends the command that asks; the module answers with a prompt, with a line, with both in turn, or
+refuses. Then `push` sends the payload and nothing else until the module's result. Unsolicited lines that
+come meanwhile are kept as always.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import msgspec
+
+from atota.at.events import Data, Done, Event, Information, Prompt, Urc, view
+from atota.at.syntax import Command, FinalRule
+from atota.clock import Deadline
+from atota.errors import ModuleRebooted, NoAnswer
+from atota.module.session import Reply, Session
+
+_SLICE_BYTES = 1024
+"""The payload goes out in pieces of at most this many bytes, so that what comes in is looked at."""
+_PAYLOAD = Command(text="(payload)")
+"""What is in flight while bytes go out: it owes a final result like any command."""
+
+
+class Ready(msgspec.Struct, frozen=True):
+    """What the module says when it wants the bytes.
+
+    ``prompt`` has no line end; ``line`` is how a line begins, up to the end of a word. If both are given,
+    both must come, the prompt first.
+    """
+
+    prompt: str | None = None
+    line: str | None = None
+
+
+class Pace(msgspec.Struct, frozen=True):
+    """Send ``piece`` bytes, then nothing for ``pause_s``; for modules without flow control."""
+
+    piece: int
+    pause_s: float
+
+
+def ask(session: Session, text: str, ready: Ready, *, timeout_s: float) -> Reply | None:
+    """Ask to send. None once the module wants the bytes; its final result if it does not.
+
+    Raises:
+        NoAnswer: neither came in time; not one byte of payload may be sent.
+        ModuleRebooted: a boot banner came instead.
+    """
+    # A line that asks for the bytes ends the command that asked; a prompt leaves it in flight.
+    finals = (FinalRule(text=ready.line, ok=True, prefix=True),) if ready.line and not ready.prompt else ()
+    command = msgspec.structs.replace(Command.of(text), prompt=ready.prompt, finals=finals)
+    wanted = [word for word in (ready.prompt, ready.line) if word]
+    with _conversation(session, text) as take:
+        session.begin(command)
+        deadline = Deadline(session.clock, timeout_s + session.wire_s(len(text) + 1))
+        while True:
+            over = deadline.expired
+            for event in take(0.0 if over else deadline.remaining):
+                if isinstance(event, Done):
+                    if finals and event.final.kind == ready.line:
+                        return None
+                    return _reply(text, event)
+                if isinstance(event, Prompt):
+                    wanted.remove(event.raw.decode())
+                elif ready.line in wanted and ready.prompt not in wanted and _says(event, ready.line or ""):
+                    wanted.remove(ready.line)
+                if not wanted:
+                    return None
+            if over:
+                missing = " and ".join(repr(word) for word in wanted)
+                session.abandon()
+                raise NoAnswer(f"{text} brought no {missing} within {timeout_s:g} s")
+
+
+def push(
+    session: Session,
+    data: bytes,
+    *,
+    timeout_s: float,
+    pace: Pace | None = None,
+    sent: Callable[[int], None] | None = None,
+) -> Reply:
+    """Send the payload, and wait for its final result.
+
+    Args:
+        session: after `ask`.
+        data: the bytes, exactly as announced.
+        timeout_s: limit for the result, counted from when the last byte has left the wire.
+        pace: how fast they may go; as fast as the wire takes them if not given.
+        sent: told how many bytes have been handed over.
+
+    Raises:
+        NoAnswer: no result.
+        ModuleRebooted: a boot banner came instead.
+    """
+    with _conversation(session, "the payload") as take:
+        expect_result(session)
+        done = 0
+        early: Done | None = None
+        step = pace.piece if pace is not None else _SLICE_BYTES
+        while done < len(data) and early is None:
+            piece = data[done : done + step]
+            session.link.write(piece)
+            done += len(piece)
+            if sent is not None:
+                sent(done)
+            early = _result(take(pace.pause_s if pace is not None else 0.0))
+        if early is not None:
+            return _reply("(payload)", early)
+        return wait_result(session, timeout_s + session.wire_s(min(len(data), 65536)), "the payload", take)
+
+
+def expect_result(session: Session) -> None:
+    """Count a final result as owed for the bytes that follow, unless one is owed already."""
+    if session.exchange.in_flight is None:
+        session.exchange.send(_PAYLOAD)
+
+
+def wait_result(
+    session: Session, timeout_s: float, what: str, take: Callable[[float], list[Event]] | None = None
+) -> Reply:
+    """Wait for the final result of what was sent.
+
+    Raises:
+        NoAnswer: none came in time.
+    """
+    take = take or session.take
+    deadline = Deadline(session.clock, timeout_s)
+    while True:
+        over = deadline.expired
+        result = _result(take(0.0 if over else deadline.remaining))
+        if result is not None:
+            return _reply(what, result)
+        if over:
+            session.abandon()
+            raise NoAnswer(f"{what} got no result within {timeout_s:g} s")
+
+
+def push_acknowledged(
+    session: Session,
+    data: bytes,
+    *,
+    ack: bytes,
+    every: int,
+    timeout_s: float,
+    sent: Callable[[int], None],
+) -> Reply:
+    """Send the payload, waiting for ``ack`` after each ``every`` bytes; then for its final result.
+
+    Raises:
+        NoAnswer: an acknowledgement did not come, or was another byte.
+    """
+    with _conversation(session, "the upload") as take:
+        expect_result(session)
+        for start in range(0, len(data), every):
+            piece = data[start : start + every]
+            whole = len(piece) == every
+            if whole:
+                session.exchange.expect_data(len(ack))
+            session.link.write(piece)
+            if whole:
+                came = _wait_data(session, timeout_s + session.wire_s(len(piece)), take)
+                if came != ack:
+                    session.abandon()
+                    raise NoAnswer(
+                        f"the module answered {came!r} instead of acknowledging byte {start + every}"
+                    )
+            sent(start + len(piece))
+        return wait_result(session, timeout_s + session.wire_s(every), "the upload", take)
+
+
+def _wait_data(session: Session, timeout_s: float, take: Callable[[float], list[Event]]) -> bytes:
+    deadline = Deadline(session.clock, timeout_s)
+    while True:
+        over = deadline.expired
+        for event in take(0.0 if over else deadline.remaining):
+            if isinstance(event, Data):
+                return event.raw
+        if over:
+            session.abandon()
+            raise NoAnswer(f"the module acknowledged nothing within {timeout_s:g} s")
+
+
+@contextmanager
+def _conversation(session: Session, what: str) -> Iterator[Callable[[float], list[Event]]]:
+    """Read in slices that look at the stop token; a boot banner ends it."""
+    if session.exchange.in_flight is None:
+        session.settle()
+    boots = session.boots
+
+    def take(seconds: float) -> list[Event]:
+        events = session.take(min(seconds, session.clock.slice_s))
+        if session.booting or session.boots > boots:
+            session.await_boot(0.0)
+            cause = session.last_boot_cause
+            raise ModuleRebooted(
+                f"the module rebooted during {what} (cause: {cause or 'not told'})", cause=cause
+            )
+        return events
+
+    try:
+        yield take
+    except BaseException:
+        session.abandon()
+        raise
+
+
+def _result(events: list[Event]) -> Done | None:
+    return next((event for event in events if isinstance(event, Done)), None)
+
+
+def _reply(text: str, event: Done) -> Reply:
+    return Reply(text, tuple(view(raw) for raw in event.lines), event.final)
+
+
+def _says(event: Event, beginning: str) -> bool:
+    return isinstance(event, Information | Urc) and event.text.startswith(beginning)
