@@ -2,9 +2,11 @@
 
 A fault is written ``name[:arg[:arg]]``; several are joined with ``+``. A *position* (``POS``) is one of
 
-- ``12``: the download line with segment number (sn) 12; each sn counts once, the first time it is seen;
+- ``12``: the piece number 12 of the package, from 0: the segment number (sn) of AT+NFWUPD, elsewhere how many
+  pieces are stored already. A piece that comes again has the same number;
 - ``c7``: the seventh command line that the module took, from 1;
-- ``erase``, ``validate``, ``start``: the first ``AT+NFWUPD=0``, ``=2`` or ``=5``.
+- ``prepare``, ``erase``, ``validate``, ``start``: the first command that does that in the module's way of
+  updating (``AT+NFWUPD=0``, ``=2``, ``=5``; ``AT+CFSINIT``, ``AT+CFSGFIS``, ``AT+CFOTA``...).
 
 A *byte number* counts the bytes from the host that reached the module, from 1. ``TIMES`` is how often the
 fault strikes; a fault without it strikes once, unless its description says always.
@@ -17,7 +19,7 @@ from math import inf
 
 from atota.errors import UsageError
 
-_POSITION = re.compile(r"\d+|c[1-9]\d*|erase|validate|start")
+_POSITION = re.compile(r"\d+|c[1-9]\d*|prepare|erase|validate|start")
 _STATUS = re.compile(r"PACKAGE_[A-Z_]+")
 
 
@@ -29,6 +31,8 @@ class FaultKind:
     help: str
 
 
+_ALWAYS = ("urc-inside-reply", "refuse-erase", "refuse-start", "refuse-validate", "refuse-md5")
+
 _TABLE = (
     ("drop-byte:BYTE", "byte number BYTE from the host never arrives"),
     ("flip-byte:BYTE", "one bit of byte number BYTE from the host is turned over"),
@@ -37,16 +41,25 @@ _TABLE = (
     ("late-reply:POS:SECONDS", "the reply comes SECONDS later; the module is busy (deaf) until then"),
     ("reboot-at-block:POS", "a watchdog reboot instead of the command"),
     ("brownout-at-block:POS", "a power dip instead of the command: power-on reset"),
-    ("refuse-block:POS[:TIMES]", "error 50 and nothing is written"),
+    ("refuse-block:POS[:TIMES]", "an error (50; the family's own) at once and nothing is written"),
     ("busy:POS[:TIMES]", "the persona's busy error (51 or 529) and nothing is done"),
+    ("no-prompt:POS[:TIMES]", "the prompt is never sent; the module waits for the bytes all the same"),
+    ("late-prompt:POS:SECONDS", "the prompt comes SECONDS later; bytes before it are lost"),
+    ("close-window:POS[:TIMES]", "the time for the bytes is over half-way: error, nothing is stored"),
+    ("refuse-data:POS[:TIMES]", "all bytes are taken, then an error, nothing is stored"),
+    ("short-write:POS[:TIMES]", "the piece is taken, the last byte of it is not stored"),
+    ("reboot-in-data:POS", "a watchdog reboot half-way through the bytes"),
     ("silent-at:POS", "from this command on neither a byte in nor out, until a hardware reset"),
     ("mute", "never a byte in or out, whatever is done"),
     ("unplug-at:POS", "the adapter is pulled out when this command has arrived; the module keeps its power"),
     ("refuse-erase[:TIMES]", "the erase ran and failed: error 4 (always, without TIMES)"),
     ("refuse-validate[:STATUS]", "the package is never good (STATUS: PACKAGE_VALIDATION_FAILURE and so on)"),
-    ("refuse-start[:TIMES]", "AT+NFWUPD=5 is refused (always, without TIMES)"),
+    ("refuse-start[:TIMES]", "the command that starts the update is refused (always, without TIMES)"),
+    ("refuse-md5[:TIMES]", "the module finds that digest or checksum differ (always, without TIMES)"),
+    ("fail-update", "the update begins and fails; the module says so and runs what it ran"),
+    ("quiet-update", "no line about the update is ever sent"),
     ("rollback", "the update reboot takes place and the old version comes back"),
-    ("stay-dead-after-update", "after AT+NFWUPD=5 the module never speaks again"),
+    ("stay-dead-after-update", "after the start of the update the module never speaks again"),
     ("back-at-baud:RATE", "after the update the stored rate is RATE"),
     ("echo", "echo is on"),
     ("urc-storm[:SECONDS]", "an unsolicited line every SECONDS (0.2)"),
@@ -94,10 +107,10 @@ def _check(text: str, name: str, args: tuple[str, ...]) -> float:
     least = len(re.findall(r":([A-Z]+)", usage.split("[")[0]))
     if not least <= len(args) <= len(wanted):
         raise _bad(text, f"it is written {usage}")
-    times = inf if name in ("urc-inside-reply", "refuse-erase", "refuse-start", "refuse-validate") else 1
+    times = inf if name in _ALWAYS else 1
     for kind, value in zip(wanted, args, strict=False):
         if kind == "POS" and not _POSITION.fullmatch(value):
-            raise _bad(text, f"{value!r} is no position (12, c7, erase, validate, start)")
+            raise _bad(text, f"{value!r} is no position (12, c7, prepare, erase, validate, start)")
         if kind == "STATUS" and not _STATUS.fullmatch(value):
             raise _bad(text, f"{value!r} is no status (PACKAGE_...)")
         if kind in ("BYTE", "RATE"):

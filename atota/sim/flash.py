@@ -6,7 +6,7 @@ PAGE = 8192  # bytes; the page of the Hi2115 SDK's flash configuration
 class Flash:
     """The flash behind a FOTA slot.
 
-    ``spoiled`` says that a write wanted a one where a zero stood: what is there is not what was written.
+    A write that wants a one where a zero stands leaves something else than was written: ``spoiled``.
 
     Args:
         capacity: bytes, rounded up to whole pages.
@@ -16,15 +16,24 @@ class Flash:
     def __init__(self, capacity: int, leftover: bytes = b"") -> None:
         self.capacity = capacity + -capacity % PAGE
         self.erases = 0
-        self.spoiled = False
+        self._spoilt_to = 0
         self._cells = bytearray(leftover)
         self.end = 0
 
-    def erase(self) -> None:
-        """Set every bit."""
-        self._cells.clear()
+    @property
+    def spoiled(self) -> bool:
+        """Whether what is there is not what was written."""
+        return self._spoilt_to > 0
+
+    def erase(self, size: int | None = None) -> None:
+        """Set every bit, or those of the first ``size`` bytes; nothing counts as written any more."""
+        if size is None or size >= len(self._cells):
+            self._cells.clear()
+            self._spoilt_to = 0
+        else:
+            self._cells[:size] = b"\xff" * size
+            self._spoilt_to *= self._spoilt_to > size
         self.erases += 1
-        self.spoiled = False
         self.end = 0
 
     def write(self, offset: int, data: bytes) -> bool:
@@ -40,7 +49,8 @@ class Flash:
                 self._cells.extend(b"\xff" * (stop - len(self._cells)))
             old = self._cells[offset:stop]
             new = bytes(a & b for a, b in zip(old, data, strict=True))
-            self.spoiled = self.spoiled or new != data
+            if new != data:
+                self._spoilt_to = max(self._spoilt_to, stop)
             self._cells[offset:stop] = new
         self.end = max(self.end, stop)
         return True

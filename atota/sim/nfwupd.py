@@ -6,14 +6,14 @@ firmware's own handlers; codes, lengths and flows per family are in the personas
 
 import hashlib
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import reduce
 from operator import xor
+from typing import ClassVar
 
-from atota.sim.flash import Flash
 from atota.sim.judge import Verdict
-from atota.sim.persona import Nfwupd
+from atota.sim.reply import Reply
+from atota.sim.updater import Chassis, Updater
 
 BAD_PARAMETER = 50
 FAILED = 4
@@ -23,33 +23,80 @@ _CRC = re.compile(rb"[0-9A-Fa-f]{2}")
 _NUMBER = re.compile(rb"[0-9]{1,9}")
 
 
+_BLOCK = re.compile(rb'\+NFWUPD="?([0-5])"?(?:,"?(\d{1,5}))?', re.IGNORECASE)
+_WORDS = {b"0": "erase", b"2": "validate", b"5": "start"}
+
+
 @dataclass(frozen=True, slots=True)
-class Result:
-    """What came of one NFWUPD command. ``error`` of None is ``OK``."""
+class Nfwupd:
+    """The rules of AT+NFWUPD.
 
-    lines: tuple[bytes, ...] = ()
-    error: int | None = None
-    seconds: float = 0.01
-    start: bool = False
-    note: str = ""
-
-
-class Updater:
-    """The state behind AT+NFWUPD.
-
-    Args:
-        rules: what this kind of module allows.
-        flash: the slot; it outlives a reboot, the counters do not.
-        judge: asks the security core about the slot.
+    Attributes:
+        test: the answer to ``=?``.
+        prefix: how an answer begins, with or without a space.
+        erase: code 0 exists; without it sn 0 clears the slot.
+        names: codes 3 and 4 exist.
+        status: code 2 tells a status; without it a bare ``OK`` whatever is in the slot.
+        validate_first: code 5 is refused until code 2 found the package good; otherwise the boot checks.
+        refusal_line: code 5 says why it refuses before the error.
+        wrap: bytes of the buffer in which a status line is made, its ending zero included; None: ample.
+        refuses_while_validating: commands are answered with error 51 meanwhile (else: not heard).
     """
 
-    def __init__(self, rules: Nfwupd, flash: Flash, judge: Callable[[], Verdict]) -> None:
+    test: bytes
+    prefix: bytes
+    erase: bool
+    names: bool
+    status: bool
+    validate_first: bool
+    refusal_line: bool
+    most: int
+    multiple: int = 1
+    wrap: int | None = None
+    refuses_while_validating: bool = False
+    capacity: int = 512 * 1024
+    erase_s: float = 4.0
+    block_s: float = 0.03
+    validate_s: float = 6.0
+    start_s: float = 0.3
+    name: ClassVar[str] = "nfwupd"
+    verbatim: ClassVar[bytes] = b"NFWUPD"
+
+    @property
+    def leftover(self) -> int:
+        """What an earlier update left stands in the way only where the host has to erase."""
+        return 4096 if self.erase else 0
+
+    def updater(self, chassis: Chassis) -> Updater:
+        """Make the state for one module."""
+        return NfwupdUpdater(self, chassis)
+
+
+class NfwupdUpdater:
+    """The state behind AT+NFWUPD: the slot outlives a reboot, the counters do not."""
+
+    words = (b"NFWUPD",)
+
+    def __init__(self, rules: Nfwupd, chassis: Chassis) -> None:
         self._rules = rules
-        self._flash = flash
-        self._judge = judge
+        self._chassis = chassis
+        self._flash = chassis.flash
         self.last_result: str | None = None
         self.blocks = 0
         self.reset()
+
+    def positions(self, line: bytes) -> frozenset[str]:
+        """The segment's number, or the name of the code."""
+        match = _BLOCK.search(line)
+        if match is None:
+            return frozenset()
+        if match[1] != b"1":
+            return frozenset({_WORDS.get(match[1], "")})
+        return frozenset({match[2].decode().lstrip("0") or "0"} if match[2] else ())
+
+    def finished(self, verdict: Verdict, *, said_good: bool) -> None:  # noqa: ARG002
+        """The boot keeps what came of the update."""
+        self.last_result = verdict.status
 
     def reset(self) -> None:
         """What a reboot does: the counters are in RAM, the slot is not."""
@@ -58,19 +105,27 @@ class Updater:
         self._validated = False
         self._parsed: Verdict | None = None
 
-    def execute(self, text: bytes) -> Result:
-        """Carry out ``AT+NFWUPD=<text>``."""
+    def execute(self, command: bytes, now: float) -> Reply | None:  # noqa: ARG002
+        """Carry out ``AT+NFWUPD``; it has no execute and no read form."""
+        if command[:7].upper() != b"+NFWUPD":
+            return None
+        rest = command[7:]
+        if rest == b"=?":
+            return Reply((self._rules.test,))
+        return self._code(rest[1:]) if rest.startswith(b"=") else Reply(error=FAILED)
+
+    def _code(self, text: bytes) -> Reply:
         parameters = text.split(b",")
         if len(parameters) > 5 or b"" in parameters:
-            return Result(error=INTERNAL)
+            return Reply(error=INTERNAL)
         values = [p[1:-1] if len(p) > 1 and p[:1] == p[-1:] == b'"' else p for p in parameters]
         if not _NUMBER.fullmatch(values[0]):
-            return Result(error=BAD_PARAMETER)
+            return Reply(error=BAD_PARAMETER)
         code = int(values[0])
         if code == 1:
             return self._download(values)
         if len(values) > 1:
-            return Result(error=BAD_PARAMETER)
+            return Reply(error=BAD_PARAMETER)
         if code == 0 and self._rules.erase:
             return self._erase()
         if code == 2:
@@ -79,21 +134,23 @@ class Updater:
             return self._describe(code)
         if code == 5:
             return self._start()
-        return Result(error=FAILED if code in (3, 4) else BAD_PARAMETER)
+        return Reply(error=FAILED if code in (3, 4) else BAD_PARAMETER)
 
     def _touch(self) -> None:
         self._validated = False
         self._parsed = None
         self.last_result = None
 
-    def _erase(self) -> Result:
+    def _erase(self) -> Reply:
+        if self._chassis.faults.strike("refuse-erase"):
+            return Reply(error=FAILED, seconds=self._rules.erase_s)
         self._touch()
         self._flash.erase()
         self._last = self._offset = 0
-        return Result(seconds=self._rules.erase_s, note="erased")
+        return Reply(seconds=self._rules.erase_s, note="erased")
 
-    def _download(self, values: list[bytes]) -> Result:
-        refused = Result(error=BAD_PARAMETER)
+    def _download(self, values: list[bytes]) -> Reply:
+        refused = Reply(error=BAD_PARAMETER)
         if len(values) != 5 or not all(_NUMBER.fullmatch(value) for value in values[1:3]):
             return refused
         number, length = int(values[1]), int(values[2])
@@ -112,7 +169,7 @@ class Updater:
         self._touch()
         self._last, self._offset = number, offset + length
         self.blocks += 1
-        return Result(seconds=self._rules.block_s, note=f"block {number}")
+        return Reply(seconds=self._rules.block_s, note=f"block {number}")
 
     def _decode(self, length: int, text: bytes, crc: bytes) -> bytes | None:
         """The segment, or None if length, hex or XOR8 is wrong."""
@@ -131,24 +188,24 @@ class Updater:
         line = self._rules.prefix + text.encode()
         return line if self._rules.wrap is None else line[: self._rules.wrap - 1]
 
-    def _validate(self) -> Result:
+    def _validate(self) -> Reply:
         rules = self._rules
         if not rules.validate_first:
-            return Result((self._line(self._read_status()),))
+            return Reply((self._line(self._read_status()),))
         if self.last_result is not None:
             return self._answer_status(self.last_result, rules.start_s)
         if not self._flash.end:
             return self._answer_status("PACKAGE_NOT_DOWNLOADED", rules.start_s)
-        verdict = self._judge()
+        verdict = self._chassis.judge()
         self._validated = verdict.good or not rules.status
         return self._answer_status(verdict.status, rules.validate_s)
 
-    def _answer_status(self, status: str, seconds: float) -> Result:
-        note = f"validated: {status}"
+    def _answer_status(self, status: str, seconds: float) -> Reply:
+        note, refuse = f"validated: {status}", self._rules.refuses_while_validating
         if self._rules.status:
-            return Result((self._line(status),), seconds=seconds, note=note)
+            return Reply((self._line(status),), seconds=seconds, note=note, refuse=refuse)
         error = BAD_PARAMETER if status == "PACKAGE_NOT_DOWNLOADED" else None
-        return Result(error=error, seconds=seconds, note=note)
+        return Reply(error=error, seconds=seconds, note=note, refuse=refuse)
 
     def _read_status(self) -> str:
         """Code 2 where the boot validates: it reads, it does not look into the package."""
@@ -158,26 +215,27 @@ class Updater:
             return self.last_result
         return "PACKAGE_NOT_PROCESSED" if self._flash.end else "PACKAGE_NOT_DOWNLOADED"
 
-    def _describe(self, code: int) -> Result:
+    def _describe(self, code: int) -> Reply:
         """Codes 3 and 4 parse the slot first."""
-        verdict = self._judge() if self._flash.end else Verdict("PACKAGE_NOT_DOWNLOADED")
+        verdict = self._chassis.judge() if self._flash.end else Verdict("PACKAGE_NOT_DOWNLOADED")
         if self._flash.end:
             self._parsed = verdict
         if not verdict.good:
-            return Result((self._line(verdict.status),), FAILED)
+            return Reply((self._line(verdict.status),), FAILED)
         if code == 3:
-            return Result((self._rules.prefix + verdict.name.encode("ascii", "replace"),))
+            return Reply((self._rules.prefix + verdict.name.encode("ascii", "replace"),))
         number = int.from_bytes(hashlib.sha256(verdict.target.encode()).digest()[:4])
-        return Result((self._rules.prefix + str(number).encode(),))
+        return Reply((self._rules.prefix + str(number).encode(),))
 
-    def _start(self) -> Result:
+    def _start(self) -> Reply:
+        if self._chassis.faults.strike("refuse-start"):
+            return self._refuse_start("PACKAGE_NOT_VALIDATION")
         if self._rules.validate_first and not self._validated:
-            return self.refuse_start("PACKAGE_NOT_VALIDATION")
+            return self._refuse_start("PACKAGE_NOT_VALIDATION")
         if not self._flash.end or self.last_result is not None:
-            return self.refuse_start("PACKAGE_NOT_DOWNLOADED")
-        return Result(seconds=self._rules.start_s, start=True, note="started")
+            return self._refuse_start("PACKAGE_NOT_DOWNLOADED")
+        return Reply(seconds=self._rules.start_s, start=True, note="started")
 
-    def refuse_start(self, status: str) -> Result:
-        """The refusal of code 5."""
+    def _refuse_start(self, status: str) -> Reply:
         lines = (self._line(status),) if self._rules.refusal_line else ()
-        return Result(lines, BAD_PARAMETER)
+        return Reply(lines, BAD_PARAMETER)

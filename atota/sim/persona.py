@@ -1,11 +1,15 @@
 """What a persona may say: the literal behaviour of one kind of module, as data.
 
-Byte strings may hold ``{version}``, ``{imei}``, ``{serial}``, ``{csq}``, ``{supply}``, ``{baud}`` and, in a
-setting, ``{value}``; everything else is sent as it stands.
+Byte strings may hold ``{version}``, ``{imei}``, ``{serial}``, ``{csq}``, ``{supply}``, ``{baud}``, ``{ipr}``
+(0: autobaud) and, in a setting, ``{value}``; everything else is sent as it stands. How a module is added:
+`atota.sim.updater`.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+
+from atota.sim.boot import Boot
+from atota.sim.updater import Way
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,71 +48,44 @@ class Natspeed:
 
 
 @dataclass(frozen=True, slots=True)
-class Nfwupd:
-    """The rules of AT+NFWUPD.
+class Ipr:
+    """The rules of AT+IPR.
 
     Attributes:
-        test: the answer to ``=?``.
-        prefix: how an answer begins, with or without a space.
-        erase: code 0 exists; without it sn 0 clears the slot.
-        names: codes 3 and 4 exist.
-        status: code 2 tells a status; without it a bare ``OK`` whatever is in the slot.
-        validate_first: code 5 is refused until code 2 found the package good; otherwise the boot checks.
-        refusal_line: code 5 says why it refuses before the error.
-        wrap: bytes of the buffer in which a status line is made, its ending zero included; None: ample.
-        refuses_while_validating: commands are answered with error 51 meanwhile (else: not heard).
+        bauds: what the set form takes; 0 among them is autobaud.
+        stored: kept at once; otherwise only by AT&W.
+        at_once: in force after the result; otherwise from the next start on.
     """
 
+    bauds: tuple[int, ...]
     test: bytes
-    prefix: bytes
-    erase: bool
-    names: bool
-    status: bool
-    validate_first: bool
-    refusal_line: bool
-    most: int
-    multiple: int = 1
-    wrap: int | None = None
-    refuses_while_validating: bool = False
-    busy_code: int = 51
-    capacity: int = 512 * 1024
-    erase_s: float = 4.0
-    block_s: float = 0.03
-    validate_s: float = 6.0
-    start_s: float = 0.3
+    read: bytes = b"+IPR: {ipr}"
+    stored: bool = True
+    at_once: bool = True
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """One piece of boot text: after ``wait_s``, ``data`` at ``baud`` (None: the module's rate)."""
-
-    wait_s: float
-    data: bytes
-    baud: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Boot:
-    """How the module starts.
+class Autobaud:
+    """A module that takes its rate from the first ``AT`` it hears; before that it speaks at its default rate.
 
     Attributes:
-        steps: a plain start, up to the reboot cause.
-        update: a start that applies an update.
-        ending: what follows; ``{cause}`` stands for the cause.
-        update_cause: the cause after AT+NFWUPD=5, whatever became of the update.
-        first_baud: the rate of the boot text; None: the stored one.
-        switch_s: how long after the ending it stays at ``first_baud``.
-        update_clears_nvm: an update puts every stored setting back, the rate included.
+        bauds: the rates it can tell.
+        lost: how many characters of what it hears first are lost; the line they belong to with them.
+        silent: no boot text as long as the rate is not fixed.
     """
 
-    steps: tuple[Step, ...]
-    update: tuple[Step, ...]
-    ending: bytes
-    update_cause: bytes
-    ending_wait_s: float = 0.2
-    first_baud: int | None = None
-    switch_s: float = 0.0
-    update_clears_nvm: bool = False
+    bauds: tuple[int, ...]
+    lost: int = 1
+    silent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Restart:
+    """A command that restarts the module: its lines, an ``OK`` unless ``bare``, ``tail`` behind it."""
+
+    lines: tuple[bytes, ...] = ()
+    bare: bool = False
+    tail: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +95,17 @@ class Persona:
     Attributes:
         answers: whole commands (upper case) and their information lines; each ends with ``OK``.
         settings: by name without ``AT+``.
+        way: its way of updating.
         nconfig: switches of AT+NCONFIG and their defaults.
+        restarts: commands that restart it, without ``AT``; the boot text may name ``restart_cause``.
         line_limit: characters of a command line, CR included; ``line_error`` beyond it.
         guard_s: what arrives this soon after a final result is not heard.
+        ignores_strays: a line that does not begin with AT is nothing, not an error (V.250).
+        unknown_code: the error of an unknown command; `atota.sim.reply.PLAIN`: always ``ERROR``.
+        value_code: the error of a setting's value that is not allowed.
+        refusal_code, busy_code: the errors of the faults that refuse a piece or say busy.
+        cme_texts: what AT+CMEE=2 makes of error numbers.
+        sleep: a setting and its values with which it sleeps when idle.
         final_each: commands joined with ``;`` get a final result each, not one together.
         urcs: unsolicited lines for the faults that send some.
         sources: where the behaviour is from.
@@ -132,11 +117,15 @@ class Persona:
     version: str
     answers: Mapping[bytes, tuple[bytes, ...]]
     settings: Mapping[bytes, Setting]
-    natspeed: Natspeed
-    nfwupd: Nfwupd
+    way: Way
     boot: Boot
     sources: tuple[str, ...]
     aliases: tuple[str, ...] = ()
+    natspeed: Natspeed | None = None
+    ipr: Ipr | None = None
+    autobaud: Autobaud | None = None
+    restarts: Mapping[bytes, Restart] = field(default_factory=dict)
+    restart_cause: bytes = b"REBOOT_CAUSE_APPLICATION_AT"
     nconfig: Mapping[bytes, bytes] = field(default_factory=dict)
     nconfig_line: bytes = b"+NCONFIG:{key},{value}"
     imei: str = "490154203237518"  # the example IMEI of 3GPP 23.003 with its check digit
@@ -147,8 +136,15 @@ class Persona:
     line_limit: int = 2763
     line_error: int = 50
     ate: bool = False
+    echo: bool = False
+    ignores_strays: bool = False
     clac: bool = False
     unknown_code: int = 4
+    value_code: int = 50
+    refusal_code: int = 50
+    busy_code: int = 51
+    cme_texts: Mapping[int, bytes] = field(default_factory=dict)
+    sleep: tuple[bytes, tuple[bytes, ...]] | None = None
     guard_s: float = 0.0
     final_each: bool = False
     reply_s: float = 0.01

@@ -9,7 +9,7 @@ import random
 from collections import deque
 from dataclasses import dataclass
 from itertools import count
-from math import inf
+from math import inf, nextafter
 
 from atota.sim.module import SimModule
 from atota.sim.options import Sent
@@ -119,7 +119,7 @@ class Wire:
             if sending == first:
                 self._launch(heapq.heappop(self._pending)[2])
                 continue
-            self._deliver(first)
+            self._deliver(first, before=event == first and delivery > first + _SLACK)
             if event == first:
                 self._queue(self.module.tick(first))
 
@@ -156,15 +156,21 @@ class Wire:
         )
 
     def _delivery(self) -> float:
-        """When the next command line will be complete at the module, or the last byte there is."""
+        """When the next command line will be complete, or what a data phase wants, or the rest."""
         if not self._tx:
             return inf
         flight = self._tx[0]
+        wanted = self.module.wanted
+        if wanted is not None:
+            return flight.arrival(min(flight.position + wanted, len(flight.data)) - 1)
         end = flight.data.find(b"\r", flight.position)
         return flight.arrival(len(flight.data) - 1 if end < 0 else end)
 
-    def _deliver(self, now: float) -> None:
-        """Give the module every byte that has arrived, up to the first line's end."""
+    def _deliver(self, now: float, *, before: bool) -> None:
+        """Give the module every byte that has arrived, up to the first line's end.
+
+        With ``before`` something of the module's own happens at ``now``, and the bytes came before it.
+        """
         if not self._tx:
             return
         flight = self._tx[0]
@@ -174,9 +180,11 @@ class Wire:
             self._tx.popleft()
         if not data:
             return
-        if self._baud is not None and flight.baud != self.module.baud:
-            data = self._module_noise.of(len(data), flight.baud, self.module.baud)
-        self._queue(self.module.receive(data, now))
+        if self._baud is not None:
+            heard = self.module.hear(data, flight.baud)
+            noise = self._module_noise
+            data = noise.of(len(data), flight.baud, self.module.baud) if heard is None else heard
+        self._queue(self.module.receive(data, nextafter(now, -inf) if before else now))
 
     def _queue(self, sent: list[Sent]) -> None:
         for one in sent:

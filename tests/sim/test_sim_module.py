@@ -11,6 +11,7 @@ from atota.sim.personas.catalogue import PERSONAS, find_persona
 
 OK = b"\r\nOK\r\n"
 NAMES = [persona.name for persona in PERSONAS]
+HISILICON = ["BC28", "BC95-B8", "M5310-A", "SARA-N200"]
 
 
 class Bench:
@@ -66,7 +67,7 @@ def test_a_revision_has_a_blank_line_between_its_parts() -> None:
     )
 
 
-@pytest.mark.parametrize("model", NAMES)
+@pytest.mark.parametrize("model", HISILICON)
 def test_errors_have_numbers_only_when_asked_for(model: str) -> None:
     bench = Bench(model)
     assert bench.say(b"AT+NONSENSE") == b"\r\nERROR\r\n"
@@ -75,7 +76,7 @@ def test_errors_have_numbers_only_when_asked_for(model: str) -> None:
     assert bench.say(b"AT+CMEE=2") == b"\r\n+CME ERROR: 50\r\n"
 
 
-@pytest.mark.parametrize("model", NAMES)
+@pytest.mark.parametrize("model", HISILICON)
 def test_what_is_no_command_line_is_an_error_and_an_empty_line_is_nothing(model: str) -> None:
     bench = Bench(model)
     assert bench.say(b"hello") == b"\r\nERROR\r\n"

@@ -29,7 +29,7 @@ class Bench:
         return b"".join(sent.data for sent in self.module.tick(self.now))
 
     def load(self, package: bytes, size: int = 256) -> None:
-        if self.module.persona.nfwupd.erase:
+        if self.module.persona.name in HI2115:
             assert self.say(b"AT+NFWUPD=0") == OK
         for number, start in enumerate(range(0, len(package), size)):
             data = package[start : start + size]

@@ -85,5 +85,5 @@ def test_the_persona_speaks_as_in_the_trace(path: Path) -> None:
 @pytest.mark.parametrize("persona", PERSONAS, ids=lambda persona: persona.name)
 def test_every_persona_has_traces_of_identification_and_update_with_sources(persona: object) -> None:
     folder = TRACES / persona.name.lower()  # type: ignore[attr-defined]
-    for name in ("identify.trace", "nfwupd.trace"):
+    for name in ("identify.trace", f"{persona.way.name}.trace"):  # type: ignore[attr-defined]
         assert header((folder / name).read_text("ascii"), "source")

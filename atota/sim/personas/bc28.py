@@ -1,6 +1,8 @@
 """Quectel BC28: Hi2115, erase, download, 5; the boot checks the package, 2 tells the last update's result."""
 
-from atota.sim.persona import Boot, Nfwupd, Persona, Step
+from atota.sim.boot import Boot, Step
+from atota.sim.nfwupd import Nfwupd
+from atota.sim.persona import Persona, Restart
 from atota.sim.personas import hi2115
 
 BC28 = Persona(
@@ -31,7 +33,7 @@ BC28 = Persona(
     settings=hi2115.SETTINGS,
     nconfig=hi2115.NCONFIG,
     natspeed=hi2115.NATSPEED,
-    nfwupd=Nfwupd(
+    way=Nfwupd(
         test=b"+NFWUPD:(0-5)",
         prefix=b"+NFWUPD:",
         erase=True,
@@ -43,6 +45,7 @@ BC28 = Persona(
         multiple=4,
         wrap=hi2115.STATUS_BUFFER,
     ),
+    restarts={b"+NRB": Restart((b"REBOOTING",), bare=True)},  # the OK belongs to the boot banner
     boot=Boot(
         steps=hi2115.BOOT_LINES,
         update=(*hi2115.BOOT_LINES, Step(18.0, b""), *hi2115.BOOT_LINES),

@@ -1,6 +1,8 @@
 """Quectel BC95-B8: Hi2110, no erase code, 2 validates and must come before 5."""
 
-from atota.sim.persona import Boot, Natspeed, Nfwupd, Persona, Setting, Step
+from atota.sim.boot import Boot, Step
+from atota.sim.nfwupd import Nfwupd
+from atota.sim.persona import Natspeed, Persona, Restart, Setting
 from atota.sim.personas import hi2110
 
 BC95_B8 = Persona(
@@ -66,7 +68,7 @@ BC95_B8 = Persona(
         read=b"+NATSPEED:{baud},2,1,0",
         test=b"+NATSPEED:(4800,9600,57600,115200),(0-30),(0,1),(0-3),(1,2),(0-2)",
     ),
-    nfwupd=Nfwupd(
+    way=Nfwupd(
         test=b"+NFWUPD:(1-5)",
         prefix=b"+NFWUPD:",
         erase=False,
@@ -78,6 +80,7 @@ BC95_B8 = Persona(
         refuses_while_validating=True,
         validate_s=10.0,
     ),
+    restarts={b"+NRB": Restart((b"REBOOTING",), bare=True)},  # the OK belongs to the boot banner
     boot=Boot(
         steps=hi2110.BOOT_LINES,
         update=(*hi2110.BOOT_LINES, Step(45.0, b""), *hi2110.BOOT_LINES),

@@ -1,6 +1,6 @@
 """What the modules on HiSilicon's Hi2110 share."""
 
-from atota.sim.persona import Step
+from atota.sim.boot import Step
 
 # No "Boot:" and no "Verified" lines on this chip; a few bytes of noise at the start (BC95 transcripts).
 BOOT_LINES = (Step(0.3, b"{noise}"), Step(1.6, b""))

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 
-from atota.sim.persona import Natspeed, Setting, Step
+from atota.sim.boot import Step
+from atota.sim.persona import Natspeed, Setting
 
 # The boot ROM speaks at 115200 whatever the module is set to (RAK forum on the BC95-G, Hi2115 logs).
 ROM = Step(0.05, b"\r\nHI2115-ssb-codeloader\r\n", 115200)

@@ -1,6 +1,8 @@
 """China Mobile M5310-A: Hi2115, erase, download, 2 validates, 5; no ATE, no ATI."""
 
-from atota.sim.persona import Boot, Nfwupd, Persona, Step
+from atota.sim.boot import Boot, Step
+from atota.sim.nfwupd import Nfwupd
+from atota.sim.persona import Persona, Restart
 from atota.sim.personas import hi2115
 
 M5310_A = Persona(
@@ -32,7 +34,7 @@ M5310_A = Persona(
     settings=hi2115.SETTINGS,
     nconfig=hi2115.NCONFIG,
     natspeed=hi2115.NATSPEED,
-    nfwupd=Nfwupd(
+    way=Nfwupd(
         test=b"+NFWUPD:(0-5)",
         prefix=b"+NFWUPD:",
         erase=True,
@@ -43,8 +45,8 @@ M5310_A = Persona(
         most=512,
         multiple=4,
         wrap=hi2115.STATUS_BUFFER,
-        busy_code=529,
     ),
+    restarts={b"+NRB": Restart((b"REBOOTING",), bare=True)},  # the OK belongs to the boot banner
     boot=Boot(
         steps=hi2115.BOOT_LINES,
         # Two passes, about 30 s in all, as in OneNET's screenshots.
@@ -54,5 +56,6 @@ M5310_A = Persona(
         first_baud=9600,
         switch_s=2.0,
     ),
+    busy_code=529,
     urcs=(b"+CSCON:1", b"+CEREG:1", b"+CSCON:0", b"+MIPLEVENT:0,26"),
 )

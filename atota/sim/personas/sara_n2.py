@@ -1,6 +1,8 @@
 """u-blox SARA-N200: Hi2110, no erase code, segments up to 256, NVM lost by the update."""
 
-from atota.sim.persona import Boot, Natspeed, Nfwupd, Persona, Setting, Step
+from atota.sim.boot import Boot, Step
+from atota.sim.nfwupd import Nfwupd
+from atota.sim.persona import Natspeed, Persona, Restart, Setting
 from atota.sim.personas import hi2110
 
 SARA_N200 = Persona(
@@ -66,7 +68,7 @@ SARA_N200 = Persona(
         read=b"+NATSPEED: {baud},2,1",
         test=b"+NATSPEED: (4800,9600,57600,115200),(0-30),(0,1),(0-3),(1,2)",
     ),
-    nfwupd=Nfwupd(
+    way=Nfwupd(
         test=b"+NFWUPD: (1-5)",
         prefix=b"+NFWUPD: ",
         erase=False,
@@ -77,6 +79,7 @@ SARA_N200 = Persona(
         most=256,
         validate_s=12.0,
     ),
+    restarts={b"+NRB": Restart((b"REBOOTING",), bare=True)},  # the OK belongs to the boot banner
     boot=Boot(
         steps=hi2110.BOOT_LINES,
         update=(*hi2110.BOOT_LINES, Step(116.0, b""), *hi2110.BOOT_LINES),  # "generally takes two minutes"

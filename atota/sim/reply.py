@@ -1,0 +1,71 @@
+"""What a simulated module answers to one command, and what it does then."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from atota.sim.boot import Step
+from atota.sim.timeline import Action
+
+PLAIN = -1  # an error that is a bare ERROR whatever AT+CMEE says
+
+
+class DataPhase(Protocol):
+    """What takes the bytes of the host while they are no command lines. They are never echoed."""
+
+    @property
+    def wanted(self) -> int:
+        """How many bytes, at least one, until it will do something: the wire delivers no later than that."""
+        ...
+
+    def begin(self, now: float) -> None:
+        """The prompt has left; from now on bytes count."""
+        ...
+
+    def take(self, data: bytes, now: float) -> int:
+        """Take bytes; return how many. At the phase's end call `Chassis.leave_data`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Speed:
+    """A change of rate that was accepted.
+
+    Attributes:
+        timeout_s: unused for so long, the rate is given up; 0: never.
+        at_once: False: it counts from the next start on.
+    """
+
+    baud: int
+    timeout_s: float
+    store: bool
+    at_once: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a command answers. ``error`` of None is ``OK``; `PLAIN` a bare ``ERROR``.
+
+    Attributes:
+        bare: no final result at all.
+        tail: bytes behind the final result.
+        reboot: restart for this cause when the reply has left.
+        note: told to whoever watches the module.
+        refuse: until the reply comes, commands are refused with error 51 instead of not heard.
+        start: begin the update when the reply has left.
+        data: the command has no result yet: after the ``prompt`` this takes the bytes.
+        then: called with the time when the reply has left.
+    """
+
+    lines: tuple[bytes, ...] = ()
+    error: int | None = None
+    seconds: float = 0.01
+    bare: bool = False
+    tail: bytes = b""
+    reboot: bytes | None = None
+    speed: Speed | None = None
+    note: str = ""
+    refuse: bool = False
+    start: bool = False
+    data: DataPhase | None = None
+    prompt: tuple[Step, ...] = ()
+    then: Action | None = None

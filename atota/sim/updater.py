@@ -1,0 +1,137 @@
+r"""The seam between a simulated module and its way of updating, and how a family is added.
+
+A family is added with three files and one line:
+
+1. ``atota/sim/<way>.py``, if its way of updating is new: a frozen dataclass of the numbers that differ
+   between modules (the `Way`), and a class with the state (the `Updater`) that ``Way.updater(chassis)`` makes.
+   The updater answers its own commands with a `Reply`; what takes time goes through the `Chassis`:
+
+   - *a data phase*: ``Reply(data=Counted(...), prompt=(Step(0.02, b"\r\n> "),))`` (`atota.sim.data`; or a
+     class of your own). Bytes before the end of the prompt are lost. At its end, call
+     ``chassis.leave_data(Reply(...), now)``: that is the result of the command.
+   - *lines over time*: ``chassis.plan(when, lambda now: chassis.send(now, b"\r\n+QIND: ...\r\n"))``; a
+     reboot forgets them.
+   - *the update*: ``Reply(start=True)``, or ``chassis.start_update(now)`` for one that begins by itself.
+     How it runs and what is said meanwhile is in the persona's `Boot`; what the security core decides is in
+     `atota.sim.judge`; ``finished`` tells the updater what came of it.
+   - *faults*: ask ``chassis.faults.strike("name")`` where they belong, and name the position of each command
+     line in ``positions`` (piece numbers, ``prepare``, ``erase``, ``validate``, ``start``); the faults that
+     have a position then work by themselves, those of data phases too.
+
+   What is in ``chassis.flash`` is the slot, for every family: `SimModule.slot` and `SimModule.truth`
+   look there.
+
+2. ``atota/sim/personas/<module>.py``: a `Persona` with literal bytes and its sources, listed in
+   ``personas/catalogue.py``. UART habits are its data: echo, autobaud, boot text, sleep, CME texts.
+
+3. ``tests/traces/<persona in lower case>/identify.trace`` and ``<way.name>.trace`` with their sources, which
+   ``tests/sim/test_sim_traces.py`` replays.
+
+4. What refuses and fails: ``tests/sim/test_sim_<family>.py``.
+"""
+
+from typing import ClassVar, Protocol
+
+from atota.sim.faults import FaultPlan
+from atota.sim.flash import Flash
+from atota.sim.judge import Verdict
+from atota.sim.options import Options
+from atota.sim.reply import DataPhase, Reply
+from atota.sim.timeline import Action
+
+
+class Chassis(Protocol):
+    """What a module gives its updater."""
+
+    flash: Flash
+    faults: FaultPlan
+    options: Options
+    version: str
+    baud: int
+
+    def plan(self, when: float, action: Action) -> None:
+        """Do something later, unless a reboot comes first."""
+        ...
+
+    def send(self, when: float, data: bytes) -> None:
+        """Send these very bytes."""
+        ...
+
+    def tell(self, text: str) -> None:
+        """Tell whoever watches the module's true state."""
+        ...
+
+    def judge(self) -> Verdict:
+        """What the security core says of the slot."""
+        ...
+
+    def leave_data(self, reply: Reply, now: float) -> None:
+        """End the data phase; ``reply`` is the result of the command that began it."""
+        ...
+
+    def enter_data(self, phase: DataPhase, now: float) -> None:
+        """Begin a data phase at once, without a prompt."""
+        ...
+
+    def strike_piece(self, name: str) -> bool:
+        """Whether a fault strikes the data phase that is going on."""
+        ...
+
+    def crash(self, now: float) -> None:
+        """Reboot for no reason."""
+        ...
+
+    def start_update(self, now: float) -> None:
+        """Reboot into the update."""
+        ...
+
+
+class Updater(Protocol):
+    """The state behind one way of updating."""
+
+    @property
+    def words(self) -> tuple[bytes, ...]:
+        """Its commands, for AT+CLAC."""
+        ...
+
+    def positions(self, line: bytes) -> frozenset[str]:
+        """The names of the fault positions of a command line."""
+        ...
+
+    def execute(self, command: bytes, now: float) -> Reply | None:
+        """Carry out a command, given without ``AT``; None if it is not one of the way's."""
+        ...
+
+    def reset(self) -> None:
+        """What a reboot does: what is in RAM is gone."""
+        ...
+
+    def finished(self, verdict: Verdict, *, said_good: bool) -> None:
+        """The update has ended; ``said_good``: what the module's text said (a rollback comes after)."""
+        ...
+
+
+class Way(Protocol):
+    """The rules of one way of updating, as data.
+
+    Attributes:
+        name: what its traces are called.
+        verbatim: a word whose command lines keep their spaces.
+    """
+
+    name: ClassVar[str]
+    verbatim: ClassVar[bytes]
+
+    @property
+    def capacity(self) -> int:
+        """Bytes of the slot."""
+        ...
+
+    @property
+    def leftover(self) -> int:
+        """Bytes that an earlier update left in the slot's flash."""
+        ...
+
+    def updater(self, chassis: Chassis) -> Updater:
+        """Make the state for one module."""
+        ...
