@@ -354,9 +354,10 @@ class Exchange:
         events.append(done)
 
     def _on_boot(self, raw: bytes, events: list[Event]) -> None:
+        self._urcs.cut(events)
         if not self.booting:
-            self._urcs.cut(events)
             self._release_held(events)
+            self._urcs.cut(events)
             self.booting = True
             self._boot_cause = None
             self._debts.clear()

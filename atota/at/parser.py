@@ -121,10 +121,7 @@ class Parser:
         A data block that is still short of bytes ends, and so does a quoted string that has run over line
         ends: what came of them is read again, as lines. (A boot banner may be in it.)
         """
-        if self._data or b"\r" in self._tail or b"\n" in self._tail:
-            self._again += bytes(self._tail + self._data)
-            self._tail.clear()
-            self._data.clear()
+        self._read_again()
         self._count, self._swallow, self._in_quotes = 0, b"", False
         self._rule, self._quotes = raw, multiline
         self._header = None if raw is None else re.compile(raw.header)
@@ -149,6 +146,7 @@ class Parser:
         A line that has begun ends here. If the line before ended in CR and its LF has not come yet, that LF
         is not data.
         """
+        self._read_again()
         self._count = max(0, count)
         self._swallow = b"\n" if self._after_cr else b""
         self._rehint()
@@ -156,6 +154,13 @@ class Parser:
     def allow_line_ends_in_quotes(self, allow: bool) -> None:
         """Say whether a line end inside double quotes belongs to the string."""
         self.hint(prompt=self._prompt, raw=self._rule, multiline=allow)
+
+    def _read_again(self) -> None:
+        """Put back what has come of a data block, or of a quoted string over several lines."""
+        if self._data or b"\r" in self._tail or b"\n" in self._tail:
+            self._again += bytes(self._tail + self._data)
+            self._tail.clear()
+            self._data.clear()
 
     def _rehint(self) -> None:
         self.hinted = bool(self._prompt or self._rule or self._quotes or self._count or self._swallow)
@@ -284,7 +289,7 @@ class Parser:
     def _take_line(self, data: bytes, start: int, events: list[ParserEvent]) -> int:
         """Take up to one line end, looking for a prompt or an in-line header at its beginning."""
         self._after_cr = False
-        taken = self._take_beginning(data[start : start + _HEADER_LIMIT], events)
+        taken = self._take_beginning(data, start, events)
         if taken:
             return start + taken
         end = _LINE_END.search(data, start)
@@ -308,10 +313,12 @@ class Parser:
             self._look_for_header(events[-1])
         return end.end()
 
-    def _take_beginning(self, window: bytes, events: list[ParserEvent]) -> int:
+    def _take_beginning(self, data: bytes, start: int, events: list[ParserEvent]) -> int:
         """Take a prompt or an in-line header if the line begins with one; return how much that is."""
-        if self._overflown or len(self._tail) >= _HEADER_LIMIT or not (self._prompt or self._rule):
+        room = min(_HEADER_LIMIT, self._limit - 1) - len(self._tail)
+        if self._overflown or room <= 0 or not (self._prompt or self._rule):
             return 0
+        window = data[start : start + room]
         return self._take_prompt(window, events) or self._take_inline_header(window, events)
 
     def _take_prompt(self, piece: bytes, events: list[ParserEvent]) -> int:
@@ -334,7 +341,7 @@ class Parser:
         if rule is None or not rule.in_line or self._header is None:
             return 0
         line = _LINE_END.split(piece, maxsplit=1)[0]
-        header = self._header.match((bytes(self._tail) + line)[:_HEADER_LIMIT])
+        header = self._header.match(bytes(self._tail) + line)
         if header is None or header.end() <= came:
             return 0
         self._count = _count(header, rule)

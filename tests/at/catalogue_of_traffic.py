@@ -69,6 +69,11 @@ UNSOLICITED: list[Row] = [
         ["U +CMT: ,24 + 07914306073011F0"],
     ),
     ("D  a URC that lost its second line", (">AT", b"\r\n+CMT: ,24\r\n\r\nOK\r\n"), ["U +CMT: ,24", "F OK"]),
+    (
+        "D  a reboot where the second line was due",
+        (b"\r\nREBOOTING\r\n+CMT: ,4\r\nNeul \r\n",),
+        ["B REBOOTING", "U +CMT: ,4", "B Neul "],
+    ),
     ("D85 no header", (b"+NNMI:4,AA11BB22\r\n",), ["U +NNMI:4,AA11BB22"]),
     ("D86 inside AT", (">AT", b"\r\n+NSONMI:0,192.0.2.7,5,4,AF\r\n"), ["U +NSONMI:0,192.0.2.7,5,4,AF"]),
     ("D87 known by its end", (b"\r\n3,CLOSED\r\n",), ["U 3,CLOSED"]),

@@ -28,7 +28,7 @@ class Module:
 
     def __init__(self) -> None:
         self.echoes = "receipt"
-        self.asked: deque[bytes] = deque()
+        self.asked: deque[tuple[bytes, str]] = deque()
         self.wire = b""
         self.booting = False
 
@@ -36,13 +36,13 @@ class Module:
         if self.booting:
             return
         text = line.removesuffix(b"\r")
-        self.asked.append(text)
+        self.asked.append((text, self.echoes))
         if self.echoes == "receipt":
             self.wire += line + b"\r\n"
 
     def execute(self, *, swallow: bool) -> None:
-        text = self.asked.popleft()
-        if self.echoes == "execution":
+        text, echoes = self.asked.popleft()
+        if echoes == "execution":
             self.wire += text + b"\r\r\n"
         if not swallow:
             token = text.rpartition(b"=")[2]
