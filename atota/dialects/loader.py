@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from atota.at.syntax import BootRule
 from atota.dialects.model import Dialect
 from atota.dialects.tomlfile import decode_toml, load_toml
 from atota.errors import ConfigError, UsageError
@@ -45,6 +46,27 @@ def _built_in(name: str) -> Dialect:
 def all_built_in() -> tuple[Dialect, ...]:
     """Every built-in dialect."""
     return tuple(_built_in(name) for name in names())
+
+
+@functools.cache
+def stranger() -> Dialect:
+    """The dialect to meet a module in: 3gpp, and the boot banners of all the others.
+
+    A module that boots while it is asked who it is would else have its banner taken for an answer.
+    """
+    base = _built_in("3gpp")
+    banners = [known.grammar.boot for known in all_built_in() if known.grammar.boot is not None]
+    if not banners:
+        return base
+    lines = dict.fromkeys(line for banner in banners for line in banner.lines)
+    causes = (banner.cause for banner in banners if banner.cause is not None)
+    boot = BootRule(
+        lines=tuple(lines),
+        cause=next(causes, None),
+        ends_with_ok=all(banner.ends_with_ok for banner in banners),
+        quiet_s=max(banner.quiet_s for banner in banners),
+    )
+    return msgspec.structs.replace(base, grammar=msgspec.structs.replace(base.grammar, boot=boot))
 
 
 def ancestry(dialect: Dialect) -> tuple[str, ...]:

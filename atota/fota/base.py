@@ -67,11 +67,12 @@ class Method(Protocol):
         """
         ...
 
-    def write(self, session: Session, package: Path, progress: Progress) -> str:
+    def write(self, session: Session, package: Path, progress: Progress) -> str | None:
         """Stream the package into the slot.
 
         Returns:
             The SHA-256 of the bytes that were sent, in lower-case hex: the file may have changed meanwhile.
+            None: the file itself is to be looked at again.
 
         Raises:
             WriteFailed: the module refuses it.
@@ -88,11 +89,12 @@ class Method(Protocol):
         """
         ...
 
-    def activate(self, session: Session) -> bool:
+    def activate(self, session: Session) -> bool | None:
         """Start the update. From here on the module must be left alone until it comes back.
 
         Returns:
-            Whether the module said that it starts; False: it went silent, as it also does when it starts.
+            False if the module went silent, as it does when it starts and also when the command was lost;
+            else it said that it starts.
 
         Raises:
             WriteFailed: the module refused to start; it runs what it ran.

@@ -33,6 +33,7 @@ from atota.errors import (
     WriteFailed,
 )
 from atota.fota.base import Progress, SlotLost, Tally, read_head
+from atota.module.identify import ask
 from atota.module.session import Reply, Session
 
 ERASE, DOWNLOAD, VALIDATE, NAME, START = 0, 1, 2, 3, 5
@@ -111,7 +112,9 @@ class HexBlocks:
 
     def probe(self, session: Session) -> None:
         """Ask for the test form: which codes does this firmware have?"""
-        reply = session.command(f"{self._method.command}=?")
+        reply = ask(session, f"{self._method.command}=?")
+        if reply is None:
+            raise Refused(f"this module does not answer {self._method.command}=?, though it answers others")
         self._codes = allowed_numbers(" ".join(reply.lines)) if reply.ok else frozenset()
         needed = {DOWNLOAD, START, *([VALIDATE] if self.validates else [])}
         if not needed <= self._codes:
@@ -225,7 +228,7 @@ class HexBlocks:
     def result(self, session: Session) -> str | None:
         """The status of the last update; the flow that checks in the boot tells it here."""
         try:
-            reply = session.command(self._command(VALIDATE))
+            reply = session.command(self._command(VALIDATE), timeout_s=self._method.times.validate_s)
         except (ModuleError, LinkError):
             return None
         status = self._status(reply)

@@ -18,6 +18,9 @@ _FIRST_TRY_S = 0.6
 """How long one AT may take at a rate that is only tried: a module answers within 300 ms."""
 _CALM_S = 0.05
 """What noise at wrong rates made the module say may still be on its way."""
+_WHO = (("AT+CGMI",), ("AT+CGMM", "ATI"), ("AT+CGMR",))
+"""What tells the manufacturer, the model and the version, whatever the dialect."""
+_ATTEMPTS = 3
 _ROUNDS = 3
 """How often all rates are tried, if there was noise: a boot takes up to half a minute (M5310-A)."""
 _BOOT_PATIENCE_S = 3.0
@@ -81,7 +84,8 @@ def _heard(session: Session, baud: int, came: int, noise: int) -> str:
 def _answers_at(session: Session, baud: int, attempts: int, tried: dict[int, str]) -> bool:
     """Whether the module answers at this rate, asked ``attempts`` times: a sleeping one loses some."""
     try:
-        session.set_baud(baud)
+        if session.link.baud != baud:  # at the same rate nothing that is owed may be forgotten
+            session.set_baud(baud)
     except LinkLost:
         raise
     except LinkError as error:
@@ -107,15 +111,18 @@ class _Asker:
         self._session = session
         self._answers: dict[str, tuple[str, ...] | None] = {}
 
-    def lines(self, command: str) -> tuple[str, ...] | None:
+    def lines(self, command: str, *, required: bool = False) -> tuple[str, ...] | None:
         """The information lines, or None if the module refused or does not answer this command."""
         if command not in self._answers:
             reply = ask(self._session, command)
+            if reply is None and required:
+                raise NoAnswer(f"{command} got no answer, and without it nobody knows what this module is")
             self._answers[command] = reply.lines if reply is not None and reply.ok else None
         return self._answers[command]
 
     def text(self, *commands: str) -> str:
-        return "\n".join("\n".join(self.lines(command) or ()) for command in commands)
+        """All the lines of commands that decide what the module is taken for."""
+        return "\n".join("\n".join(self.lines(command, required=True) or ()) for command in commands)
 
 
 def ask(session: Session, command: str) -> Reply | None:
@@ -126,18 +133,18 @@ def ask(session: Session, command: str) -> Reply | None:
 
     Raises:
         NoAnswer: the module answers nothing.
-        ModuleRebooted: it rebooted twice.
+        ModuleRebooted: it rebooted each time.
     """
-    try:
-        return session.command(command)
-    except (ModuleRebooted, NoAnswer):
-        pass  # its answer may have been lost, or it has just come up
-    try:
-        return session.command(command)
-    except NoAnswer as error:
-        if session.is_alive(_FIRST_TRY_S):
-            return None
-        raise NoAnswer(error.message, tried=(command, command, "AT")) from error
+    trouble: NoAnswer | ModuleRebooted | None = None
+    for _ in range(_ATTEMPTS):
+        try:
+            return session.command(command)
+        except (ModuleRebooted, NoAnswer) as error:
+            trouble = error  # its answer may have been lost or late, or it has just come up
+    if isinstance(trouble, NoAnswer) and session.is_alive(_FIRST_TRY_S):
+        return None
+    assert trouble is not None
+    raise trouble
 
 
 def identify(
@@ -155,9 +162,7 @@ def identify(
     """
     asker = _Asker(session)
     _set_up(session, session.dialect)
-    manufacturer = asker.text("AT+CGMI")
-    model = asker.text("AT+CGMM", "ATI")
-    version = asker.text("AT+CGMR")
+    manufacturer, model, version = (asker.text(*commands) for commands in _WHO)
     recognised = recognise(manufacturer, model, version)
     chosen = dialect or recognised or loader.load("3gpp")
     if dialect is None and expected is not None and recognised is None:

@@ -41,7 +41,7 @@ class Module:
         listener: Callable[[Event], None] | None = None,
         reopener: Callable[[str, int], Link] | None = None,
     ) -> None:
-        self.session = Session(link, dialect or loader.load("3gpp"), stop=stop, listener=listener)
+        self.session = Session(link, dialect or loader.stranger(), stop=stop, listener=listener)
         self.findings: Findings | None = None
         self._dialect = dialect
         self._expected = expected

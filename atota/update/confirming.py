@@ -38,6 +38,7 @@ class Confirmer:
         limit_s: when to give up; None: as the profile says.
         tick: percent of the usual time, for the progress.
         reconnect: brings a lost link back, or raises.
+        certain: the module said that it starts.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class Confirmer:
         limit_s: float | None,
         tick: Callable[[int], None],
         reconnect: Callable[[LinkLost], None],
+        certain: bool,
     ) -> None:
         self._module = module
         self._method = method
@@ -62,6 +64,7 @@ class Confirmer:
         )
         self._tick = tick
         self._reconnect = reconnect
+        self._certain = certain
         clock = module.session.clock
         self._began = clock.monotonic()
         self._boots = module.session.boots
@@ -140,7 +143,8 @@ class Confirmer:
         return self.rebooted_to_update and now - self._last_boot >= _BETWEEN_BOOTS_S
 
     def _verdict(self, version: str) -> OldVersion | RebootTimeout:
-        said = self._method.result(self._session)
+        # Where no update took place the question itself would begin a validation.
+        said = self._method.result(self._session) if self._certain or self.rebooted_to_update else None
         of_it = f"; of the update it says: {said}" if said else ""
         if version in self._before:
             return OldVersion(f"the module came back with its old version {version}{of_it}")

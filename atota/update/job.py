@@ -118,14 +118,13 @@ class Job:
         with ExitStack() as shield:
             try:
                 self._fill(writer, method)
-                certain = self._activate(module, method, writer, wanted, shield)
+                self._start(module, method, writer, identity, wanted, shield)
             except BaseException as error:
                 self._give_up(writer, error)
                 raise
             finally:
                 self._result.blocks = method.tally.blocks
                 self._result.retries = method.tally.retries
-            self._survive(module, method, identity, wanted, certain=certain)
 
     @contextmanager
     def _opened(self) -> Iterator[Module]:
@@ -282,9 +281,34 @@ class Job:
         else:
             self._log.skip("validate", "the module checks the package when it starts the update")
 
-    def _activate(
-        self, module: Module, method: Method, writer: Writer, wanted: plan.Wanted, shield: ExitStack
-    ) -> bool:
+    def _start(
+        self,
+        module: Module,
+        method: Method,
+        writer: Writer,
+        identity: Identity,
+        wanted: plan.Wanted,
+        shield: ExitStack,
+    ) -> None:
+        """From the point of no return to the report; all over again if the start was lost on the way."""
+        if self._obtainer is not None:
+            module.session.check()
+            self._obtainer.ready()
+        certain = False
+        while True:
+            try:
+                certain = certain or self._activate(module, method, shield)
+                self._survive(module, method, identity, wanted, certain=certain)
+                return
+            except SlotLost as lost:
+                shield.close()
+                self._log.started = False
+                writer.recover(lost)
+                certain = wanted.expected in identify.read_versions(module.session)
+                if not certain:
+                    writer.refill()
+
+    def _activate(self, module: Module, method: Method, shield: ExitStack) -> bool:
         """Start the update; from here on one request to stop is only noted, for as long as ``shield``.
 
         Returns:
@@ -292,34 +316,23 @@ class Job:
         """
         with self._log.stage("activate"):
             module.session.check()
-            if self._obtainer is not None:
-                self._obtainer.ready()
-            while True:
-                shield.enter_context(self._stop.shielded())
-                if self._stop.is_noted:
-                    raise Interrupted("stopped by the user")
-                self._log.started = True
-                try:
-                    return method.activate(module.session)
-                except LinkLost as lost:
-                    self._reconnect(lost)
-                    return False
-                except SlotLost as lost:
-                    shield.close()
-                    self._log.started = False
-                    writer.recover(lost)
-                    if wanted.expected in identify.read_versions(module.session):
-                        self._log.started = True
-                        return True
-                    writer.refill()
-                except AtotaError as error:
-                    self._log.started = isinstance(error, Interrupted | JobTimeout)
-                    raise
+            shield.enter_context(self._stop.shielded())
+            if self._stop.is_noted:
+                raise Interrupted("stopped by the user")
+            self._log.started = True
+            try:
+                return method.activate(module.session) is not False
+            except LinkLost as lost:
+                self._reconnect(lost)
+                return False
+            except AtotaError as error:
+                self._log.started = isinstance(error, Interrupted | JobTimeout)
+                raise
 
     def _survive(
         self, module: Module, method: Method, identity: Identity, wanted: plan.Wanted, *, certain: bool
     ) -> None:
-        """From the point of no return to the report."""
+        """Wait for the module, read its version back, report."""
         before = (identity.version, identity.revision)
         confirmer = Confirmer(
             module,
@@ -330,17 +343,19 @@ class Job:
             limit_s=self._spec.reboot_timeout_s,
             tick=lambda percent: self._log.progress("reboot", percent, 100, percent=True),
             reconnect=self._reconnect,
+            certain=certain,
         )
         with self._log.stage("reboot"):
             confirmer.wait()
         try:
             with self._log.stage("confirm"):
                 confirmed = confirmer.confirm()
-        except OldVersion:
-            # A start that may never have reached the module is our trouble: another run may succeed.
+        except OldVersion as error:
             if certain or confirmer.rebooted_to_update:
                 self._tell_failure(Status.UPGRADE_UNKNOWN)
-            raise
+                raise
+            message = f"{error.message}: the start seems to have been lost"
+            raise SlotLost(message, hint=error.hint) from error
         self._result.version_after = confirmed.version
         self._report(wanted)
 

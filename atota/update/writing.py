@@ -11,11 +11,13 @@ from atota.module import identify
 from atota.module.baud import raise_baud
 from atota.module.module import Module
 from atota.module.session import Session
+from atota.ota.package import digests_of
 from atota.values import Digests
 
 DEFAULT_RESTARTS = 2
 """Fresh writes after a reboot in mid-write, where the task names no number of its own."""
 _UNDO_S = 10.0
+_BUSY_S = 60.0
 
 
 class RetriesUsedUpError(WriteFailed):
@@ -132,6 +134,9 @@ class Writer:
         if isinstance(lost, LinkLost):
             self._reconnect(lost)
         self._module.find()
+        free = Deadline(self._session.clock, _BUSY_S)
+        while not self._session.command("AT").ok and not free.expired:
+            self._session.listen(1.0)  # it may still refuse everything for a validation that goes on
         for command in self._session.dialect.setup:
             identify.ask(self._session, command)
 
@@ -170,7 +175,7 @@ class Writer:
 
     def _write(self) -> None:
         sent = self._method.write(self._session, self._package, self._progress)
-        if sent != self._digests.sha256:
+        if (sent or digests_of(self._package).sha256) != self._digests.sha256:
             raise PackageError(
                 f"{self._package.name} was changed while it was written into the module",
                 hint="Nothing was started; the module runs its old firmware. Run the command again.",

@@ -1,0 +1,246 @@
+"""A bench for whole jobs: a simulated module, the local platform and the client, all in memory and in no time."""
+
+import base64
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+
+from atota.clock import SimulatedClock, StopToken
+from atota.dialects import loader
+from atota.errors import LinkError
+from atota.link.ports import PortInfo
+from atota.module.module import Module, expected_row
+from atota.ota.client import PlatformClient
+from atota.ota.signer import KeyAuth, product_res
+from atota.otaserver import exchange
+from atota.otaserver.model import Auth, Device, TasksFile, TaskSpec, build
+from atota.otaserver.reply import Reply, Request
+from atota.otaserver.service import Platform
+from atota.sim.link import SimLink, open_sim_link
+from atota.sim.module import SimModule
+from atota.sim.package import build_package
+from atota.update.events import JobEvent, Progress, StageEvent
+from atota.update.job import Job
+from atota.update.platform import Downloader
+from atota.update.spec import JobResult, JobSpec
+
+KEY = base64.b64encode(b"a key of the tests, nobody's own").decode()
+# Model: the platform's codes, the version it runs, the version it shall run.
+MODELS = {
+    "BC28": ("014", "01401", "BC28JAR01A03", "BC28JAR01A05"),
+    "M5310-A": ("001", "00106", "M5310-A-MONH0S00", "M5310-A-MONH0S01"),
+    "BC95-B8": ("014", "01406", "V100R100C10B657SP5", "V100R100C10B657SP6"),
+    "SARA-N200": ("004", "00401", "V100R100C10B657SP2", "V100R100C10B657SP3"),
+}
+
+
+class _Body(httpx.SyncByteStream):
+    """A body that breaks off where the platform's fault says."""
+
+    def __init__(self, reply: Reply) -> None:
+        self._reply = reply
+
+    def __iter__(self) -> Iterator[bytes]:
+        if self._reply.cut_at is None:
+            yield self._reply.body
+            return
+        yield self._reply.body[: self._reply.cut_at]
+        raise httpx.ReadError("the connection was cut")
+
+
+class Bench:
+    """One module and one platform that outlive the jobs that are run on them."""
+
+    def __init__(self, folder: Path, model: str, fault: str, server: str, **how: Any) -> None:
+        self.folder = folder
+        self.model = model
+        self.clock = SimulatedClock()
+        manuf, code, self.base, self.target = MODELS[model]
+        made_for = how.pop("made_for", self.base)
+        size = how.pop("size", 4096)
+        made = build_package(model=model, base=made_for, target=self.target, size=size)
+        self.package: bytes = how.pop("package", made)
+        self.url = f"sim://{model}?fault={fault}" + "".join(
+            f"&{key}={value}" for key, value in how.pop("sim", {}).items()
+        )
+        spec = TaskSpec(
+            dev_id="1",
+            manuf=manuf,
+            model=code,
+            package="p",
+            target=how.pop("task_target", self.target),
+            **how,
+        )
+        file = TasksFile(auth=Auth(product_id="123", access_key=KEY), devices=(Device(dev_id="1"),), tasks=(spec,))
+        self.platform = Platform(build(file, {"p": self.package}), clock=self.clock, faults=server)
+        self.link: SimLink | None = None
+        self.wholes: list[bool] = []
+        self.events: list[JobEvent] = []
+        self.requests: list[str] = []
+        self.down = False
+        self.on_request: Callable[[str], None] | None = None
+        self.on_link: Callable[[SimLink], None] | None = None
+        self.adapter: FakeAdapters | None = None
+
+    @property
+    def module(self) -> SimModule:
+        """The true state."""
+        assert self.link is not None
+        return self.link.module
+
+    @property
+    def state(self) -> str:
+        """The task's state on the platform."""
+        return self.platform.task("1").state.value
+
+    @property
+    def reported(self) -> list[int]:
+        return self.platform.task("1").reported
+
+    def stages(self, state: str = "started") -> list[str]:
+        return [event.stage for event in self.events if isinstance(event, StageEvent) and event.state == state]
+
+    def progress(self, stage: str) -> list[Progress]:
+        return [event for event in self.events if isinstance(event, Progress) and event.stage == stage]
+
+    # -- what the job talks to ---------------------------------------------------------------
+
+    def _handle(self, request: httpx.Request) -> httpx.Response:
+        path = request.url.path
+        self.requests.append(f"{request.method} {path}")
+        if self.on_request is not None:
+            self.on_request(path)
+        if self.down:
+            raise httpx.ConnectError("connection refused")
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        query = exchange.parse_query(request.url.query.decode())
+        reply = exchange.respond(
+            self.platform, Request(request.method, path, query, headers, request.content)
+        )
+        sent = [*reply.headers]
+        if reply.declare_length:
+            sent.append(("Content-Length", str(len(reply.body))))
+        return httpx.Response(reply.status, headers=sent, stream=_Body(reply))
+
+    def _open(self, _port: str, **how: Any) -> Module:
+        if self.link is None:
+            self.link = open_sim_link(self.url, baud=how["baud"] or 9600, clock=self.clock)
+            self.module.on_change = self._changed
+        elif self.link._closed or self.module.unplugged:
+            self.link = self.link.replug()
+        if self.on_link is not None:
+            self.on_link(self.link)
+        return Module(
+            self.link,
+            dialect=loader.load(how["dialect"]) if how["dialect"] else None,
+            expected=expected_row(how["model"]) if how["model"] else None,
+            baud=how["baud"],
+            stop=how["stop"],
+            listener=how["listener"],
+            reopener=self._reopen,
+        )
+
+    def _reopen(self, port: str, _rate: int) -> SimLink:
+        if port == "busy":
+            raise LinkError("it is not ready yet")
+        assert self.link is not None
+        self.link = self.link.replug()
+        return self.link
+
+    def _changed(self, what: str) -> None:
+        if what == "started":
+            self.wholes.append(self.module.slot == self.package and not self.module.flash.spoiled)
+
+    def run(
+        self, *, stop: StopToken | None = None, listener: Callable[[JobEvent], None] | None = None, **spec: Any
+    ) -> JobResult:
+        """One job."""
+        self.events.clear()
+
+        def listen(event: JobEvent) -> None:
+            self.events.append(event)
+            if listener is not None:
+                listener(event)
+
+        stop = stop or StopToken()
+        auth = KeyAuth(KEY, product_res("123"), clock=self.clock)
+        transport = httpx.MockTransport(self._handle)
+        if "dev_id" not in spec and "package" not in spec:
+            spec["dev_id"] = "1"
+        with PlatformClient(
+            "http://ota.test", auth, clock=self.clock, stop=stop, transport=transport
+        ) as client:
+            local = "package" in spec
+            job = Job(
+                JobSpec(port=self.url, **spec),
+                platform=None if local else client,
+                downloader=None if local else Downloader(client, self.clock, folder=self.folder),
+                listener=listen,
+                stop=stop,
+                clock=self.clock,
+                opener=self._open,
+                adapters=self.adapter,
+            )
+            return job.run()
+
+    def judge(self, result: JobResult) -> None:
+        """The promises, against the true state: the verdict is right, nothing was started that was not whole."""
+        if self.link is None:
+            return
+        runs_target = self.module.version == self.target
+        if result.outcome in ("updated", "updated-unreported", "already-current"):
+            assert runs_target, f"{result.outcome}, and it runs {self.module.version}"
+            assert result.version_after == self.target
+        if result.outcome in ("old-version", "write-failed", "refused", "bad-package"):
+            assert not runs_target, f"{result.outcome}, and it runs {self.module.version}"
+        if result.error is not None and "still runs what it ran" in result.error.hint:
+            assert not runs_target
+            assert not self.module.starts
+        assert all(self.wholes), "a start of something that was not the package"
+        assert result.ok == (result.exit_code == 0)
+        assert (result.error is None) == (result.exit_code in (0, 14))
+        if self.state == "done":
+            assert runs_target
+        assert self.reported.count(101) + self.reported.count(100) <= max(1, self.reported.count(101))
+        assert 100 not in self.reported
+        msgspec.json.encode(result.stages_ms)
+
+
+class FakeAdapters:
+    """Knows one adapter, which is there again after so many looks."""
+
+    def __init__(self, looks: int, name: str = "/dev/ttyUSB7") -> None:
+        self.looks = looks
+        self.name = name
+
+    def remember(self, _port: str) -> PortInfo | None:
+        return PortInfo(device="/dev/ttyUSB0", usb_id="0403:6001", serial_number="A50285BI")
+
+    def find(self, _known: PortInfo) -> str | None:
+        self.looks -= 1
+        if self.looks > 0:
+            return "busy" if self.looks == 1 else None
+        return self.name
+
+
+@pytest.fixture
+def make_bench(tmp_path: Path) -> Iterator[Callable[..., Bench]]:
+    """Make benches; what they opened is closed at the end."""
+    with ExitStack() as stack:
+
+        def make(model: str = "BC28", fault: str = "", server: str = "", **how: Any) -> Bench:
+            bench = Bench(tmp_path / "cache", model, fault, server, **how)
+            stack.callback(lambda: bench.link.close() if bench.link else None)
+            return bench
+
+        yield make
+
+
+@pytest.fixture
+def adapters() -> Callable[..., FakeAdapters]:
+    return FakeAdapters
