@@ -147,8 +147,8 @@ class Nfwupd(Profiled, frozen=True, kw_only=True, tag_field="kind", tag="nfwupd"
     busy_codes: tuple[int, ...] = ()
     attempts: int = 3
     times: NfwupdTimes
-    refused_magic: dict[str, str] = {}
-    statuses: dict[str, str] = {}
+    refused_magic: dict[str, str] = msgspec.field(default_factory=dict)
+    statuses: dict[str, str] = msgspec.field(default_factory=dict)
     source: str
 
     @property
@@ -207,11 +207,11 @@ class Dialect(Profiled, frozen=True, kw_only=True):
     grammar: Grammar = Grammar()
     setup: tuple[str, ...] = ()
     identify: tuple[Query, ...] = ()
-    errors: dict[str, str] = {}
+    errors: dict[str, str] = msgspec.field(default_factory=dict)
     prepare: tuple[Step, ...] = ()
     method: Method | None = None
     reboot: Reboot | None = None
-    weights: dict[str, float] = {}
+    weights: dict[str, float] = msgspec.field(default_factory=dict)
 
     @property
     def syntax(self) -> Syntax:

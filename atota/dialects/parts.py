@@ -55,6 +55,10 @@ class Watch(Profiled, frozen=True, kw_only=True):
                 return f"{line}: {words}" if words else line
         return None
 
+    def begun(self, line: str) -> bool:
+        """Whether the line says that the update itself has begun."""
+        return any(re.search(pattern, line) for pattern in self.started)
+
     def success(self, line: str) -> bool:
         """Whether the line says that the update went well."""
         return any(re.search(pattern, line) for pattern in self.succeeded)

@@ -16,7 +16,7 @@ class FileAppend(Profiled, frozen=True, kw_only=True, tag_field="kind", tag="fil
 
     ``write`` takes ``{mode}`` (0 anew, 1 append), ``{length}`` and ``{window_ms}``: the time in which
     all bytes of the piece must arrive, so the piece is cut to what the rate can carry in it. ``read``
-    takes ``{offset}`` and ``{length}``.
+    takes ``{offset}`` and ``{length}``; ``read_header`` has one group, the count of raw bytes that follow.
     """
 
     test: str
@@ -29,6 +29,7 @@ class FileAppend(Profiled, frozen=True, kw_only=True, tag_field="kind", tag="fil
     window_ms: int
     size: Ask
     read: str | None = None
+    read_header: str | None = None
     delete: str | None = None
     start: str
     clear: str | None = None

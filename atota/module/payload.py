@@ -170,6 +170,28 @@ def push_acknowledged(
         return wait_result(session, timeout_s + session.wire_s(every), "the upload", take)
 
 
+def read_counted(session: Session, command: Command, *, timeout_s: float) -> tuple[Reply, bytes]:
+    """Send a command whose header line announces raw bytes (`Command.raw`); its reply and these bytes.
+
+    Raises:
+        NoAnswer: no result, or fewer bytes than announced.
+    """
+    data = b""
+    with _conversation(session, command.text) as take:
+        session.begin(command)
+        deadline = Deadline(session.clock, timeout_s + session.wire_s(len(command.text) + 1))
+        while True:
+            over = deadline.expired
+            for event in take(0.0 if over else deadline.remaining):
+                if isinstance(event, Data):
+                    data += event.raw
+                elif isinstance(event, Done):
+                    return _reply(command.text, event), data
+            if over:
+                session.abandon()
+                raise NoAnswer(f"{command.text} got no result within {timeout_s:g} s")
+
+
 def _wait_data(session: Session, timeout_s: float, take: Callable[[float], list[Event]]) -> bytes:
     deadline = Deadline(session.clock, timeout_s)
     while True:

@@ -1,0 +1,95 @@
+"""A file upload that the module acknowledges as it goes and answers with size and checksum, then a start.
+
+The checksum is the XOR of the file's big-endian 16-bit words; an odd last byte is the high half.
+"""
+
+import re
+from pathlib import Path
+
+from atota.dialects.model import Dialect
+from atota.dialects.streams import AckUpload
+from atota.errors import ModuleRebooted, NoAnswer, Refused
+from atota.fota.base import Progress, SlotLost
+from atota.fota.streamed import ANSWER_S, Streamed
+from atota.module.payload import Ready, ask, push_acknowledged
+from atota.module.session import Reply, Session
+
+
+def xor16(data: bytes) -> int:
+    """The XOR of all big-endian 16-bit words; an odd last byte counts as the high half of a word."""
+    padded = data + b"\0" * (len(data) % 2)
+    high = low = 0
+    for byte in padded[0::2]:
+        high ^= byte
+    for byte in padded[1::2]:
+        low ^= byte
+    return high << 8 | low
+
+
+class AcknowledgedUpload(Streamed):
+    """The method for one module.
+
+    Args:
+        dialect: the profile; its method must be of this kind.
+    """
+
+    def __init__(self, dialect: Dialect) -> None:
+        if not isinstance(dialect.method, AckUpload):
+            raise Refused(f"the dialect {dialect.name} has no such method")
+        super().__init__(dialect, dialect.method.watch)
+        self._method = dialect.method
+
+    def probe(self, session: Session) -> None:
+        """Ask for the test form of the upload command."""
+        self.test(session, self._method.test)
+
+    def prepare(self, session: Session) -> None:
+        """Remove what an earlier upload left; that there is nothing to remove is no error."""
+        self.tally.blocks = 0
+        session.command(self._method.delete)
+
+    def write(self, session: Session, package: Path, progress: Progress) -> None:
+        """Upload the file; size and checksum in the module's answer must be the package's."""
+        data = package.read_bytes()
+        text = self._method.open.format(size=len(data))
+        try:
+            refused = ask(session, text, Ready(line=self._method.ready), timeout_s=ANSWER_S)
+            if refused is not None:
+                raise self.refused("the module does not take the file", refused)
+            reply = push_acknowledged(
+                session,
+                data,
+                ack=self._method.ack.encode(),
+                every=self._method.ack_every,
+                timeout_s=ANSWER_S,
+                sent=lambda done: self._sent(done, len(data), progress),
+            )
+        except NoAnswer as error:
+            raise SlotLost(error.message) from error
+        except ModuleRebooted as error:
+            raise SlotLost(f"the module rebooted during the upload ({error.cause})") from error
+        if not reply.ok:
+            raise self.refused("the module did not store the file", reply)
+        self._verify(reply, data)
+
+    def activate(self, session: Session) -> None:
+        """Start from the file; the module restarts by itself."""
+        try:
+            self.required(session, self._method.start, "the module refused to start the update")
+        except ModuleRebooted:
+            return
+
+    def _sent(self, done: int, total: int, progress: Progress) -> None:
+        self.tally.blocks = -(-done // self._method.ack_every)
+        progress(done, total)
+
+    def _verify(self, reply: Reply, data: bytes) -> None:
+        match = re.search(self._method.done, "\n".join(reply.lines))
+        if match is None:
+            raise SlotLost("the module did not tell the size and checksum of what it stored")
+        size, checksum = int(match[1]), int(match[2], 16)
+        if (size, checksum) != (len(data), xor16(data)):
+            raise SlotLost(
+                f"the module stored {size} bytes with checksum {checksum:04x}; "
+                f"the package has {len(data)} with {xor16(data):04x}"
+            )

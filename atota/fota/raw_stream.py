@@ -1,0 +1,66 @@
+"""The whole package in one go, behind a prompt and a line, then a restart that carries out the update.
+
+Neither a checksum nor a size limit is documented, and nothing can be resumed: what broke off is sent
+again from its first byte. Not one byte goes out before both the prompt and the line were seen, or the
+head of the file would be lost without an error.
+"""
+
+from pathlib import Path
+
+from atota.dialects.model import Dialect
+from atota.dialects.streams import RawStream
+from atota.errors import ModuleRebooted, NoAnswer, Refused
+from atota.fota.base import Progress, SlotLost
+from atota.fota.streamed import Streamed
+from atota.module.payload import Ready, ask, push
+from atota.module.session import Session
+
+_STORED_S = 60.0
+"""How long the module may take to store what it was sent; the manual gives no figure."""
+
+
+class Stream(Streamed):
+    """The method for one module.
+
+    Args:
+        dialect: the profile; its method must be of this kind.
+    """
+
+    def __init__(self, dialect: Dialect) -> None:
+        if not isinstance(dialect.method, RawStream):
+            raise Refused(f"the dialect {dialect.name} has no such method")
+        super().__init__(dialect, dialect.method.watch)
+        self._method = dialect.method
+
+    def probe(self, session: Session) -> None:
+        """Ask for the test form of the write command."""
+        self.test(session, self._method.test)
+
+    def prepare(self, session: Session) -> None:  # noqa: ARG002 - part of every method
+        """Nothing to erase: the write command makes room by itself."""
+        self.tally.blocks = 0
+
+    def write(self, session: Session, package: Path, progress: Progress) -> None:
+        """Ask, wait for both signs, send everything."""
+        data = package.read_bytes()
+        text = self._method.open.format(size=len(data))
+        ready = Ready(prompt=self._method.prompt, line=self._method.ready)
+        try:
+            refused = ask(session, text, ready, timeout_s=self._method.ready_s)
+            if refused is not None:
+                raise self.refused("the module does not take the package", refused)
+            reply = push(session, data, timeout_s=_STORED_S, sent=lambda done: progress(done, len(data)))
+        except NoAnswer as error:
+            raise SlotLost(error.message) from error
+        except ModuleRebooted as error:
+            raise SlotLost(f"the module rebooted while it was sent the package ({error.cause})") from error
+        if not reply.ok:
+            raise self.refused("the module did not store the package", reply)
+        self.tally.blocks = 1
+
+    def activate(self, session: Session) -> None:
+        """Restart the module: its boot carries out the update."""
+        try:
+            self.required(session, self._method.start, "the module refused to restart")
+        except ModuleRebooted:
+            return
