@@ -183,6 +183,9 @@ class ModuleCore:
         self._restart(now, self.persona.boot.update_cause)
         if self.faults.strike("stay-dead-after-update"):
             self.dead = True
+        if self.faults.strike("reboot-in-update"):
+            half = sum(step.wait_s for step in self.persona.boot.update) / 2
+            self._timeline.at(now + half, lambda then: self._restart(then, POWER_ON))
 
     def _restart(self, now: float, cause: bytes) -> None:
         boot = self.persona.boot
@@ -216,7 +219,8 @@ class ModuleCore:
 
     def _boot_step(self, now: float, step: Step) -> None:
         data = self._random.randbytes(3) if step.data == b"{noise}" else step.data
-        self.send(now, data, step.baud)
+        reword = getattr(self.updater, "reword", None)
+        self.send(now, data if reword is None else reword(data), step.baud)
 
     def _decide(self, now: float) -> None:
         """The boot looks at the package and applies it, or finds that it can't."""

@@ -31,7 +31,14 @@ class FaultKind:
     help: str
 
 
-_ALWAYS = ("urc-inside-reply", "refuse-erase", "refuse-start", "refuse-validate", "refuse-md5")
+_ALWAYS = (
+    "urc-inside-reply",
+    "refuse-erase",
+    "refuse-start",
+    "refuse-validate",
+    "refuse-md5",
+    "fail-download",
+)
 
 _TABLE = (
     ("drop-byte:BYTE", "byte number BYTE from the host never arrives"),
@@ -56,6 +63,10 @@ _TABLE = (
     ("refuse-validate[:STATUS]", "the package is never good (STATUS: PACKAGE_VALIDATION_FAILURE and so on)"),
     ("refuse-start[:TIMES]", "the command that starts the update is refused (always, without TIMES)"),
     ("refuse-md5[:TIMES]", "the module finds that digest or checksum differ (always, without TIMES)"),
+    ("fail-download[:TIMES]", "what the module downloads by itself never arrives (always, without TIMES)"),
+    ("reboot-in-download", "a watchdog reboot half-way through what the module downloads by itself"),
+    ("reboot-in-update", "a power dip half-way through the update; it goes on with the next start"),
+    ("cut-urc[:TIMES]", "a line about the update that the module began by itself loses its second half"),
     ("fail-update", "the update begins and fails; the module says so and runs what it ran"),
     ("quiet-update", "no line about the update is ever sent"),
     ("rollback", "the update reboot takes place and the old version comes back"),

@@ -16,6 +16,11 @@ class LineAssembler:
         self._held = bytearray()
         self.too_long = False
 
+    @property
+    def begun(self) -> bool:
+        """Whether something of a line is there and its end is not."""
+        return bool(self._held) or self.too_long
+
     def clear(self) -> None:
         """Forget a line begun."""
         self._held.clear()

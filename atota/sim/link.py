@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Literal
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -9,6 +10,7 @@ import msgspec
 
 from atota.clock import Clock, ScaledClock, SimulatedClock, SystemClock
 from atota.errors import LinkLost, PortBusy, UsageError
+from atota.sim.fetch import http_fetch
 from atota.sim.module import SimModule
 from atota.sim.options import Options
 from atota.sim.personas.catalogue import PERSONAS, find_persona
@@ -34,9 +36,9 @@ class SimUrl(msgspec.Struct, frozen=True, kw_only=True):
         return SystemClock() if self.speed == "real" else ScaledClock(float(self.speed))
 
 
-_KEYS = (
-    "fault seed speed baud version imei accept becomes latency_ms csq echo asleep reset id".split()  # noqa: SIM905
-)
+_KEYS = (  # noqa: SIM905
+    "fault seed speed baud version imei accept becomes latency_ms csq echo asleep reset id network push"
+).split()
 
 
 def _wrong(key: str, value: str, wanted: str) -> UsageError:
@@ -60,7 +62,8 @@ def parse_sim_url(url: str) -> SimUrl:
 
     Options: ``fault`` (see `atota.sim.faults`; repeat it or join with ``+``), ``seed``, ``speed`` (``max``:
     simulated time; ``real``; a number: that many times as fast), ``baud``, ``version``, ``imei``, ``csq``,
-    ``accept=any`` with ``becomes=VERSION``, ``latency_ms``, ``echo=1``, ``asleep=1``, ``reset=rts|dtr``
+    ``accept=any`` with ``becomes=VERSION``, ``push=VERSION`` (what the platform wants, where it drives the
+    update), ``network=0`` (there is none), ``latency_ms``, ``echo=1``, ``asleep=1``, ``reset=rts|dtr``
     (that line is wired to the reset pin), ``id=NAME`` (opened again in this process, it is the same module).
 
     Raises:
@@ -86,8 +89,11 @@ def parse_sim_url(url: str) -> SimUrl:
     reset = given.get("reset", "")
     if reset not in ("", "rts", "dtr"):
         raise _wrong("reset", reset, "rts or dtr is needed")
+    persona = find_persona(unquote(parts.netloc))
+    if "push" in given and persona.way.name != "platform":
+        raise _wrong("push", given["push"], f"no platform drives the update of a {persona.name}")
     return SimUrl(
-        model=find_persona(unquote(parts.netloc)).name,
+        model=persona.name,
         faults=tuple(faults),
         speed=speed,
         latency_s=_integer("latency_ms", given.get("latency_ms", "1"), 0, 10_000) / 1000,
@@ -113,6 +119,8 @@ def _options(given: dict[str, str]) -> Options:
         asleep=_flag("asleep", given.get("asleep", "0")),
         accept_any="accept" in given,
         becomes=given.get("becomes", ""),
+        network=_flag("network", given.get("network", "1")),
+        push=given.get("push", ""),
         seed=_integer("seed", given.get("seed", "0"), 0, 10**12 - 1),
     )
 
@@ -124,11 +132,14 @@ def make_module(
     faults: Iterable[str] = (),
     on_change: Callable[[str], None] | None = None,
 ) -> SimModule:
-    """A simulated module by its model's name.
+    """A simulated module by its model's name; one that downloads by itself does so over HTTP.
 
     Raises:
         UsageError: the model or a fault is unknown.
     """
+    options = options or Options()
+    if options.fetch is None:
+        options = replace(options, fetch=http_fetch)
     return SimModule(find_persona(model), options, faults=faults, on_change=on_change)
 
 

@@ -48,6 +48,8 @@ class SimModule(ModuleCore):
         self._heard = 0
         self._last_traffic = -inf
         self._piece = _NOWHERE
+        self._lines = 0
+        self._watched = (-1, -1)
 
     # --- bytes and time ------------------------------------------------------------------------------
 
@@ -116,10 +118,11 @@ class SimModule(ModuleCore):
         start = position
         line, position = self._line.take(data, position)
         if self.settings.echo:
-            piece = data[start:position]
-            self.send(now - (len(piece) - 1) * BITS / self.baud, piece)
+            self.send(now - (len(data) - 1 - start) * BITS / self.baud, data[start:position])
         if line is None:
+            self._watch_line(now)
             return position
+        self._lines += 1
         if self._line.too_long:
             self._line.clear()
             self._answer([Reply(error=self.persona.line_error)], now, _NOWHERE)
@@ -128,6 +131,19 @@ class SimModule(ModuleCore):
         elif line.strip(b" "):
             self._command_line(line, now)
         return position
+
+    def _watch_line(self, now: float) -> None:
+        """A line begun waits for its end only so long."""
+        limit, number = self.persona.line_timeout_s, (self.reboots, self._lines)
+        if limit is not None and self._line.begun and self._watched != number:
+            self._watched = number
+            self._timeline.at(now + limit, lambda then: self._give_line_up(number, then))
+
+    def _give_line_up(self, number: tuple[int, int], now: float) -> None:
+        if (self.reboots, self._lines) == number and self._phase is None:
+            self._line.clear()
+            self._lines += 1
+            self.send(now, b"\r\nERROR\r\n")
 
     def _sleeps(self, now: float) -> bool:
         """Whether the bytes are lost because they only wake the module."""
@@ -232,6 +248,7 @@ class SimModule(ModuleCore):
         for number, reply in enumerate(replies):
             for line in reply.lines:
                 out += b"\r\n" + line + b"\r\n"
+            out += reply.body
             last = number == len(replies) - 1
             if reply.bare or not (last or self.persona.final_each):
                 continue

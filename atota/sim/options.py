@@ -1,5 +1,6 @@
 """What one simulated module is told, and what it sends."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 
@@ -20,6 +21,9 @@ class Options:
         version: the firmware that runs.
         baud: the stored rate, at which the module is.
         asleep: it sleeps when idle, from the beginning on; what wakes it is lost.
+        network: there is one to attach to.
+        push: the version that the platform wants it to run, where the platform drives the update.
+        fetch: gets what is at a URL, where the module downloads by itself; None: every URL is unreachable.
         accept_any: any bytes are a good package, which makes the module run ``becomes``.
     """
 
@@ -31,4 +35,7 @@ class Options:
     asleep: bool = False
     accept_any: bool = False
     becomes: str = ""
+    network: bool = True
+    push: str = ""
+    fetch: Callable[[str], bytes] | None = None
     seed: int = 0

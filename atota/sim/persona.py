@@ -99,6 +99,7 @@ class Persona:
         nconfig: switches of AT+NCONFIG and their defaults.
         restarts: commands that restart it, without ``AT``; the boot text may name ``restart_cause``.
         line_limit: characters of a command line, CR included; ``line_error`` beyond it.
+        line_timeout_s: a line without its end is an error after so long; None: never.
         guard_s: what arrives this soon after a final result is not heard.
         ignores_strays: a line that does not begin with AT is nothing, not an error (V.250).
         unknown_code: the error of an unknown command; `atota.sim.reply.PLAIN`: always ``ERROR``.
@@ -145,6 +146,7 @@ class Persona:
     busy_code: int = 51
     cme_texts: Mapping[int, bytes] = field(default_factory=dict)
     sleep: tuple[bytes, tuple[bytes, ...]] | None = None
+    line_timeout_s: float | None = None
     guard_s: float = 0.0
     final_each: bool = False
     reply_s: float = 0.01

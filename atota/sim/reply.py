@@ -46,6 +46,7 @@ class Reply:
     """What a command answers. ``error`` of None is ``OK``; `PLAIN` a bare ``ERROR``.
 
     Attributes:
+        body: bytes between the lines and the final result, as they stand.
         bare: no final result at all.
         tail: bytes behind the final result.
         reboot: restart for this cause when the reply has left.
@@ -59,6 +60,7 @@ class Reply:
     lines: tuple[bytes, ...] = ()
     error: int | None = None
     seconds: float = 0.01
+    body: bytes = b""
     bare: bool = False
     tail: bytes = b""
     reboot: bytes | None = None

@@ -13,7 +13,8 @@ A family is added with three files and one line:
      reboot forgets them.
    - *the update*: ``Reply(start=True)``, or ``chassis.start_update(now)`` for one that begins by itself.
      How it runs and what is said meanwhile is in the persona's `Boot`; what the security core decides is in
-     `atota.sim.judge`; ``finished`` tells the updater what came of it.
+     `atota.sim.judge`; ``finished`` tells the updater what came of it. An updater may have a method
+     ``reword(bytes) -> bytes``, which spells each piece of boot text anew (b"": it is left out).
    - *faults*: ask ``chassis.faults.strike("name")`` where they belong, and name the position of each command
      line in ``positions`` (piece numbers, ``prepare``, ``erase``, ``validate``, ``start``); the faults that
      have a position then work by themselves, those of data phases too.
