@@ -20,6 +20,7 @@ needs no second parser. They serve any driver; the events are those of `atota.at
 Needs `pip install atota[testing]`.
 """
 
+import functools
 from collections.abc import Sequence
 from typing import Literal
 
@@ -44,6 +45,7 @@ SYNTAX = Syntax(
 """The grammar that names what `urcs` draws."""
 
 Echoing = Literal["none", "exact", "beheaded", "preceded"]
+ECHOES: tuple[Echoing, ...] = ("none", "exact", "beheaded", "preceded")
 
 
 class Shape(msgspec.Struct, frozen=True, kw_only=True):
@@ -136,6 +138,7 @@ _DIGITS = st.integers(10, 10**14).map(lambda number: str(number).encode())
 _HEX = st.binary(min_size=1, max_size=12).map(lambda data: data.hex().upper().encode())
 
 
+@functools.cache
 def urcs() -> st.SearchStrategy[Urc]:
     """Draw unsolicited result codes that `SYNTAX` names; one kind is of two lines."""
     single = st.one_of(
@@ -178,6 +181,7 @@ def chunked(draw: st.DrawFn, blob: bytes, *, max_cuts: int = 12) -> list[bytes]:
     return [blob[a:b] for a, b in zip([0, *cuts], [*cuts, len(blob)], strict=True)]
 
 
+@functools.cache
 def finals(shape: Shape) -> st.SearchStrategy[Final]:
     """Draw final results as this shape prints them."""
     ok, error = Final(b"OK", True, "OK"), Final(b"ERROR", False, "ERROR")
@@ -203,6 +207,7 @@ _WORDS = st.builds(
 )
 
 
+@functools.cache
 def _answers(shape: Shape) -> st.SearchStrategy[tuple[str, list[bytes]]]:
     """A command and its information lines."""
 

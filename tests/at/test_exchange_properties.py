@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from atota.at.events import Boot, BootDone, Done, Echo, Event, Information, Late, Prompt, Urc
@@ -227,6 +227,7 @@ STATES: dict[str, list[Act]] = {
 
 
 @pytest.mark.parametrize("state", STATES)
+@settings(max_examples=15)
 @given(data=st.data())
 def test_a_banner_is_seen_in_any_state_and_the_next_command_works(state: str, data: st.DataObject) -> None:
     exchange = Exchange(SYNTAX)
