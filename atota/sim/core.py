@@ -50,7 +50,7 @@ class ModuleCore:
         self.updater = persona.way.updater(self)
         self.settings = Commands(persona, self.updater, self._fields)
         self.settings.echo = self._echo_at_boot
-        self._line = LineAssembler(persona.line_limit)
+        self._line = LineAssembler(persona.line_limit, hunts=persona.ignores_strays)
         self._timeline = Timeline()
         self._out: list[Sent] = []
         self._phase: DataPhase | None = None

@@ -9,10 +9,12 @@ class LineAssembler:
 
     Args:
         limit: characters, the CR included.
+        hunts: what comes before the first ``AT`` is ignored (V.250); otherwise it belongs to the line.
     """
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, *, hunts: bool = False) -> None:
         self._limit = limit
+        self._hunts = hunts
         self._held = bytearray()
         self.too_long = False
 
@@ -35,6 +37,9 @@ class LineAssembler:
         end = data.find(b"\r", position)
         stop = len(data) if end < 0 else end
         piece = data[position:stop].replace(b"\n", b"")
+        if self._hunts and not self._held[1:]:
+            piece = self._from_prefix(bytes(self._held) + piece)
+            self._held.clear()
         if self.too_long or len(self._held) + len(piece) >= self._limit:
             self.too_long = True
             self._held.clear()
@@ -45,3 +50,10 @@ class LineAssembler:
         line = bytes(self._held)
         self._held.clear()
         return line, end + 1
+
+    @staticmethod
+    def _from_prefix(piece: bytes) -> bytes:
+        start = piece.upper().find(b"AT")
+        if start >= 0:
+            return piece[start:]
+        return piece[-1:] if piece[-1:] in (b"A", b"a") else b""

@@ -101,7 +101,7 @@ class Persona:
         line_limit: characters of a command line, CR included; ``line_error`` beyond it.
         line_timeout_s: a line without its end is an error after so long; None: never.
         guard_s: what arrives this soon after a final result is not heard.
-        ignores_strays: a line that does not begin with AT is nothing, not an error (V.250).
+        ignores_strays: what comes before an AT is ignored, and a line without one is no error (V.250).
         unknown_code: the error of an unknown command; `atota.sim.reply.PLAIN`: always ``ERROR``.
         value_code: the error of a setting's value that is not allowed.
         refusal_code, busy_code: the errors of the faults that refuse a piece or say busy.

@@ -1,7 +1,8 @@
 """The literal conversations of tests/traces, replayed against the personas.
 
 A trace is text: ``# key: value`` (``persona``, ``source``, ``sim`` for options of the URL), ``> `` a line
-of the host (a CR is added), ``< `` bytes of the module with ``\\r``, ``\\n``, ``\\xNN`` and ``\\\\`` escaped,
+of the host (a CR is added), ``>> `` bytes of the host as they stand, ``< `` bytes of the module; in these
+``\\r``, ``\\n``, ``\\xNN`` and ``\\\\`` are escaped; ``* N XX`` the host sends N times the byte XX,
 ``? N`` up to N bytes of noise before the next ``<``, ``~ S`` the host waits S seconds.
 """
 
@@ -15,7 +16,7 @@ from atota.sim.personas.catalogue import PERSONAS
 
 TRACES = Path(__file__).parents[1] / "traces"
 OURS = sorted(path for persona in PERSONAS for path in (TRACES / persona.name.lower()).glob("*.trace"))
-LONGEST_S = 300.0
+LONGEST_S = 1500.0
 
 
 def unescape(text: str) -> bytes:
@@ -70,6 +71,11 @@ def test_the_persona_speaks_as_in_the_trace(path: Path) -> None:
         if mark == "> ":
             assert replay.held == b""
             replay.link.write(unescape(rest) + b"\r")
+        elif mark == ">>":
+            replay.link.write(unescape(rest[1:]))
+        elif mark == "* ":
+            count, byte = rest.split()
+            replay.link.write(bytes.fromhex(byte) * int(count))
         elif mark == "< ":
             replay.expect(unescape(rest), noise)
             noise = 0

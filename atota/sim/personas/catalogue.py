@@ -6,8 +6,17 @@ from atota.sim.personas.bc28 import BC28
 from atota.sim.personas.bc95 import BC95_B8
 from atota.sim.personas.m5310a import M5310_A
 from atota.sim.personas.sara_n2 import SARA_N200
+from atota.sim.personas.sim7000 import SIM7000C, SIM7000C_N, SIM7070
 
-PERSONAS: tuple[Persona, ...] = (BC28, BC95_B8, M5310_A, SARA_N200)
+PERSONAS: tuple[Persona, ...] = (
+    BC28,
+    BC95_B8,
+    M5310_A,
+    SARA_N200,
+    SIM7000C,
+    SIM7000C_N,
+    SIM7070,
+)
 
 
 def find_persona(name: str) -> Persona:
