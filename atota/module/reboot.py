@@ -13,6 +13,8 @@ from atota.module.session import Session
 _LISTEN_S = 2.0
 """How long each rate is listened to before the module is asked."""
 _ASK_S = 0.6
+_ASKS = 3
+"""A module that takes its rate from the first AT loses that one, and a sleeping one loses one, too."""
 _GOING_DOWN_S = 5.0
 """A module that answered the start goes down within a few seconds."""
 
@@ -49,9 +51,9 @@ def await_return(
                 tried[rate] = f"{rate} baud: {error.message}"
                 continue
             noise = session.garbage_bytes
-            if not session.await_boot(min(_LISTEN_S, limit.remaining)):
-                tick()
-            if session.is_alive(_ASK_S):
+            session.await_boot(min(_LISTEN_S, limit.remaining), tick)
+            tick()
+            if any(session.is_alive(_ASK_S) for _ in range(_ASKS)):
                 return
             noise = session.garbage_bytes - noise
             tried[rate] = f"{rate} baud: " + (f"{noise} bytes of noise" if noise else "silence")
