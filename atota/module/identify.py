@@ -8,6 +8,7 @@ import re
 
 import msgspec
 
+from atota.clock import Deadline
 from atota.dialects import catalogue, loader
 from atota.dialects.model import Dialect, Recognise
 from atota.errors import LinkError, LinkLost, ModuleRebooted, NoAnswer, Refused
@@ -21,6 +22,7 @@ _CALM_S = 0.05
 _WHO = (("AT+CGMI",), ("AT+CGMM", "ATI"), ("AT+CGMR",))
 """What tells the manufacturer, the model and the version, whatever the dialect."""
 _ATTEMPTS = 3
+_BUSY_S = 60.0
 _ROUNDS = 3
 """How often all rates are tried, if there was noise: a boot takes up to half a minute (M5310-A)."""
 _BOOT_PATIENCE_S = 3.0
@@ -161,6 +163,7 @@ def identify(
         NoAnswer: the module stopped answering.
     """
     asker = _Asker(session)
+    wait_until_free(session)
     _set_up(session, session.dialect)
     manufacturer, model, version = (asker.text(*commands) for commands in _WHO)
     recognised = recognise(manufacturer, model, version)
@@ -227,6 +230,16 @@ def _contradiction(
                 f"the answers are those of {recognised.title}; a {expected.model} speaks {expected.dialect}"
             )
     return None
+
+
+def wait_until_free(session: Session) -> None:
+    """Wait, within bounds, for a module that refuses everything: an earlier run's validation may go on."""
+    limit = Deadline(session.clock, _BUSY_S)
+    while True:
+        reply = ask(session, "AT")
+        if (reply is not None and reply.ok) or limit.expired:
+            return
+        session.listen(1.0)
 
 
 def _set_up(session: Session, dialect: Dialect) -> None:

@@ -188,12 +188,15 @@ class Session:
             if deadline.expired:
                 return
 
-    def await_boot(self, seconds: float) -> bool:
-        """Wait for a boot banner to begin and end. False if none was seen in time; waits out a begun one."""
+    def await_boot(self, seconds: float, tick: Callable[[], None] = lambda: None) -> bool:
+        """Wait for a boot banner to begin and end. False if none was seen in time; waits out a begun one.
+
+        ``tick`` is called at least once a second while a banner goes on.
+        """
         boots = self.boots
         self.listen(seconds, until=lambda: self.boots > boots or self.booting)
         if self.booting:
-            self._wait_out_boot()
+            self._wait_out_boot(tick)
         return self.boots > boots
 
     def is_alive(self, timeout_s: float) -> bool:
@@ -300,13 +303,14 @@ class Session:
             f"the module rebooted during {_short(text)} (cause: {cause or 'not told'})", cause=cause
         )
 
-    def _wait_out_boot(self) -> None:
+    def _wait_out_boot(self, tick: Callable[[], None] = lambda: None) -> None:
         """Let a banner come to its end: its own OK, or silence."""
         boot = self.dialect.grammar.boot
         quiet_s = boot.quiet_s if boot is not None else 0.0
         deadline = Deadline(self.clock, _BOOT_LIMIT_S)
         while self.exchange.booting:
-            self.take(min(self._slice(deadline), quiet_s or 0.1))
+            self.take(min(self._slice(deadline), quiet_s or 0.1, 1.0))
+            tick()
             quiet = self.clock.monotonic() - self._quiet_since >= quiet_s
             if self.exchange.booting and (quiet or deadline.expired):
                 for event in self.exchange.boot_over():

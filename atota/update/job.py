@@ -41,7 +41,7 @@ from atota.update.obtaining import Obtainer
 from atota.update.platform import Downloader, Platform, Status
 from atota.update.reconnect import Adapters, Reconnector, UsbAdapters
 from atota.update.reporting import Reporter, refusal_status
-from atota.update.spec import JobResult, JobSpec, completed
+from atota.update.spec import JobResult, JobSpec, checked, completed
 from atota.update.stages import StageLog, with_advice
 from atota.update.writing import DEFAULT_RESTARTS, RetriesUsedUpError, Writer
 from atota.values import Digests, Identity
@@ -132,10 +132,7 @@ class Job:
         with self._log.stage("open"):
             if spec.package is None and (self._platform is None or self._downloader is None):
                 raise UsageError("a job needs a platform or a package")
-            if spec.package is None and not spec.dev_id:
-                raise UsageError(
-                    "the platform's device id is missing", hint="Give --dev-id, as the console shows it."
-                )
+            checked(spec)
             module = self._opener(
                 spec.port,
                 baud=spec.baud,
@@ -163,12 +160,7 @@ class Job:
                 identify.require_consistent(findings)
             elif findings.contradiction:
                 self._log.warn(findings.contradiction)
-            board = self._spec.board
-            if board is not None and not board.accept.fits(identity.model):
-                raise Refused(
-                    f"the board {board.name} accepts {board.accept.model}; this is {identity.model or '?'}",
-                    hint="Use the right board file, or change its accept.model. Nothing was changed.",
-                )
+            plan.require_accepted(self._spec.board, identity)
         return identity
 
     def _refuse_before_asking(self, findings: Findings) -> None:
@@ -184,8 +176,6 @@ class Job:
         assert self._downloader is not None
         with self._log.stage("check"):
             query = check_query(self._spec, identity)
-            if self._spec.sha256 is not None:
-                checked_sha256(self._spec.sha256)
             reporter = Reporter(self._platform, query.dev_id, query.type, self._log.warn)
             obtainer = Obtainer(
                 self._platform,
@@ -233,7 +223,7 @@ class Job:
         return None
 
     def _package(self, method: Method) -> tuple[Path, Digests]:
-        """The verified package on this machine, of a kind that the module can take."""
+        """The verified package, of a kind that the module can take."""
         local = self._spec.package
         if local is None:
             assert self._obtainer is not None
@@ -256,14 +246,13 @@ class Job:
         return path, digests
 
     def _writer(self, module: Module, method: Method, package: Path, digests: Digests) -> Writer:
-        retry = self._obtainer.task.retry if self._obtainer is not None else 0
         return Writer(
             module,
             method,
             package,
             digests,
             transfer_baud=self._spec.transfer_baud,
-            restarts=retry or DEFAULT_RESTARTS,
+            restarts=self._retry or DEFAULT_RESTARTS,
             progress=lambda done, total: self._log.progress("write", done, total),
             warn=self._log.warn,
             reconnect=self._reconnect,
@@ -275,11 +264,11 @@ class Job:
             writer.prepare()
         with self._log.stage("write"):
             writer.write()
-        if method.validates:
-            with self._log.stage("validate"):
-                writer.validate()
-        else:
+        if not method.validates:
             self._log.skip("validate", "the module checks the package when it starts the update")
+            return
+        with self._log.stage("validate"):
+            writer.validate()
 
     def _start(
         self,
@@ -370,6 +359,10 @@ class Job:
 
     # -- small things -----------------------------------------------------------------------
 
+    @property
+    def _retry(self) -> int:
+        return self._obtainer.task.retry if self._obtainer is not None else 0
+
     def _reconnect(self, lost: LinkLost) -> None:
         if self._reconnector is None:
             raise lost
@@ -377,8 +370,7 @@ class Job:
 
     def _give_up(self, writer: Writer, error: BaseException) -> None:
         """Nothing was started: give back what was changed, also when the user has asked for the end."""
-        retry = self._obtainer.task.retry if self._obtainer is not None else 0
-        if isinstance(error, RetriesUsedUpError) and retry:
+        if isinstance(error, RetriesUsedUpError) and self._retry:
             self._tell_failure(Status.UPGRADE_RETRIES)
         if self._log.started or isinstance(error, LinkLost):
             return

@@ -4,8 +4,10 @@ import re
 
 import msgspec
 
+from atota.dialects.board import Board
 from atota.dialects.catalogue import Row
 from atota.dialects.model import Dialect
+from atota.errors import Refused
 from atota.values import Identity
 
 
@@ -60,6 +62,19 @@ def decide(
         or _threshold_refusal(identity, wanted)
         or Go(_warnings(identity, wanted))
     )
+
+
+def require_accepted(board: Board | None, identity: Identity) -> None:
+    """Refuse a module that does not belong on this board.
+
+    Raises:
+        Refused: the board's file accepts other models.
+    """
+    if board is not None and not board.accept.fits(identity.model):
+        raise Refused(
+            f"the board {board.name} accepts {board.accept.model}; this is {identity.model or 'unknown'}",
+            hint="Use the right board file, or change its accept.model. Nothing was changed.",
+        )
 
 
 def method_refusal(dialect: Dialect, row: Row | None, allowed: Allowed) -> Refusal | None:

@@ -6,10 +6,11 @@ from typing import Any, Literal
 import msgspec
 
 from atota.dialects.board import Board
-from atota.errors import AtotaError
+from atota.errors import AtotaError, UsageError
+from atota.ota.package import checked_sha256
 from atota.update.events import Stage
 from atota.update.plan import Allowed
-from atota.values import Digests, Identity
+from atota.values import Digests, Identity, checked_md5
 
 Outcome = Literal[
     "updated",
@@ -54,6 +55,24 @@ class JobSpec(msgspec.Struct, frozen=True, kw_only=True):
     register: bool = False
     report_refusals: bool = False
     cdn: bool = False
+
+
+def checked(spec: JobSpec) -> None:
+    """Refuse, before the port is opened, what cannot be carried out.
+
+    Raises:
+        UsageError: a digest is none, or the platform could not know the device.
+    """
+    local = spec.package
+    if local is None and not spec.dev_id:
+        raise UsageError(
+            "the platform's device id is missing", hint="Give --dev-id, as the console shows it."
+        )
+    if local is not None:
+        checked_md5(local.md5)
+    for digest in (spec.sha256, local.sha256 if local is not None else None):
+        if digest is not None:
+            checked_sha256(digest)
 
 
 def completed(spec: JobSpec) -> JobSpec:

@@ -17,7 +17,6 @@ from atota.values import Digests
 DEFAULT_RESTARTS = 2
 """Fresh writes after a reboot in mid-write, where the task names no number of its own."""
 _UNDO_S = 10.0
-_BUSY_S = 60.0
 
 
 class RetriesUsedUpError(WriteFailed):
@@ -134,9 +133,7 @@ class Writer:
         if isinstance(lost, LinkLost):
             self._reconnect(lost)
         self._module.find()
-        free = Deadline(self._session.clock, _BUSY_S)
-        while not self._session.command("AT").ok and not free.expired:
-            self._session.listen(1.0)  # it may still refuse everything for a validation that goes on
+        identify.wait_until_free(self._session)
         for command in self._session.dialect.setup:
             identify.ask(self._session, command)
 

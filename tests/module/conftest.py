@@ -57,7 +57,9 @@ class ScriptedLink:
                 data = b""
                 while self._due and self._due[0][0] <= now:
                     data += heapq.heappop(self._due)[2]
-                return data if self.module_baud in (None, self._baud) else b"\xf8\x00\x80" * (len(data) // 3 + 1)
+                return (
+                    data if self.module_baud in (None, self._baud) else b"\xf8\x00\x80" * (len(data) // 3 + 1)
+                )
             if now >= end:
                 return b""
             following = min(self._due[0][0] if self._due else inf, end, self.lost_at)

@@ -59,7 +59,9 @@ def test_a_reply_has_lines_and_a_final(scripted: Scripted) -> None:
         (b"\r\n+CMS ERROR: 305\r\n", "CMS", 305, "305"),
     ],
 )
-def test_a_refusal_is_a_value(scripted: Scripted, said: bytes, kind: str, code: int | None, text: str) -> None:
+def test_a_refusal_is_a_value(
+    scripted: Scripted, said: bytes, kind: str, code: int | None, text: str
+) -> None:
     reply = session(scripted(table({b"AT+X": said}))).command("AT+X")
     assert not reply.ok
     assert (reply.final.kind, reply.final.code, reply.final.text) == (kind, code, text)
@@ -201,7 +203,12 @@ def test_the_listener_gets_every_event(scripted: Scripted) -> None:
 
 def test_it_pauses_after_a_final_as_the_dialect_says(scripted: Scripted) -> None:
     times: list[float] = []
-    link = scripted(lambda _line, _number: times.append(link.clock.monotonic()) or [(0.0, OK)])
+
+    def answer(_line: bytes, _number: int) -> Any:
+        times.append(link.clock.monotonic())
+        return [(0.0, OK)]
+
+    link = scripted(answer)
     s = session(link)
     s.command("AT")
     s.command("AT")
@@ -236,9 +243,7 @@ def test_a_late_answer_is_not_given_to_the_next_command(scripted: Scripted) -> N
 
 def test_a_fence_that_the_late_command_could_answer_is_not_used(scripted: Scripted) -> None:
     """The answer of an AT+CMEE=? that was given up looks like that of the fence of this name."""
-    link = scripted(
-        table({b"AT+CMEE=?": [], b"AT": OK, b"AT+CFUN?": b"\r\n+CFUN: 1\r\n\r\nOK\r\n"})
-    )
+    link = scripted(table({b"AT+CMEE=?": [], b"AT": OK, b"AT+CFUN?": b"\r\n+CFUN: 1\r\n\r\nOK\r\n"}))
     s = session(link)
     with pytest.raises(NoAnswer):
         s.command("AT+CMEE=?", timeout_s=1.0)
@@ -248,7 +253,14 @@ def test_a_fence_that_the_late_command_could_answer_is_not_used(scripted: Script
 
 def test_a_swallowed_command_is_paid_by_a_fence(scripted: Scripted) -> None:
     link = scripted(
-        table({b"AT+A": [], b"AT": OK, b"AT+CMEE=?": b"\r\n+CMEE:(0,1)\r\n\r\nOK\r\n", b"AT+B": b"\r\nB\r\n" + OK})
+        table(
+            {
+                b"AT+A": [],
+                b"AT": OK,
+                b"AT+CMEE=?": b"\r\n+CMEE:(0,1)\r\n\r\nOK\r\n",
+                b"AT+B": b"\r\nB\r\n" + OK,
+            }
+        )
     )
     s = session(link)
     with pytest.raises(NoAnswer):
@@ -288,9 +300,7 @@ def test_is_alive_is_true_for_any_result_and_false_for_silence(scripted: Scripte
 
 
 def test_is_alive_goes_on_listening_after_a_late_line(scripted: Scripted) -> None:
-    link = scripted(
-        lambda _line, number: [[(1.5, b"\r\n+CSQ: 1,99\r\n"), (1.8, OK)], []][min(number, 2) - 1]
-    )
+    link = scripted(lambda _line, number: [[(1.5, b"\r\n+CSQ: 1,99\r\n"), (1.8, OK)], []][min(number, 2) - 1])
     s = session(link)
     with pytest.raises(NoAnswer):
         s.command("AT+CSQ", timeout_s=1.0)

@@ -1,4 +1,4 @@
-"""A bench for whole jobs: a simulated module, the local platform and the client, all in memory and in no time."""
+"""A bench for whole jobs: a simulated module, the local platform and the client, all in memory."""
 
 import base64
 from collections.abc import Callable, Iterator
@@ -76,7 +76,9 @@ class Bench:
             target=how.pop("task_target", self.target),
             **how,
         )
-        file = TasksFile(auth=Auth(product_id="123", access_key=KEY), devices=(Device(dev_id="1"),), tasks=(spec,))
+        file = TasksFile(
+            auth=Auth(product_id="123", access_key=KEY), devices=(Device(dev_id="1"),), tasks=(spec,)
+        )
         self.platform = Platform(build(file, {"p": self.package}), clock=self.clock, faults=server)
         self.link: SimLink | None = None
         self.wholes: list[bool] = []
@@ -103,7 +105,9 @@ class Bench:
         return self.platform.task("1").reported
 
     def stages(self, state: str = "started") -> list[str]:
-        return [event.stage for event in self.events if isinstance(event, StageEvent) and event.state == state]
+        return [
+            event.stage for event in self.events if isinstance(event, StageEvent) and event.state == state
+        ]
 
     def progress(self, stage: str) -> list[Progress]:
         return [event for event in self.events if isinstance(event, Progress) and event.stage == stage]
@@ -157,7 +161,11 @@ class Bench:
             self.wholes.append(self.module.slot == self.package and not self.module.flash.spoiled)
 
     def run(
-        self, *, stop: StopToken | None = None, listener: Callable[[JobEvent], None] | None = None, **spec: Any
+        self,
+        *,
+        stop: StopToken | None = None,
+        listener: Callable[[JobEvent], None] | None = None,
+        **spec: Any,
     ) -> JobResult:
         """One job."""
         self.events.clear()
@@ -189,7 +197,7 @@ class Bench:
             return job.run()
 
     def judge(self, result: JobResult) -> None:
-        """The promises, against the true state: the verdict is right, nothing was started that was not whole."""
+        """The promises, against the true state: the verdict is right, and what was started was whole."""
         if self.link is None:
             return
         runs_target = self.module.version == self.target

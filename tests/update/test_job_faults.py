@@ -69,7 +69,7 @@ def test_a_passing_fault_is_mended_in_the_same_job(make_bench: MakeBench, model:
     assert bench.reported[-2:] == [101, 201]
 
 
-FINAL = (
+FINAL: tuple[tuple[str, dict[str, Any], tuple[str, ...]], ...] = (
     ("refuse-block:4", {}, ("updated",)),
     ("refuse-block:4:9", {}, ("write-failed",)),
     ("refuse-block:0:9", {}, ("write-failed",)),
@@ -103,9 +103,16 @@ def test_a_final_fault_ends_with_its_own_outcome(
     if result.outcome != "updated":
         assert result.error is not None
         assert result.error.hint
-        assert result.exit_code == {
-            "write-failed": 9, "no-answer": 5, "port": 4, "old-version": 12, "unknown-after-reboot": 11,
-        }[result.outcome]
+        assert (
+            result.exit_code
+            == {
+                "write-failed": 9,
+                "no-answer": 5,
+                "port": 4,
+                "old-version": 12,
+                "unknown-after-reboot": 11,
+            }[result.outcome]
+        )
 
 
 @pytest.mark.parametrize("model", MODELS)
