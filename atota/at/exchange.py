@@ -112,6 +112,10 @@ class Exchange:
         """Say that a payload is being written whose echo, if any, is a line of its own."""
         self._payload = payload.rstrip(b"\r\n")
 
+    def expect_data(self, count: int) -> None:
+        """Say that the next ``count`` bytes are data, whatever they hold: an upload's acknowledgement."""
+        self._parser.expect_data(count)
+
     def abandon(self) -> None:
         """Give up waiting for the command in flight: it still owes its final result.
 

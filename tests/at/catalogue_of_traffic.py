@@ -170,6 +170,11 @@ RAW: list[Row] = [
     ("F117 CONNECT opens a data phase", (">AT+QFUPL", b"\r\nCONNECT\r\n"), ["F CONNECT"]),
     ("F118 CONNECT with a rate", (">ATD1", b"\r\nCONNECT 115200\r\n"), ["F CONNECT 115200"]),
     (
+        "F120 an acknowledgement of one byte",
+        (">AT+QFUPL", b"\r\nCONNECT\r", "ack", b"\nA", "ack", b"A\r\n+CSCON: 1\r\n"),
+        ["F CONNECT", "D A", "D A", "U +CSCON: 1"],
+    ),
+    (
         "F121 back to lines",
         (">AT+QFUPL", b"\r\n+QFUPL: 300000,3c5e\r\n\r\nOK\r\n"),
         ["I +QFUPL: 300000,3c5e", "F OK"],

@@ -4,16 +4,16 @@ Each row is read whole, byte by byte, and cut at places that hypothesis chooses:
 Events are written short: E echo (``E~`` damaged), I information, F final, U unsolicited (``U?`` named by
 no rule), P prompt, D data, G garbage, L late, B boot line, R reboot complete. The steps of a row: bytes are
 what the module says, ``>text`` sends a command, ``<text`` a payload, ``!`` abandons the command in flight,
-``.`` forgives
-the debts, ``~`` says that a banner was quiet for long enough; the rest sets or states a belief.
+``.``
+forgives the debts, ``~`` says that a banner was quiet for long enough; the rest sets or states a belief.
 
 Left out, since they need a hook that no module of these families needs:
 
 - a bare address that ends ``AT+CIFSR``, information that is a final too (``+CPIN: READY``): the shape of a
   line as a final result (SIM800, Wavecom);
 - an empty line as the prompt of ``AT+CPOS``; an ``OK`` before the prompt and another after it (SIM5360, ESP);
-- hex text as counted data (``61 62 6364``), a one-byte flow acknowledgement, ``+++`` guard times and PPP
-  frames: these belong to methods; that 32 NUL mean "no AT port" is for those who open it, here it is noise;
+- hex text as counted data (``61 62 6364``), ``+++`` guard times and PPP frames: these belong to methods;
+  that 32 NUL mean "no AT port" is for those who open it, here it is noise;
 - a list in parentheses that goes on over a line end (``+COPS:`` of one phone): line ends count;
 - a modem that changes its rate inside a result, and the abort byte: these need a link and a clock.
 """
@@ -170,6 +170,8 @@ def steer(exchange: Exchange, step: str) -> list[Event]:
             exchange.forgive()
         case "~":
             return exchange.boot_over()
+        case "ack":
+            exchange.expect_data(1)
         case "echo:=on":
             exchange.echo = True
         case "echo on" | "echo off":
