@@ -75,7 +75,7 @@ BENCHES = (
 def run_demo(call: Call, speed: float) -> int:
     """Run it. The exit code is 0 if four modules were updated and the fifth failed as it should."""
     call.out.begin(modules=len(BENCHES), speed=speed)
-    about = "[bold]atota demo[/]: {} simulated modules, {} times as fast as real, against a local OTA platform"
+    about = "[bold]atota demo[/]: {} simulated modules, {} times as fast as real, with their own OTA platform"
     call.out.say(styled(about, len(BENCHES), f"{speed:g}"))
     with tempfile.TemporaryDirectory(prefix="atota-demo-") as folder, RunningServer(_platform()) as server:
         results = _run_all(call, server.url, Path(folder), speed)
@@ -164,8 +164,8 @@ def _outcomes(results: list[tuple[Bench, JobResult]]) -> "Table":
     from rich.table import Table
 
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for heading in ("lane", "module", "before", "after", "blocks", "time", "outcome"):
-        justify: Literal["left", "right"] = "right" if heading in ("blocks", "time") else "left"
+    for heading in ("lane", "module", "before", "after", "time", "outcome"):
+        justify: Literal["left", "right"] = "right" if heading == "time" else "left"
         table.add_column(heading, justify=justify, no_wrap=True)
     for bench, result in results:
         good = result.outcome == "updated"
@@ -175,7 +175,6 @@ def _outcomes(results: list[tuple[Bench, JobResult]]) -> "Table":
             bench.model,
             result.version_before or "-",
             result.version_after or "-",
-            str(result.blocks),
             f"{seconds:.0f} s",
             styled(f"[{'green' if good else 'red'}]{{}}[/]", result.outcome),
         )

@@ -35,7 +35,9 @@ def complete_models(incomplete: str) -> list[str]:
 
 
 def option(name: str, kind: Any, *flags: str, default: Any = None, **settings: Any) -> inspect.Parameter:
-    """One option of a command."""
+    """One option of a command. Its help is shown as it is: brackets are no markup."""
+    if "help" in settings:
+        settings["help"] = settings["help"].replace("[", "\\[")
     annotation = Annotated[kind, typer.Option(*flags, **settings)]
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 

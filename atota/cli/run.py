@@ -16,7 +16,7 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):  # a terminal that lacks a character gets its number instead
             stream.reconfigure(errors="backslashreplace")
     try:
-        app()
+        app(prog_name="atota")  # also as `python -m atota`
     except SystemExit as ended:
         if ended.code == USAGE and "--json" in sys.argv[1:]:
             _wrong_call()

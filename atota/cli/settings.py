@@ -1,6 +1,7 @@
 """Where each setting comes from: option > ``ATOTA_*`` environment > board file > user config > built-in."""
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -232,6 +233,10 @@ def _one_of(*words: str) -> Callable[[object], str]:
 
 def _server(value: object) -> str:
     text = _text(value).rstrip("/")
+    if "://" not in text and re.search(
+        r"[.:]|^localhost$", text
+    ):  # https goes without saying
+        text = f"https://{text}"
     if problem := server_problem(text):
         raise ValueError(problem)
     return text
