@@ -1,26 +1,58 @@
-"""Finds, reads and resolves dialect profiles: built-in ones by name, a user's own by file."""
+"""Finds, reads and resolves dialect profiles: built-in ones by name, a user's own by name or by file.
+
+A user's own profiles are looked for by name in ``boards/dialects/`` of the current folder, then in
+``dialects/`` of the user's configuration folder; a built-in one of the same name wins. What a profile
+``extends`` is looked for beside its file as well.
+"""
 
 import functools
 import importlib.resources
-from typing import Any
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, get_args
 
 import msgspec
+import platformdirs
 
 from atota.at.syntax import BootRule
-from atota.dialects.model import Dialect
+from atota.dialects.model import Dialect, Method
 from atota.dialects.tomlfile import decode_toml, load_toml
 from atota.errors import ConfigError, UsageError
 
 _PROFILES = importlib.resources.files("atota.dialects") / "profiles"
-_MERGED_LISTS = ("identify", "urcs", "finals")
+MERGED_LISTS = ("identify", "urcs", "finals")
 """Arrays in which a child's entries come before its parent's instead of replacing them."""
-_NOT_INHERITED = ("title", "recognise")
+NOT_INHERITED = ("name", "title", "recognise")
+_OWN = Path("boards") / "dialects"
+
+
+class Layer(NamedTuple):
+    """One file of a profile's line of descent; ``path`` is None for a built-in one."""
+
+    name: str
+    tables: dict[str, Any]
+    path: Path | None = None
+
+    @property
+    def label(self) -> str:
+        """What messages call the file."""
+        return str(self.path) if self.path is not None else f"{self.name}.toml"
 
 
 def names() -> tuple[str, ...]:
     """The names of the built-in dialects, sorted."""
     files = (entry.name for entry in _PROFILES.iterdir())
     return tuple(sorted(name.removesuffix(".toml") for name in files if name.endswith(".toml")))
+
+
+def own_files() -> dict[str, Path]:
+    """The user's own profiles that are found by name, built-in names excepted; the nearest folder first."""
+    found: dict[str, Path] = {}
+    for folder in (_OWN, Path(platformdirs.user_config_dir("atota", appauthor=False)) / "dialects"):
+        for path in sorted(folder.glob("*.toml")):
+            if path.stem not in names():
+                found.setdefault(path.stem, path)
+    return found
 
 
 def load(name: str) -> Dialect:
@@ -30,17 +62,52 @@ def load(name: str) -> Dialect:
         UsageError: there is no such dialect.
         ConfigError: the profile is wrong.
     """
-    if name.endswith(".toml"):
-        return _resolve(load_toml(name, dict[str, Any]), name)
-    return _built_in(name)
+    return _built_in(name) if name in names() else _resolve(layers(name))
 
 
 @functools.cache
 def _built_in(name: str) -> Dialect:
-    if name not in names():
-        hint = f"Known dialects: {', '.join(names())}; or give a FILE.toml."
+    return _resolve(layers(name))
+
+
+def layers(name: str) -> tuple[Layer, ...]:
+    """The files that make up a profile, its own first and the last that it inherits from at the end.
+
+    Raises:
+        UsageError: there is no such dialect.
+        ConfigError: a file is no TOML, or ``extends`` leads nowhere or in a circle.
+    """
+    chain = [_first(name)]
+    while (parent := chain[-1].tables.get("extends")) is not None:
+        child = chain[-1]
+        found = _layer(str(parent), child.path.parent if child.path is not None else None)
+        if found is None:
+            raise ConfigError(f"{child.label}: unknown dialect {parent!r} - at `$.extends`")
+        if any((found.name, found.path) == (layer.name, layer.path) for layer in chain):
+            circle = " > ".join((*(layer.name for layer in chain), found.name))
+            raise ConfigError(f"{child.label}: extends goes in a circle: {circle} - at `$.extends`")
+        chain.append(found)
+    return tuple(chain)
+
+
+def _first(name: str) -> Layer:
+    if name.endswith(".toml"):
+        return Layer(Path(name).stem, load_toml(name, dict[str, Any]), Path(name))
+    found = _layer(name, None)
+    if found is None:
+        hint = f"Known dialects: {', '.join((*names(), *own_files()))}; or give a FILE.toml."
         raise UsageError(f"there is no dialect {name!r}", hint=hint)
-    return _resolve(_tables_of(name), f"{name}.toml")
+    return found
+
+
+def _layer(name: str, beside: Path | None) -> Layer | None:
+    """The profile of this name: built-in, in the folder ``beside``, or one of the user's own."""
+    if name in names():
+        text = (_PROFILES / f"{name}.toml").read_text(encoding="utf-8")
+        return Layer(name, decode_toml(text, dict[str, Any], name=f"{name}.toml"))
+    neighbour = beside / f"{name}.toml" if beside is not None else None
+    path = neighbour if neighbour is not None and neighbour.is_file() else own_files().get(name)
+    return Layer(name, load_toml(path, dict[str, Any]), path) if path is not None else None
 
 
 def all_built_in() -> tuple[Dialect, ...]:
@@ -70,37 +137,45 @@ def stranger() -> Dialect:
 
 
 def ancestry(dialect: Dialect) -> tuple[str, ...]:
-    """The dialect's own name and those it inherits from, nearest first."""
+    """The dialect's own name and those it inherits from, nearest first, as far as they are found by name."""
     chain = [dialect.name]
     parent = dialect.extends
-    while parent is not None:
+    while parent is not None and parent not in chain:
         chain.append(parent)
-        parent = _built_in(parent).extends
+        layer = _layer(parent, None)
+        parent = layer.tables.get("extends") if layer is not None else None
     return tuple(chain)
 
 
-def _tables_of(name: str) -> dict[str, Any]:
-    text = (_PROFILES / f"{name}.toml").read_text(encoding="utf-8")
-    return decode_toml(text, dict[str, Any], name=f"{name}.toml")
-
-
-def _resolve(tables: dict[str, Any], label: str) -> Dialect:
+def _resolve(chain: Sequence[Layer]) -> Dialect:
     try:
-        return msgspec.convert(_inherited(tables, label, ()), Dialect)
+        return msgspec.convert(merged(chain), Dialect)
     except msgspec.ValidationError as error:
-        raise ConfigError(f"{label}: {error}") from error
+        raise ConfigError(f"{chain[0].label}: {error}") from error
 
 
-def _inherited(tables: dict[str, Any], label: str, seen: tuple[str, ...]) -> dict[str, Any]:
-    parent = tables.get("extends")
-    if parent is None:
-        return tables
-    if parent in seen:
-        raise ConfigError(f"{label}: extends goes in a circle: {' > '.join((*seen, str(parent)))}")
-    if parent not in names():
-        raise ConfigError(f"{label}: unknown dialect {parent!r} - at $.extends")
-    base = _inherited(_tables_of(parent), f"{parent}.toml", (*seen, str(parent)))
-    return _merged({key: value for key, value in base.items() if key not in _NOT_INHERITED}, tables)
+def merged(chain: Sequence[Layer]) -> dict[str, Any]:
+    """The tables of a line of descent put together: tables by key, `MERGED_LISTS` end to end.
+
+    A method of another kind replaces its parent's, of which only ``watch`` stays.
+    """
+    result: dict[str, Any] = {}
+    for layer in reversed(chain):
+        base = {key: value for key, value in result.items() if key not in NOT_INHERITED}
+        if "method" in base:
+            base["method"] = inherited_method(base["method"], layer.tables.get("method"))
+        result = _merged(base, layer.tables)
+    return result
+
+
+def inherited_method(base: Any, over: Any) -> Any:
+    """What of a parent's method table holds for a child that has the method table ``over``."""
+    if not isinstance(base, dict) or not isinstance(over, dict):
+        return base
+    if over.get("kind") in (None, base.get("kind")):
+        return base
+    watched = [kind.__struct_config__.tag for kind in get_args(Method) if "watch" in kind.__struct_fields__]
+    return {"watch": base["watch"]} if over["kind"] in watched and "watch" in base else {}
 
 
 def _merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
@@ -109,7 +184,7 @@ def _merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
         old = result.get(key)
         if isinstance(old, dict) and isinstance(value, dict):
             result[key] = _merged(old, value)
-        elif key in _MERGED_LISTS and isinstance(old, list) and isinstance(value, list):
+        elif key in MERGED_LISTS and isinstance(old, list) and isinstance(value, list):
             result[key] = [*value, *old]
         else:
             result[key] = value

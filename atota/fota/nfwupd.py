@@ -168,12 +168,14 @@ class HexBlocks:
                 chunk = file.read(length)
                 if len(chunk) != length:
                     raise PackageError(f"{package.name} became shorter while it was written into the module")
-                if number == 1 and session.garbage_bytes != noise:
-                    # A reboot prints noise at another rate, and after one block 1 is taken as the first.
-                    raise SlotLost("there was noise on the line at block 0")
                 doubtful = self._block_stored(session, number, chunk, doubtful)
                 if session.boots != boots:
                     raise SlotLost(f"the module rebooted before block {number} ({session.last_boot_cause})")
+                if number == 1 and session.garbage_bytes != noise:
+                    # At another rate a reboot is noise; after one, block 1 is taken as the first.
+                    raise SlotLost(
+                        "there was noise on the line at blocks 0 and 1: a reboot can look like that"
+                    )
                 sent.update(chunk)
                 done += length
                 self.tally.blocks = number + 1
