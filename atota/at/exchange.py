@@ -64,7 +64,8 @@ class Exchange:
         """The echo that is due; empty once it came."""
         self._mid_line = False
         """A line was half received when the command was written."""
-        self._payload = b""
+        self._repeat = b""
+        """What may be echoed besides: the payload; a bare AT once more, if the first one was swallowed."""
         self._held: list[bytes] = []
         """Lines that came before the echo of a module that echoes: whose they are is not yet known."""
         self._information: list[bytes] = []
@@ -103,6 +104,7 @@ class Exchange:
         self._expected = text
         if command.answers:
             self._flight = flight
+            self._repeat = b"" if flight.name else text
             if flight.hinted and not self._debts:
                 self._hint()
         self._mid_line = self._parser.mark()
@@ -110,7 +112,7 @@ class Exchange:
 
     def expect_echo_of(self, payload: bytes) -> None:
         """Say that a payload is being written whose echo, if any, is a line of its own."""
-        self._payload = payload.rstrip(b"\r\n")
+        self._repeat = payload.rstrip(b"\r\n")
 
     def expect_data(self, count: int) -> None:
         """Say that the next ``count`` bytes are data, whatever they hold: an upload's acknowledgement."""
@@ -195,7 +197,7 @@ class Exchange:
 
     def _forget_flight(self) -> None:
         self._flight = None
-        self._expected = self._payload = b""
+        self._expected = self._repeat = b""
         self._information = []
         self._dropped = 0
 
@@ -220,8 +222,13 @@ class Exchange:
         if self._urcs.waiting:
             self._urcs.go_on(raw, events)
             return
-        if self._is_echo(line):
+        expected = self._expected
+        if raw == expected or (expected and not line.headed and self._is_damaged_echo(raw)):
             self._on_echo(raw, events)
+            return
+        if raw == self._repeat:
+            self._repeat = b"" if self._flight is None or self._flight.name else raw
+            events.append(Echo(raw))
             return
         owner = self._debts[0] if self._debts else self._flight
         if owner is None:
@@ -269,30 +276,23 @@ class Exchange:
             self._dropped += 1
         events.append(Information(raw))
 
-    def _is_echo(self, line: Line) -> bool:
-        """Whether a line is the echo of what was written last: whole, or with damage where it is due."""
-        raw, expected, flight = line.raw, self._expected, self._flight
-        if not expected:
-            # The payload's, or a bare AT's that was written before and swallowed: AT has no information.
-            return flight is not None and (
-                (raw == self._payload and raw != b"") or (not flight.name and raw == flight.text)
-            )
-        if raw == expected:
-            return True
-        if line.headed or self.echo is False or any(raw == debt.text for debt in self._debts):
+    def _is_damaged_echo(self, raw: bytes) -> bool:
+        """Whether a line without a line end before it is what noise left of the echo that is due.
+
+        Nothing but an echo comes without one, but some modules leave theirs out.
+        """
+        if self.echo is False or any(raw == debt.text for debt in self._debts):
             return False
-        # Nothing but an echo comes without a line end before it, but some modules leave theirs out.
-        return raw.endswith(expected) if self._mid_line else resembles(raw, expected)
+        return raw.endswith(self._expected) if self._mid_line else resembles(raw, self._expected)
 
     def _on_echo(self, raw: bytes, events: list[Event]) -> None:
-        expected, self._expected = self._expected, b""
-        if expected:
-            self.echo = True
+        damaged = raw != self._expected
+        self._expected = b""
+        self.echo = True
+        if self._held:
             self._release_held(events)
             self._urcs.cut(events)
-        else:
-            self._payload = b""
-        events.append(Echo(raw, damaged=expected not in (b"", raw)))
+        events.append(Echo(raw, damaged))
 
     def _hold(self, raw: bytes, events: list[Event]) -> None:
         """Keep a line until the echo shows that it stood before the answer, or a result that it was in it."""

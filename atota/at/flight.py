@@ -69,10 +69,11 @@ class Flight:
         """Whether a line begins as the information of this command does."""
         if self.header is not None and self.header.match(raw):
             return True
-        if not raw.startswith(self.prefixes):
-            return False
-        # Names of extended commands are whole words: +NSORF: does not answer AT+NSOR.
-        return raw[0] not in b"+^%#$*&!" or any(_begins(raw, prefix) for prefix in self.prefixes)
+        for prefix in self.prefixes:
+            # Names of extended commands are whole words: +NSORF: does not answer AT+NSOR.
+            if raw.startswith(prefix) and (raw[0] not in b"+^%#$*&!" or _begins(raw, prefix)):
+                return True
+        return False
 
     def takes(self, raw: bytes) -> bool:
         """Whether a line without a prefix of this command can be its information all the same."""

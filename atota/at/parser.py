@@ -168,14 +168,18 @@ class Parser:
     def receive(self, data: bytes) -> list[ParserEvent]:
         """Take bytes as they come; return the events that they complete."""
         events: list[ParserEvent] = []
-        if self._again:
-            data, self._again = self._again + data, b""
-        start = 0
+        if self.hinted or self._again:
+            data = self._receive_hinted(data, events)
+        if data:
+            self._receive_lines(data, events)
+        return events
+
+    def _receive_hinted(self, data: bytes, events: list[ParserEvent]) -> bytes:
+        """Walk on as long as a hint holds; return what is left for the common case."""
+        data, self._again, start = self._again + data, b"", 0
         while self.hinted and start < len(data):
             start = self.step(data, start, events)
-        if start < len(data):
-            self._receive_lines(data[start:] if start else data, events)
-        return events
+        return data[start:]
 
     def step(self, data: bytes, start: int, events: list[ParserEvent]) -> int:
         """Take at most one line or block from ``data[start:]``; return where it ends.

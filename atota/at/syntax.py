@@ -5,7 +5,7 @@ import re
 import msgspec
 
 
-class UrcRule(msgspec.Struct, frozen=True, kw_only=True):
+class UrcRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How an unsolicited result code is known: by exactly one of prefix, suffix and exact.
 
     ``continuation`` lines after it belong to it (``+CMT`` and its PDU: 1). ``solicited`` tells the
@@ -24,7 +24,7 @@ class UrcRule(msgspec.Struct, frozen=True, kw_only=True):
             raise ValueError("a URC is known by exactly one of prefix, suffix and exact, and not by nothing")
 
 
-class FinalRule(msgspec.Struct, frozen=True, kw_only=True):
+class FinalRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A result code beyond V.250's own: a whole line, or with ``prefix`` the beginning of one.
 
     With ``commands`` it is final only while one of these is in flight, named as in ``+CIPSHUT`` or ``D``.
@@ -36,7 +36,7 @@ class FinalRule(msgspec.Struct, frozen=True, kw_only=True):
     commands: tuple[str, ...] = ()
 
 
-class BootRule(msgspec.Struct, frozen=True, kw_only=True):
+class BootRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How a boot banner is known.
 
     ``lines`` are regular expressions, each matched from the start of a line, any of which shows that the
