@@ -147,10 +147,10 @@ class SimModule(ModuleCore):
 
     def _sleeps(self, now: float) -> bool:
         """Whether the bytes are lost because they only wake the module."""
+        quiet, self._last_traffic = now - self._last_traffic, now
         name, values = self.persona.sleep or (b"", ())
         if not self.options.asleep and self.settings.values.get(name, b"") not in values:
             return False
-        quiet, self._last_traffic = now - self._last_traffic, now
         fastest = self.persona.natspeed and self.persona.natspeed.deep_sleep_from
         if quiet <= self.persona.idle_s or self.baud >= (fastest or inf):
             return False

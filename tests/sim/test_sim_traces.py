@@ -1,6 +1,6 @@
 """The literal conversations of tests/traces, replayed against the personas.
 
-A trace is text: ``# key: value`` (``persona``, ``source``, ``sim`` for options of the URL), ``> `` a line
+A trace is text: ``# key: value`` (``persona``, ``source``, ``baud``, ``sim`` for the URL), ``> `` a line
 of the host (a CR is added), ``>> `` bytes of the host as they stand, ``< `` bytes of the module; in these
 ``\\r``, ``\\n``, ``\\xNN`` and ``\\\\`` are escaped; ``* N XX`` the host sends N times the byte XX,
 ``? N`` up to N bytes of noise before the next ``<``, ``~ S`` the host waits S seconds.
@@ -64,7 +64,8 @@ def header(text: str, key: str) -> list[str]:
 def test_the_persona_speaks_as_in_the_trace(path: Path) -> None:
     text = path.read_text("ascii")
     options = "&".join(header(text, "sim"))
-    replay = Replay(open_sim_link(f"sim://{header(text, 'persona')[0]}?{options}"))
+    baud = int((header(text, "baud") or ["9600"])[0])
+    replay = Replay(open_sim_link(f"sim://{header(text, 'persona')[0]}?{options}", baud=baud))
     noise = 0
     for line in text.splitlines():
         mark, rest = line[:2], line[2:]
