@@ -5,8 +5,10 @@ from atota.sim.persona import Persona
 from atota.sim.personas.bc28 import BC28
 from atota.sim.personas.bc95 import BC95_B8
 from atota.sim.personas.m5310a import M5310_A
+from atota.sim.personas.others import OTHERS
 from atota.sim.personas.sara_n2 import SARA_N200
 from atota.sim.personas.sim7000 import SIM7000C, SIM7000C_N, SIM7070
+from atota.sim.personas.sim7020 import SIM7020C, SIM7030
 
 PERSONAS: tuple[Persona, ...] = (
     BC28,
@@ -16,6 +18,9 @@ PERSONAS: tuple[Persona, ...] = (
     SIM7000C,
     SIM7000C_N,
     SIM7070,
+    SIM7020C,
+    SIM7030,
+    *OTHERS,
 )
 
 
