@@ -89,7 +89,7 @@ class ScriptedLink:
         self.closed = True
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def scripted() -> Callable[..., ScriptedLink]:
     """Make scripted links."""
     return ScriptedLink
