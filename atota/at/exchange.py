@@ -50,6 +50,7 @@ class Exchange:
         self.echo: bool | None = None
         self.booting = False
         self._syntax = syntax
+        self._ignored = syntax.ignored
         self._parser = Parser(syntax)
         self._urcs = UrcReader(syntax.urcs)
         self._finals = FinalsByCommand(syntax.finals)
@@ -149,6 +150,8 @@ class Exchange:
     def receive(self, data: bytes) -> list[Event]:
         """Take bytes as they come; return what they mean."""
         events, self._ready = self._ready, []
+        if self._ignored:
+            data = data.translate(None, self._ignored)
         parser = self._parser
         if parser.hinted or self._debts:
             data = self._receive_by_line(data, events)

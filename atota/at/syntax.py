@@ -71,10 +71,13 @@ class RawRule(msgspec.Struct, frozen=True, kw_only=True):
 class Syntax(msgspec.Struct, frozen=True, kw_only=True):
     """The data by which grammars differ.
 
-    ``line_limit`` bytes without a line end are garbage; ``information_limit`` lines are kept of one answer.
+    ``ignored`` bytes are passed over wherever they come (NUL in some modules' logs; not for grammars with
+    raw data). ``line_limit`` bytes without a line end are garbage; ``information_limit`` lines are kept of
+    one answer.
     """
 
     terminator: bytes = b"\r"
+    ignored: bytes = b""
     verbose: bool = True
     urcs: tuple[UrcRule, ...] = ()
     finals: tuple[FinalRule, ...] = ()

@@ -192,6 +192,7 @@ class Grammar(Profiled, frozen=True, kw_only=True):
     urcs: tuple[UrcRule, ...] = ()
     finals: tuple[FinalRule, ...] = ()
     boot: BootRule | None = None
+    ignored_bytes: tuple[int, ...] = ()
 
 
 class Dialect(Profiled, frozen=True, kw_only=True):
@@ -217,7 +218,12 @@ class Dialect(Profiled, frozen=True, kw_only=True):
     def syntax(self) -> Syntax:
         """The grammar as the parser takes it."""
         grammar = self.grammar
-        return Syntax(urcs=grammar.urcs, finals=grammar.finals, boot=grammar.boot)
+        return Syntax(
+            urcs=grammar.urcs,
+            finals=grammar.finals,
+            boot=grammar.boot,
+            ignored=bytes(grammar.ignored_bytes),
+        )
 
     def error_words(self, code: int | None) -> str:
         """What the vendor's manual says of a CME error number; empty if it says nothing."""

@@ -349,3 +349,19 @@ def test_a_second_command_in_flight_is_the_callers_bug() -> None:
 def test_a_command_of_two_lines_would_owe_two_results_and_is_refused() -> None:
     with pytest.raises(ValueError, match="more than one line"):
         Exchange().send(Command.of("AT\rAT"))
+
+
+@given(st.lists(st.integers(0, 30), max_size=6))
+def test_ignored_bytes_change_nothing_wherever_they_come(places: list[int]) -> None:
+    """The ME3616 manual's log shows NUL bytes behind some lines; the answer is the same without them."""
+    stream = b"\r\nOK\r\n\r\n*MATREADY: 1\r\n"
+    noisy = bytearray(stream)
+    for place in sorted(places, reverse=True):
+        noisy.insert(min(place, len(stream)), 0)
+    seen = []
+    for data in (stream, bytes(noisy)):
+        exchange = Exchange(Syntax(ignored=b"\0"))
+        exchange.send(Command.of("AT+ZRST"))
+        seen.append(exchange.receive(data))
+    assert seen[0] == seen[1]
+    assert isinstance(seen[0][0], Done)
