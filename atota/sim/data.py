@@ -18,7 +18,8 @@ class Counted:
         stored: given the bytes and the time when they are complete; what it returns is the result.
         missed: the result when the window has closed; nothing is stored.
         refused: the result if a fault refuses the bytes.
-        each: after so many bytes ``each_sent`` is called with their number so far; 0: never.
+        each: after so many bytes ``each_taken`` is called with their number so far; 0: never.
+        idle: the window is the time without bytes, not the time for all of them.
     """
 
     def __init__(
@@ -32,6 +33,7 @@ class Counted:
         refused: Reply,
         each: int = 0,
         each_taken: Callable[[int, float], None] | None = None,
+        idle: bool = False,
     ) -> None:
         self._chassis = chassis
         self._size = size
@@ -41,6 +43,8 @@ class Counted:
         self._refused = refused
         self._each = each
         self._each_taken = each_taken
+        self._idle = idle
+        self._deadline = 0.0
         self._held = bytearray()
         self._over = False
         self._short_of: int | None = None
@@ -63,12 +67,14 @@ class Counted:
             self._short_of, self._ending = self._size // 2, self._chassis.crash
         elif self._chassis.strike_piece("close-window"):
             self._short_of = self._size // 2
-        self._chassis.plan(now + self._window, self._close)
+        self._watch(now)
         if not self._goal:
             self._end(now)
 
     def take(self, data: bytes, now: float) -> int:
         """Take what is missing and no more."""
+        if self._idle:
+            self._deadline = now + self._window
         taken = data[: self.wanted]
         self._held += taken
         held = len(self._held)
@@ -91,6 +97,16 @@ class Counted:
         if self._chassis.strike_piece("short-write"):
             data = data[:-1]
         self._chassis.leave_data(self._stored(data, now), now)
+
+    def _watch(self, now: float) -> None:
+        self._deadline = now + self._window
+        self._chassis.plan(self._deadline, self._expire)
+
+    def _expire(self, now: float) -> None:
+        if now < self._deadline:
+            self._chassis.plan(self._deadline, self._expire)
+        else:
+            self._close(now)
 
     def _close(self, now: float) -> None:
         if not self._over:

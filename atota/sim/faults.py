@@ -55,6 +55,10 @@ _TABLE = (
     ("close-window:POS[:TIMES]", "the time for the bytes is over half-way: error, nothing is stored"),
     ("refuse-data:POS[:TIMES]", "all bytes are taken, then an error, nothing is stored"),
     ("short-write:POS[:TIMES]", "the piece is taken, the last byte of it is not stored"),
+    (
+        "lose-ack:POS[:TIMES]",
+        "the acknowledgement of KiB or packet POS of a transfer is never sent",
+    ),
     ("reboot-in-data:POS", "a watchdog reboot half-way through the bytes"),
     ("silent-at:POS", "from this command on neither a byte in nor out, until a hardware reset"),
     ("mute", "never a byte in or out, whatever is done"),

@@ -3,8 +3,8 @@ r"""The seam between a simulated module and its way of updating, and how a famil
 A family is added with three files and one line:
 
 1. ``atota/sim/<way>.py``, if its way of updating is new: a frozen dataclass of the numbers that differ
-   between modules (the `Way`), and a class with the state (the `Updater`) that ``Way.updater(chassis)`` makes.
-   The updater answers its own commands with a `Reply`; what takes time goes through the `Chassis`:
+   between modules (the `Way`), and a class with the state (the `Updater`), which ``Way.updater(chassis)``
+   makes. The updater answers its own commands with a `Reply`; what takes time goes through the `Chassis`:
 
    - *a data phase*: ``Reply(data=Counted(...), prompt=(Step(0.02, b"\r\n> "),))`` (`atota.sim.data`; or a
      class of your own). Bytes before the end of the prompt are lost. At its end, call

@@ -5,6 +5,7 @@ from atota.sim.persona import Persona
 from atota.sim.personas.bc28 import BC28
 from atota.sim.personas.bc95 import BC95_B8
 from atota.sim.personas.m5310a import M5310_A
+from atota.sim.personas.me3616 import ME3616
 from atota.sim.personas.others import OTHERS
 from atota.sim.personas.sara_n2 import SARA_N200
 from atota.sim.personas.sim7000 import SIM7000C, SIM7000C_N, SIM7070
@@ -20,6 +21,7 @@ PERSONAS: tuple[Persona, ...] = (
     SIM7070,
     SIM7020C,
     SIM7030,
+    ME3616,
     *OTHERS,
 )
 
