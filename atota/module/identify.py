@@ -5,6 +5,7 @@ that the answers show; that dialect's own queries. Each command is sent once, wh
 """
 
 import re
+from collections.abc import Sequence
 
 import msgspec
 
@@ -179,11 +180,20 @@ def identify(
     return Findings(identity, chosen, expected or row, contradiction)
 
 
-def recognise(manufacturer: str, model: str, version: str) -> Dialect | None:
-    """The built-in dialect that the answers show: the one with the most patterns, then the most special."""
+def recognise(
+    manufacturer: str, model: str, version: str, *, among: Sequence[Dialect] | None = None
+) -> Dialect | None:
+    """The dialect that the answers show: the one with the most patterns, then the most special.
+
+    Args:
+        manufacturer: what the module answers to AT+CGMI.
+        model: to AT+CGMM and ATI.
+        version: to AT+CGMR.
+        among: the dialects to choose from; all built-in ones if not given.
+    """
     fitting = [
         (_patterns(profile.recognise), len(loader.ancestry(profile)), profile)
-        for profile in loader.all_built_in()
+        for profile in (loader.all_built_in() if among is None else among)
         if profile.recognise is not None and _fits(profile.recognise, manufacturer, model, version)
     ]
     return max(fitting, key=lambda entry: (entry[1], entry[0]))[2] if fitting else None

@@ -1,0 +1,146 @@
+"""May this module be given this package? A table."""
+
+from typing import Any
+
+import pytest
+
+from atota.dialects import catalogue, loader
+from atota.dialects.board import Accept, Board
+from atota.errors import Refused
+from atota.update.plan import (
+    Allowed,
+    AlreadyCurrent,
+    Go,
+    Refusal,
+    Wanted,
+    base_from_name,
+    decide,
+    is_downgrade,
+    require_accepted,
+)
+from atota.values import Identity
+
+WHO = Identity(model="BC28", version="BC28JAR01A03", revision="BC28JAR01A03", signal=20, battery_percent=80)
+TARGET = "BC28JAR01A05"
+
+
+def judged(
+    who: Identity = WHO, allowed: Allowed | None = None, model: str = "BC28", **wanted: Any
+) -> Go | AlreadyCurrent | Refusal:
+    row = catalogue.by_name(model)
+    assert row is not None
+    wanted = {"target": TARGET, "expected": TARGET, **wanted}
+    return decide(who, loader.load(row.dialect), row, Wanted(**wanted), allowed or Allowed())
+
+
+def who(**changed: Any) -> Identity:
+    return Identity(**{name: getattr(WHO, name) for name in WHO.__struct_fields__} | changed)
+
+
+def test_a_fitting_module_goes() -> None:
+    assert judged() == Go()
+
+
+@pytest.mark.parametrize("field", ["version", "revision"])
+def test_a_module_that_prints_the_target_is_current(field: str) -> None:
+    assert judged(who(**{field: TARGET})) == AlreadyCurrent()
+
+
+def test_current_wins_over_every_refusal() -> None:
+    assert judged(who(version=TARGET, signal=0), signal=31) == AlreadyCurrent()
+
+
+@pytest.mark.parametrize(
+    ("module", "wanted", "words"),
+    [
+        (who(signal=10), {"signal": 10}, "signal above 10"),
+        (who(signal=0), {"signal": 1}, "signal above 1"),
+        (who(battery_percent=50), {"power": 50}, "battery above 50"),
+        (WHO, {"base": "BC28JAR01A02"}, "base version BC28JAR01A02"),
+        (who(version=None, revision=None), {"base": "BC28JAR01A02"}, "an unknown one"),
+        (WHO, {"target": "BC28JAR01A01", "expected": "BC28JAR01A01"}, "is older than"),
+    ],
+)
+def test_refusals_name_what_is_wrong_and_what_to_do(
+    module: Identity, wanted: dict[str, Any], words: str
+) -> None:
+    verdict = judged(module, **wanted)
+    assert isinstance(verdict, Refusal)
+    assert words in verdict.why
+    assert verdict.hint
+
+
+@pytest.mark.parametrize(
+    ("allowed", "wanted"),
+    [
+        (Allowed(any_base=True), {"base": "BC28JAR01A02"}),
+        (Allowed(downgrade=True), {"target": "BC28JAR01A01", "expected": "BC28JAR01A01"}),
+        (Allowed(), {"base": "BC28JAR01A03"}),
+        (Allowed(), {"signal": 19, "power": 79}),
+        (Allowed(), {"signal": 0, "power": 0}),
+    ],
+)
+def test_what_the_user_takes_on_himself_goes(allowed: Allowed, wanted: dict[str, Any]) -> None:
+    assert isinstance(judged(allowed=allowed, **wanted), Go)
+
+
+def test_a_threshold_that_cannot_be_compared_warns() -> None:
+    verdict = judged(who(signal=None, battery_percent=None), signal=5, power=5)
+    assert isinstance(verdict, Go)
+    assert len(verdict.warnings) == 2
+
+
+def test_a_module_without_a_known_method_is_refused_whatever_is_allowed() -> None:
+    verdict = decide(WHO, loader.load("3gpp"), None, Wanted(TARGET, TARGET), Allowed(unproven=True))
+    assert isinstance(verdict, Refusal)
+    assert "no known way" in verdict.why
+
+
+def test_an_unproven_method_needs_a_word() -> None:
+    dialect = loader.load("hi2115")
+    verdict = decide(WHO, dialect, None, Wanted(TARGET, TARGET), Allowed())
+    assert isinstance(verdict, Refusal)
+    assert "--allow-unproven" in verdict.hint
+    assert isinstance(decide(WHO, dialect, None, Wanted(TARGET, TARGET), Allowed(unproven=True)), Go)
+
+
+@pytest.mark.parametrize(
+    ("current", "target", "down"),
+    [
+        ("BC28JAR01A03", "BC28JAR01A02", True),
+        ("BC28JAR01A09", "BC28JAR01A10", False),
+        ("BC28JAR01A10", "BC28JAR01A9", True),
+        ("V150R100C20B300SP5", "V150R100C20B300SP7", False),
+        ("V150R100C20B500", "V150R100C20B300", True),
+        ("1.0", "2", False),
+        ("BC28JAR01A03", "SOMETHING", False),
+        ("1805231447", "1805231446", True),
+    ],
+)
+def test_downgrades_are_told_only_between_versions_of_one_pattern(
+    current: str, target: str, down: bool
+) -> None:
+    assert is_downgrade(current, target) is down
+
+
+@pytest.mark.parametrize(
+    ("name", "versions"),
+    [
+        ("BC68JAR01A10_TO_BC68JAR01A09_09.bin", ("BC68JAR01A10", "BC68JAR01A09")),
+        ("BC28JAR01A03_to_BC28JAR01A05.bin", ("BC28JAR01A03", "BC28JAR01A05")),
+        ("app.bin", None),
+        ("A_TO_B", None),
+    ],
+)
+def test_a_file_name_may_tell_base_and_target(name: str, versions: tuple[str, str] | None) -> None:
+    assert base_from_name(name) == versions
+
+
+def test_a_board_accepts_its_models_only() -> None:
+    board = Board(name="b", accept=Accept(model="BC(28|95)"))
+    require_accepted(board, WHO)
+    require_accepted(None, WHO)
+    with pytest.raises(Refused, match="accepts BC"):
+        require_accepted(board, who(model="M5310-A"))
+    with pytest.raises(Refused, match="unknown"):
+        require_accepted(board, who(model=None))
