@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from atota.sim import rates
 from atota.sim.persona import Persona
-from atota.sim.reply import Reply
+from atota.sim.reply import Reply, Speed
 from atota.sim.updater import Updater
 
 _SET = re.compile(rb"\+([A-Z0-9]+)=([^?].*|)", re.DOTALL)
@@ -78,6 +78,11 @@ class Commands:
         if word in (b"E0", b"E1", b"E") and self._persona.ate:
             self.echo = word != b"E0"
             return Reply()
+        if word == b"&W" and self._persona.ipr is not None:
+            values = self._fields()
+            return Reply(
+                speed=None if values[b"ipr"] == b"0" else Speed(int(values[b"baud"]), 0.0, store=True)
+            )
         restart = self._persona.restarts.get(word)
         if restart is not None:
             cause = self._persona.restart_cause

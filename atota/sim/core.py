@@ -41,6 +41,7 @@ class ModuleCore:
         self.version = self.options.version or persona.version
         self.stored_baud = self.baud = self.options.baud or persona.baud
         self.autobaud = persona.autobaud is not None and self.options.baud is None
+        self._auto_stored = self.autobaud
         self.updates = self.reboots = self.commands = 0
         self.starts: list[str] = []
         self.history: deque[str] = deque(maxlen=1000)
@@ -145,7 +146,7 @@ class ModuleCore:
     def _change_speed(self, speed: Speed, now: float) -> None:
         if speed.store:
             self.stored_baud = speed.baud or self.persona.baud
-            self.autobaud = not speed.baud
+            self.autobaud = self._auto_stored = not speed.baud
         if not speed.at_once:
             return
         if not speed.baud:
@@ -166,6 +167,7 @@ class ModuleCore:
 
     def _fields(self) -> dict[bytes, bytes]:
         persona, options = self.persona, self.options
+        fixed = self.baud if persona.ipr and persona.ipr.at_once else self.stored_baud
         return {
             b"version": self.version.encode("ascii", "replace"),
             b"imei": (options.imei or persona.imei).encode(),
@@ -173,7 +175,7 @@ class ModuleCore:
             b"csq": str(persona.csq if options.csq is None else options.csq).encode(),
             b"supply": str(persona.supply_mv).encode(),
             b"baud": str(self.baud).encode(),
-            b"ipr": b"0" if self.autobaud else str(self.stored_baud).encode(),
+            b"ipr": b"0" if self.autobaud else str(fixed).encode(),
         }
 
     # --- the boot ------------------------------------------------------------------------------------
@@ -199,6 +201,7 @@ class ModuleCore:
         self.updater.reset()
         self.settings.reset()
         self.settings.echo = self._echo_at_boot
+        self.autobaud = self._auto_stored
         self.baud = boot.first_baud or self.stored_baud
         self.tell("rebooting")
         if self._updating:
@@ -243,9 +246,10 @@ class ModuleCore:
             self.updates += 1
             if boot.update_clears_nvm:
                 self.settings.factory()
-                self.stored_baud, self.autobaud = self.persona.baud, self.persona.autobaud is not None
+                self.stored_baud, self._auto_stored = self.persona.baud, self.persona.autobaud is not None
         if fault := self.faults.strike("back-at-baud"):
-            self.stored_baud, self.autobaud = int(fault.args[0]), False
+            self.stored_baud, self._auto_stored = int(fault.args[0]), False
+        self.autobaud = self._auto_stored
         self.baud = boot.first_baud or self.stored_baud
         self.tell(f"now runs {self.version}" if verdict.good else f"update failed: {verdict.status}")
         late = (boot.late_good if said_good else boot.late_bad) or boot.late
