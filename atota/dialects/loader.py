@@ -103,11 +103,17 @@ def _first(name: str) -> Layer:
 def _layer(name: str, beside: Path | None) -> Layer | None:
     """The profile of this name: built-in, in the folder ``beside``, or one of the user's own."""
     if name in names():
-        text = (_PROFILES / f"{name}.toml").read_text(encoding="utf-8")
-        return Layer(name, decode_toml(text, dict[str, Any], name=f"{name}.toml"))
+        return Layer(name, _tables_of(name))
     neighbour = beside / f"{name}.toml" if beside is not None else None
     path = neighbour if neighbour is not None and neighbour.is_file() else own_files().get(name)
     return Layer(name, load_toml(path, dict[str, Any]), path) if path is not None else None
+
+
+@functools.cache
+def _tables_of(name: str) -> dict[str, Any]:
+    """What a built-in profile says; nobody may change it."""
+    text = (_PROFILES / f"{name}.toml").read_text(encoding="utf-8")
+    return decode_toml(text, dict[str, Any], name=f"{name}.toml")
 
 
 def all_built_in() -> tuple[Dialect, ...]:
@@ -130,7 +136,7 @@ def stranger() -> Dialect:
     boot = BootRule(
         lines=tuple(lines),
         cause=next(causes, None),
-        ends_with_ok=all(banner.ends_with_ok for banner in banners),
+        ends_with_ok=any(banner.ends_with_ok for banner in banners),
         quiet_s=max(banner.quiet_s for banner in banners),
     )
     return msgspec.structs.replace(base, grammar=msgspec.structs.replace(base.grammar, boot=boot))

@@ -38,7 +38,7 @@ _LIMIT_S = 6 * 3600.0
 class Played(msgspec.Struct, frozen=True):
     """One job with the profile against one simulated module.
 
-    ``trouble`` says why it did not end ``updated``; ``unsent`` are the profile's commands that it did not need.
+    ``trouble`` says why it did not end ``updated``; ``unsent`` are the commands that it did not need.
     """
 
     persona: str
@@ -57,7 +57,7 @@ def personas_of(dialect: Dialect) -> tuple[Persona, ...]:
     """The simulated modules whose answers show this dialect, among the built-in ones."""
     others = [known for known in loader.all_built_in() if known.name != dialect.name]
     known = (*others, dialect)
-    return tuple(p for p in PERSONAS if identify.recognise(*_answers(p), among=known) is dialect)
+    return tuple(p for p in PERSONAS if identify.recognise(*_answers(p.name), among=known) is dialect)
 
 
 def play(dialect: Dialect, persona: Persona | str) -> Played:
@@ -103,9 +103,10 @@ def _opened(link: "_Overheard", dialect: Dialect, options: dict[str, Any]) -> Mo
 
 
 @functools.cache
-def _answers(persona: Persona) -> tuple[str, str, str]:
+def _answers(persona: str) -> tuple[str, str, str]:
     """What a simulated module says of manufacturer, model and version; nothing if it cannot be asked."""
-    with Session(SimLink(make_module(persona.name), SimulatedClock(), baud=persona.baud), _base()) as session:
+    link = SimLink(make_module(persona), SimulatedClock(), baud=find_persona(persona).baud)
+    with Session(link, loader.stranger()) as session:
         try:
             identify.find_baud(session)
             manufacturer, model, version = (
@@ -115,10 +116,6 @@ def _answers(persona: Persona) -> tuple[str, str, str]:
         except AtotaError:
             return "", "", ""
     return manufacturer, model, version
-
-
-def _base() -> Dialect:
-    return loader.stranger()
 
 
 class _Overheard:

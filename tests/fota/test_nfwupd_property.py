@@ -38,7 +38,7 @@ FAULT = st.one_of(
 
 
 @pytest.mark.parametrize("model", MODELS)
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     faults=st.lists(FAULT, max_size=4),
     baud=st.sampled_from([0, None]),
