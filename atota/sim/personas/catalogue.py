@@ -7,6 +7,7 @@ from atota.sim.personas.bc95 import BC95_B8
 from atota.sim.personas.m5310a import M5310_A
 from atota.sim.personas.me3616 import ME3616
 from atota.sim.personas.others import OTHERS
+from atota.sim.personas.quectel import EC21, EC800M
 from atota.sim.personas.sara_n2 import SARA_N200
 from atota.sim.personas.sim7000 import SIM7000C, SIM7000C_N, SIM7070
 from atota.sim.personas.sim7020 import SIM7020C, SIM7030
@@ -22,6 +23,8 @@ PERSONAS: tuple[Persona, ...] = (
     SIM7020C,
     SIM7030,
     ME3616,
+    EC21,
+    EC800M,
     *OTHERS,
 )
 

@@ -1,0 +1,107 @@
+"""Quectel EC21 (upload, then start from the file) and EC800M (the package is pushed behind FILESTART)."""
+
+from dataclasses import replace
+
+from atota.sim.boot import Boot, Step, percent_steps
+from atota.sim.persona import Ipr, Persona, Restart, Setting
+from atota.sim.personas import standard
+from atota.sim.qfota import Qfota
+from atota.sim.reply import PLAIN
+
+_RATES = (4800, 9600, 19200, 38400, 57600, 115200, 230400, 460800, 921600)
+_END = b'\r\n+QIND: "FOTA","END",%d\r\n'
+_TEXTS = {
+    **standard.CME_TEXTS,
+    400: b"Invalid input value",
+    405: b"File not found",
+    407: b"File already existed",
+    409: b"Fail to write the file",
+    420: b"No space left",
+    421: b"Time out",
+}
+
+EC21 = Persona(
+    name="EC21",
+    vendor="Quectel",
+    chip="MDM9207",
+    version="EC21EFAR06A04M4G",
+    sources=(
+        "Quectel EC2x&EG25-G&EG9x&EM05 FILE AT Commands Manual V1.0: QFUPL, A for each KiB, checksum",
+        "Quectel EP06&EG06&EM06 DFOTA User Guide V1.0: START, UPDATING, END and its codes, plain ERROR",
+        "fwupd's plugin for Quectel modules: the name, the path /data/ufs/, the order, 90 s between lines",
+        "inferred: the numbers of the file errors; QIND lines before RDY; how long an update lasts",
+    ),
+    answers={
+        **standard.ANSWERS,
+        b"ATI": (b"Quectel\r\nEC21\r\nRevision: {version}",),
+        b"AT+CGMI": (b"Quectel",),
+        b"AT+GMI": (b"Quectel",),
+        b"AT+CGMM": (b"EC21",),
+        b"AT+GMM": (b"EC21",),
+        b"AT+CGMR": (b"{version}",),
+        b"AT+GMR": (b"{version}",),
+        b"AT+CGSN": (b"{imei}",),
+        b"AT+GSN": (b"{imei}",),
+        b"AT+CSQ": (b"+CSQ: {csq},99",),
+        b"AT+CBC": (b"+CBC: 0,71,{supply}",),
+    },
+    settings={
+        **standard.SETTINGS,
+        b"IFC": Setting((b"0,0", b"2,2"), b"0,0", b"+IFC: {value}", b"+IFC: (0,2),(0,2)"),
+        b"QSCLK": Setting((b"0", b"1"), b"0", b"+QSCLK: {value}", b"+QSCLK: (0,1)"),
+        b"QINDCFG": Setting((), b'"all",1', b'+QINDCFG: "all",1', None),
+    },
+    way=Qfota(),
+    restarts={b"+CFUN=1,1": Restart()},
+    ipr=Ipr(_RATES, b"+IPR: (),(" + b",".join(b"%d" % rate for rate in _RATES) + b")", stored=False),
+    boot=Boot(
+        steps=(Step(6.0, b""),),
+        update=(Step(8.0, b'\r\n+QIND: "FOTA","START"\r\n'),),
+        good=(
+            *percent_steps(b'+QIND: "FOTA","UPDATING",%d', 150.0, 5)[1:],
+            Step(3.0, _END % 0),
+            Step(15.0, b""),
+        ),
+        bad=(Step(20.0, b'\r\n+QIND: "FOTA","UPDATING",5\r\n'), Step(3.0, _END % 504), Step(15.0, b"")),
+        ending=b"\r\nRDY\r\n",
+        late=(
+            Step(2.0, b"\r\n+CFUN: 1\r\n"),
+            Step(1.0, b"\r\n+CPIN: READY\r\n"),
+            Step(2.0, b"\r\n+QIND: SMS DONE\r\n"),
+        ),
+    ),
+    baud=115200,
+    supply_mv=3880,
+    line_limit=1024,
+    line_error=PLAIN,
+    ate=True,
+    echo=True,
+    ignores_strays=True,
+    unknown_code=PLAIN,
+    value_code=PLAIN,
+    refusal_code=409,
+    busy_code=3,
+    cme_texts=_TEXTS,
+    urcs=(*standard.URCS, b'+QIND: "act","LTE"'),
+)
+
+EC800M = replace(
+    EC21,
+    name="EC800M",
+    chip="EC718",
+    version="EC800MCNLAR06A03M08",
+    sources=(
+        "a sample of Quectel's for a Cat.1 module (2024): QINDCFG, IFC, FILE:<size>, FILESTART to FILEEND",
+        "the same: START, UPDATING, END, RDY; the version is line 2 of QGMR, CSUB",
+        "inferred: OK before FILESTART, FILEEND of 1 after 30 s without bytes, DOWNLOADING each 5 %, the chip",
+    ),
+    answers={
+        **EC21.answers,
+        b"ATI": (b"Quectel\r\nEC800M\r\nRevision: {version}",),
+        b"AT+CGMM": (b"EC800M",),
+        b"AT+GMM": (b"EC800M",),
+        b"AT+QGMR": (b"{version}",),
+        b"AT+CSUB": (b"SubEdition: V01",),
+    },
+    way=Qfota(files=False, push=True),
+)
