@@ -2,7 +2,7 @@
 
 import typer
 
-from atota.cli import commands_jobs, commands_look, commands_platform, commands_sim
+from atota.cli import commands_dialects, commands_jobs, commands_look, commands_platform, commands_sim
 
 _PROMISE = "Take a cellular module from the firmware it has to the firmware that the OTA platform wants."
 
@@ -15,12 +15,15 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 sim = typer.Typer(help="Simulated modules and the local OTA platform, for any program.", no_args_is_help=True)
+dialects = typer.Typer(help="How modules talk: built-in profiles and your own.", no_args_is_help=True)
 
 commands_look.declare(app)
 commands_platform.declare(app)
 commands_jobs.declare(app)
 commands_sim.declare(app, sim)
+commands_dialects.declare(dialects)
 app.add_typer(sim, name="sim")
+app.add_typer(dialects, name="dialects")
 
 
 def _version(wanted: bool) -> None:

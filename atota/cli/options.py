@@ -20,10 +20,10 @@ def complete_ports(incomplete: str) -> list[str]:
 
 
 def complete_dialects(incomplete: str) -> list[str]:
-    """Names of built-in dialects, for the shell."""
-    from atota.dialects.loader import names
+    """Names of dialects, for the shell."""
+    from atota.dialects.loader import names, own_files
 
-    return [name for name in names() if name.startswith(incomplete)]
+    return [name for name in (*names(), *own_files()) if name.startswith(incomplete)]
 
 
 def complete_models(incomplete: str) -> list[str]:

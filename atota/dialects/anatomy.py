@@ -39,7 +39,7 @@ COMMANDS: Final[dict[type, dict[str, str]]] = {
     streams.Watched.Step: {"send": ""},
     streams.XmodemUpload: {"open": ""},
 }
-"""Fields that are commands, and the placeholders that are filled in; ``?`` marks those that may be missing."""
+"""Fields that are commands, and the placeholders that are filled in; ``?``: it may be missing."""
 
 PATTERNS: Final[dict[type, dict[str, int]]] = {
     model.Recognise: {"manufacturer": 0, "model": 0, "version": 0},

@@ -37,7 +37,7 @@ STAGES = (
     "report",
 )
 """The stages of a job; `atota.update.events` has them too, and may not be imported from here."""
-_MAY_BE_ZERO = {"pause_after_final_s", "pause_s", "continuation"}
+_MAY_BE_ZERO = {"pause_after_final_s", "pause_s", "continuation", "ignored_bytes"}
 _MOST_BAUD = 4_000_000  # SIM7000 goes to 4 Mbit/s (AT Command Manual V1.06, IPR)
 _DAY_S = 86_400.0
 _LONGEST_LINE_HEAD = len("=1,99999,9999,") + len(",FF\r")
@@ -66,8 +66,8 @@ def mistakes(chain: Sequence[Layer]) -> list[Mistake]:
     dialect = _as_far_as_known(tables, found)
     if dialect is not None:
         found += [mistake for rule in _RULES for mistake in rule(dialect)]
-        if (name := chain[0].name) != dialect.name:
-            found.append(("$.name", f"The file is called {name}.toml, so the name must be {name!r}"))
+    if tables.get("name", chain[0].name) != (name := chain[0].name):
+        found.append(("$.name", f"The file is called {name}.toml, so the name must be {name!r}"))
     placed = ((*place_of(chain, path), what) for path, what in found)
     return list(dict.fromkeys(Mistake(file, what, path) for file, path, what in placed))
 

@@ -165,15 +165,7 @@ class Nfwupd(Profiled, frozen=True, kw_only=True, tag_field="kind", tag="nfwupd"
 
 
 Method = (
-    Nfwupd
-    | FileAppend
-    | FlashWrite
-    | RawStream
-    | AckUpload
-    | PushedStream
-    | UrlPull
-    | Watched
-    | XmodemUpload
+    Nfwupd | FileAppend | FlashWrite | RawStream | AckUpload | PushedStream | UrlPull | Watched | XmodemUpload
 )
 
 

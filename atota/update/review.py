@@ -13,6 +13,7 @@ from atota.dialects.checks import Mistake, mistakes
 from atota.dialects.loader import Layer
 from atota.dialects.model import Dialect
 from atota.dialects.provenance import place_of
+from atota.dialects.streams import UrlPull
 from atota.dialects.traces import Reading, read_traces
 from atota.errors import ConfigError
 from atota.sim.persona import Persona
@@ -26,18 +27,20 @@ _WEAK = re.compile(r"inferred|guess|assum|practice|unknown|TODO", re.IGNORECASE)
 class Against(msgspec.Struct, frozen=True):
     """The profile against one simulated module: the job, and what it makes of the module's traces.
 
-    ``reading`` is None where the traces are not there (an installed atota has none).
+    ``played`` is None if no job can be run (`Review.not_played`), ``reading`` where the traces are not there
+    (an installed atota has none).
     """
 
-    played: Played
+    persona: str
+    played: Played | None
     reading: Reading | None
 
 
 class Review(msgspec.Struct, frozen=True):
     """What is to be said of one profile.
 
-    ``weak`` are commands whose source is no document or not stated; ``unseen`` those that stand in no trace;
-    ``unmatched`` paths of patterns that fit no line of a trace.
+    ``not_played`` says why no job was run. ``weak`` are commands whose source is no document or not stated;
+    ``unseen`` those that stand in no trace; ``unmatched`` paths of patterns that fit no line of a trace.
     """
 
     name: str
@@ -47,6 +50,7 @@ class Review(msgspec.Struct, frozen=True):
     method: str
     mistakes: tuple[Mistake, ...]
     against: tuple[Against, ...] = ()
+    not_played: str | None = None
     weak: tuple[Send, ...] = ()
     unseen: tuple[Send, ...] = ()
     unmatched: tuple[str, ...] = ()
@@ -54,7 +58,9 @@ class Review(msgspec.Struct, frozen=True):
     @property
     def wrong(self) -> bool:
         """Whether something has to be corrected."""
-        return bool(self.mistakes) or any(not one.played.good for one in self.against)
+        return bool(self.mistakes) or any(
+            one.played is not None and not one.played.good for one in self.against
+        )
 
 
 def every_profile() -> tuple[str, ...]:
@@ -96,14 +102,19 @@ def review(name_or_file: str, *, against: Iterable[str] = (), traces: Path | Non
 def _played(chain: tuple[Layer, ...], dialect: Dialect, more: list[Persona], traces: Path | None) -> Review:
     personas = list(personas_of(dialect)) if dialect.method is not None else []
     personas += [persona for persona in more if persona not in personas]
+    why_not = _why_not(dialect, personas)
     texts = {persona.name: list(_texts(persona, traces)) for persona in personas}
     against = tuple(
-        Against(play(dialect, p), read_traces(dialect, texts[p.name]) if texts[p.name] else None)
+        Against(
+            persona=p.name,
+            played=play(dialect, p) if why_not is None else None,
+            reading=read_traces(dialect, texts[p.name]) if texts[p.name] else None,
+        )
         for p in personas
     )
     whole = read_traces(dialect, [text for one in texts.values() for text in one])
     unread = [
-        (path, f"{what} (trace of {one.played.persona})")
+        (path, f"{what} (trace of {one.persona})")
         for one in against
         for path, what in (one.reading.unread if one.reading is not None else ())
     ]
@@ -119,15 +130,27 @@ def _played(chain: tuple[Layer, ...], dialect: Dialect, more: list[Persona], tra
             for file, place in [place_of(chain, path)]
         ),
         against=against,
+        not_played=why_not,
         weak=tuple(send for send in sends(dialect) if _is_weak(dialect, send)),
         unseen=whole.unseen,
         unmatched=whole.unmatched,
     )
 
 
+def _why_not(dialect: Dialect, personas: list[Persona]) -> str | None:
+    if dialect.method is None:
+        return "it has no method"
+    if not personas:
+        return "no simulated module's answers show it"
+    if isinstance(dialect.method, UrlPull):
+        return "a job needs an address from which the module can fetch"
+    return None
+
+
 def _texts(persona: Persona, traces: Path | None) -> Iterator[str]:
     if traces is not None:
-        for path in sorted((traces / persona.name.lower()).glob("*.trace")):
+        files = (traces / persona.name.lower()).glob("*.trace")
+        for path in sorted(files, key=lambda path: (path.stem != "identify", path.stem)):
             yield path.read_text("ascii")
 
 

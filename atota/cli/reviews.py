@@ -1,0 +1,76 @@
+"""How reviews of dialect profiles are shown."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from atota.cli.output import Output, styled
+from atota.dialects.anatomy import Send
+from atota.update.review import Against, Review
+
+
+def review_fields(review: Review) -> dict[str, Any]:
+    """A review as JSON has it."""
+    told: dict[str, Any] = msgspec.to_builtins(review)
+    return {**told, "ok": not review.wrong}
+
+
+def show_review(out: Output, review: Review, *, whole: bool) -> None:
+    """Print a review for people; ``whole``: with everything that no trace or document backs."""
+    colour, verdict = ("red", "wrong") if review.wrong else ("green", "fine")
+    out.show(styled(f"[bold]{{}}[/]  [{colour}]{{}}[/]  {{}}", review.name, verdict, review.title))
+    for mistake in review.mistakes:
+        out.show(f"  {mistake}")
+    for one in review.against:
+        out.show(f"  {one.persona}: {_told(one)}")
+    if review.mistakes:
+        return
+    if review.not_played is not None:
+        out.show(f"  not played: {review.not_played}")
+    traced = any(one.reading is not None for one in review.against)
+    if whole:
+        _show_backing(out, review, traced=traced)
+    out.show(f"  {_summary(review, traced=traced)}")
+
+
+def _told(one: Against) -> str:
+    told = []
+    if one.played is not None:
+        seconds = f"{one.played.seconds:.0f} simulated seconds"
+        ending = f" in {seconds}" if one.played.good else f": {one.played.trouble}"
+        told.append(one.played.outcome + ending)
+    if one.reading is None:
+        return "; ".join([*told, "no traces here"])
+    fields = ", ".join(f"{name} {value}" for name, value in one.reading.fields.items() if name != "imei")
+    return "; ".join([*told, f"its traces read as {fields or 'nothing'}"])
+
+
+def _summary(review: Review, *, traced: bool) -> str:
+    unseen = (
+        f"{len(_texts(review.unseen))} commands stand in no trace" if traced else "no trace to compare with"
+    )
+    hardware = "seen on hardware" if review.hardware == "seen" else "never seen on hardware"
+    return f"{unseen}, {len(_texts(review.weak))} name no document, {hardware}"
+
+
+def _show_backing(out: Output, review: Review, *, traced: bool) -> None:
+    for heading, sends in (
+        ("stands in no trace", review.unseen if traced else ()),
+        ("names no document", review.weak),
+        ("was not needed by any job", _unsent(review)),
+    ):
+        for text, path in _texts(sends).items():
+            out.show(styled("  [dim]{}:[/] {}  [dim]{}[/]", heading, text, path))
+    for path in review.unmatched if traced else ():
+        out.show(styled("  [dim]fits no line of a trace:[/] {}", path))
+
+
+def _texts(sends: Sequence[Send]) -> dict[str, str]:
+    """Each command once, with the place where it stands first."""
+    return {send.text: send.path for send in reversed(sends)}
+
+
+def _unsent(review: Review) -> list[Send]:
+    jobs = [one.played.unsent for one in review.against if one.played is not None]
+    return [send for send in jobs[0] if all(send in unsent for unsent in jobs)] if jobs else []
