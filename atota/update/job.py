@@ -298,11 +298,7 @@ class Job:
                     writer.refill()
 
     def _activate(self, module: Module, method: Method, shield: ExitStack) -> bool:
-        """Start the update; from here on one request to stop is only noted, for as long as ``shield``.
-
-        Returns:
-            Whether it is certain that the module took the start.
-        """
+        """Start the update; from here on one request to stop is only noted. Whether it surely took it."""
         with self._log.stage("activate"):
             module.session.check()
             shield.enter_context(self._stop.shielded())

@@ -1,4 +1,4 @@
-"""What the platform is told, when, and what never: the order of DESIGN section 5.1.
+"""What the platform is told, when, and what never, in one fixed order.
 
 Steps up to 99 while downloading; 101 once the slot is written and validated, and never 100 as well;
 201 and the version once the new version was read back. A failure is told only if it is final and not a

@@ -57,8 +57,15 @@ MENDED = (
 )
 
 
-@pytest.mark.parametrize("fault", MENDED)
-@pytest.mark.parametrize("model", MODELS)
+# Each fault on two of the four, in turns; where it strikes at a step, on all of them.
+PAIRS = [
+    (model, fault)
+    for place, fault in enumerate(MENDED)
+    for model in (MODELS if fault.endswith(("start", "validate")) else MODELS[place % 2 :: 2])
+]
+
+
+@pytest.mark.parametrize(("model", "fault"), PAIRS)
 def test_a_passing_fault_is_mended_in_the_same_job(make_bench: MakeBench, model: str, fault: str) -> None:
     bench = make_bench(model, fault)
     result = bench.run()

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from atota.clock import SystemClock
+from atota.clock import SimulatedClock, SystemClock
 from atota.dialects.board import Accept, Board, Limits, Ota, Serial
+from atota.errors import LimitReached
 from atota.link import ports
 from atota.link.ports import PortInfo
 from atota.module.module import Module
@@ -216,6 +217,45 @@ def test_a_board_refuses_other_models(make_bench: MakeBench) -> None:
     result = bench.run(board=Board(name="b", accept=Accept(model="BC28")))
     assert (result.outcome, result.exit_code) == ("refused", 6)
     assert bench.requests == []
+
+
+def test_a_board_that_wants_what_there_is_not_is_a_bad_config() -> None:
+    spec = JobSpec(
+        port="sim://BC28",
+        board=Board(name="b", serial=Serial(flow="xon-xoff")),
+        package=LocalPackage(Path("p"), "0" * 32, "V1"),
+    )
+    result = Job(spec).run()
+    assert (result.outcome, result.exit_code) == ("bad-config", 3)
+
+
+def test_a_limit_of_this_machine_is_13(make_bench: MakeBench, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any, **__: Any) -> Any:
+        raise LimitReached("the disk is full")
+
+    bench = make_bench()
+    monkeypatch.setattr(Downloader, "fetch", full)
+    result = bench.run()
+    bench.judge(result)
+    assert (result.outcome, result.exit_code) == ("limit", 13)
+    assert all(step < 100 for step in bench.reported)
+
+
+def test_a_user_who_says_no_changes_nothing(tmp_path: Path) -> None:
+    asked: list[Any] = []
+
+    def no(identity: Any, wanted: Any) -> bool:
+        asked.append((identity.version, wanted.target))
+        return False
+
+    package = tmp_path / "p.bin"
+    package.write_bytes(bytes(1024))
+    md5 = hashlib.md5(bytes(1024), usedforsecurity=False).hexdigest()
+    spec = JobSpec(port="sim://BC28", package=LocalPackage(package, md5, "BC28JAR01A05"))
+    result = Job(spec, approve=no, clock=SimulatedClock()).run()
+    assert (result.outcome, result.exit_code) == ("refused", 6)
+    assert asked == [("BC28JAR01A03", "BC28JAR01A05")]
+    assert "prepare" not in result.stages_ms
 
 
 # -- real things ---------------------------------------------------------------------------------
