@@ -73,7 +73,7 @@ class Clock(Protocol):
 class SystemClock:
     """The machine's own time."""
 
-    slice_s = 0.1  # DESIGN section 3: every wait looks at a stop token at least every 0.1 s
+    slice_s = 0.1  # every wait looks at its stop token at least this often
 
     def monotonic(self) -> float:
         """Seconds that never go back."""

@@ -75,7 +75,8 @@ BENCHES = (
 def run_demo(call: Call, speed: float) -> int:
     """Run it. The exit code is 0 if four modules were updated and the fifth failed as it should."""
     call.out.begin(modules=len(BENCHES), speed=speed)
-    about = "[bold]atota demo[/]: {} simulated modules, {} times as fast as real, with their own OTA platform"
+    about = "[bold]atota demo[/]: {} simulated modules, {} times as fast as real ones, "
+    about += "against a local OTA platform"
     call.out.say(styled(about, len(BENCHES), f"{speed:g}"))
     with tempfile.TemporaryDirectory(prefix="atota-demo-") as folder, RunningServer(_platform()) as server:
         results = _run_all(call, server.url, Path(folder), speed)

@@ -233,9 +233,7 @@ def _one_of(*words: str) -> Callable[[object], str]:
 
 def _server(value: object) -> str:
     text = _text(value).rstrip("/")
-    if "://" not in text and re.search(
-        r"[.:]|^localhost$", text
-    ):  # https goes without saying
+    if "://" not in text and re.search(r"[.:]|^localhost$", text):  # https goes without saying
         text = f"https://{text}"
     if problem := server_problem(text):
         raise ValueError(problem)
