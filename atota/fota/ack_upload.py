@@ -59,6 +59,7 @@ class AcknowledgedUpload(Streamed):
             reply = push_acknowledged(
                 session,
                 data,
+                asked=text,
                 ack=self._method.ack.encode(),
                 every=self._method.ack_every,
                 timeout_s=ANSWER_S,

@@ -150,7 +150,9 @@ class AppendedFile(Streamed):
             mode=int(offset > 0), length=len(chunk), window_ms=self._method.window_ms
         )
         refused = ask(session, text, Ready(line=self._method.ready), timeout_s=ANSWER_S)
-        reply = refused or push(session, chunk, timeout_s=self._method.window_ms / 1000 + ANSWER_S)
+        reply = refused or push(
+            session, chunk, asked=text, timeout_s=self._method.window_ms / 1000 + ANSWER_S
+        )
         if reply.ok and refused is None:
             return None
         words = self.dialect.error_words(reply.final.code)

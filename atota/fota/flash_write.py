@@ -107,7 +107,7 @@ class WrittenFlash(Streamed):
         """One try. None if the module took it, else what it said."""
         text = self._method.write.format(length=len(chunk), offset=offset, window_s=self._method.window_s)
         refused = ask(session, text, Ready(prompt=self._method.prompt), timeout_s=ANSWER_S)
-        reply = refused or push(session, chunk, timeout_s=self._method.window_s + ANSWER_S)
+        reply = refused or push(session, chunk, asked=text, timeout_s=self._method.window_s + ANSWER_S)
         if reply.ok and refused is None:
             return None
         words = self.dialect.error_words(reply.final.code)

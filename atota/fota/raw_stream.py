@@ -49,7 +49,9 @@ class Stream(Streamed):
             refused = ask(session, text, ready, timeout_s=self._method.ready_s)
             if refused is not None:
                 raise self.refused("the module does not take the package", refused)
-            reply = push(session, data, timeout_s=_STORED_S, sent=lambda done: progress(done, len(data)))
+            reply = push(
+                session, data, asked=text, timeout_s=_STORED_S, sent=lambda done: progress(done, len(data))
+            )
         except NoAnswer as error:
             raise SlotLost(error.message) from error
         except ModuleRebooted as error:

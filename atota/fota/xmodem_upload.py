@@ -57,7 +57,7 @@ class XmodemFile(Streamed):
         )
         if not taken:
             raise SlotLost("the module broke the XMODEM transfer off")
-        expect_result(session)
+        expect_result(session, self._method.open)
         pipe.give_back()
         try:
             reply = wait_result(session, _STORED_S, "the transfer")

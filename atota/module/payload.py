@@ -18,8 +18,6 @@ from atota.module.session import Reply, Session
 
 _SLICE_BYTES = 1024
 """The payload goes out in pieces of at most this many bytes, so that what comes in is looked at."""
-_PAYLOAD = Command(text="(payload)")
-"""What is in flight while bytes go out: it owes a final result like any command."""
 
 
 class Ready(msgspec.Struct, frozen=True):
@@ -77,6 +75,7 @@ def push(
     session: Session,
     data: bytes,
     *,
+    asked: str,
     timeout_s: float,
     pace: Pace | None = None,
     sent: Callable[[int], None] | None = None,
@@ -86,6 +85,7 @@ def push(
     Args:
         session: after `ask`.
         data: the bytes, exactly as announced.
+        asked: the command that asked to send them.
         timeout_s: limit for the result, counted from when the last byte has left the wire.
         pace: how fast they may go; as fast as the wire takes them if not given.
         sent: told how many bytes have been handed over.
@@ -95,7 +95,7 @@ def push(
         ModuleRebooted: a boot banner came instead.
     """
     with _conversation(session, "the payload") as take:
-        expect_result(session)
+        expect_result(session, asked)
         done = 0
         early: Done | None = None
         step = pace.piece if pace is not None else _SLICE_BYTES
@@ -111,10 +111,13 @@ def push(
         return wait_result(session, timeout_s + session.wire_s(min(len(data), 65536)), "the payload", take)
 
 
-def expect_result(session: Session) -> None:
-    """Count a final result as owed for the bytes that follow, unless one is owed already."""
+def expect_result(session: Session, asked: str) -> None:
+    """Count a final result as owed for the bytes that follow, unless one is owed already.
+
+    ``asked`` is the command that asked to send them: the information before the result is its own.
+    """
     if session.exchange.in_flight is None:
-        session.exchange.send(_PAYLOAD)
+        session.exchange.send(Command.of(asked))
 
 
 def wait_result(
@@ -141,6 +144,7 @@ def push_acknowledged(
     session: Session,
     data: bytes,
     *,
+    asked: str,
     ack: bytes,
     every: int,
     timeout_s: float,
@@ -152,7 +156,7 @@ def push_acknowledged(
         NoAnswer: an acknowledgement did not come, or was another byte.
     """
     with _conversation(session, "the upload") as take:
-        expect_result(session)
+        expect_result(session, asked)
         for start in range(0, len(data), every):
             piece = data[start : start + every]
             whole = len(piece) == every
