@@ -2,8 +2,6 @@
 
 from collections.abc import Callable
 
-import msgspec
-
 from atota.clock import Deadline
 from atota.dialects.model import Reboot
 from atota.errors import LinkLost, ModuleError, ModuleRebooted, OldVersion, RebootTimeout
@@ -19,13 +17,6 @@ _BETWEEN_BOOTS_S = 30.0
 """Some updates boot twice (M5310-A: 30 s in all), so one boot that is over is not yet the last one."""
 
 
-class Confirmed(msgspec.Struct, frozen=True):
-    """The module came back: with which version, and after which reboot cause."""
-
-    version: str
-    cause: str | None
-
-
 class Confirmer:
     """Waits for one module and reads its version back.
 
@@ -39,6 +30,9 @@ class Confirmer:
         tick: percent of the usual time, for the progress.
         reconnect: brings a lost link back, or raises.
         certain: the module said that it starts.
+
+    Attributes:
+        seen: the version that it printed last, if it came back.
     """
 
     def __init__(
@@ -65,6 +59,7 @@ class Confirmer:
         self._tick = tick
         self._reconnect = reconnect
         self._certain = certain
+        self.seen: str | None = None
         clock = module.session.clock
         self._began = clock.monotonic()
         self._boots = module.session.boots
@@ -89,7 +84,7 @@ class Confirmer:
             except LinkLost as lost:
                 self._reconnect(lost)
 
-    def confirm(self) -> Confirmed:
+    def confirm(self) -> str:
         """Read the version until it is the expected one, or will not become it any more.
 
         A module that still prints its old version may not have rebooted yet, or be between the two
@@ -104,8 +99,9 @@ class Confirmer:
         pause_s = 0.0
         while True:
             versions = self._read(pause_s)
+            self.seen = versions[0] if versions else self.seen
             if self._expected in versions:
-                return Confirmed(self._expected, self._session.last_boot_cause)
+                return self._expected
             if versions and (self._update_is_over() or settled.expired):
                 raise self._verdict(versions[0])
             if self._limit.expired:

@@ -336,12 +336,13 @@ class Job:
             with self._log.stage("confirm"):
                 confirmed = confirmer.confirm()
         except OldVersion as error:
+            self._result.version_after = confirmer.seen
             if certain or confirmer.rebooted_to_update:
                 self._tell_failure(Status.UPGRADE_UNKNOWN)
                 raise
             message = f"{error.message}: the start seems to have been lost"
             raise SlotLost(message, hint=error.hint) from error
-        self._result.version_after = confirmed.version
+        self._result.version_after = confirmed
         self._report(wanted)
 
     def _report(self, wanted: plan.Wanted) -> None:

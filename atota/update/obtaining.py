@@ -61,15 +61,17 @@ class Obtainer:
 
     def check(self) -> Task | None:
         """Ask for a task; while the operator has paused it, wait and ask again."""
+        self._task = self._ask()
+        return self._task
+
+    def _ask(self) -> Task | None:
         while True:
             try:
-                self._task = self._platform.check(self._query)
+                return self._platform.check(self._query)
             except PlatformRefused as error:
                 if error.errno != PAUSED:
                     raise
                 self._pause(error, 0)
-            else:
-                return self._task
 
     def fetch(self) -> tuple[Path, Digests]:
         """The package, whole and with the digest that the task names.
@@ -122,7 +124,7 @@ class Obtainer:
         Raises:
             PlatformRefused: the task is gone, or is another one.
         """
-        old, new = self.task, self._platform.check(self._query)
+        old, new = self.task, self._ask()
         if new is None:
             raise PlatformRefused(
                 "the task is gone", errno=11, hint="Run the command again to see what is wanted."
