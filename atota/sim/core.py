@@ -15,6 +15,7 @@ from atota.sim.options import Options, Sent
 from atota.sim.persona import Persona
 from atota.sim.reply import DataPhase, Reply, Speed
 from atota.sim.timeline import Action, Timeline
+from atota.sim.updater import WakingUpdater
 
 BITS = 10  # 8N1
 POWER_ON = b"REBOOT_CAUSE_SECURITY_PMU_POWER_ON_RESET"
@@ -267,6 +268,8 @@ class ModuleCore:
         if self.baud != self.stored_baud:
             self._timeline.at(now + boot.switch_s + len(ending) * BITS / self.baud, self._to_stored_baud)
         self._say(late, now)
+        if isinstance(self.updater, WakingUpdater):
+            self.updater.awake(now)
 
     def _to_stored_baud(self, _now: float) -> None:
         self.baud = self.stored_baud

@@ -31,7 +31,7 @@ A family is added with three files and one line:
 4. What refuses and fails: ``tests/sim/test_sim_<family>.py``.
 """
 
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
 from atota.sim.faults import FaultPlan
 from atota.sim.flash import Flash
@@ -109,6 +109,15 @@ class Updater(Protocol):
 
     def finished(self, verdict: Verdict, *, said_good: bool) -> None:
         """The update has ended; ``said_good``: what the module's text said (a rollback comes after)."""
+        ...
+
+
+@runtime_checkable
+class WakingUpdater(Updater, Protocol):
+    """One that does something by itself when the module has started."""
+
+    def awake(self, now: float) -> None:
+        """The boot text has been said."""
         ...
 
 

@@ -9,6 +9,7 @@ from atota.sim.personas.me3616 import ME3616
 from atota.sim.personas.others import OTHERS
 from atota.sim.personas.quectel import EC21, EC800M
 from atota.sim.personas.sara_n2 import SARA_N200
+from atota.sim.personas.sara_r4 import SARA_R410
 from atota.sim.personas.sim7000 import SIM7000C, SIM7000C_N, SIM7070
 from atota.sim.personas.sim7020 import SIM7020C, SIM7030
 
@@ -25,6 +26,7 @@ PERSONAS: tuple[Persona, ...] = (
     ME3616,
     EC21,
     EC800M,
+    SARA_R410,
     *OTHERS,
 )
 

@@ -93,7 +93,7 @@ EC800M = replace(
     sources=(
         "a sample of Quectel's for a Cat.1 module (2024): QINDCFG, IFC, FILE:<size>, FILESTART to FILEEND",
         "the same: START, UPDATING, END, RDY; the version is line 2 of QGMR, CSUB",
-        "inferred: OK before FILESTART, FILEEND of 1 after 30 s without bytes, DOWNLOADING each 5 %, the chip",
+        "inferred: OK before FILESTART, FILEEND of 1 after 30 s without bytes, each 5 %, the chip",
     ),
     answers={
         **EC21.answers,
