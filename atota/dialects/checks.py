@@ -66,10 +66,23 @@ def mistakes(chain: Sequence[Layer]) -> list[Mistake]:
     dialect = _as_far_as_known(tables, found)
     if dialect is not None:
         found += [mistake for rule in _RULES for mistake in rule(dialect)]
-    if tables.get("name", chain[0].name) != (name := chain[0].name):
+    if _found_by_name(chain[0]) and tables.get("name", chain[0].name) != (name := chain[0].name):
         found.append(("$.name", f"The file is called {name}.toml, so the name must be {name!r}"))
-    placed = ((*place_of(chain, path), what) for path, what in found)
-    return list(dict.fromkeys(Mistake(file, what, path) for file, path, what in placed))
+    return list(dict.fromkeys(_placed(chain, path, what) for path, what in found))
+
+
+def _placed(chain: Sequence[Layer], path: str, what: str) -> Mistake:
+    if what.startswith(UNKNOWN):
+        key = what.removeprefix(UNKNOWN).strip("`")
+        file, place = place_of(chain, f"{path}.{key}")
+        return Mistake(file, what, place.removesuffix(f".{key}"))
+    file, place = place_of(chain, path)
+    return Mistake(file, what, place)
+
+
+def _found_by_name(layer: Layer) -> bool:
+    """Whether the file is, or could be, named without its folder: then its name has to be the dialect's."""
+    return layer.path is None or layer.path.parent.name == "dialects"
 
 
 def _as_far_as_known(tables: dict[str, Any], found: list[tuple[str, str]]) -> Dialect | None:

@@ -62,7 +62,20 @@ def load(name: str) -> Dialect:
         UsageError: there is no such dialect.
         ConfigError: the profile is wrong.
     """
-    return _built_in(name) if name in names() else _resolve(layers(name))
+    if name in names():
+        return _built_in(name)
+    from atota.dialects.checks import mistakes  # it judges what this module puts together
+
+    chain = layers(name)
+    found = mistakes(chain)
+    if found:
+        hint = "Correct the file at the place named."
+        if len(found) > 1:
+            hint = (
+                f"Correct the file: `atota dialects check {chain[0].label}` lists all {len(found)} mistakes."
+            )
+        raise ConfigError(str(found[0]), hint=hint)
+    return _resolve(chain)
 
 
 @functools.cache

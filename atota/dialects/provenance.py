@@ -55,9 +55,10 @@ def place_of(chain: Sequence[Layer], path: str) -> tuple[str, str]:
     """The file, and the path in it, that a path of the resolved profile comes from.
 
     A path that no file gives (something is missing) is looked for in what it is part of, down to the
-    profile's own file.
+    profile's own file; of several files that give a part, the nearest is meant.
     """
-    given = origins(chain)
+    order = [layer.label for layer in chain]
+    given = sorted(origins(chain), key=lambda origin: order.index(origin.origin))
     within = path
     while within != "$":
         near = [o for o in given if o.path == within or o.path.startswith((f"{within}.", f"{within}["))]

@@ -1,0 +1,379 @@
+"""Every profile is right, every kind of mistake is found, and what is shown is what is meant."""
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from atota.dialects import anatomy, loader
+from atota.dialects.anatomy import COMMANDS, PATTERNS, WORDS, Send
+from atota.dialects.checks import STAGES as CHECKED_STAGES
+from atota.dialects.checks import mistakes
+from atota.dialects.loader import Layer
+from atota.dialects.model import Dialect
+from atota.dialects.provenance import DEFAULT, explain, origins, place_of
+from atota.dialects.shape import shape_mistakes
+from atota.dialects.written import as_toml
+from atota.update.events import STAGES
+
+HEAD: dict[str, Any] = {
+    "name": "mine",
+    "title": "a test",
+    "sources": {"s": "a manual"},
+    "uart": {"bauds": [9600]},
+    "identify": [{"field": "version", "send": "AT+CGMR", "pattern": "(.+)", "source": "s"}],
+}
+WATCH: dict[str, Any] = {"failed": ["END,([1-9])"], "progress": [r"UPDATING,(\d+)"], "source": "s"}
+REBOOT: dict[str, Any] = {"limit_s": 60.0, "usual_s": 30.0, "source": "s"}
+NFWUPD: dict[str, Any] = {
+    "kind": "nfwupd",
+    "command": "AT+NFWUPD",
+    "answer": "+NFWUPD:",
+    "flow": "validate-then-start",
+    "blocks": {"default": 256, "largest": 512, "multiple": 4, "source": "s"},
+    "valid": ["PACKAGE_OK"],
+    "times": {"erase_s": 1.0, "block_s": 1.0, "validate_s": 1.0, "start_s": 1.0},
+    "source": "s",
+}
+FILE: dict[str, Any] = {
+    "kind": "file-append",
+    "test": "AT+CFSWFILE=?",
+    "begin": "AT+CFSINIT",
+    "end": "AT+CFSTERM",
+    "free": {"send": "AT+CFSGFRS?", "pattern": r"(\d+)"},
+    "write": 'AT+CFSWFILE=1,"update.zip",{mode},{length},{window_ms}',
+    "ready": "DOWNLOAD",
+    "piece": 10000,
+    "window_ms": 10000,
+    "size": {"send": "AT+CFSGFIS=1", "pattern": r"(\d+)"},
+    "read": "AT+CFSRFILE=1,{length},{offset}",
+    "read_header": r"(\d+)",
+    "start": "AT+CFOTA=1",
+    "outcome": {"send": "AT+CFOTA?", "pattern": r"(\d+)"},
+    "good_outcomes": ["6"],
+    "watch": WATCH,
+    "source": "s",
+}
+FLASH: dict[str, Any] = {
+    "kind": "flash-write",
+    "erase": "AT+CFLE=0,{blocks}",
+    "erase_block": 4096,
+    "most_blocks": 145,
+    "erase_s": 60.0,
+    "write": "AT+CFLW={length},{offset}",
+    "prompt": ">",
+    "piece": 512,
+    "window_s": 10,
+    "start": "AT+CFOTA=5",
+    "watch": WATCH,
+    "source": "s",
+}
+XMODEM: dict[str, Any] = {
+    "kind": "xmodem",
+    "open": "AT+UFWUPD=3",
+    "ready": "+UFWUPD: ONGOING",
+    "block": 1024,
+    "retries": 10,
+    "watch": WATCH,
+    "source": "s",
+}
+URL: dict[str, Any] = {
+    "kind": "url-pull",
+    "test": "AT+QFOTADL=?",
+    "start": 'AT+QFOTADL="{url}"',
+    "longest_url": 255,
+    "schemes": ["http"],
+    "attached": [{"send": "AT+CEREG?", "pattern": r"\d,(1|5)"}],
+    "watch": WATCH,
+    "source": "s",
+}
+
+
+def profile(method: dict[str, Any] | None = None, **changes: Any) -> dict[str, Any]:
+    """A profile that is right, with a method, and with changes at paths like ``uart__bauds``."""
+    tables: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(HEAD))
+    if method is not None:
+        tables |= msgspec.json.decode(msgspec.json.encode({"method": method, "reboot": REBOOT}))
+    for path, value in changes.items():
+        *above, last = path.split("__")
+        table = tables
+        for key in above:
+            table = table.setdefault(key, {})
+        if value is None:
+            del table[last]
+        else:
+            table[last] = value
+    return tables
+
+
+def told(tables: dict[str, Any]) -> list[str]:
+    return [f"{one.path} {one.what}" for one in mistakes([Layer("mine", tables, Path("mine.toml"))])]
+
+
+@pytest.mark.parametrize("name", loader.names())
+def test_every_built_in_profile_is_right(name: str) -> None:
+    assert mistakes(loader.layers(name)) == []
+
+
+@pytest.mark.parametrize(
+    "method", [None, NFWUPD, FILE, FLASH, XMODEM, URL], ids=lambda m: (m or {}).get("kind")
+)
+def test_the_profiles_that_the_mistakes_are_made_in_are_right(method: dict[str, Any] | None) -> None:
+    assert told(profile(method)) == []
+
+
+def query(**changes: Any) -> list[dict[str, Any]]:
+    return [HEAD["identify"][0] | changes]
+
+
+def step(**changes: Any) -> list[dict[str, Any]]:
+    return [{"send": "AT+CFUN=0", "why": "w", "source": "s"} | changes]
+
+
+MISTAKES: list[tuple[dict[str, Any], str]] = [
+    # the shape
+    (profile(uart__speed=1), "$.uart Object contains unknown field `speed`"),
+    (profile(uart__bauds="9600"), "$.uart.bauds Expected `array`, got `str`"),
+    (profile(uart=None), "$ Object missing required field `uart`"),
+    (profile(hardware="maybe"), "$.hardware Invalid enum value 'maybe'"),
+    (profile(NFWUPD, method__kind="magic"), "$.method.kind Invalid value 'magic'"),
+    (profile(XMODEM, method__block=512), "$.method.block Invalid enum value 512"),
+    (
+        profile(grammar__urcs=[{"prefix": "A", "exact": "B"}]),
+        "$.grammar.urcs[0] a URC is known by exactly one",
+    ),
+    (profile(weights__write="much"), "$.weights.write Expected `float`, got `str`"),
+    # names and sources
+    (profile(name="Mine!"), "$.name Small letters, digits and hyphens"),
+    (profile(title=" "), "$.title It is empty"),
+    (profile(sources__s=""), "$.sources.s It is empty"),
+    (profile(identify=query(source="t")), "$.identify[0].source There is no source 't'"),
+    (profile(NFWUPD, method__blocks__source="t"), "$.method.blocks.source There is no source 't'"),
+    # regular expressions and words
+    (profile(recognise__model="("), "$.recognise.model '(' is no regular expression"),
+    (profile(identify=query(pattern=".+")), "$.identify[0].pattern '.+' needs 1 group"),
+    (profile(FILE, method__free__pattern=r"\d+"), "$.method.free.pattern '\\\\d+' needs 1 group"),
+    (profile(FILE, method__watch__progress=["x"]), "$.method.watch.progress[0] 'x' needs 1 group"),
+    (profile(FILE, method__watch__failed=[".*"]), "$.method.watch.failed[0] '.*' matches every line"),
+    (profile(grammar__boot={"lines": ["RDY|"]}), "$.grammar.boot.lines[0] 'RDY|' matches every line"),
+    (profile(grammar__boot={"lines": ["R"], "cause": "C"}), "$.grammar.boot.cause 'C' needs 1 group"),
+    (
+        profile(XMODEM, method__ready=r"\+UFWUPD: ?ONGOING"),
+        "$.method.ready '\\\\+UFWUPD: ?ONGOING' is compared letter",
+    ),
+    (profile(FLASH, method__prompt=""), "$.method.prompt It is empty"),
+    # commands
+    (profile(setup=["CMEE=1"]), "$.setup[0] 'CMEE=1' is no command"),
+    (profile(setup=["AT+A\r"]), "$.setup[0] 'AT+A\\r' is no command"),
+    (profile(uart__command_line_limit=5), "is longer than the command line's 5 characters"),
+    (profile(FLASH, method__erase="AT+CFLE=0"), "$.method.erase 'AT+CFLE=0' lacks the placeholder {blocks}"),
+    (profile(FLASH, method__start="AT+F={sha}"), "$.method.start 'AT+F={sha}' has the placeholder {sha}"),
+    (profile(URL, method__start="AT+Q={url"), "$.method.start 'AT+Q={url' has braces that do not pair"),
+    (profile(URL, method__start="AT+Q={}"), "has the placeholder {}, which nothing fills in"),
+    (profile(identify=query(send="AT+X={x}")), "$.identify[0].send 'AT+X={x}' has the placeholder {x}"),
+    (profile(URL, method__test="AT+QFOTADL=1"), "$.method.test 'AT+QFOTADL=1' is no harmless question"),
+    (
+        profile(prepare=step(ask="AT+CFUN=1", when="1")),
+        "$.prepare[0].ask 'AT+CFUN=1' is no harmless question",
+    ),
+    (
+        profile(URL, identify=query(send="AT+QFOTADL=1")),
+        "$.identify[0].send 'AT+QFOTADL=1' is a command of the up",
+    ),
+    (profile(prepare=step(ask="AT+CFUN?")), "$.prepare[0] `ask` and `when` go together"),
+    # numbers
+    (profile(uart__bauds=[-1]), "$.uart.bauds[0] -1 is too small"),
+    (profile(uart__bauds=[9600, 9600]), "$.uart.bauds A rate stands in it twice"),
+    (profile(uart__bauds=[]), "$.uart.bauds At least one rate is needed"),
+    (profile(uart__bauds=[10**9]), "$.uart.bauds[0] no module talks at 1000000000 bit/s"),
+    (profile(uart__pause_after_final_s=-0.1), "$.uart.pause_after_final_s -0.1 is too small"),
+    (
+        profile(uart__pause_after_final_s=float("inf")),
+        "$.uart.pause_after_final_s inf is no number to count on",
+    ),
+    (profile(NFWUPD, method__times__block_s=0.0), "$.method.times.block_s 0.0 is too small"),
+    (profile(NFWUPD, reboot__limit_s=1e6), "$.reboot.limit_s 1e+06 seconds are more than a day"),
+    (profile(NFWUPD, reboot__usual_s=61.0), "$.reboot.usual_s 61 s is more than limit_s, 60 s"),
+    (
+        profile(uart__raising={"command": "AT+N={baud}", "bauds": [57600], "fallback_s": 1, "source": "s"}),
+        "$.uart.raising.default 115200 is not in $.uart.raising.bauds",
+    ),
+    # hex blocks
+    (profile(NFWUPD, method__blocks__default=516), "$.method.blocks 516 is above the largest, 512"),
+    (profile(NFWUPD, method__blocks__multiple=5), "$.method.blocks.default 256 is no multiple of 5"),
+    (profile(NFWUPD, method__blocks__only=[32, 64]), "$.method.blocks.default 256 is not in `only`"),
+    (
+        profile(NFWUPD, uart__command_line_limit=1024),
+        "$.method.blocks.largest 512 bytes in hex need 1051 characters",
+    ),
+    (
+        profile(NFWUPD, method__command="AT+NFWUPD="),
+        "$.method.command 'AT+NFWUPD=' is not a command's bare name",
+    ),
+    (profile(NFWUPD, method__answer="+NFW:"), "$.method.answer '+NFW:' does not begin as AT+NFWUPD answers"),
+    (profile(NFWUPD, method__valid=[]), "$.method.valid Nothing that the module could say"),
+    (profile(NFWUPD, method__not_yet=["PACKAGE"]), "$.method.not_yet PACKAGE_OK would mean both"),
+    # the other methods
+    (profile(FLASH, method__piece=8192), "$.method.piece 8192 is more than an erase block, 4096"),
+    (profile(FILE, method__good_outcomes=[]), "$.method.good_outcomes No answer"),
+    (profile(FILE, method__read_header=None), "$.method.read_header `read` needs it"),
+    (profile(URL, method__schemes=[]), "$.method.schemes At least one is needed"),
+    # parts that need each other
+    (profile(NFWUPD, reboot=None), "$ A profile with a method needs [reboot]"),
+    (profile(NFWUPD, reboot__update_causes=["X"]), "$.reboot.update_causes Without $.grammar.boot.cause"),
+    (profile(recognise={}), "$.recognise It has no pattern"),
+    (profile(identify=query(field="model")), "$.identify No query reads the version"),
+    (profile(weights__wirte=3), "$.weights.wirte There is no stage 'wirte'"),
+    (profile(weights__write=0), "$.weights All of them are 0"),
+    (profile(errors__fifty="x"), "$.errors.fifty An error's number is expected"),
+    (
+        profile(grammar__finals=[{"text": "X", "ok": True, "commands": ["AT+X"]}]),
+        "$.grammar.finals[0].commands 'AT+X' is no command's name",
+    ),
+]
+
+
+@pytest.mark.parametrize(("tables", "expected"), MISTAKES, ids=[text[:60] for _, text in MISTAKES])
+def test_a_mistake_is_found_at_its_place(tables: dict[str, Any], expected: str) -> None:
+    assert any(expected in one for one in told(tables)), told(tables)
+
+
+def test_all_mistakes_are_told_at_once() -> None:
+    tables = profile(
+        NFWUPD, uart__bauds=[0], uart__speed=1, method__blocks__default=516, identify=query(source="t")
+    )
+    places = [one.partition(" ")[0] for one in told(tables)]
+    assert places == ["$.uart", "$.identify[0].source", "$.uart.bauds[0]", "$.method.blocks"]
+
+
+def test_a_mistake_has_the_file_the_text_and_the_place() -> None:
+    (mistake,) = mistakes([Layer("mine", profile(uart__bauds=[0]), Path("far/mine.toml"))])
+    assert str(mistake) == "far/mine.toml: 0 is too small: it must be above 0 - at `$.uart.bauds[0]`"
+
+
+def test_a_file_that_is_found_by_name_is_called_as_its_dialect() -> None:
+    (mistake,) = mistakes([Layer("other", profile(), Path("boards/dialects/other.toml"))])
+    assert str(mistake).endswith("the name must be 'other' - at `$.name`")
+
+
+def refusal(tables: dict[str, Any]) -> str:
+    try:
+        msgspec.convert(tables, Dialect)
+    except msgspec.ValidationError as error:
+        return str(error)
+    return ""
+
+
+@pytest.mark.parametrize(("tables", "_"), MISTAKES, ids=[text[:60] for _, text in MISTAKES])
+def test_the_shape_is_judged_as_msgspec_does(tables: dict[str, Any], _: str) -> None:
+    found, refused = [what for _, what in shape_mistakes(tables, Dialect)], refusal(tables)
+    assert bool(found) == bool(refused)
+    assert not refused or any(what in refused for what in found)
+
+
+def test_the_stages_are_those_of_a_job() -> None:
+    assert CHECKED_STAGES == STAGES
+
+
+def test_every_text_of_a_method_is_known_to_the_checks() -> None:
+    free = {
+        "source",
+        "why",
+        "kind",
+        "field",
+        "flow",
+        "erase",
+        "good_outcomes",
+        "schemes",
+        "text",
+        "name",
+        "title",
+    }
+    for kind in (*COMMANDS, *PATTERNS):
+        for field in msgspec.structs.fields(kind):
+            if field.type in (str, str | None, tuple[str, ...]):
+                tables = ({*COMMANDS.get(kind, ())}, {*PATTERNS.get(kind, ())}, {*WORDS.get(kind, ())})
+                assert field.name in free.union(*tables), f"{kind.__name__}.{field.name}"
+
+
+# -- where values come from ---------------------------------------------------------------------------
+
+
+def by_path(name: str) -> dict[str, Any]:
+    return {one.path: one for one in explain(name)}
+
+
+def test_each_value_is_told_with_the_file_that_gave_it() -> None:
+    told = by_path("quectel-hi2115")
+    assert told["$.method.flow"].origin == "quectel-hi2115.toml"
+    assert told["$.method.blocks.largest"].origin == "hi2115.toml"
+    assert told["$.method.command"].origin == "hi21xx.toml"
+    assert told["$.uart.pause_after_final_s"].origin == "3gpp.toml"
+    assert told["$.uart.wake_attempts"].origin == DEFAULT
+
+
+def test_merged_arrays_are_told_per_entry_with_the_place_in_the_file() -> None:
+    told = by_path("quectel-hi2115")
+    ours, theirs = told["$.identify[0]"], told["$.identify[3]"]
+    assert (ours.origin, ours.place) == ("quectel-hi2115.toml", "$.identify[0]")
+    assert (theirs.origin, theirs.place) == ("hi21xx.toml", "$.identify[0]")
+    assert told["$.uart.bauds"].value == [9600, 115200, 57600, 4800, 2400, 230400, 460800, 921600]
+
+
+@pytest.mark.parametrize("name", loader.names())
+def test_the_origins_are_the_whole_profile_and_nothing_else(name: str) -> None:
+    chain = loader.layers(name)
+    files = {layer.label: layer.tables for layer in chain}
+    for one in origins(chain):
+        place: Any = files[one.origin]
+        for key in msgspec.json.decode(_keys(one.place)):
+            place = place[key]
+        assert place == one.value
+        assert place_of(chain, one.path) == (one.origin, one.place)
+
+
+def _keys(path: str) -> bytes:
+    """A path's keys; an array's index belongs to the last of them."""
+    keys: list[str | int] = []
+    for part in path.removeprefix("$.").split("."):
+        name, _, index = part.partition("[")
+        keys += [name, int(index[:-1])] if index else [name]
+    return msgspec.json.encode(keys)
+
+
+@pytest.mark.parametrize("name", loader.names())
+def test_what_is_shown_is_toml_that_means_the_same_profile(name: str) -> None:
+    dialect = loader.load(name)
+    text = as_toml(dialect, explain(name), [layer.label for layer in loader.layers(name)])
+    assert msgspec.convert(tomllib.loads(text), Dialect) == dialect
+    if dialect.method is not None:
+        assert f": {dialect.sources[dialect.method.source]}" in text
+
+
+# -- the commands that a profile sends ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("template", "line", "fits"),
+    [
+        ("AT+CGMR", "AT+CGMR", True),
+        ("AT+CGMR", "AT+CGMR=?", False),
+        ("AT+N={baud},{fallback_s},0", "AT+N=115200,10,0", True),
+        ("AT+N={baud},{fallback_s},0", "AT+N=115200,0", False),
+        ('AT+QFUPL="a.bin",{size}', 'AT+QFUPL="a.bin",4096', True),
+        ("AT+CFLE=0,{blocks}", "AT+CFLE=0,", False),
+    ],
+)
+def test_a_command_is_known_again_with_its_placeholders_filled(
+    template: str, line: str, *, fits: bool
+) -> None:
+    assert Send("$", template, None).matches(line) is fits
+
+
+def test_the_commands_of_hex_blocks_are_told_by_their_codes() -> None:
+    sent = [send.text for send in anatomy.sends(loader.load("quectel-hi2115"))]
+    for line in ("AT+NFWUPD=?", "AT+NFWUPD=0", "AT+NFWUPD=2", "AT+NFWUPD=5", "ATI", "AT+CFUN=0"):
+        assert line in sent
+    assert any(send.matches("AT+NFWUPD=1,0,4,01020304,04") for send in anatomy.sends(loader.load("hi2110")))
