@@ -138,7 +138,7 @@ class ModuleCore:
         rules = self.persona.autobaud
         if rules is None or not self.autobaud or self._synced:
             return data if baud == self.baud else None
-        start = data.upper().find(b"AT")
+        start = min((place for place in (data.find(b"AT"), data.find(b"at")) if place >= 0), default=-1)
         if start < 0 or baud not in rules.bauds or self.booting:
             return None
         self._synced, self.baud = True, baud

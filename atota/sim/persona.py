@@ -66,7 +66,7 @@ class Ipr:
 
 @dataclass(frozen=True, slots=True)
 class Autobaud:
-    """A module that takes its rate from the first ``AT`` it hears; before that it speaks at its default rate.
+    """A module that takes its rate from the first ``AT`` or ``at``; before, it speaks at its default rate.
 
     Attributes:
         bauds: the rates it can tell.

@@ -11,6 +11,7 @@ A family is added with three files and one line:
      ``chassis.leave_data(Reply(...), now)``: that is the result of the command.
    - *lines over time*: ``chassis.plan(when, lambda now: chassis.send(now, b"\r\n+QIND: ...\r\n"))``; a
      reboot forgets them.
+   - *what a start brings*: an updater with ``awake`` (`WakingUpdater`) is called when the boot text was said.
    - *the update*: ``Reply(start=True)``, or ``chassis.start_update(now)`` for one that begins by itself.
      How it runs and what is said meanwhile is in the persona's `Boot`; what the security core decides is in
      `atota.sim.judge`; ``finished`` tells the updater what came of it. An updater may have a method
