@@ -34,13 +34,32 @@ class Method(Protocol):
     """One way of filling the slot and starting what is in it.
 
     The calls come in the order of this class. None of them touches the running firmware but `activate`.
+
+    Attributes:
+        tally: what the write took.
+        streams: whether this machine sends the package; if not, the module gets it by itself.
+        needs_address: whether `locate` has to tell where the module can fetch the package.
+        percent: how far the module says that its update is.
+        failure: what the module said went wrong with its update.
     """
 
     tally: Tally
+    streams: bool
+    needs_address: bool
+    percent: int | None
+    failure: str | None
 
     @property
     def validates(self) -> bool:
         """Whether the slot is validated before the start, not in the boot after it."""
+        ...
+
+    def locate(self, address: str) -> None:
+        """Say where the module can fetch the package; a secret."""
+        ...
+
+    def hear(self, line: str) -> None:
+        """Learn from an unsolicited line how the update goes."""
         ...
 
     def check(self, package: Path) -> None:

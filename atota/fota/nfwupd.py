@@ -83,6 +83,17 @@ class HexBlocks:
                 hint=f"Leave the block length out: {self._method.blocks.default} works.",
             )
 
+    streams = True
+    needs_address = False
+    percent: int | None = None
+    failure: str | None = None
+
+    def locate(self, address: str) -> None:
+        """Nothing: the package is sent from here."""
+
+    def hear(self, line: str) -> None:
+        """Nothing: these firmwares tell of the update only by their reboot."""
+
     @property
     def validates(self) -> bool:
         """Whether the slot is validated before the start, not in the boot after it."""

@@ -1,7 +1,7 @@
 """Find the rate at which a module talks, and read who it is. Only harmless commands are sent.
 
 The order: rates until something answers ``AT``; ``AT+CMEE=1``; the 27.007 identification; the dialect
-that the answers show; that dialect's own queries. Each command is sent once, whatever asks for it.
+that the answers show; that dialect's own queries. Each command is asked once, whatever asks for it (again only after an error).
 """
 
 import re
@@ -108,7 +108,7 @@ def _answers_at(session: Session, baud: int, attempts: int, tried: dict[int, str
 
 
 class _Asker:
-    """Sends each command once and remembers its answer; one that got none is asked again."""
+    """Remembers the answer to each command; one that got none, or an error, is asked again."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -118,6 +118,9 @@ class _Asker:
         """The information lines, or None if the module refused or does not answer this command."""
         if command not in self._answers:
             reply = ask(self._session, command)
+            if reply is not None and not reply.ok:
+                # A byte that was lost or doubled on the way makes a good question a wrong one.
+                reply = ask(self._session, command)
             if reply is None and required:
                 raise NoAnswer(f"{command} got no answer, and without it nobody knows what this module is")
             self._answers[command] = reply.lines if reply is not None and reply.ok else None

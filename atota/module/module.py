@@ -108,8 +108,7 @@ def open_module(
         baud: the only rate to try, bit/s; all that the dialect knows if not given.
         dialect: a dialect's name or file; recognised by the answers if not given.
         model: the catalogue's model that this is said to be.
-        board: the bench hardware: flow control, reset lines, first rate; its model and dialect stand in
-            for those not given.
+        board: the bench hardware; its model and dialect stand in for those not given.
         clock: the time to live in, for simulated ports.
         stop: looked at by every wait.
         listener: gets every event of the conversation.
@@ -137,11 +136,8 @@ def open_module(
             raise
         return link
 
-    def reopened(port: str, rate: int) -> Link:
-        # Only the levels that the sequence ends at: the module may be in the middle of its update.
-        levels = {step.line: step for step in sequence if step.line is not None}
-        return opened(port, rate, tuple(levels.values()))
-
+    # Opened again: only the levels that the sequence ends at; the module may be in the middle of its update.
+    levels = tuple({step.line: step for step in sequence if step.line is not None}.values())
     return Module(
         opened(port, baud or board.serial.baud, sequence),
         dialect=profile,
@@ -149,7 +145,7 @@ def open_module(
         baud=baud,
         stop=stop,
         listener=listener,
-        reopener=reopened,
+        reopener=lambda port, rate: opened(port, rate, levels),
     )
 
 

@@ -30,9 +30,6 @@ class Confirmer:
         tick: percent of the usual time, for the progress.
         reconnect: brings a lost link back, or raises.
         certain: the module said that it starts.
-
-    Attributes:
-        seen: the version that it printed last, if it came back.
     """
 
     def __init__(
@@ -59,12 +56,12 @@ class Confirmer:
         self._tick = tick
         self._reconnect = reconnect
         self._certain = certain
-        self.seen: str | None = None
         clock = module.session.clock
         self._began = clock.monotonic()
         self._boots = module.session.boots
         self._seen_boots, self._last_boot = self._boots, self._began
         self._limit = Deadline(clock, limit_s or self._reboot.limit_s)
+        self._settled = self._until_settled()
 
     @property
     def _session(self) -> Session:
@@ -95,14 +92,13 @@ class Confirmer:
             OldVersion: it runs what it ran.
             RebootTimeout: it stopped answering, or runs something that is neither.
         """
-        settled = Deadline(self._session.clock, min(self._reboot.usual_s, self._limit.remaining))
+        self._settled = self._until_settled()
         pause_s = 0.0
         while True:
             versions = self._read(pause_s)
-            self.seen = versions[0] if versions else self.seen
             if self._expected in versions:
                 return self._expected
-            if versions and (self._update_is_over() or settled.expired):
+            if versions and (self._update_is_over() or self._settled.expired):
                 raise self._verdict(versions[0])
             if self._limit.expired:
                 raise RebootTimeout("the module came back but did not tell its version in time")
@@ -136,7 +132,13 @@ class Confirmer:
         now = self._session.clock.monotonic()
         if self._session.boots != self._seen_boots:
             self._seen_boots, self._last_boot = self._session.boots, now
+        if self._method.failure is not None:
+            return True
         return self.rebooted_to_update and now - self._last_boot >= _BETWEEN_BOOTS_S
+
+    def _until_settled(self) -> Deadline:
+        """When an old version has been seen for long enough: not while the module tells of its update."""
+        return Deadline(self._session.clock, min(self._reboot.usual_s, self._limit.remaining))
 
     def _verdict(self, version: str) -> OldVersion | RebootTimeout:
         # Where no update took place the question itself would begin a validation.
@@ -152,5 +154,12 @@ class Confirmer:
         )
 
     def _show(self) -> None:
+        """Tell how far it is: by the module's own words where it says so, else by the usual time."""
+        for line in self._session.take_urcs():
+            before = self._method.percent
+            self._method.hear(line)
+            if self._method.percent != before:
+                self._settled = self._until_settled()
         elapsed = self._session.clock.monotonic() - self._began
-        self._tick(min(99, int(100 * elapsed / self._reboot.usual_s)))
+        usual = int(100 * elapsed / self._reboot.usual_s)
+        self._tick(min(99, self._method.percent if self._method.percent is not None else usual))

@@ -23,7 +23,6 @@ from atota.errors import (
     LinkError,
     LinkLost,
     OldVersion,
-    PackageError,
     Refused,
     UsageError,
 )
@@ -32,7 +31,6 @@ from atota.fota.registry import method_for
 from atota.module import identify
 from atota.module.identify import Findings
 from atota.module.module import Module, open_module
-from atota.ota.package import checked_sha256, require, verify_file
 from atota.update import plan
 from atota.update.asking import check_query, task_fields, wanted_of
 from atota.update.confirming import Confirmer
@@ -43,6 +41,7 @@ from atota.update.reconnect import Adapters, Reconnector, UsbAdapters
 from atota.update.reporting import Reporter, refusal_status
 from atota.update.spec import JobResult, JobSpec, checked, completed
 from atota.update.stages import StageLog, with_advice
+from atota.update.supplying import Package, Supplier
 from atota.update.writing import DEFAULT_RESTARTS, RetriesUsedUpError, Writer
 from atota.values import Digests, Identity
 
@@ -113,9 +112,8 @@ class Job:
         method = self._plan(module, findings, identity, wanted)
         if method is None:
             return
-        package, digests = self._package(method)
-        writer = self._writer(module, method, package, digests)
-        with ExitStack() as shield:
+        with ExitStack() as shield, ExitStack() as serving:
+            writer = self._writer(module, method, self._package(method, serving))
             try:
                 self._fill(writer, method)
                 self._start(module, method, writer, identity, wanted, shield)
@@ -203,6 +201,8 @@ class Job:
         """Decide. The method to use, or None if there is nothing to do."""
         with self._log.stage("plan"):
             verdict = plan.decide(identity, findings.dialect, findings.row, wanted, self._spec.allowed)
+            if isinstance(verdict, plan.Go) and self._spec.package is None:
+                verdict = plan.package_refusal(findings.dialect, self._spec.allowed) or verdict
             if isinstance(verdict, plan.Refusal):
                 if self._spec.report_refusals:
                     self._tell_failure(refusal_status(identity, wanted))
@@ -210,7 +210,7 @@ class Job:
             if isinstance(verdict, plan.Go):
                 for warning in verdict.warnings:
                     self._log.warn(warning)
-                method = method_for(findings.dialect, block=self._spec.block)
+                method = method_for(findings.dialect, block=self._spec.block, read_back=self._spec.read_back)
                 method.probe(module.session)
                 if self._approve is not None and not self._approve(identity, wanted):
                     raise Refused("you said no", hint="Nothing was changed.")
@@ -222,35 +222,20 @@ class Job:
         self._end("already-current")
         return None
 
-    def _package(self, method: Method) -> tuple[Path, Digests]:
-        """The verified package, of a kind that the module can take."""
-        local = self._spec.package
-        if local is None:
-            assert self._obtainer is not None
-            with self._log.stage("download"):
-                path, digests = self._obtainer.fetch()
-        else:
-            path = local.path
-        with self._log.stage("verify"):
-            if local is not None:
-                digests = verify_file(path, size=None, md5=local.md5, sha256=local.sha256)
-            elif self._spec.sha256 is not None:
-                # What the user expects is no fault of the platform: it is not told.
-                require(digests, "the package", size=None, md5=None, sha256=checked_sha256(self._spec.sha256))
-            self._result.package = digests
-            try:
-                method.check(path)
-            except PackageError:
-                self._tell_failure(Status.UPGRADE_MISMATCH)
-                raise
-        return path, digests
+    def _package(self, method: Method, serving: ExitStack) -> Package:
+        """The verified package; nothing where the platform itself brings it into the module."""
+        if not method.streams and not method.needs_address:
+            self._log.note("the platform must push the package: start the task in its console now")
+            return Path(), Digests(0, "", "")
+        package = Supplier(self._spec, self._obtainer, self._log, serving).package(method)
+        self._result.package = package[1]
+        return package
 
-    def _writer(self, module: Module, method: Method, package: Path, digests: Digests) -> Writer:
+    def _writer(self, module: Module, method: Method, package: Package) -> Writer:
         return Writer(
             module,
             method,
-            package,
-            digests,
+            *package,
             transfer_baud=self._spec.transfer_baud,
             restarts=self._retry or DEFAULT_RESTARTS,
             progress=lambda done, total: self._log.progress("write", done, total),
@@ -262,8 +247,11 @@ class Job:
         """Prepare, write, validate: nothing is started yet."""
         with self._log.stage("prepare"):
             writer.prepare()
-        with self._log.stage("write"):
-            writer.write()
+        if method.streams:
+            with self._log.stage("write"):
+                writer.write()
+        else:
+            self._log.skip("write", "the module gets the package by itself")
         if not method.validates:
             self._log.skip("validate", "the module checks the package when it starts the update")
             return
@@ -280,7 +268,7 @@ class Job:
         shield: ExitStack,
     ) -> None:
         """From the point of no return to the report; all over again if the start was lost on the way."""
-        if self._obtainer is not None:
+        if self._obtainer is not None and self._result.package is not None:
             module.session.check()
             self._obtainer.ready()
         certain = False
@@ -336,7 +324,6 @@ class Job:
             with self._log.stage("confirm"):
                 confirmed = confirmer.confirm()
         except OldVersion as error:
-            self._result.version_after = confirmer.seen
             if certain or confirmer.rebooted_to_update:
                 self._tell_failure(Status.UPGRADE_UNKNOWN)
                 raise

@@ -102,6 +102,10 @@ class Obtainer:
                 return found.path, found.digests
         raise AssertionError("both attempts returned or raised")
 
+    def address(self) -> str:
+        """Where a module can fetch the package itself: a secret, for the token is in it."""
+        return self._platform.package_url(self.task)
+
     def ready(self) -> None:
         """Tell the platform that the update is about to be started.
 

@@ -7,6 +7,7 @@ import msgspec
 from atota.dialects.board import Board
 from atota.dialects.catalogue import Row
 from atota.dialects.model import Dialect
+from atota.dialects.streams import Watched
 from atota.errors import Refused
 from atota.values import Identity
 
@@ -31,6 +32,7 @@ class Allowed(msgspec.Struct, frozen=True):
     unproven: bool = False
     downgrade: bool = False
     any_base: bool = False
+    vendor_package: bool = False
 
 
 class Go(msgspec.Struct, frozen=True):
@@ -83,12 +85,22 @@ def method_refusal(dialect: Dialect, row: Row | None, allowed: Allowed) -> Refus
     if dialect.method is None:
         note = (row.note if row is not None else None) or "`atota modules` tells what is known."
         return Refusal(f"there is no known way to push a package into {name} over its serial port", note)
-    evidence = row.evidence if row is not None else "none"
-    if evidence in ("documented", "family") or allowed.unproven:
-        return None
+    evidence = row.evidence if row is not None else dialect.evidence
+    if evidence in ("documented", "family") or allowed.unproven or isinstance(dialect.method, Watched):
+        return None  # where nothing is pushed, nothing can be pushed wrongly
     return Refusal(
         f"the evidence that {name} takes the method {dialect.method.kind} is: {evidence}",
         "If you know that this module takes it, give --allow-unproven; the record will say so.",
+    )
+
+
+def package_refusal(dialect: Dialect, allowed: Allowed) -> Refusal | None:
+    """Why a package from the platform may be none of the vendor's; None if it is."""
+    if not dialect.platform_makes_deltas or allowed.vendor_package or isinstance(dialect.method, Watched):
+        return None
+    return Refusal(
+        "OneNET makes packages for this chip in a format of its own, which the vendor's commands cannot take",
+        "If the operator uploaded the vendor's own package, say so: --vendor-package.",
     )
 
 

@@ -21,6 +21,10 @@ class Platform(PackageSource, Protocol):
         """Ask for a task; None if there is none."""
         ...
 
+    def package_url(self, task: Task) -> str:
+        """Where the task's package is; a secret, for the token is in it."""
+        ...
+
     def report_version(self, dev_id: str, f_version: str | None = None, s_version: str | None = None) -> None:
         """Tell what the device runs."""
         ...

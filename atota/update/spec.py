@@ -33,7 +33,9 @@ class JobSpec(msgspec.Struct, frozen=True, kw_only=True):
     """What one job is to do to the module on one port.
 
     Rates in bit/s (``transfer_baud`` of 0: never raise it), times in seconds. What is None is as the board
-    says, else the profile, else nobody (``task_type``: ``fota``).
+    says, else the profile, else nobody (``task_type``: ``fota``). ``read_back``: compare what was written
+    with the package, where the module can be asked for it. ``serve_url``: an address of this machine at
+    which modules that fetch packages themselves can reach it.
     """
 
     port: str
@@ -55,6 +57,8 @@ class JobSpec(msgspec.Struct, frozen=True, kw_only=True):
     register: bool = False
     report_refusals: bool = False
     cdn: bool = False
+    read_back: bool = False
+    serve_url: str | None = None
 
 
 def checked(spec: JobSpec) -> None:

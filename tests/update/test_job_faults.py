@@ -140,3 +140,12 @@ def test_a_refused_erase_ends_the_job_before_a_block_is_written(make_bench: Make
     assert (result.outcome, result.exit_code) == ("write-failed", 9)
     assert bench.module.updater.blocks == 0
     assert bench.module.settings.values[b"CFUN"] == b"1"
+
+
+def test_a_question_spoilt_by_noise_does_not_make_an_updated_module_an_old_one(make_bench: MakeBench) -> None:
+    """Found at random: ATI became ATII, and the version was taken from a line that no update changes."""
+    bench = make_bench("BC28", "double-byte:36+boot-garbage", sim={"asleep": 1}, size=2048)
+    result = bench.run()
+    bench.judge(result)
+    assert result.version_before == bench.base
+    assert result.outcome == "updated"
