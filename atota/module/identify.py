@@ -1,7 +1,8 @@
 """Find the rate at which a module talks, and read who it is. Only harmless commands are sent.
 
 The order: rates until something answers ``AT``; ``AT+CMEE=1``; the 27.007 identification; the dialect
-that the answers show; that dialect's own queries. Each command is asked once, whatever asks for it (again only after an error).
+that the answers show; that dialect's own queries. Each command is asked once, whatever asks
+for it; again only after an error or silence.
 """
 
 import re
