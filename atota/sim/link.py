@@ -61,11 +61,12 @@ def parse_sim_url(url: str) -> SimUrl:
     """Take a ``sim://MODEL?option=value&...`` URL apart.
 
     Options: ``fault`` (see `atota.sim.faults`; repeat it or join with ``+``), ``seed``, ``speed`` (``max``:
-    simulated time; ``real``; a number: that many times as fast), ``baud`` (the rate
-    it is fixed to; without it a module that can takes the rate of the first AT), ``version``, ``imei``, ``csq``,
-    ``accept=any`` with ``becomes=VERSION``, ``push=VERSION`` (what the platform wants, where it drives the
-    update), ``network=0`` (there is none), ``latency_ms``, ``echo=1``, ``asleep=1``, ``reset=rts|dtr``
-    (that line is wired to the reset pin), ``id=NAME`` (opened again in this process, it is the same module).
+    simulated time; ``real``; a number: that many times as fast), ``baud`` (the rate it
+    is fixed to; without it a module that can takes the rate of the first AT), ``version``, ``imei``,
+    ``csq``, ``accept=any`` with ``becomes=VERSION``, ``push=VERSION`` (what the platform wants, where it
+    drives the update), ``network=0`` (there is none), ``latency_ms``, ``echo=1``, ``asleep=1``,
+    ``reset=rts|dtr`` (that line is wired to the reset pin), ``id=NAME`` (opened again in this process, it
+    is the same module).
 
     Raises:
         UsageError: the model, an option or a value is unknown; the known ones are listed.
