@@ -53,7 +53,7 @@ def http_fetch(url: str, *, clock: Clock | None = None, longest_s: float = LONGE
 
 def _body(answer: http.client.HTTPResponse, deadline: Deadline, url: str) -> bytes:
     body = bytearray()
-    while piece := answer.read(16_384):
+    while piece := answer.read1(16_384):
         body += piece
         if deadline.expired or len(body) > LARGEST:
             raise ServerUnreachable(f"{url} takes too long or is too large")

@@ -7,6 +7,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
+from atota.clock import SimulatedClock
 from atota.errors import ServerUnreachable
 from atota.sim.fetch import http_fetch
 from atota.sim.link import make_module, open_sim_link
@@ -311,6 +312,19 @@ def test_the_default_fetcher_gets_a_file(server: str) -> None:
 def test_the_default_fetcher_refuses_what_is_not_whole(server: str, path: str) -> None:
     with pytest.raises(ServerUnreachable):
         http_fetch(server + path)
+
+
+class _Hurried(SimulatedClock):
+    """A quarter of a minute passes whenever somebody looks."""
+
+    def monotonic(self) -> float:
+        self.sleep(15.0)
+        return super().monotonic()
+
+
+def test_a_download_that_takes_too_long_is_given_up(server: str) -> None:
+    with pytest.raises(ServerUnreachable, match="too long"):
+        http_fetch(server + "/update.zip", clock=_Hurried())
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1/x", "https://127.0.0.1/x", "http:///x", "http://h:x/"])
