@@ -14,9 +14,27 @@ from typing import IO, Any, Self
 
 import pytest
 
+from atota.sim.package import build_package
+
 ROOT = Path(__file__).parents[2]
 LIMIT_S = 50.0
 Event = dict[str, Any]
+_KEY = "b2J2aW91c2x5IGEgZmFrZSBrZXk="
+_TASKS = f"""
+[auth]
+product_id = "1000"
+access_key = "{_KEY}"
+
+[[device]]
+dev_id = "6523"
+
+[[task]]
+dev_id = "6523"
+manuf = "014"
+model = "01401"
+package = "p.bin"
+target = "BC28JAR01A05"
+"""
 
 
 def environment(folder: Path) -> dict[str, str]:
@@ -124,6 +142,14 @@ class Bench:
     def start(self, *words: str) -> Atota:
         """Start any command."""
         return self._stack.enter_context(Atota(self.folder, *words))
+
+    def make_platform(self, size: int) -> None:
+        """What ``--init`` makes, with a smaller package."""
+        self.platform_folder.mkdir()
+        package = build_package(model="BC28", base="BC28JAR01A03", target="BC28JAR01A05", size=size)
+        (self.platform_folder / "p.bin").write_bytes(package)
+        (self.platform_folder / "access-key").write_text(_KEY)
+        (self.platform_folder / "tasks.toml").write_text(_TASKS)
 
     def serve_platform(self, *more: str) -> tuple[Atota, str]:
         """`atota sim server`, and its URL."""

@@ -13,6 +13,11 @@ SLOW_WIRE = ("--transfer-baud", "0")
 """At 9600 baud there is time to interrupt; and the module needs not be found at a raised rate again."""
 
 
+@pytest.fixture(autouse=True)
+def small_package(bench: Bench) -> None:
+    bench.make_platform(size=8192)
+
+
 def finish(bench: Bench, port: str, url: str) -> None:
     code, result = bench.update(port, url, *SLOW_WIRE).end()
     assert (code, result["outcome"], result["version_after"]) == (0, "updated", TARGET), result
