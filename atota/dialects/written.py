@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from atota.dialects.loader import MERGED_LISTS
 from atota.dialects.model import Dialect
 from atota.dialects.provenance import Origin
 
@@ -27,6 +28,23 @@ def as_toml(dialect: Dialect, origins: Sequence[Origin], files: Sequence[str]) -
     writer = _Writer(dialect.sources)
     head = [f"# {dialect.title}", f"# inherits: {' > '.join(files)}", ""]
     return "\n".join([*head, *writer.table(tree, ())]) + "\n"
+
+
+def tables_as_toml(tables: dict[str, Any]) -> str:
+    """Write plain tables out, as they might stand in a profile."""
+    tree: dict[str, Any] = {}
+    _hang(tree, tables)
+    return "\n".join(_Writer({}).table(tree, ())).strip("\n") + "\n"
+
+
+def _hang(tree: dict[str, Any], tables: dict[str, Any]) -> None:
+    for key, value in tables.items():
+        if isinstance(value, dict):
+            _hang(tree.setdefault(key, {}), value)
+        elif key in MERGED_LISTS:
+            tree[key] = [Origin("", entry, "", "") for entry in value]
+        else:
+            tree[key] = Origin("", value, "", "")
 
 
 def _put(tree: dict[str, Any], origin: Origin) -> None:
