@@ -64,8 +64,10 @@ def identify(call: Call) -> None:
     with opened_module(call) as module:
         identity = module.identify()
         findings = module.findings
-    if findings is not None:
+    if findings is not None and call.settings.model is not None:
         require_consistent(findings)
+    elif findings is not None and findings.contradiction is not None:
+        call.out.warn(findings.contradiction)
     if not call.out.json:
         call.out.show(_identity_table(identity))
     call.done(module=msgspec.to_builtins(identity))

@@ -312,7 +312,7 @@ def _from_board(board: Board | None) -> _Values:
         "model": board.model,
         "timeout_s": board.limits.timeout_s,
         "reboot_timeout_s": board.limits.reboot_timeout_s,
-        **_given(board.ota),
+        **{name: value for name, value in _given(board.ota).items() if name in _NAMES},
     }
     where = f"board {board.name}"
     try:

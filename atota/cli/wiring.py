@@ -117,6 +117,12 @@ def _auth(call: Call) -> "Auth":
     )
 
 
+def _read_back(how: str | None) -> bool:
+    if how not in (None, "read-back"):
+        raise UsageError(f"--verify knows read-back, not {how!r}")
+    return how is not None
+
+
 def job_spec(call: Call, **more: Any) -> Any:
     """What the options and settings ask a job to do."""
     from atota.update.plan import Allowed
@@ -138,10 +144,13 @@ def job_spec(call: Call, **more: Any) -> Any:
         timeout_s=settings.timeout_s,
         reboot_timeout_s=settings.reboot_timeout_s,
         cdn=bool(options.get("cdn")),
+        read_back=_read_back(options.get("verify")),
+        serve_url=options.get("serve_url"),
         allowed=Allowed(
             unproven=bool(options.get("allow_unproven")),
             downgrade=bool(options.get("allow_downgrade")),
             any_base=bool(options.get("any_base")),
+            vendor_package=bool(options.get("vendor_package")),
         ),
         **more,
     )

@@ -37,7 +37,7 @@ COMMANDS: Final[dict[type, dict[str, str]]] = {
     streams.PushedStream: {"test": "", "open": "size"},
     streams.UrlPull: {"test": "", "start": "url"},
     streams.Watched.Step: {"send": ""},
-    streams.XmodemUpload: {"open": ""},
+    streams.XmodemUpload: {"open": "", "start": ""},
 }
 """Fields that are commands, and the placeholders that are filled in; ``?``: it may be missing."""
 

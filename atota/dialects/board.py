@@ -141,7 +141,10 @@ class Power(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
 
 class Ota(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What the platform knows the device by. The access key never stands here."""
+    """What the platform knows the device by. The access key never stands here.
+
+    ``vendor_package``: the platform's packages are the module vendor's own, not made by OneNET.
+    """
 
     server: str | None = None
     dev_id: Text | None = None
@@ -150,6 +153,7 @@ class Ota(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     fw_version: str | None = None
     auth_method: Literal["md5", "sha1", "sha256"] | None = None
     device_name: Text | None = None
+    vendor_package: bool = False
 
     def __post_init__(self) -> None:
         if self.server is not None and (problem := server_problem(self.server)):

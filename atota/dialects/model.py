@@ -188,12 +188,19 @@ class Grammar(Profiled, frozen=True, kw_only=True):
 
 
 class Dialect(Profiled, frozen=True, kw_only=True):
-    """How one family of modules talks: a whole profile, with everything it inherits filled in."""
+    """How one family of modules talks: a whole profile, with everything it inherits filled in.
+
+    ``evidence`` says why its method is believed to work on a module that the catalogue does not have.
+    ``platform_makes_deltas``: OneNET makes difference packages for this chip in a format of its own, which
+    its SDK inside the module restores; the vendor's commands cannot take such a file.
+    """
 
     name: str
     title: str
     extends: str | None = None
     hardware: Literal["seen", "not seen"] = "not seen"
+    evidence: Evidence = "none"
+    platform_makes_deltas: bool = False
     sources: dict[str, str]
     recognise: Recognise | None = None
     uart: Uart

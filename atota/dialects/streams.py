@@ -179,12 +179,13 @@ class Watched(Profiled, frozen=True, kw_only=True, tag_field="kind", tag="watche
 
 
 class XmodemUpload(Profiled, frozen=True, kw_only=True, tag_field="kind", tag="xmodem"):
-    """XMODEM after a command that opens the transfer; the update starts by itself when it is complete."""
+    """XMODEM after a command that opens the transfer; another one installs what was received."""
 
     open: str
     ready: str
     block: Literal[128, 1024]
     retries: int
+    start: str
     watch: Watch
     source: str
 

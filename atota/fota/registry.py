@@ -23,16 +23,13 @@ from atota.fota.url_pull import HandedUrl
 from atota.fota.watched import PlatformDriven
 
 
-def method_for(
-    dialect: Dialect, *, block: int | None = None, read_back: bool = False, url: str | None = None
-) -> Method:
+def method_for(dialect: Dialect, *, block: int | None = None, read_back: bool = False) -> Method:
     """The method of a dialect.
 
     Args:
         dialect: the profile.
         block: bytes a block or piece, if not the profile's own.
         read_back: compare what was written with the package, where the module can be asked for it.
-        url: where a module that fetches packages itself is to fetch this one.
 
     Raises:
         Refused: the dialect has none, or it takes no blocks of this length.
@@ -51,7 +48,7 @@ def method_for(
         case PushedStream():
             return PacedPush(dialect)
         case UrlPull():
-            return HandedUrl(dialect, url)
+            return HandedUrl(dialect)
         case Watched():
             return PlatformDriven(dialect)
         case XmodemUpload():

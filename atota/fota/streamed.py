@@ -21,6 +21,8 @@ class Streamed:
     """
 
     validates = False
+    streams = True
+    needs_address = False
 
     def __init__(self, dialect: Dialect, watch: Watch) -> None:
         self.tally = Tally()
@@ -28,6 +30,9 @@ class Streamed:
         self.failure: str | None = None
         self.percent: int | None = None
         self._watch = watch
+
+    def locate(self, address: str) -> None:
+        """Nothing: the package is sent from here."""
 
     def check(self, package: Path) -> None:
         """Refuse a package that no module of this family can take."""

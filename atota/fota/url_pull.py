@@ -30,15 +30,21 @@ class HandedUrl(Streamed):
 
     Args:
         dialect: the profile; its method must be of this kind.
-        url: where the module is to fetch the package from.
     """
 
-    def __init__(self, dialect: Dialect, url: str | None) -> None:
+    streams = False
+    needs_address = True
+
+    def __init__(self, dialect: Dialect) -> None:
         if not isinstance(dialect.method, UrlPull):
             raise Refused(f"the dialect {dialect.name} has no such method")
         super().__init__(dialect, dialect.method.watch)
         self._method = dialect.method
-        self._url = url or ""
+        self._url = ""
+
+    def locate(self, address: str) -> None:
+        """Say where the module is to fetch the package from."""
+        self._url = address
 
     def check(self, package: Path) -> None:
         """Refuse an address that the module cannot take."""

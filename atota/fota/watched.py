@@ -26,6 +26,8 @@ class PlatformDriven(Streamed):
         push_limit_s: how long the operator may take to push.
     """
 
+    streams = False
+
     def __init__(self, dialect: Dialect, *, push_limit_s: float = 1800.0) -> None:
         if not isinstance(dialect.method, Watched):
             raise Refused(f"the dialect {dialect.name} has no such method")

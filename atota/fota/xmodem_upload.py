@@ -1,6 +1,7 @@
 """XMODEM after a command that opens the transfer. The protocol is the `xmodem` package's, not ours."""
 
 import io
+import logging
 from pathlib import Path
 
 from xmodem import XMODEM, XMODEM1k
@@ -8,12 +9,13 @@ from xmodem import XMODEM, XMODEM1k
 from atota.clock import Deadline
 from atota.dialects.model import Dialect
 from atota.dialects.streams import XmodemUpload
-from atota.errors import NoAnswer, Refused
+from atota.errors import ModuleRebooted, NoAnswer, Refused
 from atota.fota.base import Progress, SlotLost
 from atota.fota.streamed import ANSWER_S, Streamed
 from atota.module.payload import Ready, ask, expect_result, wait_result
 from atota.module.session import Session
 
+logging.getLogger("xmodem").addHandler(logging.NullHandler())  # what went wrong is told by our own error
 _BLOCK_S = 10.0
 """XMODEM's own limit for an answer to a block."""
 _STORED_S = 120.0
@@ -61,13 +63,17 @@ class XmodemFile(Streamed):
         pipe.give_back()
         try:
             reply = wait_result(session, _STORED_S, "the transfer")
-        except NoAnswer:
-            return  # it restarts at once where no result is documented
+        except NoAnswer as error:
+            raise SlotLost(error.message) from error
         if not reply.ok:
             raise self.refused("the module did not store the package", reply)
 
     def activate(self, session: Session) -> None:
-        """Nothing to send: the module installs what it has received."""
+        """Install: the module restarts, and its port is dead until it has finished."""
+        try:
+            self.required(session, self._method.start, "the module refused to install the package")
+        except ModuleRebooted:
+            return
 
 
 class _Pipe:
@@ -76,6 +82,7 @@ class _Pipe:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._waiting = bytearray()
+        self._begun = False
 
     def get(self, size: int, timeout: float = 1) -> bytes | None:
         """Up to ``size`` bytes; None if nothing came in time."""
@@ -88,6 +95,10 @@ class _Pipe:
             )
             if over:
                 break
+        if not self._begun:
+            # What is left of the line that said the module is ready.
+            self._waiting = self._waiting.lstrip(b"\r\n")
+            self._begun = bool(self._waiting)
         taken = bytes(self._waiting[:size])
         del self._waiting[:size]
         return taken or None

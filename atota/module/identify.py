@@ -179,8 +179,10 @@ def identify(
     _set_up(session, chosen)
     found = _fields(asker, chosen)
     row = catalogue.find(found.get("manufacturer"), "\n".join((found.get("model", ""), model)), version)
+    contradiction = _contradiction(expected, row, recognised or dialect)
     identity = _identity(found, session.link.baud, chosen, expected or row)
-    contradiction = _contradiction(expected, row, recognised)
+    if contradiction is not None:
+        identity = msgspec.structs.replace(identity, evidence="none")
     return Findings(identity, chosen, expected or row, contradiction)
 
 
@@ -229,21 +231,23 @@ def _fits(rule: Recognise, manufacturer: str, model: str, version: str) -> bool:
 
 
 def _contradiction(
-    expected: catalogue.Row | None, row: catalogue.Row | None, recognised: Dialect | None
+    expected: catalogue.Row | None, row: catalogue.Row | None, spoken: Dialect | None
 ) -> str | None:
-    """Why the module cannot be what the user said, or None."""
-    if expected is None:
-        return None
-    if row is not None and (row.manuf_code, row.model_code) != (expected.manuf_code, expected.model_code):
+    """Why the module is not what the user said, or not what it calls itself; None if nothing says so.
+
+    The same name may hide another chip, so the family that the answers show has to be the row's own.
+    """
+    if expected is not None and row is not None and row.codes != expected.codes:
         return f"the module says it is a {row.vendor} {row.model}, not a {expected.model}"
-    if recognised is not None and expected.method != "none":
-        family = loader.ancestry(recognised)
-        wanted = loader.ancestry(loader.load(expected.dialect))
-        if recognised.name not in wanted and expected.dialect not in family:
-            return (
-                f"the answers are those of {recognised.title}; a {expected.model} speaks {expected.dialect}"
-            )
-    return None
+    said = expected or row
+    if said is None or said.method == "none":
+        return None
+    if spoken is not None:
+        wanted = loader.ancestry(loader.load(said.dialect))
+        if said.dialect in loader.ancestry(spoken) or spoken.name in wanted:
+            return None
+    shown = f"those of {spoken.title}" if spoken is not None else "those of no family that is known"
+    return f"the answers are {shown}; a {said.model} speaks {said.dialect}: another chip may be inside"
 
 
 def wait_until_free(session: Session) -> None:
@@ -290,7 +294,7 @@ def _identity(found: dict[str, str], baud: int, dialect: Dialect, row: catalogue
         baud=baud,
         dialect=dialect.name,
         method=dialect.method.kind if dialect.method is not None else "none",
-        evidence=row.evidence if row is not None else "none",
+        evidence=row.evidence if row is not None and row.method != "none" else dialect.evidence,
         manuf_code=row.manuf_code if row is not None else None,
         model_code=row.model_code if row is not None else None,
     )

@@ -110,6 +110,10 @@ class PlatformClient(PlatformCalls):
         headers["Authorization"] = masked(headers["Authorization"])
         return {"method": request.method, "url": str(request.url), "headers": headers}
 
+    def package_url(self, task: Task) -> str:
+        """Where the task's package is, for a module that fetches it itself. The token in it is a secret."""
+        return f"{self.server}/ota/south/download/{checked_token(task.token)}"
+
     @contextmanager
     def open_package(self, task: Task, first: int = 0, *, bare_range: bool = False) -> Iterator[Part]:
         """Open the task's package from byte ``first`` to its end; see `source.PackageSource`.

@@ -85,7 +85,7 @@ def method_refusal(dialect: Dialect, row: Row | None, allowed: Allowed) -> Refus
     if dialect.method is None:
         note = (row.note if row is not None else None) or "`atota modules` tells what is known."
         return Refusal(f"there is no known way to push a package into {name} over its serial port", note)
-    evidence = row.evidence if row is not None else dialect.evidence
+    evidence = row.evidence if row is not None and row.method != "none" else dialect.evidence
     if evidence in ("documented", "family") or allowed.unproven or isinstance(dialect.method, Watched):
         return None  # where nothing is pushed, nothing can be pushed wrongly
     return Refusal(

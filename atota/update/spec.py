@@ -86,6 +86,7 @@ def completed(spec: JobSpec) -> JobSpec:
         return msgspec.structs.replace(spec, task_type=spec.task_type or "fota")
     ota, limits = board.ota, board.limits
     downgrade = spec.allowed.downgrade or board.accept.downgrade
+    vendor_package = spec.allowed.vendor_package or ota.vendor_package
     return msgspec.structs.replace(
         spec,
         model=spec.model or board.model,
@@ -96,7 +97,7 @@ def completed(spec: JobSpec) -> JobSpec:
         transfer_baud=board.serial.transfer_baud if spec.transfer_baud is None else spec.transfer_baud,
         timeout_s=limits.timeout_s if spec.timeout_s is None else spec.timeout_s,
         reboot_timeout_s=limits.reboot_timeout_s if spec.reboot_timeout_s is None else spec.reboot_timeout_s,
-        allowed=msgspec.structs.replace(spec.allowed, downgrade=downgrade),
+        allowed=msgspec.structs.replace(spec.allowed, downgrade=downgrade, vendor_package=vendor_package),
     )
 
 

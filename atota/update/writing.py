@@ -142,8 +142,12 @@ class Writer:
         for step in session.dialect.prepare:
             if step.ask is not None and not self._applies(step.ask, step.when):
                 continue
-            if session.command(step.send, timeout_s=20.0).ok and step.undo and step.undo not in self._undo:
+            # Noted before it is sent: whoever interrupts it does not know whether the module took it.
+            new = step.undo is not None and step.undo not in self._undo
+            if step.undo is not None and new:
                 self._undo.append(step.undo)
+            if not session.command(step.send, timeout_s=20.0).ok and new:
+                self._undo.pop()
         self._raise_baud()
         self._method.prepare(session)
 

@@ -98,14 +98,24 @@ def test_no_cell_is_empty(row: Row) -> None:
 def test_the_hisilicon_rows_are_those_with_nfwupd() -> None:
     chips = Counter(row.chip for row in rows() if row.method == "nfwupd")
     assert chips == {"Hi2115": 17, "Hi2110": 7, "Hi21xx": 4}
-    assert {row.method for row in rows()} == {"nfwupd", "none"}
+    methods = {"nfwupd", "none", "file-append", "flash-write", "raw-stream", "url-pull", "watched"}
+    assert {row.method for row in rows()} == methods
 
 
 def test_documented_are_only_the_models_whose_manual_has_the_command() -> None:
     documented = {row.model for row in rows() if row.evidence == "documented"}
-    assert documented == {"BC28", "BC35-G", "BC95-B8", "M5310-A", "SARA-N200"}
-    inferred = {row.model for row in rows() if row.evidence == "inferred"}
+    hex_blocks = {"BC28", "BC35-G", "BC95-B8", "M5310-A", "SARA-N200"}
+    others = {"SIM7000C", "SIM7000C-N", "SIM7020C", "SIM7030", "BC26", "ME3616"}
+    assert documented == hex_blocks | others
+    inferred = {row.model for row in rows() if row.evidence == "inferred" and row.method == "nfwupd"}
     assert inferred == {"M5310", "NB08-01", "NH01A", "CFB-608-B8", "NBM20", "WNB301H"}
+
+
+def test_what_can_only_be_watched_is_inferred() -> None:
+    """The event numbers stand in the manual of later modules of the same vendor."""
+    watched = {row.model: row.evidence for row in rows() if row.method == "watched"}
+    models = {"M5311", "M5330", "M5330-GNSS", "S5601", "N256", "N700-CN", "M5330-A", "M5313", "A9600-R2"}
+    assert watched == dict.fromkeys(models, "inferred")
 
 
 @pytest.mark.parametrize("row", [r for r in rows() if r.method == "nfwupd"], ids=lambda row: row.model)

@@ -76,6 +76,7 @@ XMODEM: dict[str, Any] = {
     "ready": "+UFWUPD: ONGOING",
     "block": 1024,
     "retries": 10,
+    "start": "AT+UFWINSTALL",
     "watch": WATCH,
     "source": "s",
 }
@@ -310,7 +311,7 @@ def test_each_value_is_told_with_the_file_that_gave_it() -> None:
     assert told["$.method.flow"].origin == "quectel-hi2115.toml"
     assert told["$.method.blocks.largest"].origin == "hi2115.toml"
     assert told["$.method.command"].origin == "hi21xx.toml"
-    assert told["$.uart.pause_after_final_s"].origin == "3gpp.toml"
+    assert told["$.uart.pause_after_final_s"].origin == "hi21xx.toml"
     assert told["$.uart.wake_attempts"].origin == DEFAULT
 
 
