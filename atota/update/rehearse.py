@@ -31,6 +31,7 @@ from atota.update.spec import JobSpec, LocalPackage
 from atota.values import Digests
 
 _SIZE = 6144
+_ANY_PORT = "http://127.0.0.1:0"
 _LIMIT_S = 6 * 3600.0
 """Simulated time; nothing that a module does takes so long."""
 
@@ -81,6 +82,7 @@ def play(dialect: Dialect, persona: Persona | str) -> Played:
             package=LocalPackage(path, digests.md5, target, digests.sha256),
             allowed=Allowed(unproven=True),
             timeout_s=_LIMIT_S,
+            serve_url=_ANY_PORT,  # for those that fetch packages themselves
         )
         result = Job(spec, opener=lambda *_, **options: _opened(link, dialect, options)).run()
     trouble = str(result.error) if result.error is not None else None

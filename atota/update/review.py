@@ -13,7 +13,6 @@ from atota.dialects.checks import Mistake, mistakes
 from atota.dialects.loader import Layer
 from atota.dialects.model import Dialect
 from atota.dialects.provenance import place_of
-from atota.dialects.streams import UrlPull
 from atota.dialects.traces import Reading, read_traces
 from atota.errors import ConfigError
 from atota.sim.persona import Persona
@@ -142,8 +141,6 @@ def _why_not(dialect: Dialect, personas: list[Persona]) -> str | None:
         return "it has no method"
     if not personas:
         return "no simulated module's answers show it"
-    if isinstance(dialect.method, UrlPull):
-        return "a job needs an address from which the module can fetch"
     return None
 
 

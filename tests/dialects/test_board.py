@@ -1,6 +1,7 @@
 """A board file gives exactly what it says, and a slip of the pen is told with file and place."""
 
 import re
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from atota.dialects.board import Accept, Adapter, Board, Step, decode_board, load_board
+from atota.dialects.loader import load
 from atota.errors import ConfigError
 
 BOARDS = Path(__file__).parents[2] / "boards"
@@ -58,8 +60,17 @@ def test_every_board_of_the_project_loads(path: Path) -> None:
 
 
 def test_the_example_in_the_readme_loads() -> None:
-    examples = re.findall(r"```toml\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    examples = re.findall(
+        r"^```toml\n(.*?)^```", README.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
+    )
     assert [decode_board(text, name="README.md").name for text in examples] == ["bench-3"]
+
+
+def test_the_dialect_in_the_readme_loads(tmp_path: Path) -> None:
+    (example,) = re.findall(r"   ```toml\n(.*?)   ```", README.read_text(encoding="utf-8"), re.DOTALL)
+    path = tmp_path / "acme-x1.toml"
+    path.write_text(textwrap.dedent(example), encoding="utf-8")
+    assert load(str(path)).title == "Acme X1 (Hi2115)"
 
 
 def test_the_readme_names_every_field() -> None:
