@@ -20,7 +20,7 @@ class StopToken:
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler may interrupt `set` and call it again
         self._requests = 0
         self._needed = 1
 
