@@ -81,7 +81,7 @@ def read_traces(dialect: Dialect, traces: Iterable[str]) -> Reading:
         fields=fields,
         unread=tuple(unread),
         unseen=tuple(send for send in sends(dialect) if not any(map(send.matches, sent))),
-        unmatched=tuple(_unmatched(dialect, lines)),
+        unmatched=(*_idle(dialect, answers), *_unmatched(dialect, lines)),
     )
 
 
@@ -125,6 +125,14 @@ def _asks(dialect: Dialect, answers: dict[str, list[tuple[str, ...]]]) -> list[t
 
 def _told(question: Query | Ask, lines: tuple[str, ...]) -> str:
     return f"{question.pattern!r} finds nothing in what {question.send} is answered: {' / '.join(lines)!r}"
+
+
+def _idle(dialect: Dialect, answers: dict[str, list[tuple[str, ...]]]) -> Iterator[str]:
+    """Queries that no answer in a trace fits, though another one may read the field."""
+    for index, query in enumerate(dialect.identify):
+        given = answers.get(query.send)
+        if given and not any(query.find(lines) for lines in given):
+            yield f"$.identify[{index}].pattern"
 
 
 def _unmatched(dialect: Dialect, lines: list[str]) -> Iterator[str]:

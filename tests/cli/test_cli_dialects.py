@@ -199,3 +199,16 @@ def test_the_verdict_of_a_rehearsal_is_the_modules_true_state() -> None:
 )
 def test_the_next_version_is_newer_and_of_the_same_pattern(version: str, following: str) -> None:
     assert next_version(version) == following
+
+
+def test_a_query_that_never_fits_is_told_even_if_another_one_reads_the_field(
+    tmp_path: Path, mine: Path
+) -> None:
+    folder = tmp_path / "traces" / "bc28"
+    folder.mkdir(parents=True)
+    (folder / "identify.trace").write_text(
+        "> AT+CGMR\n< \\r\\nV1\\r\\n\\r\\nOK\\r\\n\n> AT+CGMM\n< \\r\\nBC28\\r\\nOK\\r\\n\n"
+    )
+    told = review(str(mine), traces=folder.parent)
+    assert "$.identify[3].pattern" in told.unmatched  # HiSilicon's APPLICATION line; 27.007's query reads V1
+    assert not told.wrong
