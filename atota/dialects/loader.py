@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, get_args
 import msgspec
 import platformdirs
 
+from atota.decoding import prepared
 from atota.at.syntax import BootRule
 from atota.dialects.model import Dialect, Method
 from atota.dialects.tomlfile import decode_toml, load_toml
@@ -169,7 +170,7 @@ def ancestry(dialect: Dialect) -> tuple[str, ...]:
 
 def _resolve(chain: Sequence[Layer]) -> Dialect:
     try:
-        return msgspec.convert(merged(chain), Dialect)
+        return msgspec.convert(merged(chain), prepared(Dialect))
     except msgspec.ValidationError as error:
         raise ConfigError(f"{chain[0].label}: {error}") from error
 

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from atota.decoding import prepared
 from atota.errors import ConfigError
 
 T = TypeVar("T")
@@ -44,7 +45,7 @@ def decode_toml(text: str | bytes, into: type[T], *, name: str, hook: Hook | Non
     if isinstance(text, bytes):
         text = _utf8(text, name)
     try:
-        return msgspec.toml.decode(text.removeprefix("\ufeff"), type=into, dec_hook=hook)
+        return msgspec.toml.decode(text.removeprefix("\ufeff"), type=prepared(into), dec_hook=hook)
     except RecursionError:
         raise ConfigError(f"{name}: Values are nested too deeply") from None
     except (msgspec.DecodeError, ValueError, OverflowError) as error:

@@ -30,3 +30,8 @@ def usable_fences(unpaid: set[str]) -> Iterator[tuple[str, re.Pattern[bytes]]]:
 def is_result(event: Event) -> bool:
     """Whether an event is a final result, of the command in flight or of an earlier one."""
     return isinstance(event, Done) or (isinstance(event, Late) and event.result)
+
+
+def short(text: str) -> str:
+    """A command as errors show it: a block's line has a thousand characters."""
+    return text if len(text) <= 40 else text[:36] + "..."

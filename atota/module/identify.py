@@ -189,7 +189,7 @@ def identify(
 def recognise(
     manufacturer: str, model: str, version: str, *, among: Sequence[Dialect] | None = None
 ) -> Dialect | None:
-    """The dialect that the answers show: the one with the most patterns, then the most special.
+    """The dialect that the answers show: the most special one, then the one with the most patterns.
 
     Args:
         manufacturer: what the module answers to AT+CGMI.

@@ -22,7 +22,7 @@ from atota.dialects.model import Dialect
 from atota.errors import Desynchronised, Interrupted, JobTimeout, LinkLost, ModuleRebooted, NoAnswer
 from atota.link.base import Link
 from atota.link.open import open_link
-from atota.module.evidence import is_result, usable_fences
+from atota.module.evidence import is_result, short, usable_fences
 
 DEFAULT_TIMEOUT_S = 5.0
 """V.250 and 27.007 give no limit; modules answer queries within 300 ms by their manuals: ample."""
@@ -202,6 +202,7 @@ class Session:
     def is_alive(self, timeout_s: float) -> bool:
         """Whether anything intelligible answers ``AT`` at this rate in time; what is owed stays owed."""
         try:
+            self._hear_out()
             self.begin(Command.of("AT"))
             deadline = Deadline(self.clock, timeout_s + self.wire_s(3))
             while True:
@@ -248,14 +249,18 @@ class Session:
 
     def begin(self, what: Command) -> None:
         """Send a command without waiting. `settle` comes first, and then `take` until its result is there."""
-        self._pause()
-        self.take(0.0)
-        self.link.write(self.exchange.send(what))
-
-    def _pause(self) -> None:
         wait = self._free_at - self.clock.monotonic()
         if wait > 0:
             self.clock.sleep(wait)
+        self.link.write(self.exchange.send(what))
+
+    def _hear_out(self) -> None:
+        """Take what comes in the pause that the dialect wants, before the next command goes out."""
+        while True:
+            wait = self._free_at - self.clock.monotonic()
+            self.take(min(max(wait, 0.0), self.clock.slice_s))
+            if wait <= 0 or self.clock.monotonic() >= self._free_at:
+                return
 
     def wire_s(self, count: int) -> float:
         """How many seconds ``count`` bytes are on the wire."""
@@ -294,13 +299,13 @@ class Session:
         noise = f", but {garbage} bytes of noise (another baud rate?)" if garbage else ""
         half = self.exchange.pending
         half_line = f", but half a line: {view(half[:60])!r}" if half else ""
-        return NoAnswer(f"{_short(text)} got no answer within {timeout_s:g} s{noise}{half_line}")
+        return NoAnswer(f"{short(text)} got no answer within {timeout_s:g} s{noise}{half_line}")
 
     def _rebooted(self, text: str) -> None:
         self._wait_out_boot()
         cause = self.last_boot_cause
         raise ModuleRebooted(
-            f"the module rebooted during {_short(text)} (cause: {cause or 'not told'})", cause=cause
+            f"the module rebooted during {short(text)} (cause: {cause or 'not told'})", cause=cause
         )
 
     def _wait_out_boot(self, tick: Callable[[], None] = lambda: None) -> None:
@@ -318,7 +323,7 @@ class Session:
 
     def settle(self) -> None:
         """Pay what earlier commands owe, so that no answer is given to the wrong command."""
-        self.take(0.0)
+        self._hear_out()
         if self.exchange.owed:
             self.listen(_GRACE_S, until=lambda: not self.exchange.owed)
         if self.exchange.owed:
@@ -350,6 +355,7 @@ class Session:
         """
         answered = marked = proven = False
         try:
+            self._hear_out()
             self.begin(Command.of(text))
             deadline = Deadline(self.clock, _PROBE_S + self.wire_s(len(text)))
             while True:
@@ -366,10 +372,6 @@ class Session:
             self.abandon()
             if proven:
                 self.exchange.forgive()
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= 40 else text[:36] + "..."
 
 
 def open_session(

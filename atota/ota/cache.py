@@ -20,6 +20,7 @@ from typing import IO, Self
 import msgspec
 import platformdirs
 
+from atota.decoding import prepared
 from atota.clock import Clock, Deadline, StopToken
 from atota.errors import AtotaError, ConfigError, LimitReached, PackageError
 from atota.ota.package import CHUNK, Hasher, digests_of
@@ -274,7 +275,7 @@ class PartFile:
 
     def _state(self) -> _State | None:
         try:
-            return msgspec.json.decode(self._entry.state_path.read_bytes(), type=_State)
+            return msgspec.json.decode(self._entry.state_path.read_bytes(), type=prepared(_State))
         except (FileNotFoundError, msgspec.MsgspecError, RecursionError):
             return None
 

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 
+from atota.decoding import prepared
 from atota.errors import BadAnswer, UsageError
 from atota.ota.secrets import MASK
 from atota.values import version_problem
@@ -204,7 +205,7 @@ def decode_envelope(body: bytes) -> Envelope:
     if problem is not None:
         raise problem
     try:
-        return msgspec.json.decode(body, type=Envelope, strict=False)
+        return msgspec.json.decode(body, type=prepared(Envelope), strict=False)
     except (msgspec.MsgspecError, RecursionError) as error:
         said = str(error)
     raise BadAnswer(f"the answer is not what the platform documents ({said}): {first_words(body)}")
@@ -240,7 +241,7 @@ def _data(data: Any, kind: type[_T], what: str) -> _T:
     if data is None:
         raise BadAnswer(f"the platform says that all is well, but the {what} is missing")
     try:
-        return msgspec.convert(data, kind, strict=False)
+        return msgspec.convert(data, prepared(kind), strict=False)
     except (msgspec.MsgspecError, RecursionError) as error:
         said = str(error)
     raise BadAnswer(f"the {what} is not what the platform documents: {said}")
