@@ -249,17 +249,14 @@ class Session:
 
     def begin(self, what: Command) -> None:
         """Send a command without waiting. `settle` comes first, and then `take` until its result is there."""
-        wait = self._free_at - self.clock.monotonic()
-        if wait > 0:
-            self.clock.sleep(wait)
+        self.clock.sleep(self._free_at - self.clock.monotonic())
         self.link.write(self.exchange.send(what))
 
     def _hear_out(self) -> None:
         """Take what comes in the pause that the dialect wants, before the next command goes out."""
         while True:
-            wait = self._free_at - self.clock.monotonic()
-            self.take(min(max(wait, 0.0), self.clock.slice_s))
-            if wait <= 0 or self.clock.monotonic() >= self._free_at:
+            self.take(min(max(self._free_at - self.clock.monotonic(), 0.0), self.clock.slice_s))
+            if self.clock.monotonic() >= self._free_at:
                 return
 
     def wire_s(self, count: int) -> float:
@@ -316,8 +313,8 @@ class Session:
         while self.exchange.booting:
             self.take(min(self._slice(deadline), quiet_s or 0.1, 1.0))
             tick()
-            quiet = self.clock.monotonic() - self._quiet_since >= quiet_s
-            if self.exchange.booting and (quiet or deadline.expired):
+            over = deadline.expired or self.clock.monotonic() - self._quiet_since >= quiet_s
+            if self.exchange.booting and over:
                 for event in self.exchange.boot_over():
                     self._note(event)
 
