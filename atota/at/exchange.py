@@ -119,6 +119,10 @@ class Exchange:
         """Say that the next ``count`` bytes are data, whatever they hold: an upload's acknowledgement."""
         self._parser.expect_data(count)
 
+    def expect_prompt(self, prompt: bytes) -> None:
+        """Say that ``prompt`` is due once more, at the beginning of a line: an upload's acknowledgement."""
+        self._parser.expect_prompt(prompt)
+
     def abandon(self) -> None:
         """Give up waiting for the command in flight: it still owes its final result.
 

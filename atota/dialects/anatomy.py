@@ -36,6 +36,7 @@ COMMANDS: Final[dict[type, dict[str, str]]] = {
     streams.AckUpload: {"test": "", "delete": "", "open": "size", "start": ""},
     streams.PushedStream: {"test": "", "open": "size"},
     streams.UrlPull: {"test": "", "start": "url"},
+    streams.Watched: {"log_out": ""},
     streams.Watched.Step: {"send": ""},
     streams.XmodemUpload: {"open": "", "start": ""},
 }
@@ -48,11 +49,11 @@ PATTERNS: Final[dict[type, dict[str, int]]] = {
     UrcRule: {"solicited": 0},
     BootRule: {"lines": 0, "cause": 1},
     Ask: {"pattern": 1},
-    Watch: {"started": 0, "progress": 1, "succeeded": 0, "failed": 0},
+    Watch: {"started": 0, "progress": 1, "fetching": 0, "succeeded": 0, "failed": 0},
     streams.FileAppend: {"read_header": 1},
     streams.AckUpload: {"done": 2},
     streams.PushedStream: {"ready": 0, "ended": 0},
-    streams.Watched: {"ended": 0},
+    streams.Watched: {"event": 1},
     streams.Watched.Step: {"until": 0},
 }
 """Fields that are regular expressions, and how many groups each needs."""

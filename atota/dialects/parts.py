@@ -24,13 +24,16 @@ class Ask(Profiled, frozen=True, kw_only=True):
 class Watch(Profiled, frozen=True, kw_only=True):
     """How a running update tells of itself, by unsolicited lines; each is a regular expression.
 
-    ``progress`` has one group, percent. ``failed`` may have one: the module's own code or word, which
-    ``words`` explains. ``succeeded`` is only what the module says: the version it prints afterwards decides.
+    ``progress`` has one group, percent; ``fetching`` too, of the download that the module does by itself, or
+    none where a line only says that there is one. ``failed`` may have one: the module's own code or word,
+    which ``words`` explains. ``succeeded`` is only what the module says: the version it prints afterwards
+    decides.
     ``silence_s``: how long nothing may come before the module is taken for stuck.
     """
 
     started: tuple[str, ...] = ()
     progress: tuple[str, ...] = ()
+    fetching: tuple[str, ...] = ()
     succeeded: tuple[str, ...] = ()
     failed: tuple[str, ...] = ()
     words: dict[str, str] = msgspec.field(default_factory=dict)
@@ -43,6 +46,14 @@ class Watch(Profiled, frozen=True, kw_only=True):
             match = re.search(pattern, line)
             if match:
                 return min(100, int(match[1]))
+        return None
+
+    def fetched(self, line: str) -> int | None:
+        """Percent of its package that the module says it has downloaded; 0 if it only says that it does."""
+        for pattern in self.fetching:
+            match = re.search(pattern, line)
+            if match:
+                return min(100, int(match[1])) if match.re.groups else 0
         return None
 
     def failure(self, line: str) -> str | None:

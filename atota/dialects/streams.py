@@ -73,6 +73,7 @@ class RawStream(Profiled, frozen=True, kw_only=True, tag_field="kind", tag="raw-
     """The whole package in one go, behind a prompt and a line; started by a restart.
 
     ``open`` takes ``{size}``. Not one byte may go out before ``prompt`` and then ``ready`` were seen.
+    ``window_s``: how long the module waits for a byte.
     """
 
     test: str
@@ -80,6 +81,7 @@ class RawStream(Profiled, frozen=True, kw_only=True, tag_field="kind", tag="raw-
     prompt: str
     ready: str
     ready_s: float
+    window_s: float
     start: str
     watch: Watch
     source: str
@@ -94,13 +96,14 @@ class AckUpload(Profiled, frozen=True, kw_only=True, tag_field="kind", tag="ack-
     """A file upload that the module acknowledges every so many bytes, then a start from that file.
 
     ``done`` has two groups, size and checksum: XOR of big-endian 16-bit words in hex, an odd last byte
-    being the high half.
+    being the high half. ``window_s``: how long the module waits for a byte.
     """
 
     test: str
     delete: str
     open: str
     ready: str
+    window_s: float
     ack: str
     ack_every: int
     done: str
@@ -115,12 +118,16 @@ class AckUpload(Profiled, frozen=True, kw_only=True, tag_field="kind", tag="ack-
 
 
 class PushedStream(Profiled, frozen=True, kw_only=True, tag_field="kind", tag="pushed-stream"):
-    """Announce ``{size}`` bytes, wait for a line, push small paced pieces; the update follows by itself."""
+    """Announce ``{size}`` bytes, wait for a line, push small paced pieces; the update follows by itself.
+
+    ``window_s``: how long the module waits for a byte before it gives up.
+    """
 
     test: str
     open: str
     ready: str
     ended: str
+    window_s: float
     piece: int
     pause_s: float
     watch: Watch
@@ -155,8 +162,9 @@ class UrlPull(Profiled, frozen=True, kw_only=True, tag_field="kind", tag="url-pu
 class Watched(Profiled, frozen=True, kw_only=True, tag_field="kind", tag="watched"):
     """No host command exists: the platform pushes over LwM2M while the module is logged in; we watch.
 
-    ``log_in`` is sent in order where the module is not logged in; each step ends when its line has come
-    (``until``), if it has one. ``again`` is sent after the reboot, so that the flow can end.
+    ``log_in`` is sent in order; each step ends when its line has come (``until``), if it has one. If a step
+    is refused, ``log_out`` removes what an earlier login left, and all is sent once more. ``stages`` tells
+    people what a line means: its event's number and the words.
     """
 
     class Step(Profiled, frozen=True, kw_only=True):
@@ -167,7 +175,8 @@ class Watched(Profiled, frozen=True, kw_only=True, tag_field="kind", tag="watche
         timeout_s: float = 60.0
 
     log_in: tuple[Step, ...] = ()
-    ended: tuple[str, ...] = ()
+    log_out: tuple[str, ...] = ()
+    event: str | None = None
     stages: dict[str, str] = msgspec.field(default_factory=dict)
     watch: Watch
     source: str
@@ -179,12 +188,16 @@ class Watched(Profiled, frozen=True, kw_only=True, tag_field="kind", tag="watche
 
 
 class XmodemUpload(Profiled, frozen=True, kw_only=True, tag_field="kind", tag="xmodem"):
-    """XMODEM after a command that opens the transfer; another one installs what was received."""
+    """XMODEM after a command that opens the transfer; another one installs what was received.
+
+    ``window_s``: how long the module asks for the first packet before it gives up.
+    """
 
     open: str
     ready: str
     block: Literal[128, 1024]
     retries: int
+    window_s: float
     start: str
     watch: Watch
     source: str

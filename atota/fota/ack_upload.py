@@ -3,6 +3,7 @@
 The checksum is the XOR of the file's big-endian 16-bit words; an odd last byte is the high half.
 """
 
+import hashlib
 import re
 from pathlib import Path
 
@@ -36,7 +37,7 @@ class AcknowledgedUpload(Streamed):
     def __init__(self, dialect: Dialect) -> None:
         if not isinstance(dialect.method, AckUpload):
             raise Refused(f"the dialect {dialect.name} has no such method")
-        super().__init__(dialect, dialect.method.watch)
+        super().__init__(dialect, dialect.method.watch, window_s=dialect.method.window_s)
         self._method = dialect.method
 
     def probe(self, session: Session) -> None:
@@ -48,14 +49,15 @@ class AcknowledgedUpload(Streamed):
         self.tally.blocks = 0
         session.command(self._method.delete)
 
-    def write(self, session: Session, package: Path, progress: Progress) -> None:
+    def write(self, session: Session, package: Path, progress: Progress) -> str:
         """Upload the file; size and checksum in the module's answer must be the package's."""
         data = package.read_bytes()
         text = self._method.open.format(size=len(data))
         try:
-            refused = ask(session, text, Ready(line=self._method.ready), timeout_s=ANSWER_S)
+            ready = Ready(line=self._method.ready)
+            refused = ask(session, text, ready, timeout_s=ANSWER_S, window_s=self._method.window_s)
             if refused is not None:
-                raise self.refused("the module does not take the file", refused)
+                raise SlotLost(f"the module does not take the file: {self.said(refused)}")
             reply = push_acknowledged(
                 session,
                 data,
@@ -70,15 +72,13 @@ class AcknowledgedUpload(Streamed):
         except ModuleRebooted as error:
             raise SlotLost(f"the module rebooted during the upload ({error.cause})") from error
         if not reply.ok:
-            raise self.refused("the module did not store the file", reply)
+            raise SlotLost(f"the module did not store the file: {self.said(reply)}")
         self._verify(reply, data)
+        return hashlib.sha256(data).hexdigest()
 
-    def activate(self, session: Session) -> None:
+    def activate(self, session: Session) -> bool:
         """Start from the file; the module restarts by itself."""
-        try:
-            self.required(session, self._method.start, "the module refused to start the update")
-        except ModuleRebooted:
-            return
+        return self.start(session, self._method.start, "the module refused to start the update")
 
     def _sent(self, done: int, total: int, progress: Progress) -> None:
         self.tally.blocks = -(-done // self._method.ack_every)

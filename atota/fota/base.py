@@ -41,6 +41,8 @@ class Method(Protocol):
         needs_address: whether `locate` has to tell where the module can fetch the package.
         percent: how far the module says that its update is.
         failure: what the module said went wrong with its update.
+        note: tells people what happens while a call takes long; set by the caller.
+        window_s: how long the module waits for bytes that it asked for; 0 if it never does.
     """
 
     tally: Tally
@@ -48,6 +50,8 @@ class Method(Protocol):
     needs_address: bool
     percent: int | None
     failure: str | None
+    note: Callable[[str], None]
+    window_s: float
 
     @property
     def validates(self) -> bool:
@@ -119,6 +123,10 @@ class Method(Protocol):
             WriteFailed: the module refused to start; it runs what it ran.
             SlotLost: it rebooted for another reason instead.
         """
+        ...
+
+    def close(self, session: Session) -> None:
+        """Give back what `prepare` opened, when the update is given up before its start."""
         ...
 
     def result(self, session: Session) -> str | None:

@@ -37,7 +37,7 @@ class AppendedFile(Streamed):
     def __init__(self, dialect: Dialect, *, piece: int | None = None, read_back: bool = False) -> None:
         if not isinstance(dialect.method, FileAppend):
             raise Refused(f"the dialect {dialect.name} has no such method")
-        super().__init__(dialect, dialect.method.watch)
+        super().__init__(dialect, dialect.method.watch, window_s=dialect.method.window_ms / 1000)
         self._method = dialect.method
         self._piece = min(piece or self._method.piece, self._method.piece)
         self._read_back = read_back
@@ -63,9 +63,9 @@ class AppendedFile(Streamed):
         """Write the file, from where the module's own file ends if that is what we wrote."""
         size = package.stat().st_size
         try:
-            self._make_room(session, size)
+            offset = self._resumable(session, size)
+            self._make_room(session, size, offset)
             with package.open("rb") as file:
-                offset = self._resumable(session, size)
                 file.seek(offset)
                 while chunk := file.read(self._piece_for(session)):
                     self._append(session, offset, chunk)
@@ -80,14 +80,16 @@ class AppendedFile(Streamed):
         finally:
             self._close(session)
 
-    def activate(self, session: Session) -> None:
+    def activate(self, session: Session) -> bool:
         """Start: the module checks the file, updates, and restarts by itself."""
         if self._method.clear is not None:
             self.quietly(session, self._method.clear)
-        try:
-            self.required(session, self._method.start, "the module refused to start the update")
-        except ModuleRebooted:
-            return
+        return self.start(session, self._method.start, "the module refused to start the update")
+
+    def close(self, session: Session) -> None:
+        """Close the file system, also in the middle of a piece."""
+        super().close(session)
+        self._close(session)
 
     def result(self, session: Session) -> str | None:
         """The module's own code of its last update, in words."""
@@ -102,24 +104,27 @@ class AppendedFile(Streamed):
         words = self._method.outcome_words.get(code, "not documented")
         return f"{self._method.outcome.send} says {code} ({words})"
 
-    def _make_room(self, session: Session, size: int) -> None:
-        """Before the first byte: does the package fit?"""
+    def _make_room(self, session: Session, size: int, offset: int) -> None:
+        """Before the first byte: does the package, or what is left of it, fit?"""
         reply = session.command(self._method.free.send)
         free = self._method.free.find(reply.lines) if reply.ok else None
-        if free is not None and int(free) < size:
+        if free is not None and int(free) < size - offset:
             raise WriteFailed(
-                f"the module has {free} bytes free; the package has {size}",
+                f"the module has {free} bytes free; {size - offset} are needed",
                 hint="Delete files in the module, or power-cycle it; nothing was written.",
             )
 
     def _resumable(self, session: Session, size: int) -> int:
-        """Where to go on: at the end of the module's file, if it is exactly what this job stored."""
-        if not self._stored:
-            return 0
+        """Where to go on: at the end of the module's file, if it is exactly what this job stored.
+
+        Any other file is removed: writing anew would leave the end of a longer one in place.
+        """
         there = self._file_size(session)
-        if there == self._stored and there <= size:
+        if there is not None and 0 < there == self._stored <= size:
             return there
         self._stored = 0
+        if there is not None and self._method.delete is not None:
+            self.required(session, self._method.delete, "the module would not remove an old package")
         return 0
 
     def _piece_for(self, session: Session) -> int:
@@ -129,16 +134,20 @@ class AppendedFile(Streamed):
     def _append(self, session: Session, offset: int, chunk: bytes) -> None:
         """Write one piece; after a lost or bad answer the module's file tells whether it was stored."""
         for attempt in range(1, _ATTEMPTS + 1):
+            silent = False
             try:
                 trouble = self._send_piece(session, offset, chunk)
             except NoAnswer as error:
-                trouble = error.message
+                trouble, silent = error.message, True
             if trouble is None:
                 return
             self.tally.retries += 1
             there = self._file_size(session)
             if there == offset + len(chunk):
                 return
+            if silent and there is None:
+                # At a rate of its own choice a module reboots without a word: its files are closed then.
+                raise SlotLost(f"the module does not know its file any more: {trouble}")
             if there != offset and not (there is None and offset == 0):
                 raise SlotLost(f"the module's file has {there} bytes where {offset} were written: {trouble}")
             if attempt == _ATTEMPTS:
@@ -149,14 +158,13 @@ class AppendedFile(Streamed):
         text = self._method.write.format(
             mode=int(offset > 0), length=len(chunk), window_ms=self._method.window_ms
         )
-        refused = ask(session, text, Ready(line=self._method.ready), timeout_s=ANSWER_S)
-        reply = refused or push(
-            session, chunk, asked=text, timeout_s=self._method.window_ms / 1000 + ANSWER_S
-        )
+        timeout_s = self.window_s + ANSWER_S
+        ready = Ready(line=self._method.ready)
+        refused = ask(session, text, ready, timeout_s=timeout_s, window_s=self.window_s)
+        reply = refused or push(session, chunk, asked=text, timeout_s=timeout_s)
         if reply.ok and refused is None:
             return None
-        words = self.dialect.error_words(reply.final.code)
-        return f"{reply.final}" + (f" ({words})" if words else "")
+        return self.said(reply)
 
     def _file_size(self, session: Session) -> int | None:
         reply = session.command(self._method.size.send)

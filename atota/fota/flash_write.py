@@ -17,6 +17,8 @@ from atota.module.payload import Ready, ask, push
 from atota.module.session import Session
 
 _ATTEMPTS = 3
+_VERDICT_S = 30.0
+"""How long the comparison may take before the module restarts; the manual gives no figure."""
 
 
 class WrittenFlash(Streamed):
@@ -30,7 +32,7 @@ class WrittenFlash(Streamed):
     def __init__(self, dialect: Dialect, *, piece: int | None = None) -> None:
         if not isinstance(dialect.method, FlashWrite):
             raise Refused(f"the dialect {dialect.name} has no such method")
-        super().__init__(dialect, dialect.method.watch)
+        super().__init__(dialect, dialect.method.watch, window_s=dialect.method.window_s)
         self._method = dialect.method
         self._piece = min(piece or self._method.piece, self._method.piece)
         self._size = 0
@@ -79,13 +81,21 @@ class WrittenFlash(Streamed):
         except ModuleRebooted as error:
             raise SlotLost(f"the module rebooted at byte {self._written} ({error.cause})") from error
 
-    def activate(self, session: Session) -> None:
-        """Start: the module compares length and digest, updates, and restarts by itself."""
+    def activate(self, session: Session) -> bool:
+        """Start: the module compares length and digest, updates, and restarts by itself.
+
+        Raises:
+            SlotLost: it found that they differ: the partition has to be written anew.
+            WriteFailed: it refused to start.
+        """
+        self._begun, self.failure = False, None
         command = self._method.start.format(size=self._size, md5=self._md5)
-        try:
-            self.required(session, command, "the module refused to start the update")
-        except ModuleRebooted:
-            return
+        said = self.start(session, command, "the module refused to start the update")
+        if self.follow(session, _VERDICT_S, None) or self.failure is None:
+            return said or self._begun
+        failure, self.failure = self.failure, None
+        self._written = 0
+        raise SlotLost(f"the module found that its partition does not hold the package: {failure}")
 
     def _write_piece(self, session: Session, offset: int, chunk: bytes) -> None:
         unanswered = False
@@ -106,9 +116,10 @@ class WrittenFlash(Streamed):
     def _send_piece(self, session: Session, offset: int, chunk: bytes) -> str | None:
         """One try. None if the module took it, else what it said."""
         text = self._method.write.format(length=len(chunk), offset=offset, window_s=self._method.window_s)
-        refused = ask(session, text, Ready(prompt=self._method.prompt), timeout_s=ANSWER_S)
-        reply = refused or push(session, chunk, asked=text, timeout_s=self._method.window_s + ANSWER_S)
+        window_s = float(self._method.window_s)
+        ready = Ready(prompt=self._method.prompt)
+        refused = ask(session, text, ready, timeout_s=window_s + ANSWER_S, window_s=window_s)
+        reply = refused or push(session, chunk, asked=text, timeout_s=window_s + ANSWER_S)
         if reply.ok and refused is None:
             return None
-        words = self.dialect.error_words(reply.final.code)
-        return f"{reply.final}" + (f" ({words})" if words else "")
+        return self.said(reply)

@@ -15,6 +15,7 @@ this file is built on (manuals of the family, and an Hi2115 firmware observed bl
 """
 
 import hashlib
+from collections.abc import Callable
 from functools import reduce
 from operator import xor
 from pathlib import Path
@@ -77,6 +78,7 @@ class HexBlocks:
         self._block = block or dialect.method.blocks.default
         self._codes: frozenset[int] = frozenset()
         self.tally = Tally()
+        self.note: Callable[[str], None] = lambda _: None
         if not self._method.blocks.allows(self._block):
             raise Refused(
                 f"blocks of {self._block} bytes are not taken by {dialect.title}",
@@ -87,12 +89,16 @@ class HexBlocks:
     needs_address = False
     percent: int | None = None
     failure: str | None = None
+    window_s = 0.0
 
     def locate(self, address: str) -> None:
         """Nothing: the package is sent from here."""
 
     def hear(self, line: str) -> None:
         """Nothing: these firmwares tell of the update only by their reboot."""
+
+    def close(self, session: Session) -> None:
+        """Nothing is open between two commands."""
 
     @property
     def validates(self) -> bool:

@@ -1,10 +1,11 @@
 """The whole package in one go, behind a prompt and a line, then a restart that carries out the update.
 
-Neither a checksum nor a size limit is documented, and nothing can be resumed: what broke off is sent
-again from its first byte. Not one byte goes out before both the prompt and the line were seen, or the
-head of the file would be lost without an error.
+Neither a checksum nor a size limit is documented, and nothing can be resumed: what broke off, or was
+refused, is sent again from its first byte. Not one byte goes out before both the prompt and the line were
+seen, or the head of the file would be lost without an error.
 """
 
+import hashlib
 from pathlib import Path
 
 from atota.dialects.model import Dialect
@@ -29,7 +30,7 @@ class Stream(Streamed):
     def __init__(self, dialect: Dialect) -> None:
         if not isinstance(dialect.method, RawStream):
             raise Refused(f"the dialect {dialect.name} has no such method")
-        super().__init__(dialect, dialect.method.watch)
+        super().__init__(dialect, dialect.method.watch, window_s=dialect.method.window_s)
         self._method = dialect.method
 
     def probe(self, session: Session) -> None:
@@ -40,15 +41,17 @@ class Stream(Streamed):
         """Nothing to erase: the write command makes room by itself."""
         self.tally.blocks = 0
 
-    def write(self, session: Session, package: Path, progress: Progress) -> None:
+    def write(self, session: Session, package: Path, progress: Progress) -> str:
         """Ask, wait for both signs, send everything."""
         data = package.read_bytes()
         text = self._method.open.format(size=len(data))
         ready = Ready(prompt=self._method.prompt, line=self._method.ready)
         try:
-            refused = ask(session, text, ready, timeout_s=self._method.ready_s)
+            refused = ask(
+                session, text, ready, timeout_s=self._method.ready_s, window_s=self._method.window_s
+            )
             if refused is not None:
-                raise self.refused("the module does not take the package", refused)
+                raise SlotLost(f"the module does not take the package: {self.said(refused)}")
             reply = push(
                 session, data, asked=text, timeout_s=_STORED_S, sent=lambda done: progress(done, len(data))
             )
@@ -57,12 +60,10 @@ class Stream(Streamed):
         except ModuleRebooted as error:
             raise SlotLost(f"the module rebooted while it was sent the package ({error.cause})") from error
         if not reply.ok:
-            raise self.refused("the module did not store the package", reply)
+            raise SlotLost(f"the module did not store the package: {self.said(reply)}")
         self.tally.blocks = 1
+        return hashlib.sha256(data).hexdigest()
 
-    def activate(self, session: Session) -> None:
+    def activate(self, session: Session) -> bool:
         """Restart the module: its boot carries out the update."""
-        try:
-            self.required(session, self._method.start, "the module refused to restart")
-        except ModuleRebooted:
-            return
+        return self.start(session, self._method.start, "the module refused to restart")

@@ -5,24 +5,28 @@ The address is the platform's own, or one that this machine serves. It is a secr
 download token in it lives, so no error repeats it.
 
 There is no way back once the address is handed over: the download runs into the update by itself. So
-`write` only checks that the module is on the network, and `activate` does the rest.
+`prepare` only sees that the module is on the network, and `activate` does the rest.
 """
 
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from atota.at.syntax import Command
 from atota.clock import Deadline
 from atota.dialects.model import Dialect
+from atota.dialects.parts import Ask
 from atota.dialects.streams import UrlPull
 from atota.errors import ModuleRebooted, Refused, WriteFailed
-from atota.fota.base import Progress
-from atota.fota.streamed import ANSWER_S, Streamed
+from atota.fota.base import Progress, SlotLost
+from atota.fota.streamed import Streamed
 from atota.module.session import Session
 
-_LISTEN_S = 1.0
-_HAND_OVER_LIMIT_S = 1800.0
+_LIMIT_S = 1800.0
 """A download over NB-IoT takes long: 580 KiB at 20 kbit/s is four minutes, with repetitions far more."""
+_REGISTER_S = 60.0
+"""A module that was just started registers within a minute where there is coverage."""
+_LOOK_AGAIN_S = 3.0
+_REFUSAL_S = 5.0
+"""A package that the module refuses is told right after the update was said to begin."""
 
 
 class HandedUrl(Streamed):
@@ -41,6 +45,7 @@ class HandedUrl(Streamed):
         super().__init__(dialect, dialect.method.watch)
         self._method = dialect.method
         self._url = ""
+        self._handed = False
 
     def locate(self, address: str) -> None:
         """Say where the module is to fetch the package from."""
@@ -60,9 +65,11 @@ class HandedUrl(Streamed):
                 f"this module cannot fetch over {scheme}: only {', '.join(self._method.schemes)}",
                 hint="Give --serve-url http://HOST:PORT, or a platform address that begins with http://.",
             )
-        if len(self._url) > self._method.longest_url:
+        if len(self._url) > self._method.longest_url or not self._url.isascii() or '"' in self._url:
             raise Refused(
-                f"the address has {len(self._url)} characters; the module takes {self._method.longest_url}"
+                f"the module takes addresses of up to {self._method.longest_url} plain characters; "
+                f"this one has {len(self._url)}",
+                hint="Give --serve-url http://HOST:PORT: an address here is short.",
             )
 
     def probe(self, session: Session) -> None:
@@ -73,38 +80,59 @@ class HandedUrl(Streamed):
         """See that the module is on the network before it is sent there."""
         self.tally.blocks = 0
         for question in self._method.attached:
+            self._await_network(session, question)
+
+    def write(self, session: Session, package: Path, progress: Progress) -> None:
+        """Nothing to stream: the module fetches it."""
+
+    def activate(self, session: Session) -> bool:
+        """Hand the address over, and follow the download until the update begins.
+
+        Raises:
+            SlotLost: the download failed; it may be tried again.
+            WriteFailed: the module refused the address, or what it found there.
+        """
+        self._begun, self._fetched, self.failure = False, -1, None
+        if not self._hand_over(session):
+            return False
+        if not self.follow(session, _LIMIT_S, self._watch.silence_s):
+            if self.failure is None:
+                return False
+            self._handed = False
+            failure, self.failure = self.failure, None
+            raise SlotLost(f"the module could not fetch the package: {failure}")
+        try:
+            self.heard(session, _REFUSAL_S)
+        except ModuleRebooted:
+            return True
+        if self.failure is not None:
+            raise WriteFailed(f"the module does not accept the package: {self.failure}")
+        return True
+
+    def _hand_over(self, session: Session) -> bool:
+        """Hand the address over. False if only the module's version can tell what came of it."""
+        before, self._handed = self._handed, True
+        try:
+            return self.start(
+                session, self._method.start.format(url=self._url), "the module refused the address"
+            )
+        except WriteFailed:
+            if before:
+                return False  # it is busy with the address that it was handed before
+            self._handed = False
+            raise
+
+    def _await_network(self, session: Session, question: Ask) -> None:
+        deadline = Deadline(session.clock, _REGISTER_S)
+        while True:
+            over = deadline.expired
             reply = session.command(question.send)
-            if not reply.ok or question.find(reply.lines) is None:
+            if reply.ok and question.find(reply.lines) is not None:
+                return
+            if over:
                 said = " ".join(reply.lines) or str(reply.final)
                 raise WriteFailed(
                     f"the module is not on the network: {question.send} says {said!r}",
                     hint="Check SIM and antenna, wait for the registration, and run the command again.",
                 )
-
-    def write(self, session: Session, package: Path, progress: Progress) -> None:
-        """Nothing to stream: the module fetches it."""
-
-    def activate(self, session: Session) -> None:
-        """Hand the address over, and follow the download until the update begins."""
-        command = Command.of(self._method.start.format(url=self._url))
-        reply = session.command(command, timeout_s=ANSWER_S)
-        if not reply.ok:
-            raise self.refused("the module does not take the address", reply)
-        deadline = Deadline(session.clock, _HAND_OVER_LIMIT_S)
-        silence = Deadline(session.clock, self._watch.silence_s)
-        try:
-            while not deadline.expired and not silence.expired:
-                session.listen(_LISTEN_S)
-                lines = session.take_urcs()
-                if lines:
-                    silence = Deadline(session.clock, self._watch.silence_s)
-                for line in lines:
-                    self.hear(line)
-                    if self._watch.begun(line):
-                        return
-                if self.failure is not None:
-                    raise WriteFailed(f"the module could not fetch the package: {self.failure}")
-        except ModuleRebooted:
-            return
-        if session.is_alive(2.0):
-            raise WriteFailed("the module fell silent before the update began, but still answers")
+            session.listen(_LOOK_AGAIN_S)

@@ -1,24 +1,30 @@
 """XMODEM after a command that opens the transfer. The protocol is the `xmodem` package's, not ours."""
 
+import hashlib
 import io
 import logging
+import re
 from pathlib import Path
 
-from xmodem import XMODEM, XMODEM1k
+from xmodem import CAN, XMODEM, XMODEM1k
 
 from atota.clock import Deadline
 from atota.dialects.model import Dialect
 from atota.dialects.streams import XmodemUpload
-from atota.errors import ModuleRebooted, NoAnswer, Refused
+from atota.errors import Interrupted, JobTimeout, ModuleRebooted, NoAnswer, Refused
 from atota.fota.base import Progress, SlotLost
 from atota.fota.streamed import ANSWER_S, Streamed
-from atota.module.payload import Ready, ask, expect_result, wait_result
+from atota.module.payload import Ready, ask, expect_result, leave, wait_result
 from atota.module.session import Session
 
 logging.getLogger("xmodem").addHandler(logging.NullHandler())  # what went wrong is told by our own error
 _BLOCK_S = 10.0
 """XMODEM's own limit for an answer to a block."""
 _STORED_S = 120.0
+_GAP_S = 0.05
+"""Within a line the bytes follow each other faster than this."""
+_LINES = re.compile(rb"(\r?\n[ -~]{2,}\r\n)")
+_BEGUN = re.compile(rb"(?:\A|\r?\n)[ -~]*\r?\Z|\r\Z")
 
 
 class XmodemFile(Streamed):
@@ -31,7 +37,7 @@ class XmodemFile(Streamed):
     def __init__(self, dialect: Dialect) -> None:
         if not isinstance(dialect.method, XmodemUpload):
             raise Refused(f"the dialect {dialect.name} has no such method")
-        super().__init__(dialect, dialect.method.watch)
+        super().__init__(dialect, dialect.method.watch, window_s=dialect.method.window_s)
         self._method = dialect.method
 
     def probe(self, session: Session) -> None:
@@ -41,48 +47,64 @@ class XmodemFile(Streamed):
         """Nothing to make ready: an unfinished download is begun anew by the next one."""
         self.tally.blocks = 0
 
-    def write(self, session: Session, package: Path, progress: Progress) -> None:
+    def write(self, session: Session, package: Path, progress: Progress) -> str:
         """Open the transfer and send the file."""
         data = package.read_bytes()
-        refused = ask(session, self._method.open, Ready(line=self._method.ready), timeout_s=ANSWER_S)
-        if refused is not None:
-            raise self.refused("the module does not take the package", refused)
+        self._open(session)
         pipe = _Pipe(session)
+        expect_result(session, self._method.open)
         sender = (XMODEM1k if self._method.block == 1024 else XMODEM)(pipe.get, pipe.put)
 
         def tell(_total: int, good: int, _bad: int) -> None:
             self.tally.blocks = good
             progress(min(good * self._method.block, len(data)), len(data))
 
-        taken = sender.send(
-            io.BytesIO(data), retry=self._method.retries, timeout=_BLOCK_S, quiet=True, callback=tell
-        )
-        if not taken:
-            raise SlotLost("the module broke the XMODEM transfer off")
-        expect_result(session, self._method.open)
-        pipe.give_back()
         try:
-            reply = wait_result(session, _STORED_S, "the transfer")
+            taken = sender.send(
+                io.BytesIO(data), retry=self._method.retries, timeout=_BLOCK_S, quiet=True, callback=tell
+            )
+        except (Interrupted, JobTimeout):
+            session.link.write(CAN + CAN)  # the module gives up at once
+            raise
+        if not taken:
+            leave(session, self._method.window_s)
+            raise SlotLost("the module broke the XMODEM transfer off")
+        try:
+            reply = wait_result(session, _STORED_S, "the transfer", came=pipe.rest)
         except NoAnswer as error:
             raise SlotLost(error.message) from error
         if not reply.ok:
-            raise self.refused("the module did not store the package", reply)
+            raise SlotLost(f"the module did not store the package: {self.said(reply)}")
+        return hashlib.sha256(data).hexdigest()
 
-    def activate(self, session: Session) -> None:
+    def activate(self, session: Session) -> bool:
         """Install: the module restarts, and its port is dead until it has finished."""
+        return self.start(session, self._method.start, "the module refused to install the package")
+
+    def _open(self, session: Session) -> None:
+        ready = Ready(line=self._method.ready)
         try:
-            self.required(session, self._method.start, "the module refused to install the package")
-        except ModuleRebooted:
-            return
+            refused = ask(
+                session, self._method.open, ready, timeout_s=ANSWER_S, window_s=self._method.window_s
+            )
+        except NoAnswer as error:
+            raise SlotLost(error.message) from error
+        except ModuleRebooted as error:
+            raise SlotLost(f"the module rebooted instead of taking the package ({error.cause})") from error
+        if refused is not None:
+            raise SlotLost(f"the module does not take the package: {self.said(refused)}")
 
 
 class _Pipe:
-    """The link as the XMODEM package sees it: bytes in, bytes out, in the link's own time."""
+    """The link as the XMODEM package sees it: bytes in, bytes out, in the link's own time.
+
+    Lines of text that the module says in between are left out: only single bytes belong to the protocol.
+    """
 
     def __init__(self, session: Session) -> None:
         self._session = session
         self._waiting = bytearray()
-        self._begun = False
+        self._text = bytearray()
 
     def get(self, size: int, timeout: float = 1) -> bytes | None:
         """Up to ``size`` bytes; None if nothing came in time."""
@@ -90,25 +112,35 @@ class _Pipe:
         while len(self._waiting) < size:
             over = deadline.expired
             self._session.check()
-            self._waiting += self._session.link.read(
+            came = self._session.link.read(
                 0.0 if over else min(deadline.remaining, self._session.clock.slice_s)
             )
+            self._sift(came)
             if over:
                 break
-        if not self._begun:
-            # What is left of the line that said the module is ready.
-            self._waiting = self._waiting.lstrip(b"\r\n")
-            self._begun = bool(self._waiting)
         taken = bytes(self._waiting[:size])
         del self._waiting[:size]
         return taken or None
+
+    def _sift(self, came: bytes) -> None:
+        """Pass on what belongs to the protocol; a line that has begun is read to its end first."""
+        while _BEGUN.search(came):
+            more = self._session.link.read(_GAP_S)
+            if not more:
+                break
+            came += more
+        for place, piece in enumerate(_LINES.split(came)):
+            if place % 2:
+                self._text += piece
+            else:
+                self._waiting += piece.strip(b"\r\n")
 
     def put(self, data: bytes, timeout: float = 1) -> int | None:  # noqa: ARG002 - the package's interface
         """Send; the number of bytes."""
         self._session.link.write(data)
         return len(data)
 
-    def give_back(self) -> None:
-        """Hand what was read beyond the protocol back to the conversation."""
-        self._session.exchange.receive(bytes(self._waiting))
-        self._waiting.clear()
+    @property
+    def rest(self) -> bytes:
+        """The text that came meanwhile, and what was read beyond the protocol."""
+        return bytes(self._text + self._waiting)

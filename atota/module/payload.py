@@ -10,14 +10,20 @@ from contextlib import contextmanager
 
 import msgspec
 
-from atota.at.events import Data, Done, Event, Information, Prompt, Urc, view
+from atota.at.events import BootDone, Data, Done, Event, Information, Late, Prompt, Urc, view
 from atota.at.syntax import Command, FinalRule
 from atota.clock import Deadline
 from atota.errors import ModuleRebooted, NoAnswer
+from atota.module.evidence import is_result
 from atota.module.session import Reply, Session
 
 _SLICE_BYTES = 1024
 """The payload goes out in pieces of at most this many bytes, so that what comes in is looked at."""
+_AHEAD_S = 0.2
+"""How much more than the wire has carried may be written: enough to keep it busy."""
+_MARGIN_S = 1.0
+_MOST_WINDOWS = 3
+"""What still trickles in may prolong the wait for a module that wants bytes, but not for ever."""
 
 
 class Ready(msgspec.Struct, frozen=True):
@@ -31,15 +37,15 @@ class Ready(msgspec.Struct, frozen=True):
     line: str | None = None
 
 
-class Pace(msgspec.Struct, frozen=True):
-    """Send ``piece`` bytes, then nothing for ``pause_s``; for modules without flow control."""
-
-    piece: int
-    pause_s: float
-
-
-def ask(session: Session, text: str, ready: Ready, *, timeout_s: float) -> Reply | None:
+def ask(session: Session, text: str, ready: Ready, *, timeout_s: float, window_s: float) -> Reply | None:
     """Ask to send. None once the module wants the bytes; its final result if it does not.
+
+    Args:
+        session: the conversation.
+        text: the command that asks.
+        ready: what the module says when it wants the bytes.
+        timeout_s: limit for that; above ``window_s``, a module whose sign was lost tells by its error.
+        window_s: how long the module waits for bytes.
 
     Raises:
         NoAnswer: neither came in time; not one byte of payload may be sent.
@@ -59,7 +65,7 @@ def ask(session: Session, text: str, ready: Ready, *, timeout_s: float) -> Reply
                     if finals and event.final.kind == ready.line:
                         return None
                     return _reply(text, event)
-                if isinstance(event, Prompt):
+                if isinstance(event, Prompt) and ready.prompt in wanted:
                     wanted.remove(event.raw.decode())
                 elif ready.line in wanted and ready.prompt not in wanted and _says(event, ready.line or ""):
                     wanted.remove(ready.line)
@@ -67,8 +73,30 @@ def ask(session: Session, text: str, ready: Ready, *, timeout_s: float) -> Reply
                     return None
             if over:
                 missing = " and ".join(repr(word) for word in wanted)
-                session.abandon()
+                leave(session, window_s, ready)
                 raise NoAnswer(f"{text} brought no {missing} within {timeout_s:g} s")
+
+
+def leave(session: Session, window_s: float, ready: Ready | None = None) -> None:
+    """Say nothing until a module that may be waiting for bytes has given up, or has answered.
+
+    Whatever is written meanwhile it would take for the payload.
+
+    Args:
+        session: after a command that asked to send, or in the middle of a payload.
+        window_s: how long the module waits for bytes.
+        ready: what it says when it wants them: said late, its time begins only then.
+    """
+    session.abandon()
+    limit = Deadline(session.clock, _MOST_WINDOWS * window_s)
+    quiet = Deadline(session.clock, window_s + _MARGIN_S)
+    signs = tuple(word.encode() for word in (ready.prompt, ready.line) if word) if ready is not None else ()
+    while not quiet.expired and not limit.expired:
+        for event in session.take(min(quiet.remaining, session.clock.slice_s)):
+            if isinstance(event, Late | Prompt) and signs and event.raw.startswith(signs):
+                quiet = Deadline(session.clock, window_s + _MARGIN_S)
+            elif is_result(event) or isinstance(event, BootDone):
+                return
 
 
 def push(
@@ -77,7 +105,6 @@ def push(
     *,
     asked: str,
     timeout_s: float,
-    pace: Pace | None = None,
     sent: Callable[[int], None] | None = None,
 ) -> Reply:
     """Send the payload, and wait for its final result.
@@ -87,7 +114,6 @@ def push(
         data: the bytes, exactly as announced.
         asked: the command that asked to send them.
         timeout_s: limit for the result, counted from when the last byte has left the wire.
-        pace: how fast they may go; as fast as the wire takes them if not given.
         sent: told how many bytes have been handed over.
 
     Raises:
@@ -98,14 +124,15 @@ def push(
         expect_result(session, asked)
         done = 0
         early: Done | None = None
-        step = pace.piece if pace is not None else _SLICE_BYTES
+        began = session.clock.monotonic()
         while done < len(data) and early is None:
-            piece = data[done : done + step]
+            piece = data[done : done + _SLICE_BYTES]
             session.link.write(piece)
             done += len(piece)
             if sent is not None:
                 sent(done)
-            early = _result(take(pace.pause_s if pace is not None else 0.0))
+            ahead_s = began + session.wire_s(done) - session.clock.monotonic()
+            early = _result(take(max(0.0, ahead_s - _AHEAD_S)))
         if early is not None:
             return _reply("(payload)", early)
         return wait_result(session, timeout_s + session.wire_s(min(len(data), 65536)), "the payload", take)
@@ -121,18 +148,25 @@ def expect_result(session: Session, asked: str) -> None:
 
 
 def wait_result(
-    session: Session, timeout_s: float, what: str, take: Callable[[float], list[Event]] | None = None
+    session: Session,
+    timeout_s: float,
+    what: str,
+    take: Callable[[float], list[Event]] | None = None,
+    *,
+    came: bytes = b"",
 ) -> Reply:
-    """Wait for the final result of what was sent.
+    """Wait for the final result of what was sent; ``came`` was read already.
 
     Raises:
         NoAnswer: none came in time.
     """
     take = take or session.take
     deadline = Deadline(session.clock, timeout_s)
+    early = session.exchange.receive(came)
     while True:
         over = deadline.expired
-        result = _result(take(0.0 if over else deadline.remaining))
+        wait_s = 0.0 if over else min(deadline.remaining, session.clock.slice_s)
+        result = _result(early) or _result(take(wait_s))
         if result is not None:
             return _reply(what, result)
         if over:
@@ -152,8 +186,12 @@ def push_acknowledged(
 ) -> Reply:
     """Send the payload, waiting for ``ack`` after each ``every`` bytes; then for its final result.
 
+    Returns:
+        The final result; before the end of the data it is a refusal.
+
     Raises:
-        NoAnswer: an acknowledgement did not come, or was another byte.
+        NoAnswer: an acknowledgement, or the result, did not come.
+        ModuleRebooted: a boot banner came instead.
     """
     with _conversation(session, "the upload") as take:
         expect_result(session, asked)
@@ -161,15 +199,12 @@ def push_acknowledged(
             piece = data[start : start + every]
             whole = len(piece) == every
             if whole:
-                session.exchange.expect_data(len(ack))
+                session.exchange.expect_prompt(ack)
             session.link.write(piece)
             if whole:
-                came = _wait_data(session, timeout_s + session.wire_s(len(piece)), take)
-                if came != ack:
-                    session.abandon()
-                    raise NoAnswer(
-                        f"the module answered {came!r} instead of acknowledging byte {start + every}"
-                    )
+                refused = _wait_ack(session, timeout_s + session.wire_s(len(piece)), take)
+                if refused is not None:
+                    return _reply("the upload", refused)
             sent(start + len(piece))
         return wait_result(session, timeout_s + session.wire_s(every), "the upload", take)
 
@@ -196,13 +231,16 @@ def read_counted(session: Session, command: Command, *, timeout_s: float) -> tup
                 raise NoAnswer(f"{command.text} got no result within {timeout_s:g} s")
 
 
-def _wait_data(session: Session, timeout_s: float, take: Callable[[float], list[Event]]) -> bytes:
+def _wait_ack(session: Session, timeout_s: float, take: Callable[[float], list[Event]]) -> Done | None:
+    """Wait for the acknowledgement; the result if that came instead."""
     deadline = Deadline(session.clock, timeout_s)
     while True:
         over = deadline.expired
         for event in take(0.0 if over else deadline.remaining):
-            if isinstance(event, Data):
-                return event.raw
+            if isinstance(event, Prompt):
+                return None
+            if isinstance(event, Done):
+                return event
         if over:
             session.abandon()
             raise NoAnswer(f"the module acknowledged nothing within {timeout_s:g} s")

@@ -80,6 +80,8 @@ class QfotaUpdater:
     def positions(self, line: bytes) -> frozenset[str]:
         """A file is one piece; the faults within it count in KiB."""
         word = line.upper()
+        if b"=?" in word:
+            return frozenset()
         if b"+QFOTADL=" in word:
             return frozenset({"0" if b'"FILE:' in word else "start"})
         return frozenset({"0"} if b"+QFUPL=" in word else {"erase"} if b"+QFDEL=" in word else ())

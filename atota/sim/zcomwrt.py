@@ -59,7 +59,9 @@ class ZcomwrtUpdater:
     def positions(self, line: bytes) -> frozenset[str]:
         """The whole package is one piece."""
         word = line.upper()
-        return frozenset({"0"} if b"+ZCOMWRT=" in word else {"start"} if b"+ZRST" in word else ())
+        return frozenset(
+            {"0"} if b"+ZCOMWRT=" in word and b"=?" not in word else {"start"} if b"+ZRST" in word else ()
+        )
 
     def execute(self, command: bytes, now: float) -> Reply | None:  # noqa: ARG002
         """Carry out AT+ZCOMWRT or AT+ZRST."""

@@ -211,6 +211,7 @@ class Job:
                 for warning in verdict.warnings:
                     self._log.warn(warning)
                 method = method_for(findings.dialect, block=self._spec.block, read_back=self._spec.read_back)
+                method.note = self._log.note
                 method.probe(module.session)
                 if self._approve is not None and not self._approve(identity, wanted):
                     raise Refused("you said no", hint="Nothing was changed.")

@@ -90,7 +90,11 @@ class Writer:
 
     def undo(self) -> None:
         """Take back what `prepare` changed, when the update is given up, as far as the module answers."""
-        self._session.limit = Deadline(self._session.clock, _UNDO_S)
+        self._session.limit = Deadline(self._session.clock, self._method.window_s + _UNDO_S)
+        try:
+            self._method.close(self._session)
+        except AtotaError:
+            return
         while self._undo:
             try:
                 self._session.command(self._undo.pop())
@@ -175,6 +179,8 @@ class Writer:
             self._warn(error.message)
 
     def _write(self) -> None:
+        if not self._method.streams:
+            return
         sent = self._method.write(self._session, self._package, self._progress)
         if (sent or digests_of(self._package).sha256) != self._digests.sha256:
             raise PackageError(

@@ -19,6 +19,7 @@ test = "AT+QFUPL=?"
 delete = "AT+QFDEL=1"
 open = "AT+QFUPL={size}"
 ready = "CONNECT"
+window_s = 5.0
 ack = "A"
 ack_every = 1024
 done = '(\\d+),(\\w+)'
@@ -100,6 +101,7 @@ test = "AT+QFOTADL=?"
 open = "AT+QFOTADL={size}"
 ready = "START"
 ended = 'END,(\\d+)'
+window_s = 35.0
 piece = 32
 pause_s = 0.01
 source = "s"

@@ -76,6 +76,7 @@ XMODEM: dict[str, Any] = {
     "ready": "+UFWUPD: ONGOING",
     "block": 1024,
     "retries": 10,
+    "window_s": 20.0,
     "start": "AT+UFWINSTALL",
     "watch": WATCH,
     "source": "s",
