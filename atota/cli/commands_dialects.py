@@ -50,14 +50,18 @@ def _list_table(entries: Any) -> "Table":
     from atota.cli.output import plain, styled
 
     table = Table(box=None, header_style="bold")
-    for heading in ("name", "for", "extends", "method", "hardware", "where"):
-        table.add_column(heading, no_wrap=heading == "name", overflow="fold")
+    for heading in ("name", "method", "extends", "for"):
+        table.add_column(heading, no_wrap=heading != "for", overflow="fold")
     for entry in entries:
         if entry.wrong is not None:
-            table.add_row(plain(entry.name), styled("[red]{}[/]", "wrong"), "-", "-", "-", plain(entry.where))
+            table.add_row(plain(entry.name), styled("[red]{}[/]", "wrong"), "-", plain(entry.where))
             continue
-        cells = (entry.name, entry.title, entry.extends or "-", entry.method, entry.hardware, entry.where)
-        table.add_row(*map(plain, cells))
+        told = [entry.title]
+        if entry.hardware == "seen":
+            told.append("seen on hardware")
+        if entry.where != "built-in":
+            told.append(entry.where)
+        table.add_row(*map(plain, (entry.name, entry.method, entry.extends or "-", "; ".join(told))))
     return table
 
 
