@@ -14,8 +14,8 @@ from typing import Any, NamedTuple, get_args
 import msgspec
 import platformdirs
 
-from atota.decoding import prepared
 from atota.at.syntax import BootRule
+from atota.decoding import prepared
 from atota.dialects.model import Dialect, Method
 from atota.dialects.tomlfile import decode_toml, load_toml
 from atota.errors import ConfigError, UsageError

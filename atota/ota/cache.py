@@ -20,8 +20,8 @@ from typing import IO, Self
 import msgspec
 import platformdirs
 
-from atota.decoding import prepared
 from atota.clock import Clock, Deadline, StopToken
+from atota.decoding import prepared
 from atota.errors import AtotaError, ConfigError, LimitReached, PackageError
 from atota.ota.package import CHUNK, Hasher, digests_of
 from atota.ota.waiting import OnWait, wait
