@@ -23,6 +23,7 @@ from atota.errors import (
     LinkError,
     LinkLost,
     OldVersion,
+    PlatformRefused,
     Refused,
     UsageError,
 )
@@ -86,6 +87,7 @@ class Job:
         self._log = StageLog(listener or (lambda _: None), self._result)
         self._obtainer: Obtainer | None = None
         self._reconnector: Reconnector | None = None
+        self._ready_is_due = False
 
     def run(self) -> JobResult:
         """Do it. Returns always, unless the program itself is broken."""
@@ -269,9 +271,11 @@ class Job:
         shield: ExitStack,
     ) -> None:
         """From the point of no return to the report; all over again if the start was lost on the way."""
-        if self._obtainer is not None and self._result.package is not None:
+        # What the platform believes to be in place it gives to nobody any more, also not to the module itself.
+        self._ready_is_due = self._obtainer is not None and self._result.package is not None
+        if not (method.needs_address and self._spec.serve_url is None):
             module.session.check()
-            self._obtainer.ready()
+            self._tell_ready()
         certain = False
         while True:
             try:
@@ -333,16 +337,23 @@ class Job:
         self._result.version_after = confirmed
         self._report(wanted)
 
+    def _tell_ready(self) -> None:
+        if self._obtainer is not None and self._ready_is_due:
+            self._obtainer.ready()
+        self._ready_is_due = False
+
     def _report(self, wanted: plan.Wanted) -> None:
         if self._obtainer is None:
             self._log.skip("report", "no platform")
             self._end("updated")
             return
         with self._log.stage("report"):
+            try:
+                self._tell_ready()
+            except PlatformRefused as error:
+                self._log.warn(error.message)
             told = self._obtainer.reporter.updated(self._obtainer.task, wanted.target)
         self._end("updated" if told else "updated-unreported", 0 if told else 14)
-
-    # -- small things -----------------------------------------------------------------------
 
     @property
     def _retry(self) -> int:

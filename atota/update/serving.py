@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from atota.errors import ServerError, UsageError
 
 _CHUNK = 65536
+_POLL_S = 0.05
 
 
 @contextmanager
@@ -40,7 +41,9 @@ def serve(package: Path, address: str) -> Iterator[str]:
         message = f"port {port} cannot be listened on: {error.strerror}"
         raise ServerError(message, hint="Name another port with --serve-url.") from error
     server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, name="package-server", daemon=True)
+    thread = threading.Thread(
+        target=server.serve_forever, args=(_POLL_S,), name="package-server", daemon=True
+    )
     thread.start()
     try:
         yield f"http://{parts.hostname}:{server.server_port}{path}"

@@ -1,0 +1,406 @@
+"""Whole jobs by every method, with faults, judged against the true state of the simulated module."""
+
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from atota.clock import SimulatedClock, StopToken
+from atota.ota.client import PlatformClient
+from atota.ota.signer import KeyAuth, product_res
+from atota.otaserver.model import Auth, Device, TasksFile, TaskSpec, build
+from atota.otaserver.serve import RunningServer
+from atota.otaserver.service import Platform
+from atota.sim.package import build_package
+from atota.update.events import JobEvent, Note, Progress
+from atota.update.job import Job
+from atota.update.plan import Allowed
+from atota.update.platform import Downloader
+from atota.update.spec import JobSpec
+
+MakeBench = Callable[..., Any]
+ALL = Allowed(unproven=True, vendor_package=True)
+STREAMS = ("SIM7000C", "SIM7020C", "ME3616", "EC21", "EC800M", "SARA-R410")
+OTHERS = ("EC616", "XY1100", "ENS22", "NB86-G", "UNKNOWN-HI2115")
+CODES = {
+    "updated": 0,
+    "no-answer": 5,
+    "port": 4,
+    "write-failed": 9,
+    "unknown-after-reboot": 11,
+    "old-version": 12,
+}
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+def made(make_bench: MakeBench, model: str, fault: str = "", **sim: Any) -> Any:
+    if model == "M5311":
+        sim.setdefault("push", "M5311-PLBH0S02")
+    return make_bench(model, fault, sim=sim)
+
+
+def flashed(bench: Any, **how: Any) -> Any:
+    """One job with all that the user can take on himself; where the module fetches, it is served."""
+    if bench.model == "BC26":
+        how.setdefault("serve_url", f"http://127.0.0.1:{free_port()}")
+    how.setdefault("allowed", ALL)
+    return bench.flash(**how)
+
+
+# -- every method, without faults ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("model", [*STREAMS, *OTHERS, "BC26", "M5311"])
+@pytest.mark.parametrize("sim", [{}, {"baud": 115200}], ids=["as-delivered", "fixed-rate"])
+def test_every_method_ends_updated(make_bench: MakeBench, model: str, sim: dict[str, int]) -> None:
+    bench = made(make_bench, model, **sim)
+    result = flashed(bench)
+    bench.judge(result)
+    assert result.outcome == "updated", result.error
+    assert bench.module.version == bench.target
+    assert bench.module.starts == ["PACKAGE_OK"]
+    assert not result.retries
+    assert not result.warnings
+
+
+@pytest.mark.parametrize("model", ["SIM7000C", "SIM7020C", "ME3616", "NB86-G"])
+def test_every_method_of_the_table_ends_updated_by_the_platforms_task(
+    make_bench: MakeBench, model: str
+) -> None:
+    bench = made(make_bench, model)
+    result = bench.run(allowed=ALL)
+    bench.judge(result)
+    assert result.outcome == "updated", result.error
+    assert bench.state == "done"
+    assert bench.reported[-2:] == [101, 201]
+
+
+def test_a_module_fetches_from_the_platforms_own_address(tmp_path: Path) -> None:
+    package = build_package(model="BC26", base="BC26NBR01A01", target="BC26NBR01A02", size=4096)
+    task = TaskSpec(dev_id="1", manuf="014", model="01405", package="p", target="BC26NBR01A02")
+    file = TasksFile(
+        auth=Auth(product_id="123", access_key="a2V5"), devices=(Device(dev_id="1"),), tasks=(task,)
+    )
+    platform = Platform(build(file, {"p": package}), clock=SimulatedClock())
+    events: list[JobEvent] = []
+    clock = SimulatedClock()
+    with RunningServer(platform) as running:
+        auth = KeyAuth("a2V5", product_res("123"), clock=clock)
+        with PlatformClient(running.url, auth, clock=clock) as client:
+            result = Job(
+                JobSpec(port="sim://BC26", dev_id="1", allowed=ALL),
+                platform=client,
+                downloader=Downloader(client, clock, folder=tmp_path),
+                listener=events.append,
+            ).run()
+        fetched = [line for line in running.lines if line.startswith("download ")]
+    assert result.outcome == "updated", result.error
+    assert platform.task("1").state.value == "done"
+    assert platform.task("1").reported[-2:] == [101, 201]  # not before the module has fetched it
+    assert len(fetched) == 2  # verified here, then fetched by the module
+    told = [event.text for event in events if isinstance(event, Note)]
+    assert any("downloads the package" in text for text in told)
+    assert "ota_" not in "".join(map(repr, events))
+
+
+# -- faults that are mended in the same job -----------------------------------------------------------
+
+ALWAYS = ("echo", "urc-storm:0.3", "urc-inside-reply", "boot-garbage", "quiet-update", "cut-urc:3")
+START = ("lose-reply:start", "late-reply:start:30", "reboot-at-block:start", "back-at-baud:9600")
+DATA = (
+    "no-prompt:0",
+    "late-prompt:0:3",
+    "late-prompt:0:25",
+    "close-window:0",
+    "refuse-block:0",
+    "refuse-data:0",
+    "reboot-at-block:0",
+    "brownout-at-block:0",
+    "reboot-in-data:0",
+    "lose-reply:0",
+    "drop-byte:900",
+    "busy:0",
+    "reboot-in-update",
+)
+MENDED: dict[str, tuple[str, ...]] = {
+    "SIM7000C": (*ALWAYS, *START, *DATA, "short-write:0", "lose-reply:validate", "reboot-at-block:prepare"),
+    "SIM7020C": (
+        *ALWAYS,
+        *START,
+        *DATA,
+        "no-prompt:5",
+        "late-prompt:5:25",
+        "refuse-data:7",
+        "reboot-in-data:5",
+        "lose-reply:7",
+        "late-reply:5:25",
+        "short-write:3",
+        "refuse-md5:1",
+        "flip-byte:900",
+        "double-byte:900",
+        "lose-reply:erase",
+        "brownout-at-block:erase",
+    ),
+    "ME3616": (*ALWAYS, *START, *DATA),
+    "EC21": (
+        *ALWAYS,
+        *START,
+        *DATA,
+        "lose-ack:0",
+        "lose-ack:2",
+        "short-write:0",
+        "refuse-md5:1",
+        "flip-byte:900",
+        "double-byte:900",
+        "lose-reply:erase",
+    ),
+    "EC800M": (*ALWAYS, *DATA, "refuse-start:1", "back-at-baud:9600"),
+    "SARA-R410": (
+        *ALWAYS,
+        *START,
+        "no-prompt:prepare",
+        "late-prompt:prepare:3",
+        "late-prompt:prepare:25",
+        "refuse-block:prepare",
+        "lose-reply:prepare",
+        "reboot-at-block:prepare",
+        "close-window:1",
+        "refuse-data:1:4",
+        "lose-ack:0",
+        "lose-ack:2",
+        "reboot-in-data:0",
+        "reboot-in-data:2",
+        "drop-byte:900",
+        "flip-byte:900",
+        "double-byte:900",
+        "reboot-in-update",
+    ),
+    "BC26": (
+        *ALWAYS,
+        "lose-reply:start",
+        "late-reply:start:30",
+        "reboot-at-block:start",
+        "reboot-in-download",
+        "reboot-in-update",
+        "fail-download:1",
+        "drop-byte:200",
+        "back-at-baud:9600",
+    ),
+    "M5311": (
+        *ALWAYS,
+        "lose-reply:prepare",
+        "lose-reply:start",
+        "late-reply:start:30",
+        "reboot-at-block:start",
+        "reboot-in-download",
+        "reboot-in-update",
+        "fail-download:1",
+        "back-at-baud:9600",
+    ),
+}
+
+
+@pytest.mark.parametrize(("model", "fault"), [(model, fault) for model in MENDED for fault in MENDED[model]])
+def test_a_passing_fault_is_mended_in_the_same_job(make_bench: MakeBench, model: str, fault: str) -> None:
+    bench = made(make_bench, model, fault)
+    result = flashed(bench)
+    bench.judge(result)
+    assert result.outcome == "updated", (result.error, getattr(result.error, "tried", ""), result.warnings)
+    assert bench.module.version == bench.target
+    assert set(bench.module.starts) == {"PACKAGE_OK"}
+
+
+@pytest.mark.parametrize("fault", ["reboot-in-data:0", "reboot-at-block:0", "lose-reply:start"])
+@pytest.mark.parametrize("model", STREAMS[:5])
+def test_a_reboot_whose_banner_can_be_read_is_mended_too(
+    make_bench: MakeBench, model: str, fault: str
+) -> None:
+    bench = made(make_bench, model, fault, baud=115200)
+    result = flashed(bench)
+    bench.judge(result)
+    assert result.outcome == "updated", (result.error, result.warnings)
+    assert set(bench.module.starts) == {"PACKAGE_OK"}
+
+
+# -- faults that end the job --------------------------------------------------------------------------
+
+REFUSED = ("no-prompt:0:9", "close-window:0:9", "refuse-block:0:9", "refuse-data:0:9")
+LOST = {"stay-dead-after-update": "unknown-after-reboot", "rollback": "old-version", "mute": "no-answer"}
+FINAL: dict[str, dict[str, str]] = {
+    **{model: dict.fromkeys(REFUSED, "write-failed") for model in STREAMS[:5]},
+    "SARA-R410": dict.fromkeys(
+        ("no-prompt:prepare:9", "close-window:0:9", "refuse-block:prepare:9", "refuse-data:0:99"),
+        "write-failed",
+    ),
+    "BC26": dict.fromkeys(("fail-download", "refuse-start", "refuse-validate", "busy:start"), "write-failed"),
+    "M5311": dict.fromkeys(("fail-download", "refuse-start"), "write-failed"),
+}
+for _model, _cases in FINAL.items():
+    _place = {"SARA-R410": "prepare", "BC26": "start", "M5311": "prepare"}.get(_model, "0")
+    _cases |= LOST | {f"silent-at:{_place}": "no-answer", f"unplug-at:{_place}": "port"}
+    _cases |= {"fail-update": "old-version"}
+    if _model not in ("EC800M", "M5311"):
+        _cases |= {"silent-at:start": "unknown-after-reboot", "refuse-start": "write-failed"}
+FINAL["BC26"]["silent-at:start"] = "unknown-after-reboot"
+FINAL["SIM7000C"] |= {"short-write:0:9": "write-failed", "reboot-in-data:0+reboot-in-data:1": "updated"}
+FINAL["SIM7020C"] |= {"refuse-md5": "write-failed", "refuse-erase": "write-failed"}
+FINAL["EC21"] |= {"refuse-md5": "write-failed", "lose-ack:0:20": "write-failed"}
+
+
+@pytest.mark.parametrize(
+    ("model", "fault", "outcome"),
+    [(model, fault, outcome) for model, cases in FINAL.items() for fault, outcome in cases.items()],
+)
+def test_a_final_fault_ends_with_its_own_outcome(
+    make_bench: MakeBench, model: str, fault: str, outcome: str
+) -> None:
+    bench = made(make_bench, model, fault)
+    result = flashed(bench)
+    bench.judge(result)
+    assert (result.outcome, result.exit_code) == (outcome, CODES[outcome]), (result.error, result.warnings)
+    assert set(bench.module.starts) <= {"PACKAGE_OK"}
+    if outcome in ("write-failed", "no-answer"):
+        assert not bench.module.starts
+    if outcome != "updated":
+        assert result.error is not None
+        assert result.error.hint
+
+
+@pytest.mark.parametrize("fault", ["short-write:0", "flip-byte:900", "double-byte:900"])
+@pytest.mark.parametrize("model", ["ME3616", "EC800M"])
+def test_what_no_checksum_tells_is_found_by_the_module_and_is_never_called_updated(
+    make_bench: MakeBench, model: str, fault: str
+) -> None:
+    """Neither method has a checksum: the module itself refuses such a package in its update."""
+    bench = made(make_bench, model, fault)
+    result = flashed(bench)
+    assert (result.outcome, result.exit_code) == ("old-version", 12)
+    assert bench.module.version == bench.base
+
+
+@pytest.mark.parametrize("model", ["BC26", "M5311"])
+def test_a_module_without_network_is_left_as_it_is(make_bench: MakeBench, model: str) -> None:
+    bench = made(make_bench, model, network=0)
+    result = flashed(bench)
+    bench.judge(result)
+    assert (result.outcome, result.exit_code) == ("write-failed", 9)
+    assert result.error is not None
+    assert "antenna" in result.error.hint
+    assert not bench.module.starts
+
+
+def test_a_push_that_never_comes_is_told_so(make_bench: MakeBench) -> None:
+    bench = make_bench("M5311")
+    result = flashed(bench)
+    bench.judge(result)
+    assert (result.outcome, result.exit_code) == ("write-failed", 9)
+    assert result.error is not None
+    assert "console" in result.error.hint
+    notes = [event.text for event in bench.events if isinstance(event, Note)]
+    assert any("the platform must push" in text for text in notes)
+    assert any("30 minutes" in text for text in notes)
+
+
+# -- Ctrl-C in the write ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("model", STREAMS)
+def test_a_stop_in_the_write_starts_nothing_and_the_next_run_goes_on(
+    make_bench: MakeBench, model: str
+) -> None:
+    bench, stop = made(make_bench, model), StopToken()
+
+    def listener(event: JobEvent) -> None:
+        if isinstance(event, Progress) and event.stage == "write" and event.done * 2 >= event.total:
+            stop.set()
+
+    result = flashed(bench, stop=stop, listener=listener)
+    bench.judge(result)
+    assert (result.outcome, result.exit_code) == ("interrupted", 130)
+    assert result.error is not None
+    assert "still runs what it ran" in result.error.hint
+    assert not bench.module.starts
+    assert bench.module.version == bench.base
+    again = flashed(bench)
+    bench.judge(again)
+    assert again.outcome == "updated", again.error
+    assert bench.module.starts == ["PACKAGE_OK"]
+
+
+@pytest.mark.parametrize("model", STREAMS[:5])
+def test_a_time_limit_in_the_middle_of_a_payload_leaves_the_module_able_to_talk(
+    make_bench: MakeBench, model: str
+) -> None:
+    for seconds in (8.5, 9.5, 11.0, 12.0):
+        bench = made(make_bench, model)
+        result = flashed(bench, timeout_s=seconds)
+        bench.judge(result)
+        assert (result.outcome, result.exit_code) == ("timeout", 124)
+        if bench.module.starts:
+            bench.clock.sleep(600)
+        again = flashed(bench)
+        bench.judge(again)
+        assert again.outcome in ("updated", "already-current"), (seconds, again.error)
+        assert set(bench.module.starts) == {"PACKAGE_OK"}
+
+
+# -- what the methods promise -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fault", ["flip-byte:5000", "double-byte:5000", "flip-byte:900"])
+def test_read_back_finds_what_the_size_does_not_tell(make_bench: MakeBench, fault: str) -> None:
+    bench = make_bench("SIM7000C", fault, size=12_000)
+    result = flashed(bench, read_back=True)
+    bench.judge(result)
+    assert result.outcome == "updated", result.error
+    assert any("read back" in text for text in result.warnings)
+    assert bench.module.starts == ["PACKAGE_OK"]
+
+
+def test_read_back_of_a_good_file_needs_no_second_write(make_bench: MakeBench) -> None:
+    bench = make_bench("SIM7000C", size=12_000)
+    result = flashed(bench, read_back=True)
+    bench.judge(result)
+    assert (result.outcome, result.warnings) == ("updated", [])
+
+
+def test_pieces_fit_into_the_modules_window_at_9600_baud(make_bench: MakeBench) -> None:
+    bench = make_bench("SIM7000C", size=30_000, sim={"baud": 9600})
+    result = flashed(bench)
+    bench.judge(result)
+    assert (result.outcome, result.retries) == ("updated", 0)
+    assert result.blocks >= 4  # 9600 baud carry less than 9600 bytes in its ten seconds
+
+
+def test_a_longer_package_of_an_earlier_run_is_no_part_of_the_new_one(make_bench: MakeBench) -> None:
+    bench = make_bench("SIM7000C", "refuse-start:1", size=9000)
+    assert flashed(bench).outcome == "write-failed"
+    bench.package = build_package(model="SIM7000C", base=bench.base, target=bench.target, size=4096)
+    result = flashed(bench)
+    bench.judge(result)
+    assert result.outcome == "updated", result.error
+    assert not result.warnings
+
+
+def test_what_the_partition_cannot_hold_is_refused_before_the_erase(make_bench: MakeBench) -> None:
+    bench = make_bench("SIM7020C", size=580 * 1024 + 32)
+    result = flashed(bench)
+    bench.judge(result)
+    assert (result.outcome, result.exit_code) == ("bad-package", 7)
+    assert "erased" not in bench.module.history
+
+
+def test_after_a_reboot_in_the_data_the_write_goes_on_where_it_was(make_bench: MakeBench) -> None:
+    bench = make_bench("SIM7000C", "reboot-in-data:2", size=30_000, sim={"baud": 9600})
+    result = flashed(bench)
+    bench.judge(result)
+    assert result.outcome == "updated", result.error
+    first = [what for what in bench.module.history if what == "piece 0"]
+    assert len(first) == 1
