@@ -149,9 +149,9 @@ class Deadline:
     @property
     def remaining(self) -> float:
         """Seconds left, never below zero; infinite if there is no limit."""
-        return max(0.0, self.at - self.clock.monotonic())
+        return max(0.0, self.at - self.clock.monotonic()) if self.at != math.inf else math.inf
 
     @property
     def expired(self) -> bool:
         """Whether the time is over."""
-        return self.clock.monotonic() >= self.at
+        return self.at != math.inf and self.clock.monotonic() >= self.at

@@ -16,8 +16,6 @@ this file is built on (manuals of the family, and an Hi2115 firmware observed bl
 
 import hashlib
 from collections.abc import Callable
-from functools import reduce
-from operator import xor
 from pathlib import Path
 
 from atota.at.params import allowed_numbers
@@ -45,6 +43,17 @@ _BUSY_LIMIT_S = 60.0
 """A module that stays busy for longer than its own erase takes is not going to become free."""
 _NOT_YET_POLLS = 5
 _ALIVE_S = 2.0
+
+
+def xor8(data: bytes) -> int:
+    """The XOR of all bytes: the number that they make is folded in halves down to one byte."""
+    number, width = int.from_bytes(data, "big"), 8
+    while width < 8 * len(data):
+        width *= 2
+    while width > 8:
+        width //= 2
+        number = (number >> width) ^ (number & ((1 << width) - 1))
+    return number
 
 
 def lengths(size: int, block: int, rule: BlockRule) -> list[int] | None:
@@ -287,7 +296,7 @@ class HexBlocks:
         raise self._failed(f"the module refused block {number} {self._method.attempts} times", reply)
 
     def _download(self, number: int, chunk: bytes) -> Command:
-        fields = f"{number},{len(chunk)},{chunk.hex().upper()},{reduce(xor, chunk, 0):02X}"
+        fields = f"{number},{len(chunk)},{chunk.hex().upper()},{xor8(chunk):02X}"
         return self._command(DOWNLOAD, fields)
 
     def _command(self, code: int, fields: str = "") -> Command:

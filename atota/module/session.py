@@ -224,12 +224,13 @@ class Session:
             self.begin(what)
             came = self.received_bytes
             total = Deadline(self.clock, timeout_s + wire_s)
-            first = Deadline(self.clock, None if first_s is None else first_s + wire_s)
+            first = None if first_s is None else Deadline(self.clock, first_s + wire_s)
             while True:
                 # Bytes first, then time: what is there when the deadline passes still counts.
-                over = total.expired or (first.expired and self.received_bytes == came)
-                wait_s = 0.0 if over else min(self._slice(total), self._slice(first) or self._slice(total))
-                for event in self.take(wait_s):
+                mute = first is not None and first.expired and self.received_bytes == came
+                wait_s = 0.0 if mute else self._slice(total)
+                over = wait_s <= 0.0
+                for event in self.take(wait_s if first is None else min(wait_s, first.remaining or wait_s)):
                     if isinstance(event, Done):
                         lines = tuple(view(line) for line in event.lines)
                         return Reply(what.text, lines, event.final)
@@ -249,7 +250,6 @@ class Session:
 
     def begin(self, what: Command) -> None:
         """Send a command without waiting. `settle` comes first, and then `take` until its result is there."""
-        self.clock.sleep(self._free_at - self.clock.monotonic())
         self.link.write(self.exchange.send(what))
 
     def _hear_out(self) -> None:
