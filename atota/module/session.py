@@ -323,8 +323,9 @@ class Session:
         self._hear_out()
         if self.exchange.owed:
             self.listen(_GRACE_S, until=lambda: not self.exchange.owed)
-        if self.exchange.owed:
-            self._pay_debts()
+            if self.exchange.owed:
+                self._pay_debts()
+            self._hear_out()
         self._unpaid.clear()
         if self.exchange.booting:
             self._wait_out_boot()
