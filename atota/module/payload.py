@@ -279,4 +279,6 @@ def _reply(text: str, event: Done) -> Reply:
 
 
 def _says(event: Event, beginning: str) -> bool:
-    return isinstance(event, Information | Urc) and event.text.startswith(beginning)
+    if not isinstance(event, Information | Urc) or not event.text.startswith(beginning):
+        return False
+    return not event.text[len(beginning) : len(beginning) + 1].isalnum()  # DOWNLOADING is not DOWNLOAD

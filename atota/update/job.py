@@ -271,7 +271,7 @@ class Job:
         shield: ExitStack,
     ) -> None:
         """From the point of no return to the report; all over again if the start was lost on the way."""
-        # What the platform believes to be in place it gives to nobody any more, also not to the module itself.
+        # What the platform believes to be in place it gives to nobody any more, not to the module either.
         self._ready_is_due = self._obtainer is not None and self._result.package is not None
         if not (method.needs_address and self._spec.serve_url is None):
             module.session.check()
