@@ -280,7 +280,7 @@ class Job:
         while True:
             try:
                 certain = certain or self._activate(module, method, shield)
-                self._survive(module, method, identity, wanted, certain=certain)
+                self._survive(module, method, identity, wanted, certain=certain or writer.is_last_try)
                 return
             except SlotLost as lost:
                 shield.close()

@@ -66,6 +66,11 @@ class Writer:
     def _session(self) -> Session:
         return self._module.session
 
+    @property
+    def is_last_try(self) -> bool:
+        """Whether no fresh write is left."""
+        return self._restarts <= 0
+
     def prepare(self) -> None:
         """Quiet the module, raise the rate, make the slot ready."""
         self._again(self._prepare)

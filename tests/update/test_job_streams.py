@@ -1,28 +1,25 @@
 """Whole jobs by every method, with faults, judged against the true state of the simulated module."""
 
-import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from atota.clock import SimulatedClock, StopToken
+from atota.clock import SimulatedClock
 from atota.ota.client import PlatformClient
 from atota.ota.signer import KeyAuth, product_res
 from atota.otaserver.model import Auth, Device, TasksFile, TaskSpec, build
 from atota.otaserver.serve import RunningServer
 from atota.otaserver.service import Platform
 from atota.sim.package import build_package
-from atota.update.events import JobEvent, Note, Progress
+from atota.update.events import JobEvent, Note
 from atota.update.job import Job
-from atota.update.plan import Allowed
 from atota.update.platform import Downloader
 from atota.update.spec import JobSpec
+from tests.update.streams import ALL, STREAMS, flashed, made
 
 MakeBench = Callable[..., Any]
-ALL = Allowed(unproven=True, vendor_package=True)
-STREAMS = ("SIM7000C", "SIM7020C", "ME3616", "EC21", "EC800M", "SARA-R410")
 OTHERS = ("EC616", "XY1100", "ENS22", "NB86-G", "UNKNOWN-HI2115")
 CODES = {
     "updated": 0,
@@ -32,26 +29,6 @@ CODES = {
     "unknown-after-reboot": 11,
     "old-version": 12,
 }
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
-
-
-def made(make_bench: MakeBench, model: str, fault: str = "", **sim: object) -> Any:
-    if model == "M5311":
-        sim.setdefault("push", "M5311-PLBH0S02")
-    return make_bench(model, fault, sim=sim)
-
-
-def flashed(bench: Any, **how: Any) -> Any:
-    """One job with all that the user can take on himself; where the module fetches, it is served."""
-    if bench.model == "BC26":
-        how.setdefault("serve_url", f"http://127.0.0.1:{free_port()}")
-    how.setdefault("allowed", ALL)
-    return bench.flash(**how)
 
 
 # -- every method, without faults ---------------------------------------------------------------------
@@ -285,6 +262,17 @@ def test_what_no_checksum_tells_is_found_by_the_module_and_is_never_called_updat
     assert bench.module.version == bench.base
 
 
+@pytest.mark.parametrize(("model", "fault"), [("EC616", ""), ("SIM7000C", "lose-reply:start:9")])
+def test_an_update_that_fails_each_time_ends_with_the_old_version_though_no_start_was_answered(
+    make_bench: MakeBench, model: str, fault: str
+) -> None:
+    bench = make_bench(model, fault, made_for="ANOTHER")
+    result = flashed(bench)
+    assert (result.outcome, result.exit_code) == ("old-version", 12)
+    assert bench.module.starts == ["PACKAGE_VERSION_MISMATCHED"] * 3
+    assert bench.module.version == bench.base
+
+
 @pytest.mark.parametrize("model", ["BC26", "M5311"])
 def test_a_module_without_network_is_left_as_it_is(make_bench: MakeBench, model: str) -> None:
     bench = made(make_bench, model, network=0)
@@ -306,101 +294,3 @@ def test_a_push_that_never_comes_is_told_so(make_bench: MakeBench) -> None:
     notes = [event.text for event in bench.events if isinstance(event, Note)]
     assert any("the platform must push" in text for text in notes)
     assert any("30 minutes" in text for text in notes)
-
-
-# -- Ctrl-C in the write ------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("model", STREAMS)
-def test_a_stop_in_the_write_starts_nothing_and_the_next_run_goes_on(
-    make_bench: MakeBench, model: str
-) -> None:
-    bench, stop = made(make_bench, model), StopToken()
-
-    def listener(event: JobEvent) -> None:
-        if isinstance(event, Progress) and event.stage == "write" and event.done * 2 >= event.total:
-            stop.set()
-
-    result = flashed(bench, stop=stop, listener=listener)
-    bench.judge(result)
-    assert (result.outcome, result.exit_code) == ("interrupted", 130)
-    assert result.error is not None
-    assert "still runs what it ran" in result.error.hint
-    assert not bench.module.starts
-    assert bench.module.version == bench.base
-    again = flashed(bench)
-    bench.judge(again)
-    assert again.outcome == "updated", again.error
-    assert bench.module.starts == ["PACKAGE_OK"]
-
-
-@pytest.mark.parametrize("model", STREAMS[:5])
-def test_a_time_limit_in_the_middle_of_a_payload_leaves_the_module_able_to_talk(
-    make_bench: MakeBench, model: str
-) -> None:
-    for seconds in (8.5, 9.5, 11.0, 12.0):
-        bench = made(make_bench, model)
-        result = flashed(bench, timeout_s=seconds)
-        bench.judge(result)
-        assert (result.outcome, result.exit_code) == ("timeout", 124)
-        if bench.module.starts:
-            bench.clock.sleep(600)
-        again = flashed(bench)
-        bench.judge(again)
-        assert again.outcome in ("updated", "already-current"), (seconds, again.error)
-        assert set(bench.module.starts) == {"PACKAGE_OK"}
-
-
-# -- what the methods promise -------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("fault", ["flip-byte:5000", "double-byte:5000", "flip-byte:900"])
-def test_read_back_finds_what_the_size_does_not_tell(make_bench: MakeBench, fault: str) -> None:
-    bench = make_bench("SIM7000C", fault, size=12_000)
-    result = flashed(bench, read_back=True)
-    bench.judge(result)
-    assert result.outcome == "updated", result.error
-    assert any("read back" in text for text in result.warnings)
-    assert bench.module.starts == ["PACKAGE_OK"]
-
-
-def test_read_back_of_a_good_file_needs_no_second_write(make_bench: MakeBench) -> None:
-    bench = make_bench("SIM7000C", size=12_000)
-    result = flashed(bench, read_back=True)
-    bench.judge(result)
-    assert (result.outcome, result.warnings) == ("updated", [])
-
-
-def test_pieces_fit_into_the_modules_window_at_9600_baud(make_bench: MakeBench) -> None:
-    bench = make_bench("SIM7000C", size=30_000, sim={"baud": 9600})
-    result = flashed(bench)
-    bench.judge(result)
-    assert (result.outcome, result.retries) == ("updated", 0)
-    assert result.blocks >= 4  # 9600 baud carry less than 9600 bytes in its ten seconds
-
-
-def test_a_longer_package_of_an_earlier_run_is_no_part_of_the_new_one(make_bench: MakeBench) -> None:
-    bench = make_bench("SIM7000C", "refuse-start:1", size=9000)
-    assert flashed(bench).outcome == "write-failed"
-    bench.package = build_package(model="SIM7000C", base=bench.base, target=bench.target, size=4096)
-    result = flashed(bench)
-    bench.judge(result)
-    assert result.outcome == "updated", result.error
-    assert not result.warnings
-
-
-def test_what_the_partition_cannot_hold_is_refused_before_the_erase(make_bench: MakeBench) -> None:
-    bench = make_bench("SIM7020C", size=580 * 1024 + 32)
-    result = flashed(bench)
-    bench.judge(result)
-    assert (result.outcome, result.exit_code) == ("bad-package", 7)
-    assert "erased" not in bench.module.history
-
-
-def test_after_a_reboot_in_the_data_the_write_goes_on_where_it_was(make_bench: MakeBench) -> None:
-    bench = make_bench("SIM7000C", "reboot-in-data:2", size=30_000, sim={"baud": 9600})
-    result = flashed(bench)
-    bench.judge(result)
-    assert result.outcome == "updated", result.error
-    first = [what for what in bench.module.history if what == "piece 0"]
-    assert len(first) == 1
