@@ -1,5 +1,5 @@
 """How much of a transfer's time is the host's fault: everything but bytes on the wire, the module's own time
-and the pauses that the dialect documents.
+and the pauses that the dialect documents. All methods that send the package from here are measured.
 
 The wire is the simulator's, in simulated time, so the figures are the same on every machine.
 """
@@ -13,23 +13,42 @@ from atota.clock import Clock
 from atota.fota.registry import method_for
 from atota.link.base import Link
 from atota.module.module import Module, open_module
+from atota.sim.link import SimLink
 from atota.sim.package import build_package
 
-GOAL = 0.97
+GOALS = {"nfwupd": 0.97}
+GOAL = 0.95  # of every other method
 BAUDS = (9600, 115200, 921600)
 SIZE = 40_000
 # Model, and the rates at which its slot is filled: those that it can be given.
-CASES = {"BC28": BAUDS, "M5310-A": BAUDS, "BC95-B8": (9600, 115200), "SARA-N200": (9600, 115200)}
+CASES = {
+    "BC28": BAUDS,
+    "M5310-A": BAUDS,
+    "BC95-B8": (9600, 115200),
+    "SARA-N200": (9600, 115200),
+    "EC616": (9600, 115200),
+    "XY1100": (9600, 115200),
+    "ENS22": (9600, 115200),
+    "SIM7000C": BAUDS,
+    "SIM7020C": BAUDS,
+    "ME3616": BAUDS,
+    "EC21": BAUDS,
+    "EC800M": BAUDS,
+    "SARA-R410": (9600, 115200, 460800),
+}
 
 
 class Watched:
-    """A link that adds up how long the module was free and the host had not yet sent anything."""
+    """A link that adds up how long the module and the wire were free and the host had not yet sent anything.
 
-    def __init__(self, inner: Link) -> None:
+    The module is free from its answer on, and all through a data phase.
+    """
+
+    def __init__(self, inner: SimLink) -> None:
         self.inner = inner
         self.name = inner.name
         self.clock: Clock = inner.clock
-        self.pause_s = 0.0
+        self.pause_s = self.payload_pause_s = 0.0
         self.waste_s = 0.0
         self.bytes = 0
         self._answered: float | None = None
@@ -46,11 +65,22 @@ class Watched:
         return data
 
     def write(self, data: bytes) -> None:
+        idle_at = self.inner._wire.idle_at  # noqa: SLF001 - when everything sent has left
         if self._answered is not None:
-            self.waste_s += max(0.0, self.clock.monotonic() - self._answered - self.pause_s)
-            self._answered = None
+            self._add(max(self._answered, idle_at), self.pause_s)
+        elif self.inner.module.wanted is not None:
+            self._add(idle_at, self.payload_pause_s)
+        self._answered = None
         self.bytes += len(data)
         self.inner.write(data)
+
+    def end(self) -> None:
+        """The transfer is over: what passed since the last answer is the host's own, too."""
+        if self._answered is not None:
+            self._add(self._answered, 0.0)
+
+    def _add(self, free_at: float, pause_s: float) -> None:
+        self.waste_s += max(0.0, self.clock.monotonic() - free_at - pause_s)
 
     def set_baud(self, baud: int) -> None:
         self.inner.set_baud(baud)
@@ -71,16 +101,16 @@ def run(arguments: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory() as folder:
         for model, bauds in CASES.items():
             for baud in bauds:
-                share = measure(model, baud, arguments.size, Path(folder))
-                good = good and share >= GOAL
-    print("goal reached" if good else "GOAL MISSED", f"(at least {GOAL:.0%})")
+                good = measure(model, baud, arguments.size, Path(folder)) and good
+    print("goals reached" if good else "GOAL MISSED")
     return 0 if good else 1
 
 
-def measure(model: str, baud: int, size: int, folder: Path) -> float:
+def measure(model: str, baud: int, size: int, folder: Path) -> bool:
     watched: list[Watched] = []
 
     def wrap(link: Link) -> Link:
+        assert isinstance(link, SimLink)
         watched.append(Watched(link))
         return watched[0]
 
@@ -88,7 +118,8 @@ def measure(model: str, baud: int, size: int, folder: Path) -> float:
         return fill(module, watched[0], size, folder)
 
 
-def fill(module: Module, link: Watched, size: int, folder: Path) -> float:
+def fill(module: Module, link: Watched, size: int, folder: Path) -> bool:
+    """Fill a slot; whether the goal was reached."""
     identity = module.identify()
     assert module.findings is not None
     dialect = module.findings.dialect
@@ -100,15 +131,21 @@ def fill(module: Module, link: Watched, size: int, folder: Path) -> float:
     method.probe(module.session)
     method.prepare(module.session)
     link.pause_s, link.waste_s, link.bytes = dialect.uart.pause_after_final_s, 0.0, 0
+    link.payload_pause_s = getattr(dialect.method, "pause_s", 0.0)
     began = link.clock.monotonic()
     method.write(module.session, package, lambda _done, _total: None)
     took = link.clock.monotonic() - began
-    slot = bytes(module.session.link.inner.module.slot)  # type: ignore[attr-defined]
+    link.end()
+    waste_s = link.waste_s
+    if link.inner.module.slot != data:
+        method.activate(module.session)  # the last byte is held back where it starts the update
+    slot = link.inner.module.slot
     assert hashlib.md5(slot).digest() == hashlib.md5(data).digest(), "the slot is not the package"  # noqa: S324
-    share = 1 - link.waste_s / took
+    share, goal = 1 - waste_s / took, GOALS.get(dialect.method.kind if dialect.method else "", GOAL)
     wire = link.bytes * 10 / link.baud
     print(
         f"{identity.model or '?':20} {link.baud:>7} baud  {took:7.2f} s  wire {wire / took:6.1%}  "
-        f"host's own {link.waste_s / took:6.2%}  efficiency {share:.1%}"
+        f"host's own {waste_s / took:6.2%}  efficiency {share:.1%}"
+        + ("" if share >= goal else "  BELOW ITS GOAL")
     )
-    return share
+    return share >= goal
