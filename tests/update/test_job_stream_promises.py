@@ -1,4 +1,4 @@
-"""What the streaming methods promise beyond their outcome: a stop leaves no harm, no byte is left to chance."""
+"""What the streaming methods promise beyond their outcome: no stop does harm, no byte is left to chance."""
 
 from collections.abc import Callable
 from typing import Any
