@@ -67,7 +67,7 @@ class PacedPush(Streamed):
 
     def activate(self, session: Session) -> bool:
         """Push the last byte, and wait until the module says that it has the file: it begins by itself."""
-        self._push(session, self._last)
+        session.link.write(self._last)
         self._pushing = False
         code = self._await(session, self._method.ended, _ENDED_S)
         if code not in (None, "", "0"):
@@ -105,7 +105,7 @@ class PacedPush(Streamed):
         """
         session.link.write(piece)
         for line in self.heard(session, max(self._method.pause_s, session.wire_s(len(piece)))):
-            if re.search(self._method.ended, line) and not self._last:
+            if re.search(self._method.ended, line):
                 self._pushing = False
                 raise SlotLost(f"the module gave up: {line}")
         if self.failure is not None:

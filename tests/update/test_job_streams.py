@@ -138,7 +138,14 @@ MENDED: dict[str, tuple[str, ...]] = {
         "double-byte:900",
         "lose-reply:erase",
     ),
-    "EC800M": (*ALWAYS, *DATA, "refuse-start:1", "back-at-baud:9600"),
+    "EC800M": (
+        *ALWAYS,
+        *DATA,
+        "refuse-start:1",
+        "back-at-baud:9600",
+        "refuse-data:0+close-window:0",
+        "close-window:0+refuse-data:0",
+    ),
     "SARA-R410": (
         *ALWAYS,
         *START,
