@@ -23,7 +23,7 @@ from atota.errors import ConfigError, UsageError
 _PROFILES = importlib.resources.files("atota.dialects") / "profiles"
 MERGED_LISTS = ("identify", "urcs", "finals")
 """Arrays in which a child's entries come before its parent's instead of replacing them."""
-NOT_INHERITED = ("name", "title", "recognise", "evidence", "hardware")
+NOT_INHERITED = ("name", "title", "recognise", "probe", "evidence", "hardware")
 """What is said of one family is not said of those that are made after it."""
 _OWN = Path("boards") / "dialects"
 

@@ -11,7 +11,7 @@ from typing import Literal
 import msgspec
 
 from atota.at.syntax import BootRule, FinalRule, Syntax, UrcRule
-from atota.dialects.parts import Profiled
+from atota.dialects.parts import Ask, Profiled
 from atota.dialects.streams import (
     AckUpload,
     FileAppend,
@@ -190,7 +190,9 @@ class Grammar(Profiled, frozen=True, kw_only=True):
 class Dialect(Profiled, frozen=True, kw_only=True):
     """How one family of modules talks: a whole profile, with everything it inherits filled in.
 
-    ``evidence`` says why its method is believed to work on a module that the catalogue does not have.
+    ``probe`` is a test form whose answer shows this dialect in a module that nothing else identifies; a
+    method found only by it is unproven. ``evidence`` says why its method is believed to work on a module
+    that the catalogue does not have.
     ``platform_makes_deltas``: OneNET makes difference packages for this chip in a format of its own, which
     its SDK inside the module restores; the vendor's commands cannot take such a file.
     """
@@ -203,6 +205,7 @@ class Dialect(Profiled, frozen=True, kw_only=True):
     platform_makes_deltas: bool = False
     sources: dict[str, str]
     recognise: Recognise | None = None
+    probe: Ask | None = None
     uart: Uart
     grammar: Grammar = Grammar()
     setup: tuple[str, ...] = ()

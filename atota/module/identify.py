@@ -172,8 +172,10 @@ def identify(
     _set_up(session, session.dialect)
     manufacturer, model, version = (asker.text(*commands) for commands in _WHO)
     recognised = recognise(manufacturer, model, version)
-    chosen = dialect or recognised or loader.load("3gpp")
-    if dialect is None and expected is not None and recognised is None:
+    named = expected is not None and expected.method != "none"
+    probed = None if dialect or recognised or named else _probed(asker)
+    chosen = dialect or recognised or probed or loader.load("3gpp")
+    if dialect is None and expected is not None and recognised is None and probed is None:
         chosen = loader.load(expected.dialect)
     session.speak(chosen)
     _set_up(session, chosen)
@@ -181,9 +183,20 @@ def identify(
     row = catalogue.find(found.get("manufacturer"), "\n".join((found.get("model", ""), model)), version)
     contradiction = _contradiction(expected, row, recognised or dialect)
     identity = _identity(found, session.link.baud, chosen, expected or row)
-    if contradiction is not None:
+    if contradiction is not None or probed is not None:
         identity = msgspec.structs.replace(identity, evidence="none")
     return Findings(identity, chosen, expected or row, contradiction)
+
+
+def _probed(asker: _Asker) -> Dialect | None:
+    """The dialect that a test form shows, where nothing the module says of itself does; None if not just one.
+
+    Only test forms are asked: the set form of the same word starts a flash on one vendor's module and a
+    download on another's.
+    """
+    probes = [(profile.probe, profile) for profile in loader.all_built_in() if profile.probe is not None]
+    shown = [profile for probe, profile in probes if probe.find(asker.lines(probe.send) or ()) is not None]
+    return shown[0] if len(shown) == 1 else None
 
 
 def recognise(

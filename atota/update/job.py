@@ -165,7 +165,8 @@ class Job:
 
     def _refuse_before_asking(self, findings: Findings) -> None:
         """What is certain to be refused is refused before the platform's task is touched."""
-        refusal = plan.method_refusal(findings.dialect, findings.row, self._spec.allowed)
+        evidence = findings.identity.evidence
+        refusal = plan.method_refusal(findings.dialect, findings.row, self._spec.allowed, evidence)
         if refusal is not None:
             with self._log.stage("plan"):
                 raise Refused(refusal.why, hint=refusal.hint)

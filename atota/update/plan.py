@@ -59,7 +59,7 @@ def decide(
     if wanted.expected in (identity.version, identity.revision):
         return AlreadyCurrent()
     return (
-        method_refusal(dialect, row, allowed)
+        method_refusal(dialect, row, allowed, identity.evidence)
         or _version_refusal(identity, wanted, allowed)
         or _threshold_refusal(identity, wanted)
         or Go(_warnings(identity, wanted))
@@ -79,13 +79,14 @@ def require_accepted(board: Board | None, identity: Identity) -> None:
         )
 
 
-def method_refusal(dialect: Dialect, row: Row | None, allowed: Allowed) -> Refusal | None:
+def method_refusal(
+    dialect: Dialect, row: Row | None, allowed: Allowed, evidence: str | None
+) -> Refusal | None:
     """Why nothing may be pushed into this module, whatever the task; None if it may."""
     name = row.model if row is not None else "a module that is not in the platform's table"
     if dialect.method is None:
         note = (row.note if row is not None else None) or "`atota modules` tells what is known."
         return Refusal(f"there is no known way to push a package into {name} over its serial port", note)
-    evidence = row.evidence if row is not None and row.method != "none" else dialect.evidence
     if evidence in ("documented", "family") or allowed.unproven or isinstance(dialect.method, Watched):
         return None  # where nothing is pushed, nothing can be pushed wrongly
     return Refusal(

@@ -554,3 +554,29 @@ def test_an_unknown_model_is_told_with_its_neighbours() -> None:
 def test_a_module_made_by_hand_cannot_be_opened_again(scripted: Scripted) -> None:
     with Module(scripted(table({}))) as module, pytest.raises(LinkLost):
         module.reopen("/dev/ttyUSB1")
+
+
+# -- modules that nobody documented --------------------------------------------------------------
+
+
+def test_a_test_form_finds_what_an_unknown_module_can_do_and_proves_nothing(scripted: Scripted) -> None:
+    """It names itself like nothing we know; only the range of the test form shows the method."""
+    answers = {
+        b"AT+CGMI": told(b"NOBODY"),
+        b"AT+CGMM": told(b"X1"),
+        b"AT+CGMR": told(b"X1_V1.0"),
+        b"AT+NFWUPD=?": told(b"+NFWUPD:(0-5)"),
+    }
+    link = scripted(table(answers))
+    findings = identify(session(link))
+    assert (findings.dialect.name, findings.identity.method) == ("hi21xx", "nfwupd")
+    assert findings.identity.evidence == "none"
+    asked = [line for line in link.written if b"NFWUPD" in line or b"CFSWFILE" in line]
+    assert asked
+    assert all(line.endswith(b"=?") for line in asked)
+
+
+def test_a_module_that_answers_no_test_form_has_no_method(scripted: Scripted) -> None:
+    answers = {b"AT+CGMI": told(b"NOBODY"), b"AT+CGMM": told(b"X2"), b"AT+CGMR": told(b"X2_V1.0")}
+    findings = identify(session(scripted(table(answers))))
+    assert (findings.dialect.name, findings.identity.method) == ("3gpp", "none")

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from atota.dialects import catalogue, loader
@@ -30,6 +31,7 @@ def judged(
     row = catalogue.by_name(model)
     assert row is not None
     wanted = {"target": TARGET, "expected": TARGET, **wanted}
+    who = msgspec.structs.replace(who, evidence=row.evidence)
     return decide(who, loader.load(row.dialect), row, Wanted(**wanted), allowed or Allowed())
 
 
