@@ -11,7 +11,7 @@ from typing import Literal
 import msgspec
 
 from atota.at.syntax import BootRule, FinalRule, Syntax, UrcRule
-from atota.dialects.parts import Ask, Profiled
+from atota.dialects.parts import Ask, Profiled, Way
 from atota.dialects.streams import (
     AckUpload,
     FileAppend,
@@ -128,7 +128,7 @@ class NfwupdTimes(Profiled, frozen=True, kw_only=True):
     start_s: float
 
 
-class Nfwupd(Profiled, frozen=True, kw_only=True, tag_field="kind", tag="nfwupd"):
+class Nfwupd(Way, frozen=True, kw_only=True, tag_field="kind", tag="nfwupd"):
     """Hex blocks by ``AT+NFWUPD``: erase, download, validate, start.
 
     ``flow``: ``validate-then-start`` (code 2 before code 5) or ``start-then-ask`` (code 5 checks in the
@@ -150,11 +150,6 @@ class Nfwupd(Profiled, frozen=True, kw_only=True, tag_field="kind", tag="nfwupd"
     refused_magic: dict[str, str] = msgspec.field(default_factory=dict)
     statuses: dict[str, str] = msgspec.field(default_factory=dict)
     source: str
-
-    @property
-    def kind(self) -> str:
-        """The method's name, as the catalogue has it."""
-        return "nfwupd"
 
     def status_words(self, status: str) -> str:
         """What a status text means; firmwares cut the longest one, so it is matched from its start."""

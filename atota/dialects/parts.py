@@ -9,6 +9,15 @@ class Profiled(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """Base of all parts of a profile: typos are errors."""
 
 
+class Way(Profiled, frozen=True, kw_only=True):
+    """Base of the methods: each is a tagged struct, and its tag is the method's name everywhere."""
+
+    @property
+    def kind(self) -> str:
+        """The method's name, as the catalogue has it."""
+        return str(self.__struct_config__.tag)
+
+
 class Ask(Profiled, frozen=True, kw_only=True):
     """A harmless command, and the regular expression whose first group is what it tells."""
 

@@ -8,10 +8,10 @@ from typing import Literal
 
 import msgspec
 
-from atota.dialects.parts import Ask, Profiled, Watch
+from atota.dialects.parts import Ask, Profiled, Watch, Way
 
 
-class FileAppend(Profiled, frozen=True, kw_only=True, tag_field="kind", tag="file-append"):
+class FileAppend(Way, frozen=True, kw_only=True, tag_field="kind", tag="file-append"):
     """A file in the module's own file system, written in pieces, each behind a line that asks for it.
 
     ``write`` takes ``{mode}`` (0 anew, 1 append), ``{length}`` and ``{window_ms}``: the time in which
@@ -39,13 +39,8 @@ class FileAppend(Profiled, frozen=True, kw_only=True, tag_field="kind", tag="fil
     watch: Watch
     source: str
 
-    @property
-    def kind(self) -> str:
-        """The method's name, as the catalogue has it."""
-        return "file-append"
 
-
-class FlashWrite(Profiled, frozen=True, kw_only=True, tag_field="kind", tag="flash-write"):
+class FlashWrite(Way, frozen=True, kw_only=True, tag_field="kind", tag="flash-write"):
     """Raw flash: erase ``{blocks}``, write pieces at ``{offset}`` behind a prompt, start with length and MD5.
 
     ``erase_block`` and ``most_blocks`` bound the slot; ``window_s`` is what the module waits for a piece.
@@ -63,13 +58,8 @@ class FlashWrite(Profiled, frozen=True, kw_only=True, tag_field="kind", tag="fla
     watch: Watch
     source: str
 
-    @property
-    def kind(self) -> str:
-        """The method's name, as the catalogue has it."""
-        return "flash-write"
 
-
-class RawStream(Profiled, frozen=True, kw_only=True, tag_field="kind", tag="raw-stream"):
+class RawStream(Way, frozen=True, kw_only=True, tag_field="kind", tag="raw-stream"):
     """The whole package in one go, behind a prompt and a line; started by a restart.
 
     ``open`` takes ``{size}``. Not one byte may go out before ``prompt`` and then ``ready`` were seen.
@@ -86,13 +76,8 @@ class RawStream(Profiled, frozen=True, kw_only=True, tag_field="kind", tag="raw-
     watch: Watch
     source: str
 
-    @property
-    def kind(self) -> str:
-        """The method's name, as the catalogue has it."""
-        return "raw-stream"
 
-
-class AckUpload(Profiled, frozen=True, kw_only=True, tag_field="kind", tag="ack-upload"):
+class AckUpload(Way, frozen=True, kw_only=True, tag_field="kind", tag="ack-upload"):
     """A file upload that the module acknowledges every so many bytes, then a start from that file.
 
     ``done`` has two groups, size and checksum: XOR of big-endian 16-bit words in hex, an odd last byte
@@ -111,13 +96,8 @@ class AckUpload(Profiled, frozen=True, kw_only=True, tag_field="kind", tag="ack-
     watch: Watch
     source: str
 
-    @property
-    def kind(self) -> str:
-        """The method's name, as the catalogue has it."""
-        return "ack-upload"
 
-
-class PushedStream(Profiled, frozen=True, kw_only=True, tag_field="kind", tag="pushed-stream"):
+class PushedStream(Way, frozen=True, kw_only=True, tag_field="kind", tag="pushed-stream"):
     """Announce ``{size}`` bytes, wait for a line, push small paced pieces; the update follows by itself.
 
     ``window_s``: how long the module waits for a byte before it gives up.
@@ -133,13 +113,8 @@ class PushedStream(Profiled, frozen=True, kw_only=True, tag_field="kind", tag="p
     watch: Watch
     source: str
 
-    @property
-    def kind(self) -> str:
-        """The method's name, as the catalogue has it."""
-        return "pushed-stream"
 
-
-class UrlPull(Profiled, frozen=True, kw_only=True, tag_field="kind", tag="url-pull"):
+class UrlPull(Way, frozen=True, kw_only=True, tag_field="kind", tag="url-pull"):
     """The module fetches the package itself from a ``{url}`` that it is given, then updates.
 
     ``attached`` must find its pattern before the address is handed over.
@@ -153,13 +128,8 @@ class UrlPull(Profiled, frozen=True, kw_only=True, tag_field="kind", tag="url-pu
     watch: Watch
     source: str
 
-    @property
-    def kind(self) -> str:
-        """The method's name, as the catalogue has it."""
-        return "url-pull"
 
-
-class Watched(Profiled, frozen=True, kw_only=True, tag_field="kind", tag="watched"):
+class Watched(Way, frozen=True, kw_only=True, tag_field="kind", tag="watched"):
     """No host command exists: the platform pushes over LwM2M while the module is logged in; we watch.
 
     ``log_in`` is sent in order; each step ends when its line has come (``until``), if it has one. If a step
@@ -181,13 +151,8 @@ class Watched(Profiled, frozen=True, kw_only=True, tag_field="kind", tag="watche
     watch: Watch
     source: str
 
-    @property
-    def kind(self) -> str:
-        """The method's name, as the catalogue has it."""
-        return "watched"
 
-
-class XmodemUpload(Profiled, frozen=True, kw_only=True, tag_field="kind", tag="xmodem"):
+class XmodemUpload(Way, frozen=True, kw_only=True, tag_field="kind", tag="xmodem"):
     """XMODEM after a command that opens the transfer; another one installs what was received.
 
     ``window_s``: how long the module asks for the first packet before it gives up.
@@ -201,8 +166,3 @@ class XmodemUpload(Profiled, frozen=True, kw_only=True, tag_field="kind", tag="x
     start: str
     watch: Watch
     source: str
-
-    @property
-    def kind(self) -> str:
-        """The method's name, as the catalogue has it."""
-        return "xmodem"
