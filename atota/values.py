@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from typing import Literal, get_args
 
 import msgspec
 
@@ -9,6 +10,25 @@ from atota.errors import UsageError
 
 _VERSION = re.compile(r"[A-Za-z0-9_.\-]{1,20}")  # platform page, errno 27: the characters and the length
 _IMEI = re.compile(r"\d{15}")  # 3GPP 23.003 section 6.2.1: 14 digits and a check digit
+
+
+Stage = Literal[
+    "open",
+    "identify",
+    "check",
+    "plan",
+    "download",
+    "verify",
+    "prepare",
+    "write",
+    "validate",
+    "activate",
+    "reboot",
+    "confirm",
+    "report",
+]
+STAGES: tuple[Stage, ...] = get_args(Stage)
+"""The stages of a job, in their order: everybody who names one takes it from here."""
 
 
 def version_problem(version: str) -> str | None:
@@ -93,7 +113,20 @@ def checked_md5(text: str) -> str:
     Raises:
         UsageError: it is anything else.
     """
+    return _checked_hex(text, 32, "an MD5")
+
+
+def checked_sha256(text: str) -> str:
+    """A SHA-256 as 64 lower-case hex digits.
+
+    Raises:
+        UsageError: it is anything else.
+    """
+    return _checked_hex(text, 64, "a SHA-256")
+
+
+def _checked_hex(text: str, digits: int, what: str) -> str:
     value = text.strip().lower()
-    if not re.fullmatch(r"[0-9a-f]{32}", value):
-        raise UsageError(f"{text!r} is not an MD5: 32 hex digits are needed")
+    if not re.fullmatch(rf"[0-9a-f]{{{digits}}}", value):
+        raise UsageError(f"{text!r} is not {what}: {digits} hex digits are needed")
     return value

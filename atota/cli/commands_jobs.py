@@ -62,9 +62,8 @@ def flash(
 ) -> int:
     """Stream a local package into the module, start it, and confirm the new version. No platform is asked."""
     from atota.cli.wiring import job_spec
-    from atota.ota.package import checked_sha256
     from atota.update.spec import LocalPackage
-    from atota.values import checked_md5
+    from atota.values import checked_md5, checked_sha256
 
     digest = checked_sha256(sha256) if sha256 is not None else None
     spec = job_spec(call, package=LocalPackage(package, checked_md5(md5), target, digest))

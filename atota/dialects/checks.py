@@ -20,23 +20,8 @@ from atota.dialects.model import BlockRule, Dialect, Nfwupd
 from atota.dialects.provenance import place_of
 from atota.dialects.shape import UNKNOWN, shape_mistakes
 from atota.dialects.streams import FileAppend, FlashWrite, UrlPull
+from atota.values import STAGES as STAGES
 
-STAGES = (
-    "open",
-    "identify",
-    "check",
-    "plan",
-    "download",
-    "verify",
-    "prepare",
-    "write",
-    "validate",
-    "activate",
-    "reboot",
-    "confirm",
-    "report",
-)
-"""The stages of a job; `atota.update.events` has them too, and may not be imported from here."""
 _MAY_BE_ZERO = {"pause_after_final_s", "pause_s", "continuation", "ignored_bytes"}
 _MOST_BAUD = 4_000_000  # SIM7000 goes to 4 Mbit/s (AT Command Manual V1.06, IPR)
 _DAY_S = 86_400.0

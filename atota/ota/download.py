@@ -23,11 +23,11 @@ from atota.errors import (
 from atota.ota.answers import action_of
 from atota.ota.cache import Cache, Entry, PartFile
 from atota.ota.errnos import Action, DownloadProblem, Endpoint, download_problem
-from atota.ota.package import checked_sha256, require
+from atota.ota.package import require
 from atota.ota.source import PackageSource, Part
 from atota.ota.waiting import OnWait, back_off, check_stop, wait
 from atota.ota.wire import Task
-from atota.values import Digests
+from atota.values import Digests, checked_sha256
 
 RESUMES = 5  # ours: half a minute of back-off
 USEFUL = 4096  # ours: bytes that make an attempt worth not being counted

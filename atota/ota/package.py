@@ -1,25 +1,12 @@
 """Packages as files: size and digests, computed without holding the file in memory."""
 
 import hashlib
-import re
 from pathlib import Path
 
-from atota.errors import PackageError, UsageError
-from atota.values import Digests, checked_md5
+from atota.errors import PackageError
+from atota.values import Digests, checked_md5, checked_sha256
 
 CHUNK = 64 * 1024
-
-
-def checked_sha256(text: str) -> str:
-    """A SHA-256 as 64 lower-case hex digits.
-
-    Raises:
-        UsageError: it is anything else.
-    """
-    value = text.strip().lower()
-    if not re.fullmatch(r"[0-9a-f]{64}", value):
-        raise UsageError(f"{text!r} is not a SHA-256: 64 hex digits are needed")
-    return value
 
 
 class Hasher:

@@ -5,36 +5,9 @@ from typing import Literal
 
 import msgspec
 
-Stage = Literal[
-    "open",
-    "identify",
-    "check",
-    "plan",
-    "download",
-    "verify",
-    "prepare",
-    "write",
-    "validate",
-    "activate",
-    "reboot",
-    "confirm",
-    "report",
-]
-STAGES: tuple[Stage, ...] = (
-    "open",
-    "identify",
-    "check",
-    "plan",
-    "download",
-    "verify",
-    "prepare",
-    "write",
-    "validate",
-    "activate",
-    "reboot",
-    "confirm",
-    "report",
-)
+from atota.values import STAGES as STAGES
+from atota.values import Stage as Stage
+
 State = Literal["started", "done", "failed", "skipped"]
 
 

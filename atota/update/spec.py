@@ -7,10 +7,9 @@ import msgspec
 
 from atota.dialects.board import Board
 from atota.errors import AtotaError, UsageError
-from atota.ota.package import checked_sha256
 from atota.update.events import Stage
 from atota.update.plan import Allowed
-from atota.values import Digests, Identity, checked_md5
+from atota.values import Digests, Identity, checked_md5, checked_sha256
 
 Outcome = Literal[
     "updated",

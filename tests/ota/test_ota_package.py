@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from atota.errors import PackageError, UsageError
-from atota.ota.package import CHUNK, Hasher, checked_sha256, verify_file
-from atota.values import Digests
+from atota.ota.package import CHUNK, Hasher, verify_file
+from atota.values import Digests, checked_sha256
 
 DATA = b"Firmware chunks" + bytes(range(256)) * 700  # more than one read
 
