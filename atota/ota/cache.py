@@ -9,7 +9,6 @@ is alive but does not move is given up on after `STALE_S`.
 import contextlib
 import errno
 import os
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +22,7 @@ import platformdirs
 from atota.clock import Clock, Deadline, StopToken
 from atota.decoding import prepared
 from atota.errors import AtotaError, ConfigError, LimitReached, PackageError
+from atota.locks import lock, unlock
 from atota.ota.package import CHUNK, Hasher, digests_of
 from atota.ota.waiting import OnWait, wait
 from atota.values import Digests
@@ -126,7 +126,7 @@ class Entry:
                 yield
             finally:
                 with contextlib.suppress(OSError):  # closing the file gives it back in any case
-                    _unlock(file)
+                    unlock(file)
                 with _held_guard:
                     _held.discard(self.lock_path)
 
@@ -154,7 +154,7 @@ class Entry:
             if self.lock_path in _held:
                 return False
             with _disk(self.folder):
-                if not _lock(file):
+                if not lock(file):
                     return False
             _held.add(self.lock_path)
             return True
@@ -287,32 +287,3 @@ class PartFile:
         fresh.write_bytes(msgspec.json.encode(state))
         fresh.replace(self._entry.state_path)
         self._saved = self.done
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _lock(file: IO[bytes]) -> bool:
-        file.seek(0)
-        try:
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        except PermissionError:
-            return False
-        return True
-
-    def _unlock(file: IO[bytes]) -> None:
-        file.seek(0)
-        msvcrt.locking(file.fileno(), msvcrt.LK_UNLCK, 1)
-
-else:
-    import fcntl
-
-    def _lock(file: IO[bytes]) -> bool:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except (BlockingIOError, PermissionError):
-            return False
-        return True
-
-    def _unlock(file: IO[bytes]) -> None:
-        fcntl.flock(file, fcntl.LOCK_UN)

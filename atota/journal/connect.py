@@ -1,0 +1,113 @@
+"""Opens the journal's database, for writing or for reading only."""
+
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+
+from atota.clock import Clock, Deadline
+from atota.journal import schema
+from atota.journal.owners import Owners, ToldOwners
+from atota.journal.trouble import translated
+
+BUSY_S = 10.0  # ours: another process needs milliseconds for a write
+_AGAIN_S = 0.02
+
+
+@dataclass(frozen=True)
+class Database:
+    """An open database, where it is, who writes into it, and whether closing it is our business."""
+
+    path: Path
+    connection: sqlite3.Connection
+    owners: Owners | ToldOwners
+    ours: bool = True
+
+
+def given(connection: sqlite3.Connection, owners: ToldOwners) -> Database:
+    """A connection that the caller has opened, made fit for a journal."""
+    path = Path(":memory:")
+    connection.isolation_level = None
+    with translated(path):
+        prepare(connection, path)
+    return Database(path, connection, owners, ours=False)
+
+
+def for_writing(path: Path, clock: Clock) -> Database:
+    """The database of a journal, made if there is none, of the newest version."""
+    with translated(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        db = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
+        try:
+            _wait_for_log(db, path, clock)
+            prepare(db, path)
+        except BaseException:
+            db.close()
+            raise
+    return Database(path, db, _owners(path))
+
+
+def for_reading(path: Path, clock: Clock) -> Database | None:
+    """The database as it is, for reading; None if there is none. An older one is brought up to date."""
+    with translated(path):
+        if not path.exists():
+            return None
+        db = _read_only(path)
+        try:
+            version = schema.version_of(db, path)
+        except BaseException:
+            db.close()
+            raise
+    if version == len(schema.MIGRATIONS):
+        return Database(path, db, _owners(path))
+    db.close()
+    return for_writing(path, clock)
+
+
+def prepare(db: sqlite3.Connection, path: Path) -> None:
+    """Make a connection safe against power cuts, and its database current."""
+    schema.version_of(db, path)  # nothing is changed in what is not ours
+    if db.execute("PRAGMA journal_mode").fetchone()[0] == "delete":
+        db.execute("PRAGMA journal_mode = WAL")
+    db.execute("PRAGMA synchronous = FULL")
+    db.execute("PRAGMA foreign_keys = ON")
+    db.execute("PRAGMA recursive_triggers = ON")
+    schema.migrate(db, path)
+
+
+def _owners(path: Path) -> Owners:
+    return Owners(path.with_name(path.name + ".owners"))
+
+
+def _wait_for_log(db: sqlite3.Connection, path: Path, clock: Clock) -> None:
+    """Turn the write-ahead log on; where another process is at it, the database does not wait by itself."""
+    limit = Deadline(clock, BUSY_S)
+    while True:
+        try:
+            schema.version_of(db, path)
+            db.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or limit.expired:
+                raise
+            clock.sleep(_AGAIN_S)
+
+
+def _read_only(path: Path) -> sqlite3.Connection:
+    address = path.resolve().as_uri() + "?mode=ro"
+    db = _reader(address)
+    try:
+        db.execute("SELECT 1 FROM sqlite_master").fetchone()
+    except sqlite3.OperationalError as error:
+        db.close()
+        log = path.with_name(path.name + "-wal")
+        if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_CANTOPEN or log.exists():
+            raise
+        return _reader(address + "&immutable=1")  # on a medium where no log can be made, nobody writes
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _reader(address: str) -> sqlite3.Connection:
+    return sqlite3.connect(address, uri=True, timeout=BUSY_S, isolation_level=None, check_same_thread=False)

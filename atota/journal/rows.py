@@ -1,0 +1,142 @@
+"""Between the journal's rows and its structs."""
+
+import sqlite3
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from atota.decoding import prepared
+from atota.journal.model import Fact, Opened, Past, QueuedReport, Record, Step, Verdict
+
+_ABOUT = {"module": "imei", "adapter": "serial_number"}
+"""What a fact of a kind is looked up by."""
+_JOB = "id, run, attempt, opened_at, command, port, adapter, board, resumes, tool_version, host, pid, owner"
+# One counter for a job's steps and facts; in the database, so that it is right whatever went before.
+_NEXT = (
+    "1 + max(ifnull((SELECT max(seq) FROM stage WHERE job = ?1), 0),"
+    " ifnull((SELECT max(seq) FROM fact WHERE job = ?1), 0))"
+)
+
+
+def encoded(data: object) -> str:
+    """JSON of anything: what JSON has no form for is written as text, a broken character as its number."""
+    try:
+        return msgspec.json.encode(data, enc_hook=str).decode()
+    except UnicodeEncodeError:  # the name of a file or a port that is no text
+        return msgspec.json.encode(_whole_text(data), enc_hook=str).decode()
+
+
+def text(value: str) -> str:
+    """Text that the database takes."""
+    return value.encode("utf-8", "backslashreplace").decode()
+
+
+def _whole_text(data: object) -> object:
+    if isinstance(data, str):
+        return text(data)
+    if isinstance(data, dict):
+        return {text(str(key)): _whole_text(value) for key, value in data.items()}
+    if isinstance(data, list | tuple):
+        return [_whole_text(value) for value in data]
+    return _whole_text(msgspec.to_builtins(data)) if isinstance(data, msgspec.Struct) else data
+
+
+def about(kind: str, data: dict[str, Any]) -> str | None:
+    """What a fact is looked up by, if it is one of those."""
+    value = data.get(_ABOUT.get(kind, ""))
+    return value if isinstance(value, str) and value else None
+
+
+def serial_of(adapter: dict[str, Any] | None) -> str | None:
+    """What an adapter is known by."""
+    return about("adapter", adapter or {})
+
+
+def record_of(document: str) -> Record:
+    """A record from its JSON."""
+    return msgspec.json.decode(document, type=prepared(Record))
+
+
+def report_of(row: tuple[Any, ...]) -> QueuedReport:
+    """A report of the outbox from (id, job, at, document)."""
+    return QueuedReport(row[0], row[1], row[2], _object(row[3]))
+
+
+def load(db: sqlite3.Connection, job: str, alive: Callable[[str], bool]) -> Past:
+    """All that is there of one job, which must be there."""
+    row = db.execute(f"SELECT {_JOB} FROM job WHERE id = ?", (job,)).fetchone()  # noqa: S608 - our own words
+    opened = Opened(
+        run=row[1],
+        attempt=row[2],
+        command=row[4],
+        port=row[5],
+        adapter=_object(row[6]) if row[6] is not None else None,
+        board=row[7],
+        resumes=row[8],
+    )
+    steps = db.execute(
+        "SELECT seq, at, stage, state, detail, elapsed_ms FROM stage WHERE job = ? ORDER BY seq", (job,)
+    )
+    facts = db.execute("SELECT seq, at, kind, data FROM fact WHERE job = ? ORDER BY seq", (job,))
+    verdict = db.execute("SELECT outcome, exit_code, at FROM verdict WHERE job = ?", (job,)).fetchone()
+    return Past(
+        id=row[0],
+        run=row[1],
+        attempt=row[2],
+        opened=opened,
+        opened_at=row[3],
+        alive=verdict is None and alive(row[12]),
+        steps=tuple(Step(*step) for step in steps),
+        facts=tuple(Fact(*fact[:3], data=_object(fact[3])) for fact in facts),
+        verdict=Verdict(*verdict) if verdict is not None else None,
+        tool_version=row[9],
+        host=row[10],
+        pid=row[11],
+    )
+
+
+def _object(document: str) -> dict[str, Any]:
+    return msgspec.json.decode(document, type=dict[str, Any])
+
+
+def insert_job(db: sqlite3.Connection, **values: Any) -> None:
+    """A row of a new job; text is cleaned."""
+    names = ", ".join(values)
+    places = ", ".join("?" * len(values))
+    cleaned = [text(value) if isinstance(value, str) else value for value in values.values()]
+    db.execute(f"INSERT INTO job ({names}) VALUES ({places})", cleaned)  # noqa: S608 - our own words
+
+
+def insert_step(
+    db: sqlite3.Connection, job: str, at: float, stage: str, state: str, detail: str, elapsed_ms: int | None
+) -> None:
+    """A row of a stage."""
+    db.execute(
+        f"INSERT INTO stage (job, seq, at, stage, state, detail, elapsed_ms)"  # noqa: S608 - our own words
+        f" VALUES (?1, {_NEXT}, ?2, ?3, ?4, ?5, ?6)",
+        (job, at, text(stage), text(state), text(detail), elapsed_ms),
+    )
+
+
+def insert_fact(db: sqlite3.Connection, job: str, at: float, kind: str, data: dict[str, Any]) -> None:
+    """A row of a fact."""
+    subject = about(kind, data)
+    db.execute(
+        f"INSERT INTO fact (job, seq, at, kind, about, data)"  # noqa: S608 - our own words
+        f" VALUES (?1, {_NEXT}, ?2, ?3, ?4, ?5)",
+        (job, at, text(kind), subject if subject is None else text(subject), encoded(data)),
+    )
+
+
+def insert_verdict(db: sqlite3.Connection, verdict: Verdict, record: Record, ended_at: float) -> None:
+    """A job's verdict and its record."""
+    db.execute(
+        "INSERT INTO verdict (job, outcome, exit_code, at) VALUES (?, ?, ?, ?)",
+        (record.id, text(verdict.outcome), verdict.exit_code, verdict.at),
+    )
+    imei = record.imei if record.imei is None else text(record.imei)
+    db.execute(
+        "INSERT INTO record (job, imei, outcome, ended_at, document) VALUES (?, ?, ?, ?, ?)",
+        (record.id, imei, text(record.outcome), ended_at, encoded(record)),
+    )

@@ -1,0 +1,90 @@
+"""Which rows of the journal are meant: queries from what was asked for."""
+
+from collections.abc import Callable
+from difflib import get_close_matches
+from typing import Any
+
+from atota.errors import UsageError
+
+_SHOWN = 5
+Values = dict[str, Any]
+Read = Callable[[str, Values], list[tuple[Any, ...]]]
+
+_JOB = {
+    "run": "run = :run",
+    "id": "id = :id",
+    "port": "port = :port",
+    "imei": "id IN (SELECT job FROM fact WHERE kind = 'module' AND about = :imei)",
+    "adapter": "(adapter_serial = :adapter"
+    " OR id IN (SELECT job FROM fact WHERE kind = 'adapter' AND about = :adapter))",
+}
+_RECORD = {
+    "imei": "imei = :imei",
+    "outcome": "outcome = :outcome",
+    "since": "ended_at >= :since",
+    "until": "ended_at < :until",
+}
+
+
+def newest_job(wanted: Values) -> tuple[str, Values]:
+    """The query for the id of the newest job that fits all of ``wanted`` that is not None."""
+    where, values = _where(_JOB, wanted)
+    return f"SELECT id FROM job{where} ORDER BY number DESC LIMIT 1", values  # noqa: S608 - our own words
+
+
+def records(wanted: Values, limit: int | None) -> tuple[str, Values]:
+    """The query for the documents that fit all of ``wanted`` that is not None, the newest first."""
+    where, values = _where(_RECORD, wanted)
+    values["limit"] = -1 if limit is None else max(limit, 0)
+    return f"SELECT document FROM record{where} ORDER BY number DESC LIMIT :limit", values  # noqa: S608
+
+
+def _where(conditions: dict[str, str], wanted: Values) -> tuple[str, Values]:
+    values = {name: value for name, value in wanted.items() if value is not None}
+    told = " AND ".join(conditions[name] for name in values)
+    return (f" WHERE {told}" if told else ""), values
+
+
+def document_named(read: Read, name: str) -> str:
+    """The document of the one record whose id is ``name`` or begins so.
+
+    Raises:
+        UsageError: there is none, or more than one.
+    """
+    run, _, attempt = name.rpartition("-")
+    found = read("SELECT job, document FROM record WHERE job = :name", {"name": name}) or read(
+        "SELECT record.job, document FROM record JOIN job ON job.id = record.job"
+        " WHERE substr(record.job, 1, length(:name)) = :name AND :name != ''"
+        " OR substr(run, 1, length(:run)) = :run AND :run != '' AND attempt = :attempt"
+        " ORDER BY record.number DESC",
+        {"name": name, "run": run, "attempt": int(attempt) if attempt.isdecimal() else -1},
+    )
+    if len(found) == 1:
+        return str(found[0][1])
+    if not found:
+        raise _unknown(read, name)
+    near = [str(job) for job, _ in found]
+    more = f" and {len(near) - _SHOWN} more" if len(near) > _SHOWN else ""
+    raise UsageError(
+        f"{len(near)} records begin with {name!r}",
+        hint=f"Give more of the id: {', '.join(near[:_SHOWN])}{more}.",
+    )
+
+
+def _unknown(read: Read, name: str) -> UsageError:
+    open_job = read(
+        "SELECT id FROM job WHERE substr(id, 1, length(:name)) = :name AND :name != ''"
+        " AND id NOT IN (SELECT job FROM verdict)",
+        {"name": name},
+    )
+    if open_job:
+        return UsageError(
+            f"the job {open_job[0][0]} has no record yet: it has not ended",
+            hint="Wait for it; if its process died, the next job on this machine closes it.",
+        )
+    jobs = [str(job) for (job,) in read("SELECT job FROM record ORDER BY number DESC LIMIT 1000", {})]
+    near = get_close_matches(name, jobs, _SHOWN, 0.5) or jobs[:_SHOWN]
+    return UsageError(
+        f"there is no record {name!r}",
+        hint=f"Near ones: {', '.join(near)}." if near else "The journal holds no records yet.",
+    )
