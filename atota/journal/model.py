@@ -81,8 +81,8 @@ class Past(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def last_seen(self) -> float:
         """When the job last wrote something."""
-        latest = max((*self.steps, *self.facts), key=lambda row: row.seq, default=None)
-        return self.opened_at if latest is None else latest.at
+        rows: list[Step | Fact] = [*self.steps[-1:], *self.facts[-1:]]
+        return max(rows, key=lambda row: row.seq).at if rows else self.opened_at
 
 
 class RecordStage(msgspec.Struct, frozen=True, kw_only=True):

@@ -88,7 +88,7 @@ def load(db: sqlite3.Connection, job: str, alive: Callable[[str], bool]) -> Past
         opened_at=row[3],
         alive=verdict is None and alive(row[12]),
         steps=tuple(Step(*step) for step in steps),
-        facts=tuple(Fact(*fact[:3], data=_object(fact[3])) for fact in facts),
+        facts=tuple(Fact(seq, at, kind, _object(data)) for seq, at, kind, data in facts),
         verdict=Verdict(*verdict) if verdict is not None else None,
         tool_version=row[9],
         host=row[10],

@@ -20,8 +20,8 @@ from atota import __version__
 from atota.clock import Clock
 from atota.errors import Interrupted, LimitReached
 from atota.journal import connect, rows, search
-from atota.journal.model import Opened, Past, QueuedReport, Record, Verdict
 from atota.journal.connect import Database
+from atota.journal.model import Opened, Past, QueuedReport, Record, Verdict
 from atota.journal.owners import ToldOwners
 from atota.journal.records import compose
 from atota.journal.trouble import translated
