@@ -69,7 +69,7 @@ def busy(name: str, others: list[Holder], manager: Holder | None) -> PortBusy:
     else:
         text = f"{name} is in use by another program"
     if manager is not None and (not others or any(holder.name == MODEM_MANAGER for holder in others)):
-        return PortBusy(text, hint=_manager_hint(manager, certain=bool(others)))
+        return PortBusy(text, hint=manager_hint(manager, certain=bool(others)))
     if others:
         return PortBusy(text, hint=f"Close {others[0].name} and run the command again.")
     if sys.platform == "win32":
@@ -77,13 +77,14 @@ def busy(name: str, others: list[Holder], manager: Holder | None) -> PortBusy:
     return PortBusy(text, hint=f"Find it with `sudo fuser -v {name}` and close it.")
 
 
-def _manager_hint(manager: Holder, *, certain: bool) -> str:
+def manager_hint(manager: Holder, *, certain: bool, vendor: str | None = None) -> str:
+    """How to be rid of ModemManager; ``vendor`` is the adapter's USB vendor in hex, if it is known."""
     who = "ModemManager probes new serial ports" if certain else f"It may be {manager}, which probes ports"
+    example = "" if vendor else " (for 0403 put the vendor that `atota ports` shows)"
     return (
         f"{who}. Stop it: `sudo systemctl stop ModemManager`; or keep it off this adapter for good with the "
-        f'line ATTRS{{idVendor}}=="0403", ENV{{ID_MM_DEVICE_IGNORE}}="1" in {_UDEV_FILE} '
-        "(for 0403 put the vendor that `atota ports` shows), then `sudo udevadm control --reload` and plug "
-        "the adapter in again."
+        f'line ATTRS{{idVendor}}=="{vendor or "0403"}", ENV{{ID_MM_DEVICE_IGNORE}}="1" in {_UDEV_FILE}'
+        f"{example}, then `sudo udevadm control --reload` and plug the adapter in again."
     )
 
 

@@ -17,6 +17,7 @@ from atota.errors import AtotaError, BadAnswer, ConfigError, ServerError, UsageE
 from atota.ota import answers, faults
 from atota.ota.calls import CHECK_PATH, PlatformCalls
 from atota.ota.errnos import Action, Endpoint, meaning
+from atota.ota.reached import Reached
 from atota.ota.secrets import scrub
 from atota.ota.signer import Auth, expired_since, masked
 from atota.ota.source import Part, parse_content_range
@@ -304,14 +305,7 @@ class PlatformClient(PlatformCalls):
             raise
 
     def _translate(self, foreign: Exception, url: str = "") -> "_Trouble":
-        parts = urlsplit(url or self.server)
-        where = f"{parts.scheme}://{parts.netloc}"
-        connecting = isinstance(foreign, (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError))
-        timeout = isinstance(foreign, httpx.TimeoutException)
-        error = faults.unreachable(foreign, where, timeout=timeout, connecting=connecting)
-        if isinstance(foreign, (httpx.UnsupportedProtocol, httpx.InvalidURL, httpx.LocalProtocolError)):
-            return _Trouble(error, final=True)
-        return _Trouble(error, unsent=connecting, final=connecting and not timeout)
+        return _trouble(foreign, url or self.server)
 
 
 @dataclass
@@ -325,6 +319,42 @@ class _Trouble:
     unsent: bool = False
     final: bool = False
     delay_s: float | None = None
+
+
+def _trouble(foreign: Exception, url: str) -> _Trouble:
+    parts = urlsplit(url)
+    where = f"{parts.scheme}://{parts.netloc}"
+    connecting = isinstance(foreign, (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError))
+    timeout = isinstance(foreign, httpx.TimeoutException)
+    error = faults.unreachable(foreign, where, timeout=timeout, connecting=connecting)
+    if isinstance(foreign, (httpx.UnsupportedProtocol, httpx.InvalidURL, httpx.LocalProtocolError)):
+        return _Trouble(error, final=True)
+    return _Trouble(error, unsent=connecting, final=connecting and not timeout)
+
+
+def reach(
+    server: str, *, clock: Clock, timeout_s: float = CONNECT_S, transport: httpx.BaseTransport | None = None
+) -> Reached:
+    """Ask a server for its front page, with no key and no device in the request: any answer counts.
+
+    Raises:
+        ServerUnreachable: no connection, or no answer.
+        UsageError: ``server`` is no address.
+        ConfigError: the proxy or certificate settings of the environment are wrong.
+    """
+    url = answers.base_url(server)
+    faults.mask_logs()
+    with _http_client(timeout_s, transport) as http:
+        began, now = clock.monotonic(), clock.time()
+        try:
+            with http.stream("GET", f"{url}/") as response:
+                took_s = clock.monotonic() - began
+                location = response.headers.get("Location") if response.has_redirect_location else None
+                date = response.headers.get("Date")
+                return Reached(url, response.status_code, took_s, date, now + took_s / 2, location)
+        except _FOREIGN as foreign:
+            trouble = _trouble(foreign, url)
+        raise trouble.error
 
 
 def _http_client(timeout_s: float, transport: httpx.BaseTransport | None) -> httpx.Client:
