@@ -136,6 +136,7 @@ def _whole(pattern: str) -> re.Pattern[str]:
     return re.compile(rf"(?<![0-9A-Za-z])(?:{pattern})(?![0-9A-Za-z])", flags)
 
 
+@functools.lru_cache(maxsize=4096)
 def _longest(patterns: Names, text: str | None) -> int:
     """The length of the longest match of any of ``patterns`` in ``text``; 0 for none."""
     if not text:

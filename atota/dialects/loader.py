@@ -6,6 +6,7 @@ A user's own profiles are looked for by name in ``boards/dialects/`` of the curr
 """
 
 import functools
+import hashlib
 import importlib.resources
 from collections.abc import Sequence
 from pathlib import Path
@@ -41,6 +42,7 @@ class Layer(NamedTuple):
         return str(self.path) if self.path is not None else f"{self.name}.toml"
 
 
+@functools.cache
 def names() -> tuple[str, ...]:
     """The names of the built-in dialects, sorted."""
     files = (entry.name for entry in _PROFILES.iterdir())
@@ -83,6 +85,32 @@ def load(name: str) -> Dialect:
 @functools.cache
 def _built_in(name: str) -> Dialect:
     return _resolve(layers(name))
+
+
+def digest(name: str) -> str:
+    """The SHA-256 of a profile's file and of those that it inherits from, in lower-case hex.
+
+    Raises:
+        UsageError: there is no such dialect.
+        ConfigError: a file cannot be read.
+    """
+    return _digest_of_built_in(name) if name in names() else _digest(layers(name))
+
+
+@functools.cache
+def _digest_of_built_in(name: str) -> str:
+    return _digest(layers(name))
+
+
+def _digest(chain: Sequence[Layer]) -> str:
+    found = hashlib.sha256()
+    for layer in chain:
+        file = layer.path if layer.path is not None else _PROFILES / f"{layer.name}.toml"
+        try:
+            found.update(file.read_bytes())
+        except OSError as error:
+            raise ConfigError(f"{layer.label} cannot be read: {error.strerror}") from error
+    return found.hexdigest()
 
 
 def layers(name: str) -> tuple[Layer, ...]:
@@ -131,6 +159,7 @@ def _tables_of(name: str) -> dict[str, Any]:
     return decode_toml(text, dict[str, Any], name=f"{name}.toml")
 
 
+@functools.cache
 def all_built_in() -> tuple[Dialect, ...]:
     """Every built-in dialect."""
     return tuple(_built_in(name) for name in names())

@@ -134,6 +134,9 @@ class Nfwupd(Way, frozen=True, kw_only=True, tag_field="kind", tag="nfwupd"):
     ``flow``: ``validate-then-start`` (code 2 before code 5) or ``start-then-ask`` (code 5 checks in the
     boot, code 2 afterwards tells the result). ``erase``: ``offered`` sends code 0 where the test form's
     range has it; ``required`` insists on it. ``bare_ok_is_valid``: code 2 answers no text but ``OK``.
+    ``take_up``: the write of an earlier run may be gone on with. That needs a firmware that is known to
+    take block n+1 after block n alone, to forget its count with a reboot, and to check the whole package's
+    signature or hash before the start.
     """
 
     command: str
@@ -141,6 +144,7 @@ class Nfwupd(Way, frozen=True, kw_only=True, tag_field="kind", tag="nfwupd"):
     flow: Literal["validate-then-start", "start-then-ask"]
     erase: Literal["offered", "required"] = "offered"
     bare_ok_is_valid: bool = False
+    take_up: bool = False
     blocks: BlockRule
     valid: tuple[str, ...]
     not_yet: tuple[str, ...] = ()

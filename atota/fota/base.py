@@ -54,6 +54,11 @@ class Method(Protocol):
     window_s: float
 
     @property
+    def block(self) -> int | None:
+        """Bytes in one block or piece; None where the package is not cut."""
+        ...
+
+    @property
     def validates(self) -> bool:
         """Whether the slot is validated before the start, not in the boot after it."""
         ...
@@ -87,6 +92,21 @@ class Method(Protocol):
 
         Raises:
             WriteFailed: the module would not.
+        """
+        ...
+
+    def take_up(self, session: Session, package: Path, written: int) -> int | None:
+        """Find out where the write of an earlier run can be gone on with; `write` then does so.
+
+        Only where it can be proven that what the slot holds is the beginning of this package.
+
+        Args:
+            session: the conversation.
+            package: the package, the same as then.
+            written: bytes that the module had acknowledged; it may have taken more.
+
+        Returns:
+            The byte to go on from. None: nothing is proven, begin with `prepare`.
         """
         ...
 

@@ -43,6 +43,7 @@ class AppendedFile(Streamed):
         self._read_back = read_back
         self._open = False
         self._stored = 0
+        self.block = self._piece
         if self._piece < 1:
             raise Refused(f"pieces of {piece} bytes make no sense")
 
@@ -58,6 +59,20 @@ class AppendedFile(Streamed):
             self.quietly(session, self._method.end)
             self.required(session, self._method.begin, "the module would not open its file system")
         self._open = True
+
+    def take_up(self, session: Session, package: Path, written: int) -> int | None:
+        """Go on at the end of the file that an earlier run left, if the whole of it will be read back.
+
+        The module tells its length, and no more; only the comparison at the end proves the rest.
+        """
+        if not self._read_back or self._method.read is None or written <= 0:
+            return None
+        self.prepare(session)
+        there = self._file_size(session)
+        if there is None or not written <= there <= package.stat().st_size:
+            return None
+        self._stored = there
+        return there
 
     def write(self, session: Session, package: Path, progress: Progress) -> None:
         """Write the file, from where the module's own file ends if that is what we wrote."""

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from atota.at.params import allowed_numbers
 from atota.at.syntax import Command
+from atota.clock import Deadline
 from atota.dialects.model import BlockRule, Dialect, Nfwupd
 from atota.errors import (
     Desynchronised,
@@ -42,6 +43,9 @@ _BUSY_PAUSE_S = 1.0
 _BUSY_LIMIT_S = 60.0
 """A module that stays busy for longer than its own erase takes is not going to become free."""
 _NOT_YET_POLLS = 5
+_LOOK_FOR_S = 6.0
+_LOOK_FOR_BLOCKS = 4
+"""How far beyond what is known to be stored an earlier run may have come: it notes that every two seconds."""
 _ALIVE_S = 2.0
 
 
@@ -84,13 +88,14 @@ class HexBlocks:
             raise Refused(f"the dialect {dialect.name} has no such method")
         self._dialect = dialect
         self._method = dialect.method
-        self._block = block or dialect.method.blocks.default
+        self.block = block or dialect.method.blocks.default
         self._codes: frozenset[int] = frozenset()
+        self._first = 0
         self.tally = Tally()
         self.note: Callable[[str], None] = lambda _: None
-        if not self._method.blocks.allows(self._block):
+        if not self._method.blocks.allows(self.block):
             raise Refused(
-                f"blocks of {self._block} bytes are not taken by {dialect.title}",
+                f"blocks of {self.block} bytes are not taken by {dialect.title}",
                 hint=f"Leave the block length out: {self._method.blocks.default} works.",
             )
 
@@ -120,7 +125,7 @@ class HexBlocks:
         for magic, why in self._method.refused_magic.items():
             if head.startswith(magic.encode()):
                 raise PackageError(f"{package.name}: {why}")
-        plan = lengths(size, self._block, self._method.blocks)
+        plan = lengths(size, self.block, self._method.blocks)
         if plan is None:
             unit = (
                 self._method.blocks.multiple
@@ -158,7 +163,7 @@ class HexBlocks:
 
     def prepare(self, session: Session) -> None:
         """Erase the slot, where the firmware has a code for it; else block 0 starts the stream anew."""
-        self.tally.blocks = 0
+        self.tally.blocks = self._first = 0
         if not self._codes:
             self.probe(session)
         if ERASE not in self._codes:
@@ -180,21 +185,53 @@ class HexBlocks:
             self.tally.retries += 1
         raise self._failed("the module refused to erase its FOTA slot", reply)
 
-    def write(self, session: Session, package: Path, progress: Progress) -> str:
-        """Send every block, strictly one at a time."""
+    def take_up(self, session: Session, package: Path, written: int) -> int | None:
+        """Find the block that the module waits for, by offering it one after the other.
+
+        It takes just the one behind the last that it stored, and refuses every other from 2 on, also
+        after a reboot; so whatever it takes is in its place. Blocks 0 and 1 are never offered: a module
+        that has forgotten its count would put them at the beginning of a slot that was not erased.
+        """
         size, _ = read_head(package, 0)
-        plan = lengths(size, self._block, self._method.blocks)
+        plan = lengths(size, self.block, self._method.blocks)
+        number = written // self.block
+        if not self._method.take_up or not self.validates or plan is None or number < 2:
+            return None
+        limit = Deadline(session.clock, _LOOK_FOR_S)
+        offered = 0
+        with package.open("rb") as file:
+            file.seek(number * self.block)
+            while number < len(plan) and (offered < _LOOK_FOR_BLOCKS or not limit.expired):
+                try:
+                    reply = self._unless_busy(
+                        session,
+                        self._download(number, file.read(plan[number])),
+                        self._method.times.block_s,
+                    )
+                except ModuleError:
+                    return None
+                offered, number = offered + 1, number + 1
+                if reply.ok:
+                    self._first = number
+                    return sum(plan[:number])
+        return None
+
+    def write(self, session: Session, package: Path, progress: Progress) -> str | None:
+        """Send every block, strictly one at a time; those that `take_up` found to be stored are left out."""
+        size, _ = read_head(package, 0)
+        plan = lengths(size, self.block, self._method.blocks)
         if not plan:
             raise PackageError(f"{package.name} has another length than when it was checked")
         sent = hashlib.sha256()
-        done, doubtful = 0, False
+        first, done, doubtful = self._first, 0, False
         boots, noise = session.boots, session.garbage_bytes
         with package.open("rb") as file:
             for number, length in enumerate(plan):
                 chunk = file.read(length)
                 if len(chunk) != length:
                     raise PackageError(f"{package.name} became shorter while it was written into the module")
-                doubtful = self._block_stored(session, number, chunk, doubtful)
+                if number >= first:
+                    doubtful = self._block_stored(session, number, chunk, doubtful)
                 if session.boots != boots:
                     raise SlotLost(f"the module rebooted before block {number} ({session.last_boot_cause})")
                 if number == 1 and session.garbage_bytes != noise:

@@ -39,6 +39,7 @@ class Streamed:
     validates = False
     streams = True
     needs_address = False
+    block: int | None = None
 
     def __init__(self, dialect: Dialect, watch: Watch, *, window_s: float = 0.0) -> None:
         self.tally = Tally()
@@ -68,6 +69,10 @@ class Streamed:
         if head.startswith(b"Firmware chunks"):
             raise PackageError(f"{package.name}: this is a .fwpkg for another vendor's full-flash tool")
         return size
+
+    def take_up(self, session: Session, package: Path, written: int) -> int | None:  # noqa: ARG002
+        """Begin anew: nothing proves what an earlier run left in the module."""
+        return None
 
     def validate(self, session: Session) -> None:
         """Nothing to ask: the module checks the package when it starts the update."""

@@ -81,7 +81,8 @@ class Session:
         self._urcs: deque[str] = deque(maxlen=_KEPT_URCS)
         self._unpaid: set[str] = set()  # texts of the commands given up since nothing was owed
         self._quiet_since = self.clock.monotonic()
-        self._free_at = 0.0
+        self._free_at = self._asked_at = 0.0
+        self.longest_silence_s = 0.0  # of a module that had a command to answer
 
     @property
     def clock(self) -> Clock:
@@ -250,6 +251,7 @@ class Session:
 
     def begin(self, what: Command) -> None:
         """Send a command without waiting. `settle` comes first, and then `take` until its result is there."""
+        self._asked_at = self.clock.monotonic()
         self.link.write(self.exchange.send(what))
 
     def _hear_out(self) -> None:
@@ -272,8 +274,12 @@ class Session:
         data = self.link.read(timeout_s)
         if not data:
             return []
+        now = self.clock.monotonic()
+        if self.exchange.in_flight is not None:
+            silence_s = now - max(self._quiet_since, self._asked_at)
+            self.longest_silence_s = max(self.longest_silence_s, silence_s)
         self.received_bytes += len(data)
-        self._quiet_since = self.clock.monotonic()
+        self._quiet_since = now
         events = self.exchange.receive(data)
         for event in events:
             self._note(event)
@@ -381,15 +387,9 @@ def open_session(
     stop: StopToken | None = None,
     listener: Callable[[Event], None] | None = None,
 ) -> Session:
-    """Open a port and talk to what is on it, with no assumption but the dialect.
+    """Open a port (a device name or URL) and talk to what is on it, with no assumption but the dialect.
 
-    Args:
-        port: a device name or a URL: ``/dev/ttyUSB0``, ``COM3``, ``socket://HOST:PORT``, ``sim://BC28``...
-        dialect: the name of a built-in dialect, or a profile's file.
-        baud: the rate in bit/s; the dialect's first one if not given.
-        clock: the time to live in; the machine's if not given.
-        stop: looked at by every wait.
-        listener: gets every event as it happens.
+    ``dialect``: a built-in one's name, or a profile's file; ``baud``: bit/s, else the dialect's first one.
 
     Raises:
         LinkError: the port can't be opened.

@@ -2,7 +2,11 @@
 
 from typing import Any
 
+import msgspec
+
+from atota.dialects import loader
 from atota.errors import Refused
+from atota.module.identify import Findings
 from atota.ota.wire import CheckQuery
 from atota.update.plan import Wanted, base_from_name
 from atota.update.platform import Task
@@ -64,4 +68,26 @@ def task_fields(task: Task) -> dict[str, Any]:
         "power": task.power,
         "retry": task.retry,
         "interval": task.interval,
+    }
+
+
+def target_fields(identity: Identity, wanted: Wanted) -> dict[str, Any]:
+    """What the module ran and is to run, as the journal has it."""
+    return {
+        "before": identity.version,
+        "before_revision": identity.revision,
+        "target": wanted.target,
+        "expected": wanted.expected,
+    }
+
+
+def dialect_fields(spec: JobSpec, findings: Findings, block: int | None) -> dict[str, Any]:
+    """How the module is talked to, as the journal has it."""
+    dialect = findings.dialect
+    return {
+        "name": dialect.name,
+        "digest": loader.digest(spec.dialect or dialect.name),
+        "method": dialect.method.kind if dialect.method is not None else "none",
+        "block": block,
+        "allowed": msgspec.to_builtins(spec.allowed),
     }

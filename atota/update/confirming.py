@@ -11,7 +11,8 @@ from atota.module.module import Module
 from atota.module.reboot import await_return
 from atota.module.session import Session
 
-_DEFAULT_REBOOT = Reboot(limit_s=600.0, usual_s=120.0, source="inferred")
+DEFAULT_REBOOT = Reboot(limit_s=600.0, usual_s=120.0, source="inferred")
+"""Where a profile says nothing: ten minutes is what u-blox and China Mobile modules are given."""
 _ASK_AGAIN_S = 3.0
 _BETWEEN_BOOTS_S = 30.0
 """Some updates boot twice (M5310-A: 30 s in all), so one boot that is over is not yet the last one."""
@@ -49,7 +50,7 @@ class Confirmer:
         self._method = method
         self._before = before
         self._expected = expected
-        self._reboot = module.session.dialect.reboot or _DEFAULT_REBOOT
+        self._reboot = module.session.dialect.reboot or DEFAULT_REBOOT
         self._rates = tuple(
             dict.fromkeys((first_baud, *module.session.dialect.uart.after_update, module.session.link.baud))
         )

@@ -15,10 +15,19 @@ Wait = Callable[[str, float], None]
 
 
 class Platform(PackageSource, Protocol):
-    """The calls of one platform that a job makes; `atota.ota.client.PlatformClient` has them."""
+    """The calls of one platform that a job makes; `atota.ota.client.PlatformClient` has them.
+
+    ``server`` is its address: whom a verdict that waits is for.
+    """
+
+    server: str
 
     def check(self, query: CheckQuery) -> Task | None:
         """Ask for a task; None if there is none."""
+        ...
+
+    def tasking(self, dev_id: str, task_type: str = "fota", *, cdn: bool = False) -> Task | None:
+        """Ask for the task that is downloading or upgrading already; changes nothing."""
         ...
 
     def package_url(self, task: Task) -> str:

@@ -2,12 +2,14 @@
 
 Steps up to 99 while downloading; 101 once the slot is written and validated, and never 100 as well;
 201 and the version once the new version was read back. A failure is told only if it is final and not a
-passing trouble of ours. Nothing is told after the task was cancelled or finished.
+passing trouble of ours. Nothing is told after the task was cancelled or finished. A verdict that cannot be
+told now waits in the outbox.
 """
 
 from collections.abc import Callable
 
 from atota.errors import AtotaError, Interrupted, JobTimeout, PlatformRefused
+from atota.update.outbox import Outgoing, Verdict
 from atota.update.plan import Wanted
 from atota.update.platform import Platform, Status, Task
 from atota.values import Identity
@@ -28,13 +30,22 @@ class Reporter:
         dev_id: who the device is there.
         task_type: ``fota`` or ``sota``.
         warn: told of what the platform could not be told.
+        outgoing: keeps verdicts until they are told.
     """
 
-    def __init__(self, platform: Platform, dev_id: str, task_type: str, warn: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        platform: Platform,
+        dev_id: str,
+        task_type: str,
+        warn: Callable[[str], None],
+        outgoing: Outgoing,
+    ) -> None:
         self._platform = platform
         self._dev_id = dev_id
         self._type = task_type
         self._warn = warn
+        self._outgoing = outgoing
         self._told_percent = 0
         self.over = False
 
@@ -105,7 +116,42 @@ class Reporter:
             raise error
 
     def updated(self, task: Task, version: str) -> bool:
-        """Tell that the module runs the target. False if the platform could not be told."""
+        """Tell that the module runs the target. False if the platform could not be told: that waits."""
+        verdict = self._verdict(task, int(Status.UPGRADED), version)
+        return self._outgoing.send(verdict, lambda: self._tell_updated(task, version))
+
+    def current(self, task: Task, version: str) -> bool:
+        """Tell that the module has run the target all the time. False if it could not be told: that waits."""
+        return self._outgoing.send(self._verdict(task, None, version), lambda: self.version(version))
+
+    def failed(self, task: Task, status: Status) -> None:
+        """Tell a final failure. The task becomes failed: only what no other run could mend goes here."""
+        if not self.over:
+            verdict = self._verdict(task, int(status), None)
+            self._outgoing.send(verdict, lambda: self._tell_failed(task, status))
+
+    def version(self, version: str) -> bool:
+        """Tell what the module runs. False if the platform could not be told."""
+        key = "f_version" if self._type == "fota" else "s_version"
+        try:
+            self._platform.report_version(self._dev_id, **{key: version})
+        except AtotaError as error:
+            self._warn(f"the platform was not told the version: {error.message}")
+            return False
+        return True
+
+    def _verdict(self, task: Task, status: int | None, version: str | None) -> Verdict:
+        return Verdict(
+            place=self._outgoing.place,
+            dev_id=self._dev_id,
+            type="fota" if self._type == "fota" else "sota",
+            target=task.target,
+            md5=task.md5,
+            status=status,
+            version=version,
+        )
+
+    def _tell_updated(self, task: Task, version: str) -> bool:
         told = True
         try:
             if not self.over:
@@ -120,24 +166,13 @@ class Reporter:
             told = False
         return self.version(version) and told
 
-    def version(self, version: str) -> bool:
-        """Tell what the module runs. False if the platform could not be told."""
-        key = "f_version" if self._type == "fota" else "s_version"
-        try:
-            self._platform.report_version(self._dev_id, **{key: version})
-        except AtotaError as error:
-            self._warn(f"the platform was not told the version: {error.message}")
-            return False
-        return True
-
-    def failed(self, task: Task, status: Status) -> None:
-        """Tell a final failure. The task becomes failed: only what no other run could mend goes here."""
-        if self.over:
-            return
+    def _tell_failed(self, task: Task, status: Status) -> bool:
         try:
             self._platform.report_step(self._dev_id, task.token, int(status))
         except AtotaError as error:
             self._warn(f"the platform was not told of the failure: {error.message}")
+            return isinstance(error, PlatformRefused) and error.errno in _OVER | _MOVED_ON
+        return True
 
 
 def refusal_status(identity: Identity, wanted: Wanted) -> Status:

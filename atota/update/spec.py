@@ -34,7 +34,9 @@ class JobSpec(msgspec.Struct, frozen=True, kw_only=True):
     Rates in bit/s (``transfer_baud`` of 0: never raise it), times in seconds. What is None is as the board
     says, else the profile, else nobody (``task_type``: ``fota``). ``read_back``: compare what was written
     with the package, where the module can be asked for it. ``serve_url``: an address of this machine at
-    which modules that fetch packages themselves can reach it.
+    which modules that fetch packages themselves can reach it. ``resume``: the run to go on with; without it
+    the newest one of the module is found by itself. ``transcript``: the file that the conversation is being
+    written to, for the record; kept also if all goes well only with ``keeps_transcript``.
     """
 
     port: str
@@ -58,6 +60,14 @@ class JobSpec(msgspec.Struct, frozen=True, kw_only=True):
     cdn: bool = False
     read_back: bool = False
     serve_url: str | None = None
+    resume: str | None = None
+    transcript: Path | None = None
+    keeps_transcript: bool = False
+
+    @property
+    def command(self) -> Literal["update", "flash"]:
+        """What the user calls it."""
+        return "update" if self.package is None else "flash"
 
 
 def checked(spec: JobSpec) -> None:
@@ -101,7 +111,10 @@ def completed(spec: JobSpec) -> JobSpec:
 
 
 class JobResult(msgspec.Struct, kw_only=True):
-    """What came of a job. ``error`` is what ended it, if something did."""
+    """What came of a job. ``error`` is what ended it, if something did.
+
+    ``record_id`` names its record in the journal; ``resumes`` the job that it went on from.
+    """
 
     outcome: str = "error"
     exit_code: int = 1
@@ -114,6 +127,9 @@ class JobResult(msgspec.Struct, kw_only=True):
     stages_ms: dict[Stage, int] = {}
     blocks: int = 0
     retries: int = 0
+    longest_silence_ms: int = 0
+    boots: int = 0
+    resumes: str | None = None
     warnings: list[str] = []
     error: AtotaError | None = None
 

@@ -4,6 +4,8 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
+
 from atota.clock import Deadline
 from atota.errors import AtotaError, LinkError, LinkLost, ModuleError, PackageError, Refused, WriteFailed
 from atota.fota.base import Method, SlotLost
@@ -16,7 +18,15 @@ from atota.values import Digests
 
 DEFAULT_RESTARTS = 2
 """Fresh writes after a reboot in mid-write, where the task names no number of its own."""
-_UNDO_S = 10.0
+UNDO_S = 10.0
+
+
+class Left(msgspec.Struct, frozen=True):
+    """What a run that was cut off left in the module: so many bytes of a package, and what to take back."""
+
+    written: int = 0
+    sha256: str = ""
+    undo: tuple[str, ...] = ()
 
 
 class RetriesUsedUpError(WriteFailed):
@@ -36,6 +46,8 @@ class Writer:
         progress: bytes done and in all.
         warn: told what went wrong and is being mended.
         reconnect: brings a lost link back, or raises.
+        left: what an earlier run, cut off in its write, left in the module.
+        undo_changed: told the commands that would take back what was changed, whenever they change.
     """
 
     def __init__(
@@ -50,6 +62,8 @@ class Writer:
         progress: Callable[[int, int], None],
         warn: Callable[[str], None],
         reconnect: Callable[[LinkLost], None],
+        left: Left | None = None,
+        undo_changed: Callable[[list[str]], None] = lambda _: None,
     ) -> None:
         self._module = module
         self._method = method
@@ -60,7 +74,10 @@ class Writer:
         self._progress = progress
         self._warn = warn
         self._reconnect = reconnect
-        self._undo: list[str] = []
+        left = left or Left()
+        self._undo = list(left.undo)
+        self._undo_changed = undo_changed
+        self._written = left.written if left.sha256 == digests.sha256 else 0
 
     @property
     def _session(self) -> Session:
@@ -71,9 +88,25 @@ class Writer:
         """Whether no fresh write is left."""
         return self._restarts <= 0
 
-    def prepare(self) -> None:
-        """Quiet the module, raise the rate, make the slot ready."""
-        self._again(self._prepare)
+    def prepare(self) -> int:
+        """Quiet the module, raise the rate, make the slot ready.
+
+        Returns:
+            Bytes of the package that are in the slot already, from an earlier run.
+        """
+        taken_up = 0
+
+        def begin() -> None:
+            nonlocal taken_up
+            self._quiet()
+            written, self._written = self._written, 0
+            found = self._method.take_up(self._session, self._package, written) if written else None
+            if found is None:
+                self._method.prepare(self._session)
+            taken_up = found or 0
+
+        self._again(begin)
+        return taken_up
 
     def write(self) -> None:
         """Stream the package; a slot that is lost on the way is made ready and written anew."""
@@ -95,16 +128,12 @@ class Writer:
 
     def undo(self) -> None:
         """Take back what `prepare` changed, when the update is given up, as far as the module answers."""
-        self._session.limit = Deadline(self._session.clock, self._method.window_s + _UNDO_S)
+        self._session.limit = Deadline(self._session.clock, self._method.window_s + UNDO_S)
         try:
             self._method.close(self._session)
         except AtotaError:
             return
-        while self._undo:
-            try:
-                self._session.command(self._undo.pop())
-            except AtotaError:
-                return
+        give_back(self._session, self._undo)
 
     def _again(self, work: Callable[[], None], after_loss: Callable[[], None] | None = None) -> None:
         lost: AtotaError | None = None
@@ -147,6 +176,11 @@ class Writer:
             identify.ask(self._session, command)
 
     def _prepare(self) -> None:
+        self._quiet()
+        self._method.prepare(self._session)
+
+    def _quiet(self) -> None:
+        """Send what the dialect wants sent before a transfer, and raise the rate."""
         session = self._session
         for step in session.dialect.prepare:
             if step.ask is not None and not self._applies(step.ask, step.when):
@@ -155,10 +189,11 @@ class Writer:
             new = step.undo is not None and step.undo not in self._undo
             if step.undo is not None and new:
                 self._undo.append(step.undo)
+                self._undo_changed(self._undo)
             if not session.command(step.send, timeout_s=20.0).ok and new:
                 self._undo.pop()
+                self._undo_changed(self._undo)
         self._raise_baud()
-        self._method.prepare(session)
 
     def _applies(self, ask: str, when: str | None) -> bool:
         reply = self._session.command(ask)
@@ -203,3 +238,13 @@ class Writer:
     def _rewrite_and_validate(self) -> None:
         self._rewrite()
         self._validate()
+
+
+def give_back(session: Session, undo: list[str]) -> None:
+    """Send the commands that take back what was changed, the last first, as far as the module answers."""
+    while undo:
+        try:
+            session.command(undo[-1])
+        except AtotaError:
+            return
+        undo.pop()

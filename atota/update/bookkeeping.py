@@ -1,0 +1,70 @@
+"""What a job writes into the journal at its beginning and its end."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from atota.errors import AtotaError
+from atota.link.ports import PortInfo
+from atota.update.chronicle import Chronicle
+from atota.update.resume import Earlier
+from atota.update.spec import JobResult, JobSpec
+from atota.values import Identity
+
+
+def begin(
+    chronicle: Chronicle, spec: JobSpec, identity: Identity, adapter: PortInfo | None, found: Earlier | None
+) -> None:
+    """Open the job's page: which run it belongs to, and which module it is about."""
+    known = None if adapter is None else msgspec.to_builtins(adapter)
+    opened = msgspec.structs.replace(
+        chronicle.opened, adapter=known, board=spec.board.name if spec.board is not None else None
+    )
+    if found is not None:
+        opened = msgspec.structs.replace(opened, run=found.run, attempt=found.attempt + 1, resumes=found.id)
+    chronicle.begin(opened)
+    chronicle.fact("module", msgspec.to_builtins(identity))
+    if found is not None and found.standing != "nothing":
+        chronicle.fact("earlier", msgspec.to_builtins(found))
+
+
+def end(chronicle: Chronicle, spec: JobSpec, result: JobResult) -> None:
+    """Write down what came of the job, and close its page."""
+    chronicle.fact(
+        "tally",
+        {
+            "blocks": result.blocks,
+            "retries": result.retries,
+            "longest_silence_ms": result.longest_silence_ms,
+            "boots": result.boots,
+        },
+    )
+    if result.error is not None:
+        chronicle.fact("error", error_fields(result.error))
+    digest = _digest(spec.transcript)
+    if digest is not None and (result.error is not None or spec.keeps_transcript):
+        chronicle.fact("transcript", {"path": str(spec.transcript), "sha256": digest})
+    chronicle.end(result.outcome, result.exit_code)
+
+
+def error_fields(error: AtotaError) -> dict[str, Any]:
+    """An error as records and results have it."""
+    return {
+        "code": error.code,
+        "message": error.message,
+        "hint": error.hint,
+        "tried": list(error.tried),
+        "retry": error.retry.value,
+    }
+
+
+def _digest(path: Path | None) -> str | None:
+    if path is None:
+        return None
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return None

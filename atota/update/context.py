@@ -1,0 +1,67 @@
+"""What the parts of one job share."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from atota.clock import StopToken
+from atota.errors import LinkLost
+from atota.fota.base import Method
+from atota.journal.store import Journal
+from atota.module.module import Module
+from atota.update.chronicle import Chronicle
+from atota.update.outbox import Outgoing
+from atota.update.plan import Wanted
+from atota.update.platform import Downloader, Platform
+from atota.update.spec import JobResult, JobSpec
+from atota.update.stages import StageLog
+from atota.update.starting import Starter
+from atota.values import Identity
+
+Approve = Callable[[Identity, Wanted], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What the parts of one job share.
+
+    ``reconnect`` brings a lost link back, or raises; ``approve`` is asked before anything is downloaded or
+    written, if it is given.
+    """
+
+    spec: JobSpec
+    result: JobResult
+    log: StageLog
+    chronicle: Chronicle
+    stop: StopToken
+    reconnect: Callable[[LinkLost], None]
+    journal: Journal | None = None
+    platform: Platform | None = None
+    downloader: Downloader | None = None
+    approve: Approve | None = None
+
+    def outgoing(self, place: str) -> Outgoing:
+        """Where verdicts for the platform at ``place`` go."""
+        return Outgoing(self.journal, place, lambda: self.chronicle.id, self.log.warn)
+
+    def starter(self, module: Module, method: Method, before: Identity, wanted: Wanted) -> Starter:
+        """What starts an update, and sees it through."""
+        return Starter(
+            module,
+            method,
+            before,
+            wanted,
+            log=self.log,
+            chronicle=self.chronicle,
+            stop=self.stop,
+            reconnect=self.reconnect,
+            reboot_timeout_s=self.spec.reboot_timeout_s,
+        )
+
+    def end(self, outcome: str, exit_code: int = 0) -> None:
+        """Say how the job ends."""
+        self.result.outcome = outcome
+        self.result.exit_code = exit_code
+
+    def end_updated(self, *, told: bool) -> None:
+        """The module was updated; ``told``: the platform knows it."""
+        self.end("updated" if told else "updated-unreported", 0 if told else 14)

@@ -1,0 +1,114 @@
+"""What an earlier run left behind, read from the journal alone. Pure: rows in, a standing out."""
+
+from typing import Any, Literal
+
+import msgspec
+
+from atota.journal.model import Past
+from atota.update.writing import Left
+
+Standing = Literal["nothing", "writing", "started"]
+"""How far the module was brought: untouched or settled; its slot in the making; the update started."""
+
+_SETTLED = frozenset(
+    {
+        "updated",
+        "updated-unreported",
+        "already-current",
+        "no-task",
+        "old-version",
+        "write-failed",
+        "refused",
+        "bad-package",
+        "usage",
+        "bad-config",
+    }
+)
+"""Verdicts after which nothing is left to be gone on with; all others end a run, not what it was about."""
+
+
+class Earlier(msgspec.Struct, frozen=True, kw_only=True):
+    """A run that was cut off, as the next one needs it.
+
+    Attributes:
+        id: its name in the journal.
+        run, attempt: the next attempt belongs to the same run.
+        standing: how far it came.
+        certain: the module said that it starts.
+        before: the version texts that the module printed before.
+        expected: what it will print once updated; ``target`` what the platform calls that.
+        md5: of the package.
+        command, dev_id, task_type: what the run was asked to do.
+        dialect: how the module talks.
+        left: what is in the module.
+    """
+
+    id: str
+    run: str
+    attempt: int
+    standing: Standing
+    certain: bool = False
+    before: tuple[str, ...] = ()
+    expected: str = ""
+    target: str = ""
+    md5: str = ""
+    command: str = ""
+    dev_id: str | None = None
+    task_type: str | None = None
+    dialect: str | None = None
+    method: tuple[Any, ...] = ()
+    task: dict[str, Any] | None = None
+    left: Left = Left()
+
+
+def earlier(past: Past | None) -> Earlier | None:
+    """What ``past`` left to be gone on with; None if it came to its end, or nowhere."""
+    if past is None or (past.verdict is not None and past.verdict.outcome in _SETTLED):
+        return None
+    standing = _standing(past)
+    inherited = past.fact("earlier")
+    if standing == "nothing" and inherited:
+        # It had taken over from another run, and was cut off before it touched anything itself.
+        found = msgspec.convert(inherited, Earlier)
+        return msgspec.structs.replace(found, id=past.id, run=past.run, attempt=past.attempt)
+    target, package = past.fact("target") or {}, past.fact("package") or {}
+    dialect, task = past.fact("dialect") or {}, past.fact("task") or {}
+    return Earlier(
+        id=past.id,
+        run=past.run,
+        attempt=past.attempt,
+        standing=standing,
+        certain=standing == "started" and bool((past.fact("started") or {}).get("certain")),
+        before=tuple(target[name] for name in ("before", "before_revision") if target.get(name)),
+        expected=str(target.get("expected", "")),
+        target=str(target.get("target", "")),
+        md5=str(package.get("md5", "")),
+        command=past.opened.command,
+        dev_id=task.get("dev_id"),
+        task_type=task.get("type"),
+        dialect=dialect.get("name"),
+        method=(dialect.get("method"), dialect.get("block")),
+        task=task or None,
+        left=_left(past, package) if standing == "writing" else Left(),
+    )
+
+
+def _standing(past: Past) -> Standing:
+    marks = {"nothing": -1, "writing": -1, "started": -1}
+    for step in past.steps:
+        if step.state == "started" and step.stage in ("prepare", "activate"):
+            marks["writing" if step.stage == "prepare" else "started"] = step.seq
+    for fact in past.facts:
+        if fact.kind == "start-lost":
+            marks["writing"] = fact.seq
+    last = max(marks, key=lambda name: marks[name])
+    if marks[last] < 0:
+        return "nothing"
+    return "writing" if last == "writing" else "started"
+
+
+def _left(past: Past, package: dict[str, Any]) -> Left:
+    undo = (past.fact("changed") or {}).get("undo", [])
+    noted = [fact for fact in past.facts if fact.kind in ("written", "start-lost")]
+    written = noted[-1].data.get("done", 0) if noted else 0
+    return Left(written=int(written), sha256=str(package.get("sha256", "")), undo=tuple(undo))

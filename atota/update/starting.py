@@ -1,0 +1,133 @@
+"""From the point of no return to the version that was read back; all over again if the start was lost."""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+
+from atota.clock import StopToken
+from atota.errors import AtotaError, Interrupted, JobTimeout, LinkLost, OldVersion
+from atota.fota.base import Method, SlotLost
+from atota.module import identify
+from atota.module.module import Module
+from atota.update.chronicle import Chronicle
+from atota.update.confirming import Confirmer
+from atota.update.plan import Wanted
+from atota.update.stages import StageLog
+from atota.update.writing import Writer
+from atota.values import Identity
+
+
+class Starter:
+    """Starts one update and sees it through.
+
+    Args:
+        module: the module; its slot is written and, where that can be, validated.
+        method: how it is started.
+        before: who it was.
+        wanted: what it is to become.
+        log: tells the listener.
+        chronicle: writes what the next run needs to know.
+        stop: a request to end; once the update is started, one is only noted.
+        reconnect: brings a lost link back, or raises.
+        reboot_timeout_s: how long it may take to come back; None: as its profile says.
+    """
+
+    def __init__(
+        self,
+        module: Module,
+        method: Method,
+        before: Identity,
+        wanted: Wanted,
+        *,
+        log: StageLog,
+        chronicle: Chronicle,
+        stop: StopToken,
+        reconnect: Callable[[LinkLost], None],
+        reboot_timeout_s: float | None,
+    ) -> None:
+        self._module = module
+        self._method = method
+        self._before = before
+        self._wanted = wanted
+        self._log = log
+        self._chronicle = chronicle
+        self._stop = stop
+        self._reconnect = reconnect
+        self._reboot_timeout_s = reboot_timeout_s
+
+    def run(self, writer: Writer, shield: ExitStack) -> str:
+        """Start, wait, confirm. The version that was read back.
+
+        Args:
+            writer: has filled the slot, and can fill it again.
+            shield: closed when the job is over; until then one request to stop is only noted.
+
+        Raises:
+            WriteFailed: the module refused to start, or loses its slot again and again.
+            RebootTimeout: it did not come back in time.
+            OldVersion: it runs what it ran.
+        """
+        certain = False
+        while True:
+            try:
+                certain = certain or self._activate(shield)
+                return self.survive(certain=certain or writer.is_last_try)
+            except SlotLost as lost:
+                shield.close()
+                self._log.started = False
+                writer.recover(lost)
+                certain = self._wanted.expected in identify.read_versions(self._module.session)
+                if not certain:
+                    self._chronicle.fact("start-lost", {"done": 0})
+                    writer.refill()
+
+    def survive(self, *, certain: bool) -> str:
+        """Wait for the module, and read its version back.
+
+        Raises:
+            RebootTimeout: it did not come back in time.
+            OldVersion: it runs what it ran, and surely had been started.
+            SlotLost: it runs what it ran, and the start seems to have been lost.
+        """
+        before = (self._before.version, self._before.revision)
+        confirmer = Confirmer(
+            self._module,
+            self._method,
+            before=tuple(version for version in before if version),
+            expected=self._wanted.expected,
+            first_baud=self._before.baud or self._module.session.link.baud,
+            limit_s=self._reboot_timeout_s,
+            tick=lambda percent: self._log.progress("reboot", percent, 100, percent=True),
+            reconnect=self._reconnect,
+            certain=certain,
+        )
+        with self._log.stage("reboot"):
+            confirmer.wait()
+        try:
+            with self._log.stage("confirm"):
+                version = confirmer.confirm()
+        except OldVersion as error:
+            if certain or confirmer.rebooted_to_update:
+                raise
+            message = f"{error.message}: the start seems to have been lost"
+            raise SlotLost(message, hint=error.hint) from error
+        self._chronicle.fact("confirmed", {"version": version})
+        return version
+
+    def _activate(self, shield: ExitStack) -> bool:
+        """Start the update; from here on one request to stop is only noted. Whether it surely took it."""
+        with self._log.stage("activate"):
+            self._module.session.check()
+            shield.enter_context(self._stop.shielded())
+            if self._stop.is_noted:
+                raise Interrupted("stopped by the user")
+            self._log.started = True
+            try:
+                certain = self._method.activate(self._module.session) is not False
+            except LinkLost as lost:
+                self._reconnect(lost)
+                return False
+            except AtotaError as error:
+                self._log.started = isinstance(error, Interrupted | JobTimeout)
+                raise
+            self._chronicle.fact("started", {"certain": certain})
+            return certain

@@ -1,0 +1,129 @@
+"""Goes on from a run that was cut off: finds it in the journal, and the module in whatever state it is."""
+
+from atota.clock import Deadline
+from atota.dialects import loader
+from atota.errors import LimitReached, ModuleError, Refused, UsageError
+from atota.journal.model import Past
+from atota.journal.store import Journal
+from atota.link.ports import PortInfo
+from atota.module.module import Module
+from atota.module.reboot import await_return
+from atota.update.confirming import DEFAULT_REBOOT
+from atota.update.resume import Earlier, earlier
+from atota.update.spec import JobSpec
+from atota.update.stages import StageLog
+from atota.values import Identity, mask
+
+
+class TakeOver:
+    """The earlier runs of one job's port and module.
+
+    Args:
+        journal: where they stand; None: nobody knows of any.
+        spec: what the job is asked to do.
+        adapter: its adapter, if it can be told from others.
+        log: tells the listener.
+    """
+
+    def __init__(
+        self, journal: Journal | None, spec: JobSpec, adapter: PortInfo | None, log: StageLog
+    ) -> None:
+        self._journal = journal
+        self._spec = spec
+        self._adapter = adapter.serial_number if adapter is not None else None
+        self._log = log
+
+    def named(self) -> Past | None:
+        """The run that the user named.
+
+        Raises:
+            UsageError: there is none of this name.
+        """
+        if self._spec.resume is None:
+            return None
+        past = self._journal.past(run=self._spec.resume) if self._journal is not None else None
+        if past is None:
+            raise UsageError(
+                f"the journal has no run {self._spec.resume!r}",
+                hint="`atota records list` shows the runs; without --resume the newest is found.",
+            )
+        return past
+
+    def identified(self, module: Module) -> Identity:
+        """Identify the module; if it is silent because an earlier run started its update, wait for it.
+
+        Raises:
+            NoAnswer: it is silent, and no earlier run is the reason.
+            RebootTimeout: an earlier run is, and it did not come back in time.
+        """
+        try:
+            return module.identify()
+        except ModuleError as silence:
+            awaited = self._awaited()
+            if awaited is None:
+                raise
+            reboot = (loader.load(awaited.dialect) if awaited.dialect else module.session.dialect).reboot
+            limit_s = self._spec.reboot_timeout_s or (reboot or DEFAULT_REBOOT).limit_s
+            self._log.note(
+                f"{silence.message}; run {awaited.run} started the update of the module on this port: "
+                f"waiting up to {limit_s:g} s for it"
+            )
+            session = module.session
+            rates = tuple(dict.fromkeys((session.link.baud, *session.dialect.uart.bauds)))
+            limit = Deadline(session.clock, limit_s)
+            session.forget()
+            await_return(session, rates=rates, limit=limit, tick=session.check)
+            return module.identify()
+
+    def _awaited(self) -> Earlier | None:
+        """The run that left the module on this port in the middle of its update."""
+        if self._journal is None:
+            return None
+        past = self.named() or self._journal.past(port=self._spec.port, adapter=self._adapter)
+        found = earlier(past) if past is not None and not past.alive else None
+        return found if found is not None and found.standing == "started" else None
+
+    def of(self, identity: Identity) -> Earlier | None:
+        """What an earlier run of this very module left to be gone on with.
+
+        Raises:
+            LimitReached: another process works on the module.
+            Refused: the run that the user named was another module's.
+        """
+        named = self.named()
+        if self._journal is None or identity.imei is None:
+            return self._awaited()  # a module without an IMEI is known by its port alone
+        past = self._journal.past(imei=identity.imei)
+        if past is not None and past.alive and past.verdict is None:
+            raise LimitReached(
+                f"another atota works on this module, {mask(identity.imei)}, on {past.opened.port}",
+                hint="Wait for it, or stop it; nothing was changed.",
+            )
+        if named is not None and (past is None or past.run != named.run):
+            raise Refused(
+                f"run {named.run} is not the newest one of the module on this port",
+                hint="Leave --resume out: the newest run is found by itself. Nothing was changed.",
+            )
+        found = earlier(past)
+        if found is not None and found.standing != "nothing":
+            self._log.note(f"going on from job {found.id}, {_WORDS[found.standing]}")
+        return found
+
+
+_WORDS = {
+    "writing": "cut off while the slot was written",
+    "started": "cut off after the update was started",
+}
+
+
+def concerns(found: Earlier, spec: JobSpec) -> bool:
+    """Whether the job is asked for what the earlier run was about."""
+    local = spec.package
+    if local is not None:
+        return found.command == "flash" and (found.md5, found.target) == (local.md5.lower(), local.target)
+    return found.command == "update" and (found.dev_id, found.task_type) == (spec.dev_id, spec.task_type)
+
+
+def matches(found: Earlier, identity: Identity) -> bool:
+    """Whether the module runs what the earlier run wanted."""
+    return bool(found.expected) and found.expected in (identity.version, identity.revision)
