@@ -53,7 +53,7 @@ class ModuleCore:
         self.settings = Commands(persona, self.updater, self._fields)
         self.settings.echo = self._echo_at_boot
         self._line = LineAssembler(persona.line_limit, hunts=persona.ignores_strays)
-        self._timeline = Timeline()
+        self.timeline = Timeline()
         self._out: list[Sent] = []
         self._phase: DataPhase | None = None
         self._deaf_until = self._refuse_until = -inf
@@ -80,9 +80,9 @@ class ModuleCore:
         self._powered = True
         if storm := self.faults.has("urc-storm"):
             period = float(storm.args[0]) if storm.args else 0.2
-            self._timeline.at(now + period, lambda then: self._storm(then, period), lasting=True)
+            self.timeline.at(now + period, lambda then: self._storm(then, period), lasting=True)
         if self.faults.strike("boot-garbage"):
-            self._timeline.at(now, lambda then: self._restart(then, POWER_ON))
+            self.timeline.at(now, lambda then: self._restart(then, POWER_ON))
 
     @property
     def slot(self) -> bytes:
@@ -97,7 +97,7 @@ class ModuleCore:
 
     def plan(self, when: float, action: Action) -> None:
         """Do something later, unless a reboot comes first."""
-        self._timeline.at(when, action)
+        self.timeline.at(when, action)
 
     def send(self, when: float, data: bytes, baud: int | None = None) -> None:
         """Send these very bytes, if the module can speak."""
@@ -129,7 +129,7 @@ class ModuleCore:
         """Reboot into the update."""
         self.starts.append(self.truth().status)
         self._deaf_until = inf
-        self._timeline.at(now, self._begin_update)
+        self.timeline.at(now, self._begin_update)
 
     # --- rates ---------------------------------------------------------------------------------------
 
@@ -158,7 +158,7 @@ class ModuleCore:
             self.autobaud = False
         if old != speed.baud and speed.timeout_s:
             self._fall_back = old
-            self._timeline.at(now + speed.timeout_s, lambda _then: self._return_speed(old, speed.baud))
+            self.timeline.at(now + speed.timeout_s, lambda _then: self._return_speed(old, speed.baud))
 
     def _return_speed(self, old: int, new: int) -> None:
         """Nobody spoke at the new rate in time."""
@@ -188,11 +188,11 @@ class ModuleCore:
             self.dead = True
         if self.faults.strike("reboot-in-update"):
             half = sum(step.wait_s for step in self.persona.boot.update) / 2
-            self._timeline.at(now + half, lambda then: self._restart(then, POWER_ON))
+            self.timeline.at(now + half, lambda then: self._restart(then, POWER_ON))
 
     def _restart(self, now: float, cause: bytes) -> None:
         boot = self.persona.boot
-        self._timeline.forget()
+        self.timeline.forget()
         self.reboots += 1
         self.booting = True
         self._fall_back = self._phase = None
@@ -207,10 +207,10 @@ class ModuleCore:
         self.tell("rebooting")
         if self._updating:
             when = self._say(boot.update, now, update=True)
-            self._timeline.at(when, self._decide)
+            self.timeline.at(when, self._decide)
         else:
             when = self._say(boot.steps, now) + boot.ending_wait_s
-            self._timeline.at(when, lambda then: self._booted(then, cause, boot.late))
+            self.timeline.at(when, lambda then: self._booted(then, cause, boot.late))
 
     def _say(self, steps: tuple[Step, ...], now: float, *, update: bool = False) -> float:
         """Plan pieces of boot text; return when the last has been said."""
@@ -218,7 +218,7 @@ class ModuleCore:
         for step in steps:
             now += step.wait_s
             if not quiet:
-                self._timeline.at(now, lambda then, step=step: self._boot_step(then, step))  # type: ignore[misc]
+                self.timeline.at(now, lambda then, step=step: self._boot_step(then, step))  # type: ignore[misc]
         return now
 
     def _boot_step(self, now: float, step: Step) -> None:
@@ -233,7 +233,7 @@ class ModuleCore:
         if verdict.good and self.faults.strike("fail-update"):
             verdict = _FAILED
         when = self._say(boot.good if verdict.good else boot.bad, now, update=True)
-        self._timeline.at(when, lambda then: self._apply(then, verdict))
+        self.timeline.at(when, lambda then: self._apply(then, verdict))
 
     def _apply(self, now: float, verdict: Verdict) -> None:
         boot = self.persona.boot
@@ -256,7 +256,7 @@ class ModuleCore:
         late = (boot.late_good if said_good else boot.late_bad) or boot.late
         if self.faults.has("quiet-update"):
             late = boot.late
-        self._timeline.at(now + boot.ending_wait_s, lambda then: self._booted(then, boot.update_cause, late))
+        self.timeline.at(now + boot.ending_wait_s, lambda then: self._booted(then, boot.update_cause, late))
 
     def _booted(self, now: float, cause: bytes, late: tuple[Step, ...]) -> None:
         boot = self.persona.boot
@@ -266,7 +266,7 @@ class ModuleCore:
         self.send(now, ending)
         self.booting = False
         if self.baud != self.stored_baud:
-            self._timeline.at(now + boot.switch_s + len(ending) * BITS / self.baud, self._to_stored_baud)
+            self.timeline.at(now + boot.switch_s + len(ending) * BITS / self.baud, self._to_stored_baud)
         self._say(late, now)
         if isinstance(self.updater, WakingUpdater):
             self.updater.awake(now)
@@ -277,4 +277,4 @@ class ModuleCore:
     def _storm(self, now: float, period: float) -> None:
         if not self.booting:
             self.send(now, b"\r\n" + self._random.choice(self.persona.urcs) + b"\r\n")
-        self._timeline.at(now + period, lambda then: self._storm(then, period), lasting=True)
+        self.timeline.at(now + period, lambda then: self._storm(then, period), lasting=True)

@@ -196,16 +196,19 @@ class SimLink:
         Raises:
             LinkLost: it is closed or the adapter was pulled out.
         """
-        now = self.clock.monotonic()
-        end = now + max(0.0, timeout_s)
+        clock, module = self.clock, self.module
+        now = clock.monotonic()
+        end = now + timeout_s if timeout_s > 0 else now
         while True:
-            self._check()
-            data = self._wire.to_host(now)
-            self._check()
-            if data or now >= end:
+            if self._closed or module.unplugged:
+                self._check()
+            data = self._wire.wait(clock, now, end)
+            if data is None:
+                now = clock.monotonic()
+            elif self._closed or module.unplugged:
+                self._check()
+            else:
                 return data
-            self.clock.sleep(max(min(self._wire.next_time(), end) - now, 1e-9))
-            now = self.clock.monotonic()
 
     def write(self, data: bytes) -> None:
         """Put ``data`` on the wire; no time passes.

@@ -33,6 +33,7 @@ class SimModule(ModuleCore):
         reboots: how often it restarted, for whatever reason.
         commands: how many command lines it took.
         booting, silent, dead, unplugged: what hinders it.
+        timeline: what it will do by itself; whoever moves it on looks there when something is due.
         history: the last thousand changes, as ``on_change`` was told.
     """
 
@@ -60,7 +61,7 @@ class SimModule(ModuleCore):
     def receive(self, data: bytes, now: float) -> list[Sent]:
         """As `feed`, with the rate at which each answer leaves."""
         self.power_on(now)
-        self._timeline.run(now)
+        self.timeline.run(now)
         data, self._heard = self.faults.distort(data, self._heard), self._heard + len(data)
         position = 0
         while position < len(data):
@@ -70,12 +71,12 @@ class SimModule(ModuleCore):
     def tick(self, now: float) -> list[Sent]:
         """Let happen what happens by itself until ``now``."""
         self.power_on(now)
-        self._timeline.run(now)
+        self.timeline.run(now)
         return self._drain()
 
     def next_due(self) -> float | None:
         """When something will happen by itself, if anything will."""
-        return self._timeline.next_due()
+        return None if self.timeline.due == inf else self.timeline.due
 
     @property
     def wanted(self) -> int | None:
@@ -92,7 +93,7 @@ class SimModule(ModuleCore):
 
     def _hard_reset(self, now: float, cause: bytes) -> list[Sent]:
         self.power_on(now)
-        self._timeline.run(now)
+        self.timeline.run(now)
         self.silent = self.faults.has("mute") is not None
         if not self.dead:
             self._restart(now, cause)
@@ -137,7 +138,7 @@ class SimModule(ModuleCore):
         limit, number = self.persona.line_timeout_s, (self.reboots, self._lines)
         if limit is not None and self._line.begun and self._watched != number:
             self._watched = number
-            self._timeline.at(now + limit, lambda then: self._give_line_up(number, then))
+            self.timeline.at(now + limit, lambda then: self._give_line_up(number, then))
 
     def _give_line_up(self, number: tuple[int, int], now: float) -> None:
         if (self.reboots, self._lines) == number and self._phase is None:
@@ -231,7 +232,7 @@ class SimModule(ModuleCore):
                 self.send(when, step.data)
         self._deaf_until = inf
         self._piece = position
-        self._timeline.at(sent, lambda then: self.enter_data(phase, then))
+        self.timeline.at(sent, lambda then: self.enter_data(phase, then))
 
     # --- answers -------------------------------------------------------------------------------------
 
@@ -280,11 +281,11 @@ class SimModule(ModuleCore):
             self._refuse_until = max(now, when)
         if reply.speed is not None:
             speed = reply.speed
-            self._timeline.at(sent, lambda then: self._change_speed(speed, then))
+            self.timeline.at(sent, lambda then: self._change_speed(speed, then))
         if reply.then is not None:
-            self._timeline.at(sent, reply.then)
+            self.timeline.at(sent, reply.then)
         if (cause := reply.reboot) is not None:
-            self._timeline.at(sent, lambda then: self._restart(then, cause))
+            self.timeline.at(sent, lambda then: self._restart(then, cause))
             self._deaf_until = inf
         if reply.start:
             self.start_update(sent + 0.1)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import count
 from math import inf, nextafter
 
+from atota.clock import Clock
 from atota.sim.module import SimModule
 from atota.sim.options import Sent
 
@@ -37,7 +38,8 @@ class Noise:
         wanted = self._carry + length * min(4.0, receiver / sender)
         whole = int(wanted)
         self._carry = wanted - whole
-        return bytes(self._random.choices(_NOISE, k=whole))
+        pick = self._random.random
+        return bytes([_NOISE[int(pick() * len(_NOISE))] for _ in range(whole)])
 
 
 @dataclass(slots=True)
@@ -75,10 +77,12 @@ class Wire:
         self._latency = latency_s
         self._tx: deque[_Flight] = deque()
         self._rx: deque[_Flight] = deque()
-        self._ready = bytearray()
+        self._ready = b""
         self._pending: list[tuple[float, int, Sent]] = []
         self._order = count()
         self._tx_free = self._rx_free = now
+        self._rx_due = inf  # when the host can have something; before, nobody needs to look
+        self._timeline = module.timeline
         self._module_noise = Noise(("in", module.options.seed))
         self._host_noise = Noise(("out", module.options.seed))
         module.power_on(now)
@@ -99,6 +103,8 @@ class Wire:
             self.advance(now)
             self._collect(now)
             self._baud = baud
+            if self._ready:
+                self._rx_due = -inf
 
     def from_host(self, data: bytes, now: float) -> None:
         """Put bytes of the host on the wire, behind those that still occupy it."""
@@ -110,17 +116,14 @@ class Wire:
 
     def advance(self, now: float) -> None:
         """Let everything happen that happens until ``now``."""
-        while True:
-            delivery, event = self._delivery(), self.module.next_due()
-            sending = self._pending[0][0] if self._pending else inf
-            first = min(delivery, sending, inf if event is None else event)
-            if first > now + _SLACK:
-                return
-            if sending == first:
+        limit = now + _SLACK
+        while (first := self._next_event()) <= limit:
+            if self._pending and self._pending[0][0] == first:
                 self._launch(heapq.heappop(self._pending)[2])
                 continue
-            self._deliver(first, before=event == first and delivery > first + _SLACK)
-            if event == first:
+            event = self._timeline.due == first
+            self._deliver(first, before=event and self._delivery() > first + _SLACK)
+            if event:
                 self._queue(self.module.tick(first))
 
     def disturb(self, now: float, sent: list[Sent]) -> None:
@@ -134,26 +137,46 @@ class Wire:
         self.advance(now)
         self._tx.clear()
         self._rx.clear()
-        self._ready.clear()
+        self._ready = b""
         self._tx_free = self._rx_free = now
+        self._rx_due = inf
 
     def to_host(self, now: float) -> bytes:
         """What has arrived at the host by ``now`` and was not fetched yet."""
         self.advance(now)
-        self._collect(now - self._latency)
-        data = bytes(self._ready)
-        self._ready.clear()
-        return data
+        return self._fetch(now)
+
+    def wait(self, clock: Clock, now: float, end: float) -> bytes | None:
+        """Let time pass until something has arrived at the host (that is returned) or ``end`` (b"").
+
+        None: something else happened; look whether the adapter is still there, and call it again.
+        """
+        timeline = self._timeline
+        while True:
+            due = self._next_event() if self._tx or self._pending else timeline.due
+            if due <= now + _SLACK:
+                self.advance(now)
+                return None
+            if self._rx_due <= now + 2 * _SLACK and (data := self._fetch(now)):
+                return data
+            if now >= end:
+                return b""
+            if self._rx_due < due:
+                due = self._rx_due
+            wait = (due if due < end else end) - now
+            clock.sleep(wait if wait > _SLACK else _SLACK)
+            now = clock.monotonic()
 
     def next_time(self) -> float:
         """When the next thing happens that `advance` or `to_host` would show; infinite if nothing will."""
-        event = self.module.next_due()
-        return min(
-            self._delivery(),
-            inf if event is None else event,
-            self._pending[0][0] if self._pending else inf,
-            self._rx[0].arrival(self._rx[0].position) + self._latency if self._rx else inf,
-        )
+        return min(self._next_event(), self._rx_due)
+
+    def _next_event(self) -> float:
+        """When something happens that is not the arrival of a byte at the host."""
+        first = self._timeline.due
+        if self._pending and self._pending[0][0] < first:
+            first = self._pending[0][0]
+        return min(first, self._delivery()) if self._tx else first
 
     def _delivery(self) -> float:
         """When the next command line will be complete, or what a data phase wants, or the rest."""
@@ -193,19 +216,31 @@ class Wire:
     def _launch(self, sent: Sent) -> None:
         start = max(sent.when, self._rx_free)
         flight = _Flight(start, _BITS / sent.baud, sent.data, sent.baud)
+        if not self._rx:
+            self._rx_due = min(self._rx_due, flight.arrival(0) + self._latency)
         self._rx.append(flight)
         self._rx_free = start + flight.byte_s * len(sent.data)
 
+    def _fetch(self, now: float) -> bytes:
+        self._collect(now - self._latency)
+        data, self._ready = self._ready, b""
+        return data
+
     def _collect(self, now: float) -> None:
-        """Move what has arrived to where the host fetches it."""
-        while self._rx:
-            flight = self._rx[0]
-            stop = flight.arrived(now)
-            piece = flight.data[flight.position : stop]
-            if piece and self._baud is not None and flight.baud != self._baud:
-                piece = self._host_noise.of(len(piece), flight.baud, self._baud)
-            self._ready += piece
-            flight.position = max(stop, flight.position)
-            if flight.position < len(flight.data):
+        """Move what has arrived at the adapter by ``now`` to where the host fetches it."""
+        rx = self._rx
+        while rx:
+            flight = rx[0]
+            data, position, byte_s = flight.data, flight.position, flight.byte_s
+            stop = int((now + _SLACK - flight.start) / byte_s)
+            if stop > position:
+                piece = data[position:stop]
+                if flight.baud != self._baud is not None:
+                    piece = self._host_noise.of(len(piece), flight.baud, self._baud)
+                self._ready += piece
+                flight.position = position = stop
+            if position < len(data):
+                self._rx_due = flight.start + (position + 1) * byte_s + self._latency
                 return
-            self._rx.popleft()
+            rx.popleft()
+        self._rx_due = inf
