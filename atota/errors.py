@@ -8,7 +8,8 @@
     │   ├── PortBusy
     │   ├── PortForbidden
     │   ├── LineUnavailable       the port has no DTR, RTS or such a mode
-    │   └── LinkLost
+    │   ├── LinkLost
+    │   └── ReplayDiverged        the host does something else than its recording
     ├── ModuleError           the conversation with the module                5  no-answer
     │   ├── NoAnswer
     │   ├── Desynchronised
@@ -126,6 +127,35 @@ class LinkLost(LinkError):
 
     code = "link.lost"
     default_hint = "Plug the adapter in again and run the same command; it goes on from what the module says."
+
+
+class ReplayDiverged(LinkError):
+    """The host does something else than the one that was recorded did.
+
+    Attributes:
+        line: the recording's line at which they part.
+        expected: what that line says, as it is written there.
+        got: what the host did, in the same notation.
+    """
+
+    code = "link.replay"
+    retry = Retry.NEVER
+    default_hint = "A recording answers only what was asked in it. Compare the command and its options."
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        line: int = 0,
+        expected: str = "",
+        got: str = "",
+        hint: str | None = None,
+        tried: tuple[str, ...] = (),
+    ) -> None:
+        super().__init__(message, hint=hint, tried=tried)
+        self.line = line
+        self.expected = expected
+        self.got = got
 
 
 class ModuleError(AtotaError):

@@ -96,6 +96,7 @@ def _run(call: Call, spec: "JobSpec", platform: Any) -> int:
     from atota.clock import SystemClock
     from atota.update.job import Job
     from atota.update.platform import Downloader
+    from atota.update.retold import context_of
 
     call.out.begin(port=spec.port)
     with ExitStack() as stack:
@@ -106,7 +107,7 @@ def _run(call: Call, spec: "JobSpec", platform: Any) -> int:
             downloader=Downloader(platform, SystemClock()) if platform is not None else None,
             listener=view.listener,
             stop=call.stop,
-            opener=module_opener(call, stack),
+            opener=module_opener(call, stack, context_of(call.out.command, spec)),
             approve=_approver(call, view),
         )
         result = job.run()

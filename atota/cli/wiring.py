@@ -1,10 +1,9 @@
 """Builds what commands need from their settings: the opened module, the platform, the job's description."""
 
-import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from atota.cli.call import Call
 from atota.clock import SystemClock
@@ -22,7 +21,7 @@ def opened_module(call: Call) -> Iterator[Module]:
     """The module on the port that was asked for, behind a transcript where one is wanted."""
     settings = call.settings
     with ExitStack() as stack:
-        opener = module_opener(call, stack)
+        opener = module_opener(call, stack, {"command": call.out.command})
         module = opener(
             call.port,
             baud=settings.baud,
@@ -39,43 +38,47 @@ def opened_module(call: Call) -> Iterator[Module]:
             yield module
 
 
-def module_opener(call: Call, stack: ExitStack) -> Any:
-    """`open_module`, with transcripts as the options ask for; ``stack`` closes their files."""
+def module_opener(call: Call, stack: ExitStack, context: Mapping[str, str]) -> Any:
+    """`open_module`, with transcripts as the options ask for; ``stack`` closes their files.
+
+    ``context`` is what they say of the conversation in their heads.
+    """
     from functools import partial
 
     if call.settings.transcript is None and call.out.verbosity < 2:
         return open_module
-    return partial(open_module, wrap=_wrapper(call, stack))
+    return partial(open_module, wrap=_wrapper(call, stack, context))
 
 
-def masked(line: bytes) -> bytes:
-    """A line of a transcript without what must not be given away: where a module fetches its package.
-
-    The platform's download token has ``ota_`` and twenty characters; our own address holds a random word.
-    """
-    line = re.sub(rb"ota_[0-9A-Za-z]{20}", b"ota_***", line)
-    return re.sub(rb"(https?://[^/\s\"]+/)[0-9a-f]{16}(?=/update\.zip)", rb"\1***", line)
-
-
-def _wrapper(call: Call, stack: ExitStack) -> Any:
+def _wrapper(call: Call, stack: ExitStack, context: Mapping[str, str]) -> Any:
     import sys
 
+    from atota.link.masking import Masker
     from atota.link.transcript import TranscriptLink
 
     path = call.settings.transcript
+    written: list[TranscriptLink] = []
 
     def wrap(link: Link) -> Link:
         if path is not None:
-            try:
-                file = stack.enter_context(Path(path).open("w", encoding="ascii"))  # noqa: SIM115
-            except OSError as error:
-                raise ConfigError(f"the transcript {path} cannot be written: {error.strerror}") from error
-            link = TranscriptLink(link, file, mask=masked)
+            before = (
+                written[-1] if written else None
+            )  # the adapter went away and came back: one file holds both
+            file = before.file if before is not None else _created(Path(path), stack)
+            link = TranscriptLink(link, file, masker=Masker(), context=context, after=before)
+            written.append(link)
         if call.out.verbosity >= 2:
-            link = TranscriptLink(link, sys.stderr, mask=masked)
+            link = TranscriptLink(link, sys.stderr, masker=Masker(), context=context)
         return link
 
     return wrap
+
+
+def _created(path: Path, stack: ExitStack) -> TextIO:
+    try:
+        return stack.enter_context(path.open("w", encoding="ascii"))
+    except OSError as error:
+        raise ConfigError(f"the transcript {path} cannot be written: {error.strerror}") from error
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Open a link by what the user calls it: a device, a pyserial URL or a simulated module."""
+"""Open a link by what the user calls it: a device, a pyserial URL, a simulated module or a recording."""
 
 import importlib
 from typing import Protocol, cast
@@ -12,6 +12,7 @@ _SERIAL = ("rfc2217", "socket")
 # Scheme -> "module:function". By name, since the link layer may not import what stands above or beside it.
 _OPENERS = {
     "sim": "atota.sim.link:open_sim_link",
+    "replay": "atota.link.replay:open_replay_link",
 }
 
 
@@ -31,12 +32,12 @@ def open_link(
     low_latency: bool = True,
     rtscts: bool = False,
 ) -> Link:
-    """Open a device (``/dev/ttyUSB0``, ``COM3``), ``rfc2217://``, ``socket://`` or ``sim://MODEL``.
+    """Open a device (``/dev/ttyUSB0``) or ``rfc2217://``, ``socket://``, ``sim://MODEL``, ``replay://FILE``.
 
     Args:
         url: what to open.
         baud: bit/s; 9600 if not given.
-        clock: the time of a simulated link; a real port always lives in the machine's.
+        clock: the time of a simulated or replayed link; a real port always lives in the machine's.
         low_latency: ask the adapter's driver to hand over bytes at once, where it can.
         rtscts: hardware flow control, where there are wires for it.
 

