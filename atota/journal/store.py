@@ -121,8 +121,8 @@ class Journal:
 
     # -- writing ----------------------------------------------------------------------------
 
-    def open_job(self, opened: Opened) -> "JobBook":
-        """Begin a job.
+    def open_job(self, opened: Opened, *, at: float | None = None) -> "JobBook":
+        """Begin a job, now or at a time before.
 
         Raises:
             LimitReached: this attempt of this run has been begun already, perhaps by another process.
@@ -140,7 +140,7 @@ class Journal:
                 run=opened.run,
                 attempt=opened.attempt,
                 owner=self._me,
-                opened_at=self._clock.time(),
+                opened_at=self._clock.time() if at is None else at,
                 command=opened.command,
                 port=opened.port,
                 adapter=None if opened.adapter is None else rows.encoded(opened.adapter),
@@ -285,15 +285,25 @@ class JobBook:
         self._writing = writing
         self._clock = clock
 
-    def stage(self, stage: str, state: str, detail: str = "", elapsed_ms: int | None = None) -> None:
-        """Write down that a stage began, ended, or did not apply."""
+    def stage(
+        self,
+        stage: str,
+        state: str,
+        detail: str = "",
+        elapsed_ms: int | None = None,
+        *,
+        at: float | None = None,
+    ) -> None:
+        """Write down that a stage began, ended, or did not apply; ``at`` if that was not just now."""
+        when = self._clock.time() if at is None else at
         with self._writing("stage") as db:
-            rows.insert_step(db, self.id, self._clock.time(), stage, state, detail, elapsed_ms)
+            rows.insert_step(db, self.id, when, stage, state, detail, elapsed_ms)
 
-    def fact(self, kind: str, data: dict[str, Any]) -> None:
-        """Write down what the job learned or did."""
+    def fact(self, kind: str, data: dict[str, Any], *, at: float | None = None) -> None:
+        """Write down what the job learned or did; ``at`` if that was not just now."""
+        when = self._clock.time() if at is None else at
         with self._writing("fact") as db:
-            rows.insert_fact(db, self.id, self._clock.time(), kind, data)
+            rows.insert_fact(db, self.id, when, kind, data)
 
     def verdict(self, outcome: str, exit_code: int) -> Record:
         """End the job: its verdict and its record, in one write. Nothing can be added to it afterwards.

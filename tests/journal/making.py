@@ -1,0 +1,95 @@
+"""What the tests of the journal share: a job as the host writes one down."""
+
+from pathlib import Path
+from typing import Any
+
+from atota.clock import Clock, SimulatedClock
+from atota.journal.model import Opened, Record
+from atota.journal.store import JobBook, Journal
+
+IMEI = "490154203237518"
+OTHER = "356938035643809"
+
+
+def opened(run: str = "run1", attempt: int = 1, **more: Any) -> Opened:
+    return Opened(run=run, attempt=attempt, command="update", port="/dev/ttyUSB0", **more)
+
+
+def write_job(journal: Journal, run: str, clock: Clock, *, imei: str = IMEI, attempt: int = 1) -> JobBook:
+    """An open job that has written its package into the module."""
+    adapter = {"device": "/dev/ttyUSB0", "chip": "FTDI FT232R", "serial_number": "A50285BI"}
+    book = journal.open_job(opened(run, attempt, adapter=adapter, board="boards/bench.toml"))
+    book.stage("open", "started")
+    clock.sleep(0.12)
+    book.stage("open", "done", elapsed_ms=120)
+    book.stage("identify", "started")
+    clock.sleep(1.9)
+    book.fact(
+        "module",
+        {
+            "manufacturer": "Quectel",
+            "model": "BC28",
+            "version": "BC28JAR01A03",
+            "revision": "BC28JAR01A03",
+            "imei": imei,
+            "serial": "MPA19C1234567",
+            "dialect": "quectel-hi2115",
+            "method": "nfwupd",
+            "evidence": "documented",
+        },
+    )
+    book.stage("identify", "done", elapsed_ms=1900)
+    book.fact("dialect", {"name": "quectel-hi2115", "digest": "d" * 64, "method": "nfwupd", "block": 512})
+    book.fact("target", {"before": "BC28JAR01A03", "target": "BC28JAR01A05", "expected": "BC28JAR01A05"})
+    book.fact("task", {"target": "BC28JAR01A05", "size": 40960, "kind": "fota", "retry": 2})
+    package = {"name": "BC28JAR01A03_TO_BC28JAR01A05.bin", "size": 40960, "md5": "0" * 32, "sha256": "1" * 64}
+    book.fact("package", package)
+    book.stage("write", "started")
+    book.fact("written", {"done": 20480, "total": 40960})
+    clock.sleep(15)
+    return book
+
+
+def finish(book: JobBook, clock: Clock) -> Record:
+    """End such a job well."""
+    book.fact("written", {"done": 40960, "total": 40960})
+    book.stage("write", "done", elapsed_ms=15000)
+    for stage, seconds in (("validate", 4.0), ("activate", 0.2), ("reboot", 141.0), ("confirm", 0.4)):
+        book.stage(stage, "started")
+        clock.sleep(seconds)
+        book.stage(stage, "done", elapsed_ms=round(1000 * seconds))
+    book.fact("confirmed", {"version": "BC28JAR01A05"})
+    book.fact("tally", {"blocks": 80, "retries": 1, "longest_silence_ms": 1250, "boots": 1})
+    book.fact("warning", {"text": "the module cannot tell its supply voltage"})
+    book.fact("told", {"what": "101: downloaded"})
+    book.fact("told", {"what": "201: updated"})
+    book.stage("report", "skipped", "no platform")
+    return book.verdict("updated", 0)
+
+
+def fail(book: JobBook) -> Record:
+    """End such a job badly."""
+    book.stage("write", "failed", "the module refuses block 41", 7000)
+    error = {
+        "code": "write",
+        "message": "the module refuses block 41: +CME ERROR: 4",
+        "hint": "The module still runs its old firmware. Check supply and wiring.",
+        "tried": ["block 41 three times", "a fresh write, twice"],
+    }
+    book.fact("error", error)
+    book.fact("transcript", {"path": "/home/me/.local/share/atota/t.txt", "sha256": "a" * 64})
+    return book.verdict("write-failed", 9)
+
+
+def filled(path: Path) -> list[Record]:
+    """Make a journal with three records of two modules, the oldest first: updated, failed, cut off."""
+    clock = SimulatedClock()
+    with Journal(path, clock=clock) as journal:
+        done = finish(write_job(journal, "3f9c2a71aaaa4d6f8f0b0c1d2e3f4a5b", clock), clock)
+        clock.sleep(86_400)
+        failed = fail(write_job(journal, "8b11aaaa71aa4d6f8f0b0c1d2e3f4a5b", clock, imei=OTHER))
+        clock.sleep(86_400)
+        write_job(journal, "8b11aaaa71aa4d6f8f0b0c1d2e3f4a5b", clock, imei=OTHER, attempt=2)
+    with Journal(path, clock=clock) as journal:
+        journal.recover()
+        return [done, failed, journal.records()[0]]
