@@ -1,4 +1,4 @@
-"""Simulated counterparts for any program: sim module, sim server, sim package; and the demo."""
+"""Counterparts for any program: sim module, sim server, sim package, replay; and the demo."""
 
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +12,7 @@ from atota.cli.options import SHOW
 def declare(app: typer.Typer, sim: typer.Typer) -> None:
     """Add the commands to the application."""
     command(app, "demo", SHOW, example="atota demo")(demo)
+    command(app, "replay", SHOW, example="atota replay bc28.transcript")(replay)
     command(sim, "module", SHOW, example="atota sim module BC28", shown_as="sim module")(sim_module)
     command(sim, "server", SHOW, example="atota sim server ./platform --port 8080", shown_as="sim server")(
         sim_server
@@ -33,6 +34,20 @@ def demo(
     from atota.cli.demo import run_demo
 
     return run_demo(call, speed)
+
+
+def replay(
+    call: Call,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="What --transcript has written.")],
+    tcp: Annotated[
+        str | None, typer.Option(metavar="[HOST:]PORT", help="Serve a TCP port instead of a pty.")
+    ] = None,
+    speed: Annotated[float, typer.Option(min=0.1, max=1000, help="How fast its time passes.")] = 1.0,
+) -> int:
+    """Play a recorded transcript back as a module on a pty or a TCP port; say where a program leaves it."""
+    from atota.cli.replaying import serve_recording
+
+    return serve_recording(call, file, tcp, speed)
 
 
 def sim_module(

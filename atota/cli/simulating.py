@@ -40,7 +40,7 @@ def serve_module(
 
     query = urlencode([*parse_qsl(options or "", keep_blank_values=True), *(("fault", f) for f in faults)])
     url = parse_sim_url(f"sim://{model}?{query}")
-    clock: Clock = SystemClock() if speed == 1 else ScaledClock(speed)
+    clock = clock_at(speed)
 
     def changed(what: str) -> None:
         call.out.event("change", module=url.model, change=what)
@@ -58,10 +58,25 @@ def serve_module(
     if tcp is None:
         serve_pty(module, clock, ready, call.stop)
         return
-    host, _, port = tcp.rpartition(":")
-    if not port.isdigit() or int(port) > 65535:
-        raise UsageError(f"{tcp!r} is not HOST:PORT")
-    serve_tcp(module, host.strip("[]") or "127.0.0.1", int(port), clock=clock, on_ready=ready, stop=call.stop)
+    host, port = tcp_address(tcp)
+    serve_tcp(module, host, port, clock=clock, on_ready=ready, stop=call.stop)
+
+
+def clock_at(speed: float) -> Clock:
+    """A clock that runs so many times as fast as the machine's."""
+    return SystemClock() if speed == 1 else ScaledClock(speed)
+
+
+def tcp_address(text: str) -> tuple[str, int]:
+    """The address and port of ``HOST:PORT``, or of a port alone on this machine.
+
+    Raises:
+        UsageError: it is neither.
+    """
+    host, _, port = text.rpartition(":")
+    if not port.isdecimal() or int(port) > 65535:
+        raise UsageError(f"{text!r} is not HOST:PORT")
+    return host.strip("[]") or "127.0.0.1", int(port)
 
 
 def serve_platform(call: Call, folder: Path, host: str, port: int, faults: list[str], *, init: bool) -> None:

@@ -83,6 +83,11 @@ class ReplayLink:
         return self._playback.position
 
     @property
+    def under_way(self) -> Entry | None:
+        """The entry that comes next, or of which the host has written a part; None at the end."""
+        return self._playback.now_at()
+
+    @property
     def finished(self) -> bool:
         """Whether all of the recording was played."""
         return self._playback.now_at() is None

@@ -1,6 +1,7 @@
 """A simulated module on a pty or a TCP port, for any program that can open one.
 
 Bytes are paced to the module's rate on an absolute schedule, in the time of the clock that is passed in.
+What is not simulated can be served, too, if it behaves as a `Served`.
 """
 
 import contextlib
@@ -9,6 +10,7 @@ import select
 import socket
 import struct
 from collections.abc import Callable
+from typing import Protocol
 
 from atota.clock import Clock, StopToken, SystemClock
 from atota.errors import LineUnavailable, PortBusy, UsageError
@@ -31,15 +33,80 @@ def _speed(clock: Clock) -> float:
     return speed
 
 
+class Served(Protocol):
+    """What can be served: a module at the end of a wire. Times are the clock's, in seconds."""
+
+    @property
+    def first_baud(self) -> int:
+        """The rate at which it is to be opened, bit/s."""
+        ...
+
+    @property
+    def gone(self) -> bool:
+        """Whether the adapter was pulled out."""
+        ...
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing will ever come from it any more."""
+        ...
+
+    def from_host(self, data: bytes, now: float) -> None:
+        """Take what the program wrote."""
+        ...
+
+    def to_host(self, now: float) -> bytes:
+        """What has arrived for the program by ``now``."""
+        ...
+
+    def next_time(self) -> float:
+        """When the next thing happens."""
+        ...
+
+    def set_baud(self, baud: int, now: float) -> None:
+        """Learn the program's rate."""
+        ...
+
+    def plug(self, now: float) -> None:
+        """Plug the adapter in, for the next program."""
+        ...
+
+    def cut(self, now: float) -> None:
+        """The program is gone: what is on the wire, either way, is, too."""
+        ...
+
+
+class _Simulated(Wire):
+    """A simulated module, served."""
+
+    over = False
+
+    @property
+    def first_baud(self) -> int:
+        return self.module.baud
+
+    @property
+    def gone(self) -> bool:
+        return self.module.unplugged
+
+    def plug(self, now: float) -> None:  # noqa: ARG002 - part of what is served
+        self.module.unplugged = False
+
+
+def _served(what: SimModule | Served, clock: Clock, *, paced: bool) -> Served:
+    if isinstance(what, SimModule):
+        return _Simulated(what, what.baud if paced else None, now=clock.monotonic())
+    return what
+
+
 class _Server:
     """Moves bytes between a wire and a file descriptor."""
 
-    def __init__(self, module: SimModule, clock: Clock, stop: StopToken, baud: int | None) -> None:
-        self.module = module
+    def __init__(self, wire: Served, clock: Clock, stop: StopToken) -> None:
         self.clock = clock
         self.stop = stop
+        self.wire = wire
         self._speed = _speed(clock)
-        self.wire = Wire(module, baud, now=clock.monotonic())
 
     def nap_s(self) -> float:
         """How long, in the machine's seconds, nothing is due."""
@@ -54,7 +121,7 @@ class _Server:
         host_baud: Callable[[], int | None] | None = None,
     ) -> None:
         """Serve a descriptor until the stop token is set, the other side goes or the adapter is unplugged."""
-        while not self.stop.is_set and not self.module.unplugged:
+        while not (self.stop.is_set or self.wire.gone or self.wire.over):
             readable, _, _ = select.select([fd], [], [], self.nap_s())
             now = self.clock.monotonic()
             if host_baud is not None and (baud := host_baud()):
@@ -62,7 +129,7 @@ class _Server:
             if readable and not self._take(read, now):
                 return
             data = self.wire.to_host(now)
-            if not self.module.unplugged:
+            if not self.wire.gone:
                 self._give(write, data)
 
     def _take(self, read: Callable[[int], bytes], now: float) -> bool:
@@ -99,7 +166,7 @@ def _host_baud(fd: int) -> int | None:
 
 
 def serve_pty(
-    module: SimModule,
+    module: SimModule | Served,
     clock: Clock,
     on_ready: Callable[[str], None],
     stop: StopToken,
@@ -109,7 +176,7 @@ def serve_pty(
     A program that opens it at another rate than the module's gets and sends garbage.
 
     Args:
-        module: it belongs to this call; its ``on_change`` tells what happens.
+        module: it belongs to this call; a simulated one tells by its ``on_change`` what happens.
         clock: the system's or a scaled one.
         on_ready: told the device's path when it can be opened.
         stop: set it from another thread or a signal handler.
@@ -125,12 +192,12 @@ def serve_pty(
         raise LineUnavailable(
             "this system has no pseudo-terminals", hint="Serve the module on a TCP port instead."
         ) from error
-    server = _Server(module, clock, stop, module.baud)
+    server = _Server(_served(module, clock, paced=True), clock, stop)
     master, slave = pty.openpty()
     try:
         # The slave stays open here: without it the master's reads fail until somebody opens it.
         tty.setraw(slave)
-        _set_module_rate(slave, module.baud)
+        _set_module_rate(slave, server.wire.first_baud)
         os.set_blocking(master, False)
         on_ready(os.ttyname(slave))
         server.run(
@@ -156,7 +223,7 @@ def _set_module_rate(slave: int, baud: int) -> None:
 
 
 def serve_tcp(
-    module: SimModule,
+    module: SimModule | Served,
     host: str,
     port: int,
     *,
@@ -169,7 +236,7 @@ def serve_tcp(
     The module lives on between clients. An unplugged adapter closes the connection; the next one plugs it in.
 
     Args:
-        module: it belongs to this call; its ``on_change`` tells what happens.
+        module: it belongs to this call; a simulated one tells by its ``on_change`` what happens.
         host: the address to listen on.
         port: the port, 0 for any that is free.
         clock: the system's or a scaled one.
@@ -180,7 +247,7 @@ def serve_tcp(
         PortBusy: the address can't be had.
         UsageError: the clock does not run by itself.
     """
-    server = _Server(module, clock, stop, None)
+    server = _Server(_served(module, clock, paced=False), clock, stop)
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -193,7 +260,7 @@ def serve_tcp(
         listener.listen(1)
         shown = f"[{host}]" if ":" in host else host
         on_ready(f"socket://{shown}:{listener.getsockname()[1]}")
-        while not stop.is_set:
+        while not (stop.is_set or server.wire.over):
             if select.select([listener], [], [], server.nap_s())[0]:
                 _serve_client(server, listener)
             server.wire.to_host(clock.monotonic())  # with nobody there, what it says is lost
@@ -204,6 +271,6 @@ def _serve_client(server: _Server, listener: socket.socket) -> None:
     with client:
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         client.setblocking(False)
-        server.module.unplugged = False
+        server.wire.plug(server.clock.monotonic())
         server.run(client.fileno(), client.recv, client.send)
         server.wire.cut(server.clock.monotonic())

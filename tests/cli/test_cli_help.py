@@ -12,7 +12,7 @@ from atota.cli.app import app
 from atota.values import Digests
 from tests.cli.running import KEY, PACKAGE, Bench, Cli
 
-SERVING = {"demo", "sim module", "sim server"}
+SERVING = {"demo", "replay", "sim module", "sim server"}
 """Commands that go on until Ctrl-C or take seconds: their examples run in tests/e2e."""
 
 
