@@ -6,6 +6,7 @@ import msgspec
 
 from atota.dialects import loader
 from atota.errors import Refused
+from atota.fota.base import Method
 from atota.module.identify import Findings
 from atota.ota.wire import CheckQuery
 from atota.update.plan import Wanted, base_from_name
@@ -81,13 +82,14 @@ def target_fields(identity: Identity, wanted: Wanted) -> dict[str, Any]:
     }
 
 
-def dialect_fields(spec: JobSpec, findings: Findings, block: int | None) -> dict[str, Any]:
+def dialect_fields(spec: JobSpec, findings: Findings, method: Method) -> dict[str, Any]:
     """How the module is talked to, as the journal has it."""
     dialect = findings.dialect
     return {
         "name": dialect.name,
         "digest": loader.digest(spec.dialect or dialect.name),
         "method": dialect.method.kind if dialect.method is not None else "none",
-        "block": block,
+        "block": method.block,
+        "window_s": method.window_s,
         "allowed": msgspec.to_builtins(spec.allowed),
     }

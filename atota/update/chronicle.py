@@ -26,6 +26,7 @@ class Chronicle:
     Args:
         journal: where to write.
         opened: what is known before the module is; run and attempt are set by `begin`.
+        clock: the journal's.
         is_started: whether the update may have been started.
         warn: told if the journal fails once it may.
     """
@@ -35,11 +36,13 @@ class Chronicle:
         journal: Journal | None,
         opened: Opened,
         *,
+        clock: Clock,
         is_started: Callable[[], bool],
         warn: Callable[[str], None],
     ) -> None:
         self.opened = opened
         self._journal = journal
+        self._clock = clock
         self._is_started = is_started
         self._warn = warn
         self._book: JobBook | None = None
@@ -70,14 +73,15 @@ class Chronicle:
     def hear(self, event: JobEvent) -> None:
         """Take an event of the job."""
         if isinstance(event, StageEvent):
-            at = event
-            self._write(lambda book: book.stage(at.stage, at.state, at.detail, at.elapsed_ms))
+            step, at = event, self._clock.time()
+            self._write(lambda book: book.stage(step.stage, step.state, step.detail, step.elapsed_ms, at=at))
         elif isinstance(event, Note) and event.level == "warning":
             self.fact("warning", {"text": event.text})
 
     def fact(self, kind: str, data: dict[str, Any]) -> None:
         """Note something down; the newest of a kind counts."""
-        self._write(lambda book: book.fact(kind, data))
+        at = self._clock.time()
+        self._write(lambda book: book.fact(kind, data, at=at))
 
     def written(self, done: int, total: int, clock: Clock) -> None:
         """Note how far the write is, now and then."""

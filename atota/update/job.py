@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from atota.at.events import Event, Urc
-from atota.clock import Clock, Deadline, StopToken
+from atota.clock import Clock, Deadline, StopToken, SystemClock
 from atota.errors import AtotaError, Interrupted, JobTimeout, LinkError, LinkLost, OldVersion, UsageError
 from atota.journal.model import Opened
 from atota.journal.store import Journal
@@ -84,6 +84,7 @@ class Job:
             Chronicle(
                 journal,
                 Opened(run=uuid.uuid4().hex[:12], attempt=1, command=spec.command, port=spec.port),
+                clock=clock or SystemClock(),
                 is_started=lambda: self._log.started,
                 warn=self._log.warn,
             ),
@@ -178,6 +179,8 @@ class Job:
         if version is None:
             self._log.note(f"the update that run {found.run} may have started did not take place")
             return False
+        chronicle = self._context.chronicle
+        chronicle.fact("confirmed", {"version": version})
         told = self._tell_earlier(found, Status.UPGRADED)
         if not mine:
             self._log.note(f"the update that run {found.run} had started is confirmed: {version}")
@@ -185,6 +188,8 @@ class Job:
         if "confirm" not in self._result.stages_ms:
             with self._log.stage("confirm"):
                 self._log.note(f"run {found.run} had started the update; the module runs {version} now")
+        for kind, fact in found.facts.items():
+            chronicle.fact(kind, fact)
         self._result.version_before = found.before[0] if found.before else None
         self._result.version_after = version
         self._result.task = found.task

@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from atota.dialects.streams import Watched
 from atota.journal.model import Past
 from atota.update.writing import Left
 
@@ -27,6 +28,9 @@ _SETTLED = frozenset(
 """Verdicts after which nothing is left to be gone on with; all others end a run, not what it was about."""
 
 
+_CARRIED = ("target", "package", "task", "dialect")
+
+
 class Earlier(msgspec.Struct, frozen=True, kw_only=True):
     """A run that was cut off, as the next one needs it.
 
@@ -40,7 +44,10 @@ class Earlier(msgspec.Struct, frozen=True, kw_only=True):
         md5: of the package.
         command, dev_id, task_type: what the run was asked to do.
         dialect: how the module talks.
+        facts: what the record of whoever brings it to its end needs.
         left: what is in the module.
+        window_s: how long the module may still be waiting for bytes of a package: whatever is written to it
+            meanwhile it takes for them. 0: it is not.
     """
 
     id: str
@@ -56,9 +63,10 @@ class Earlier(msgspec.Struct, frozen=True, kw_only=True):
     dev_id: str | None = None
     task_type: str | None = None
     dialect: str | None = None
-    method: tuple[Any, ...] = ()
     task: dict[str, Any] | None = None
+    facts: dict[str, dict[str, Any]] = {}
     left: Left = Left()
+    window_s: float = 0.0
 
 
 def earlier(past: Past | None) -> Earlier | None:
@@ -87,9 +95,10 @@ def earlier(past: Past | None) -> Earlier | None:
         dev_id=task.get("dev_id"),
         task_type=task.get("type"),
         dialect=dialect.get("name"),
-        method=(dialect.get("method"), dialect.get("block")),
         task=task or None,
+        facts={kind: fact for kind in _CARRIED if (fact := past.fact(kind)) is not None},
         left=_left(past, package) if standing == "writing" else Left(),
+        window_s=_window_s(past, dialect),
     )
 
 
@@ -104,7 +113,15 @@ def _standing(past: Past) -> Standing:
     last = max(marks, key=lambda name: marks[name])
     if marks[last] < 0:
         return "nothing"
+    if (past.fact("dialect") or {}).get("method") == Watched.__struct_config__.tag:
+        return "started"  # once it is logged in, the platform may push and start whenever it likes
     return "writing" if last == "writing" else "started"
+
+
+def _window_s(past: Past, dialect: dict[str, Any]) -> float:
+    """The time that a module waits for bytes, if the run was cut off while it sent some."""
+    cut = past.reached("write") and not past.reached("write", "done")
+    return float(dialect.get("window_s", 0.0)) if cut else 0.0
 
 
 def _left(past: Past, package: dict[str, Any]) -> Left:

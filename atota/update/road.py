@@ -130,7 +130,7 @@ class Road:
                     self._log.warn(warning)
                 method = method_for(findings.dialect, block=self._spec.block, read_back=self._spec.read_back)
                 method.note = self._log.note
-                self._context.chronicle.fact("dialect", dialect_fields(self._spec, findings, method.block))
+                self._context.chronicle.fact("dialect", dialect_fields(self._spec, findings, method))
                 method.probe(self._module.session)
                 if approve is not None and not approve(identity, wanted):
                     raise Refused("you said no", hint="Nothing was changed.")

@@ -56,10 +56,17 @@ class TakeOver:
             NoAnswer: it is silent, and no earlier run is the reason.
             RebootTimeout: an earlier run is, and it did not come back in time.
         """
+        before = self._before()
+        if before is not None and before.window_s > 0:
+            self._log.note(
+                f"job {before.id} was cut off while it sent the package: leaving the module alone for "
+                f"{before.window_s:g} s, since it may still be waiting for bytes"
+            )
+            module.session.listen(before.window_s)
         try:
             return module.identify()
         except ModuleError as silence:
-            awaited = self._awaited()
+            awaited = before if before is not None and before.standing == "started" else None
             if awaited is None:
                 raise
             reboot = (loader.load(awaited.dialect) if awaited.dialect else module.session.dialect).reboot
@@ -75,13 +82,16 @@ class TakeOver:
             await_return(session, rates=rates, limit=limit, tick=session.check)
             return module.identify()
 
-    def _awaited(self) -> Earlier | None:
-        """The run that left the module on this port in the middle of its update."""
+    def _before(self) -> Earlier | None:
+        """The run before this one on the same port, if it left anything."""
         if self._journal is None:
             return None
-        past = self.named() or self._journal.past(port=self._spec.port, adapter=self._adapter)
-        found = earlier(past) if past is not None and not past.alive else None
-        return found if found is not None and found.standing == "started" else None
+        past = self.named()
+        if past is None and self._adapter is not None:
+            past = self._journal.past(adapter=self._adapter)
+        elif past is None:
+            past = self._journal.past(port=self._spec.port)
+        return earlier(past) if past is not None and not past.alive else None
 
     def of(self, identity: Identity) -> Earlier | None:
         """What an earlier run of this very module left to be gone on with.
@@ -92,7 +102,8 @@ class TakeOver:
         """
         named = self.named()
         if self._journal is None or identity.imei is None:
-            return self._awaited()  # a module without an IMEI is known by its port alone
+            before = self._before()  # a module without an IMEI is known by its port alone
+            return before if before is not None and before.standing == "started" else None
         past = self._journal.past(imei=identity.imei)
         if past is not None and past.alive and past.verdict is None:
             raise LimitReached(

@@ -1,0 +1,93 @@
+"""The command line of `scripts/simulate`."""
+
+import argparse
+import multiprocessing
+import secrets
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from functools import partial
+
+from scripts.simulate_parts.runs import Run, repeat, simulate
+from scripts.simulate_parts.scenario import METHODS, STAGES, Scenario, draw, fault_names
+from scripts.simulate_parts.shrink import shrunk
+
+CHUNK = 50
+
+
+def arguments(words: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="scripts/simulate",
+        description="Run whole jobs against simulated modules with composed faults; exit 1 if a promise is broken.",
+    )
+    parser.add_argument("--runs", type=int, default=1000, metavar="N", help="scenarios to run (default 1000)")
+    parser.add_argument(
+        "--seed", type=int, metavar="S", help="where the scenarios begin (default: a fresh one)"
+    )
+    parser.add_argument("--method", choices=sorted(METHODS), help="only modules with this method")
+    parser.add_argument("--stage", choices=STAGES, help="kill the process as this stage begins, in every run")
+    parser.add_argument("--fault", metavar="F", help="add this fault to every run; `list` shows them")
+    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="processes (default 1)")
+    parser.add_argument("--keep-going", action="store_true", help="do not stop at the first broken promise")
+    parser.add_argument("--scenario", metavar="JSON", help="run just this one, and tell it step by step")
+    return parser.parse_args(words)
+
+
+def run(words: list[str]) -> int:
+    given = arguments(words)
+    if given.fault == "list":
+        print("\n".join(fault_names()))
+        return 0
+    if given.scenario is not None:
+        return repeat(Scenario.parse(given.scenario))
+    seed = given.seed if given.seed is not None else secrets.randbelow(10**9)
+    print(f"seed {seed}, {given.runs} runs", flush=True)
+    began, cpu = time.perf_counter(), time.process_time()
+    tally, jobs, broken, done = Counter[str](), 0, [], 0
+    for found in _results(given, seed):
+        done += 1
+        jobs += found.jobs
+        tally.update(found.outcomes)
+        if found.broken is not None:
+            broken.append(found)
+            _tell(found)
+            if not given.keep_going:
+                break
+        if done % 10000 == 0:
+            print(f"  {done} runs, {len(broken)} broken", flush=True)
+    took, cpu = time.perf_counter() - began, time.process_time() - cpu
+    print(
+        f"{done} runs, {jobs} jobs in {took:.0f} s: {jobs / took:.0f} jobs/s"
+        + _by_core(given.jobs, jobs, cpu)
+    )
+    print("  " + ", ".join(f"{name} {count}" for name, count in tally.most_common()))
+    print(f"{len(broken)} broken promises" if broken else "no promise was broken")
+    return 1 if broken else 0
+
+
+def _by_core(processes: int, jobs: int, cpu: float) -> str:
+    return f" ({jobs / cpu:.0f} a second of CPU)" if processes == 1 and cpu else ""
+
+
+def _results(given: argparse.Namespace, seed: int) -> Iterator[Run]:
+    work = partial(_one, method=given.method, stage=given.stage, fault=given.fault)
+    seeds = range(seed, seed + given.runs)
+    if given.jobs == 1:
+        yield from map(work, seeds)
+        return
+    with multiprocessing.Pool(given.jobs) as pool:
+        yield from pool.imap_unordered(work, seeds, chunksize=CHUNK)
+
+
+def _one(seed: int, *, method: str | None, stage: str | None, fault: str | None) -> Run:
+    return simulate(draw(seed, method=method, stage=stage, fault=fault))
+
+
+def _tell(found: Run) -> None:
+    print(
+        f"BROKEN: {found.broken}\n  as drawn: scripts/simulate --scenario '{found.scenario.text}'", flush=True
+    )
+    least = shrunk(found.scenario, found.kind)
+    print(f"  least:    scripts/simulate --scenario '{least.text}'", flush=True)
+    sys.stdout.flush()

@@ -1,0 +1,108 @@
+"""One scenario, run and judged."""
+
+import itertools
+import os
+import tempfile
+import traceback
+from pathlib import Path
+
+import msgspec
+
+from atota.update.events import Note, Progress, StageEvent
+from scripts.simulate_parts.judge import Broken, Judge, ends_right
+from scripts.simulate_parts.scenario import Scenario
+from scripts.simulate_parts.world import DEV_ID, World
+
+_RAM = Path("/dev/shm")  # noqa: S108 - a RAM disk, where there is one
+_NUMBER = itertools.count()
+ATTEMPTS = 3
+FINAL = ("updated", "already-current", "no-task")
+
+
+class Run(msgspec.Struct, frozen=True):
+    """What came of one scenario. ``broken`` says which promise was, ``kind`` in a form that can be compared."""
+
+    scenario: Scenario
+    outcomes: tuple[str, ...]
+    jobs: int
+    broken: str | None = None
+    kind: str = ""
+
+
+def folder() -> Path:
+    """A fresh folder on a fast disk."""
+    root = _RAM if _RAM.is_dir() and os.access(_RAM, os.W_OK) else Path(tempfile.gettempdir())
+    made = root / f"atota-simulation-{os.getpid()}-{next(_NUMBER)}"
+    made.mkdir()
+    return made
+
+
+def simulate(scenario: Scenario, *, tell: bool = False) -> Run:
+    """Run a scenario: the job with its faults, and, if it did not end well, once more on a healed world."""
+    world = World(scenario, folder())
+    outcomes: list[str] = []
+    try:
+        _attempts(world, outcomes, tell=tell)
+    except Broken as broken:
+        return Run(scenario, tuple(outcomes), len(outcomes), str(broken), _kind(str(broken)))
+    except Exception as error:  # noqa: BLE001 - a bug is a broken promise, too
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        what = f"{type(error).__name__}: {error} at {Path(where.filename).name}:{where.lineno}"
+        if tell:
+            traceback.print_exc()
+        return Run(scenario, tuple(outcomes), len(outcomes) + 1, what, _kind(what))
+    finally:
+        world.close()
+    return Run(scenario, tuple(outcomes), len(outcomes))
+
+
+def _attempts(world: World, outcomes: list[str], *, tell: bool) -> None:
+    judge = Judge(world)
+    for attempt in range(ATTEMPTS):
+        before = world.platform.task(DEV_ID).state.value
+        judge.begin()
+        result = world.run()
+        outcomes.append("killed" if result is None else result.outcome)
+        if tell:
+            _show(world, outcomes[-1], result.error if result is not None else None)
+        judge.after(result)
+        if attempt > 0:
+            wrong = ends_right(world, result, before in ("failed", "cancelled"))
+            if wrong is not None:
+                raise Broken(f"attempt {attempt + 1} after {outcomes[:-1]}: {wrong}")
+        if result is not None and result.outcome in FINAL:
+            return
+        if attempt > 0 and result is not None and result.outcome != "updated-unreported":
+            return
+        world.clock.sleep(world.scenario.pause_s)
+        world.heal()
+
+
+def _kind(text: str) -> str:
+    """A broken promise without its numbers."""
+    return "".join(char for char in text if not char.isdigit())[:60]
+
+
+def _show(world: World, outcome: str, error: object) -> None:
+    for event in world.events:
+        if isinstance(event, StageEvent):
+            print(f"  {event.stage:9} {event.state:8} {event.detail}")
+        elif isinstance(event, Note):
+            print(f"            {event.level}: {event.text}")
+        elif not isinstance(event, Progress):
+            print(f"            {event}")
+    print(f"  => {outcome} {error or ''}")
+    module = world.module
+    print(
+        f"  truth: runs {module.version} (updating: {module.updating}), starts {module.starts},"
+        f" task {world.platform.task(DEV_ID).state.value}, told {world.platform.task(DEV_ID).reported},"
+        f" struck {module.faults.struck}, at {world.clock.monotonic():.1f} s"
+    )
+
+
+def repeat(scenario: Scenario) -> int:
+    """Run one scenario and tell it step by step; 1 if a promise is broken."""
+    print(scenario.text)
+    found = simulate(scenario, tell=True)
+    print(f"BROKEN: {found.broken}" if found.broken is not None else "no promise was broken")
+    return 1 if found.broken is not None else 0
