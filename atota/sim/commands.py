@@ -28,7 +28,7 @@ def split_line(line: bytes, verbatim: bytes = b"") -> list[bytes] | None:
         return None
     if b";" not in line:
         return [line[2:]]
-    return [piece for piece in re.findall(rb'(?:"[^"]*"|[^;"]|")+', line[2:]) if piece]
+    return re.findall(rb'(?:"[^"]*"|[^;"]|")+', line[2:]) or [b""]
 
 
 class Commands:

@@ -8,7 +8,7 @@ from math import inf
 from atota.sim.boot import Step
 from atota.sim.commands import Commands
 from atota.sim.faults import FaultPlan
-from atota.sim.flash import Flash
+from atota.sim.flash import PAGE, Flash
 from atota.sim.judge import Verdict, judge
 from atota.sim.line import LineAssembler
 from atota.sim.options import Options, Sent
@@ -48,7 +48,9 @@ class ModuleCore:
         self.history: deque[str] = deque(maxlen=1000)
         self.booting = self.silent = self.dead = self.unplugged = False
         self._random = random.Random(f"{persona.name} {self.options.seed}")  # noqa: S311
-        self.flash = Flash(persona.way.capacity, self._random.randbytes(persona.way.leftover))
+        leftover = persona.way.leftover
+        page = self._random.randbytes(min(leftover, PAGE))  # over and over: random bytes for a slot take long
+        self.flash = Flash(persona.way.capacity, (page * (leftover // PAGE + 1))[:leftover])
         self.updater = persona.way.updater(self)
         self.settings = Commands(persona, self.updater, self._fields)
         self.settings.echo = self._echo_at_boot

@@ -159,6 +159,9 @@ class FaultPlan:
     def __init__(self, texts: Iterable[str] = ()) -> None:
         self.faults = [parse_fault(one) for text in texts for one in re.split(r"[+ ]", text) if one]
         self.struck: list[str] = []
+        self._named: dict[str, list[Fault]] = {}
+        for fault in self.faults:
+            self._named.setdefault(fault.name, []).append(fault)
         self._bytes: dict[int, str] = {
             int(fault.args[0]): fault.name for fault in self.faults if fault.name.endswith("-byte")
         }
@@ -170,15 +173,15 @@ class FaultPlan:
 
     def has(self, name: str) -> Fault | None:
         """The first fault of this name that may still strike."""
-        return next((fault for fault in self.faults if fault.name == name and fault.left > 0), None)
+        return next((fault for fault in self._named.get(name, ()) if fault.left > 0), None)
 
     def strike(self, name: str, keys: frozenset[str] | None = None) -> Fault | None:
         """Use a fault up once and return it, or None if there is none here.
 
         ``keys`` are the names of the present position; None for a fault that has no position.
         """
-        for fault in self.faults:
-            if fault.name == name and fault.left > 0 and (keys is None or fault.args[0] in keys):
+        for fault in self._named.get(name, ()):
+            if fault.left > 0 and (keys is None or fault.args[0] in keys):
                 fault.left -= 1
                 self.struck.append(fault.text)
                 return fault

@@ -25,6 +25,7 @@ class SimUrl(msgspec.Struct, frozen=True, kw_only=True):
     faults: tuple[str, ...] = ()
     speed: str = "max"
     latency_s: float = 0.001  # a USB adapter in low-latency mode
+    timer_s: float = 0.0
     reset: Literal["", "rts", "dtr"] = ""
     id: str = ""
     options: Options = Options()
@@ -37,7 +38,8 @@ class SimUrl(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _KEYS = (  # noqa: SIM905
-    "fault seed speed baud version imei accept becomes latency_ms csq echo asleep reset id network push"
+    "fault seed speed baud version imei accept becomes latency_ms timer_ms csq echo asleep reset id network "
+    "push"
 ).split()
 
 
@@ -64,14 +66,17 @@ def parse_sim_url(url: str) -> SimUrl:
     simulated time; ``real``; a number: that many times as fast), ``baud`` (the rate it
     is fixed to; without it a module that can takes the rate of the first AT), ``version``, ``imei``,
     ``csq``, ``accept=any`` with ``becomes=VERSION``, ``push=VERSION`` (what the platform wants, where it
-    drives the update), ``network=0`` (there is none), ``latency_ms``, ``echo=1``, ``asleep=1``,
-    ``reset=rts|dtr`` (that line is wired to the reset pin), ``id=NAME`` (opened again in this process, it
-    is the same module).
+    drives the update), ``network=0`` (there is none), ``latency_ms``, ``timer_ms`` (of a USB adapter, see
+    `SimLink`; 0: none), ``echo=1``, ``asleep=1``, ``reset=rts|dtr`` (that line is wired to the reset pin),
+    ``id=NAME`` (opened again in this process, it is the same module).
 
     Raises:
         UsageError: the model, an option or a value is unknown; the known ones are listed.
     """
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # a bracket in it is taken for an IPv6 address
+        parts = urlsplit("")
     if parts.scheme != "sim" or not parts.netloc:
         raise UsageError(
             f"{url!r} is no simulated module",
@@ -99,6 +104,7 @@ def parse_sim_url(url: str) -> SimUrl:
         faults=tuple(faults),
         speed=speed,
         latency_s=_integer("latency_ms", given.get("latency_ms", "1"), 0, 10_000) / 1000,
+        timer_s=_integer("timer_ms", given.get("timer_ms", "0"), 0, 255) / 1000,
         reset=reset,  # type: ignore[arg-type]
         id=given.get("id", ""),
         options=_options(given),
@@ -154,7 +160,9 @@ class SimLink:
         module: the module at the other end; its attributes tell its true state.
         clock: the time in which both live.
         baud: the host's rate.
-        latency_s: how long the adapter keeps what it received.
+        latency_s: how long what the adapter hands over is on its way.
+        timer_s: the latency timer of a USB adapter (FTDI: 0.016, in low-latency mode 0.001): it hands over
+            what it received when the timer runs out or 62 bytes are there; 0: every byte at once.
         reset: the control line that is wired to the reset pin, if any.
         wire: the wire that already leads to the module, where there is one.
     """
@@ -166,6 +174,7 @@ class SimLink:
         *,
         baud: int = 9600,
         latency_s: float = 0.0,
+        timer_s: float = 0.0,
         reset: str = "",
         name: str | None = None,
         wire: Wire | None = None,
@@ -173,7 +182,7 @@ class SimLink:
         self.module = module
         self.clock = clock
         self.name = name or f"sim://{module.persona.name}"
-        self._wire = wire or Wire(module, baud, latency_s=latency_s, now=clock.monotonic())
+        self._wire = wire or Wire(module, baud, latency_s=latency_s, timer_s=timer_s, now=clock.monotonic())
         self._baud = baud
         self._reset = reset
         self._held = False
@@ -303,6 +312,7 @@ def open_sim_link(url: str, *, baud: int = 9600, clock: Clock | None = None) -> 
         clock or what.clock(),
         baud=baud,
         latency_s=what.latency_s,
+        timer_s=what.timer_s,
         reset=what.reset,
         name=url,
     )

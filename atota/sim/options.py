@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import msgspec
 
-@dataclass(frozen=True, slots=True)
-class Sent:
+
+class Sent(msgspec.Struct, frozen=True):
     """Bytes that the module begins to send at ``when``, at its rate ``baud``."""
 
     when: float

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Protocol
 
+import msgspec
+
 from atota.sim.boot import Step
 from atota.sim.timeline import Action
 
@@ -41,8 +43,7 @@ class Speed:
     at_once: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(msgspec.Struct, frozen=True):
     """What a command answers. ``error`` of None is ``OK``; `PLAIN` a bare ``ERROR``.
 
     Attributes:

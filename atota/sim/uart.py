@@ -9,7 +9,7 @@ import random
 from collections import deque
 from dataclasses import dataclass
 from itertools import count
-from math import inf, nextafter
+from math import ceil, inf, nextafter
 
 from atota.clock import Clock
 from atota.sim.module import SimModule
@@ -17,6 +17,10 @@ from atota.sim.options import Sent
 
 _BITS = 10
 _SLACK = 1e-9  # seconds; floating point sums of bit times
+# FTDI application note AN232B-04, "Small Amounts of Data and End of Buffer Conditions": a packet to the host
+# is 64 bytes, two of them status; it goes when it is full, or when the latency timer (16 ms, in low-latency
+# mode 1 ms) has run out since the last one went.
+_PACKET = 62
 _NOISE = bytes(
     [0x00, 0x80, 0xF8, 0xFE, 0xE0, 0x98, 0xF0, 0x78, 0x66, 0x2D, 0x3F, 0x86, 0xFF, 0x1E, 0x48, 0xC0]
 )
@@ -65,19 +69,32 @@ class Wire:
     Args:
         module: it belongs to this wire alone from now on.
         baud: the host's rate; None: always the module's, as on a network socket.
-        latency_s: how long the host's adapter keeps what it received.
+        latency_s: how long what the host's adapter hands over is on its way.
+        timer_s: a USB adapter's latency timer: it hands over what it has when that runs out or 62 bytes are
+            there; 0: every byte at once.
         now: the first moment of the module, if it had none yet.
     """
 
     def __init__(
-        self, module: SimModule, baud: int | None = None, *, latency_s: float = 0.0, now: float = 0.0
+        self,
+        module: SimModule,
+        baud: int | None = None,
+        *,
+        latency_s: float = 0.0,
+        timer_s: float = 0.0,
+        now: float = 0.0,
     ) -> None:
         self.module = module
         self._baud = baud
         self._latency = latency_s
+        self._timer = timer_s
         self._tx: deque[_Flight] = deque()
         self._rx: deque[_Flight] = deque()
-        self._ready = b""
+        self._ready = b""  # for the host
+        self._held = b""  # in the adapter, `_counted` bytes of the wire
+        self._counted = 0
+        self._expiry: float | None = None
+        self._handed_over = now
         self._pending: list[tuple[float, int, Sent]] = []
         self._order = count()
         self._tx_free = self._rx_free = now
@@ -102,7 +119,7 @@ class Wire:
         if baud != self._baud:
             self.advance(now)
             self._collect(now)
-            self._baud = baud
+            self._baud = baud  # what the adapter holds, it received before
             if self._ready:
                 self._rx_due = -inf
 
@@ -137,8 +154,9 @@ class Wire:
         self.advance(now)
         self._tx.clear()
         self._rx.clear()
-        self._ready = b""
-        self._tx_free = self._rx_free = now
+        self._ready = self._held = b""
+        self._counted, self._expiry = 0, None
+        self._tx_free = self._rx_free = self._handed_over = now
         self._rx_due = inf
 
     def to_host(self, now: float) -> bytes:
@@ -216,10 +234,14 @@ class Wire:
     def _launch(self, sent: Sent) -> None:
         start = max(sent.when, self._rx_free)
         flight = _Flight(start, _BITS / sent.baud, sent.data, sent.baud)
-        if not self._rx:
-            self._rx_due = min(self._rx_due, flight.arrival(0) + self._latency)
         self._rx.append(flight)
         self._rx_free = start + flight.byte_s * len(sent.data)
+        if self._timer:
+            self._rx_due = min(self._rx_due, self._hand_over_at() + self._latency)
+        elif len(self._rx) == 1:
+            self._rx_due = min(self._rx_due, flight.arrival(0) + self._latency)
+
+    # --- the host's adapter --------------------------------------------------------------------------
 
     def _fetch(self, now: float) -> bytes:
         self._collect(now - self._latency)
@@ -227,20 +249,53 @@ class Wire:
         return data
 
     def _collect(self, now: float) -> None:
-        """Move what has arrived at the adapter by ``now`` to where the host fetches it."""
-        rx = self._rx
+        """Move what the adapter has for the host by ``now`` to where the host fetches it."""
+        if not self._timer:
+            self._ready += self._received(now)
+            return
+        while True:
+            due = self._hand_over_at()
+            self._held += self._received(min(due, now))
+            if due > now + _SLACK:
+                self._rx_due = due + self._latency
+                return
+            self._ready += self._held
+            self._held, self._counted, self._expiry = b"", 0, None
+            self._handed_over = due
+
+    def _received(self, now: float) -> bytes:
+        """What has arrived at the adapter by ``now`` and was not counted yet."""
+        rx, out = self._rx, b""
         while rx:
             flight = rx[0]
             data, position, byte_s = flight.data, flight.position, flight.byte_s
             stop = int((now + _SLACK - flight.start) / byte_s)
             if stop > position:
                 piece = data[position:stop]
+                self._counted += len(piece)
                 if flight.baud != self._baud is not None:
                     piece = self._host_noise.of(len(piece), flight.baud, self._baud)
-                self._ready += piece
+                out += piece
                 flight.position = position = stop
             if position < len(data):
                 self._rx_due = flight.start + (position + 1) * byte_s + self._latency
-                return
+                return out
             rx.popleft()
         self._rx_due = inf
+        return out
+
+    def _hand_over_at(self) -> float:
+        """When the adapter hands over next: it is full, or its timer runs out and it has something."""
+        if self._expiry is None:
+            if not self._rx:
+                return inf
+            quiet = self._rx[0].arrival(self._rx[0].position) - self._handed_over
+            rounds = max(1, ceil((quiet - _SLACK) / self._timer))  # one with nothing in it just begins again
+            self._expiry = self._handed_over + rounds * self._timer
+        room = _PACKET - self._counted
+        for flight in self._rx:
+            left = len(flight.data) - flight.position
+            if left >= room:
+                return min(self._expiry, flight.arrival(flight.position + room - 1))
+            room -= left
+        return self._expiry
