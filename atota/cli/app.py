@@ -2,7 +2,14 @@
 
 import typer
 
-from atota.cli import commands_dialects, commands_jobs, commands_look, commands_platform, commands_sim
+from atota.cli import (
+    commands_dialects,
+    commands_doctor,
+    commands_jobs,
+    commands_look,
+    commands_platform,
+    commands_sim,
+)
 
 _PROMISE = "Take a cellular module from the firmware it has to the firmware that the OTA platform wants."
 
@@ -20,6 +27,7 @@ dialects = typer.Typer(help="How modules talk: built-in profiles and your own.",
 commands_look.declare(app)
 commands_platform.declare(app)
 commands_jobs.declare(app)
+commands_doctor.declare(app)
 commands_sim.declare(app, sim)
 commands_dialects.declare(dialects)
 app.add_typer(sim, name="sim")

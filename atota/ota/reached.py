@@ -1,5 +1,6 @@
 """What a server's front page tells: that it answers, and what time it has. Knows no HTTP library."""
 
+from email.utils import parsedate_tz
 from urllib.parse import urljoin, urlsplit
 
 import msgspec
@@ -24,7 +25,9 @@ class Reached(msgspec.Struct, frozen=True):
     @property
     def skew_s(self) -> float | None:
         """Seconds by which the server's clock is ahead of ours; None if it tells no time."""
-        return clock_skew(self.date, self.asked_at) if self.date is not None else None
+        if self.date is None or parsedate_tz(self.date) is None:
+            return None
+        return clock_skew(self.date, self.asked_at)
 
     @property
     def elsewhere(self) -> str | None:

@@ -1,0 +1,76 @@
+"""What the doctor finds: one finding a check, each with what to do, and how the whole ends."""
+
+from collections.abc import Iterable
+from typing import Literal, get_args
+
+import msgspec
+
+from atota.errors import AtotaError, ConfigError, LinkError, ModuleError, ServerError
+
+Group = Literal["port", "line", "module", "time", "platform"]
+GROUPS: tuple[Group, ...] = get_args(Group)
+State = Literal["ok", "warning", "bad", "unknown"]
+
+_KINDS: dict[Group, type[AtotaError]] = {
+    "port": LinkError,
+    "line": ModuleError,
+    "module": ModuleError,
+    "time": ModuleError,
+    "platform": ServerError,
+}
+KEY, AUTHORIZATION, PRODUCT_ID = "key", "authorization", "product id"
+_GIVEN = {KEY, AUTHORIZATION, PRODUCT_ID}
+"""Checks of the platform's group that are about what the user gave, not about the server."""
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """What one check says.
+
+    ``unknown``: it was not looked at, or cannot be told. ``next`` is what to do, empty where there is
+    nothing to do; ``port`` the port that it is about.
+    """
+
+    group: Group
+    check: str
+    state: State
+    says: str
+    next: str = ""
+    port: str | None = None
+
+
+def blamed(group: Group, check: str, error: AtotaError, *, port: str | None = None) -> Finding:
+    """The finding that an error of ours makes: what was tried belongs to what it says."""
+    says = "; ".join((error.message, *error.tried))
+    return Finding(group=group, check=check, state="bad", says=says, next=error.hint, port=port)
+
+
+def unseen(group: Group, checks: Iterable[str], why: str, *, port: str | None = None) -> list[Finding]:
+    """The findings of checks that could not be made."""
+    says = f"not looked at: {why}"
+    return [Finding(group=group, check=check, state="unknown", says=says, port=port) for check in checks]
+
+
+def ending(findings: Iterable[Finding]) -> AtotaError | None:
+    """The error with which the command ends: that of the first thing to mend; None if there is none."""
+    bad = [finding for finding in findings if finding.state == "bad"]
+    if not bad:
+        return None
+    first = bad[0]
+    kind = ConfigError if first.check in _GIVEN else _KINDS[first.group]
+    return kind(f"{_things(len(bad))} to mend, first: {first.says}", hint=first.next or None)
+
+
+def summary(findings: Iterable[Finding]) -> str:
+    """The last line of the page."""
+    states = [finding.state for finding in findings]
+    bad, warnings, unknown = (states.count(state) for state in ("bad", "warning", "unknown"))
+    parts = [f"{_things(bad)} to mend" if bad else "nothing is wrong"]
+    if warnings:
+        parts.append(f"{warnings} warning{'s' if warnings > 1 else ''}")
+    if unknown:
+        parts.append(f"{unknown} not known")
+    return ", ".join(parts)
+
+
+def _things(count: int) -> str:
+    return "1 thing" if count == 1 else f"{count} things"

@@ -1,0 +1,158 @@
+"""The platform: can it be reached, is the time right, can requests be signed. Nothing is asked of it.
+
+A check is not harmless, so none is sent; the question is for the server's front page. No secret is shown.
+"""
+
+from collections.abc import Callable, Iterator
+from urllib.parse import urlsplit
+
+import msgspec
+
+from atota.clock import Clock
+from atota.doctor.findings import AUTHORIZATION, KEY, PRODUCT_ID, Finding, State, blamed, unseen
+from atota.errors import AtotaError, ServerError
+from atota.ota.reached import Reached
+from atota.ota.signer import GivenAuth, decode_key, device_res, expired_since, fields, product_res
+
+_SKEW_S = 60.0
+"""A clock that is kept by the network is right within a second; a minute is a sign that nobody keeps it."""
+_SHORTEST, _LONGEST = 16, 128
+"""Bytes of an access key, with room: the platform's sample has 32. A key that was cut in two has less."""
+_KEY_NEXT = "Set ATOTA_ACCESS_KEY, or give --access-key-file FILE; the console shows the key."
+_CLOCK_NEXT = "Set this computer's clock; have the network keep it (Linux: `sudo timedatectl set-ntp true`)."
+_WITHOUT = "Give --server URL, or the access key, to have it looked at."
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """What the user's settings say of the platform; ``key`` and ``authorization`` read the secrets."""
+
+    server: str
+    product_id: str | None = None
+    device_name: str | None = None
+    ttl_s: int = 3600
+    key: Callable[[], str] | None = None
+    authorization: Callable[[], str] | None = None
+
+
+Look = Callable[[str], Reached]
+"""Asks a server for its front page; raises as `atota.ota.client.reach` does."""
+
+
+def examine_platform(asked: Asked | None, *, clock: Clock, look: Look) -> Iterator[Finding]:
+    """Look at the server, the clock and what requests are signed with.
+
+    Args:
+        asked: the settings; None if the user has none and wants none.
+        clock: our own time.
+        look: asks the server.
+    """
+    if asked is None:
+        yield _finding("platform", "unknown", "not looked at: no server and no key is named", _WITHOUT)
+        return
+    try:
+        reached = look(asked.server)
+    except ServerError as error:
+        yield blamed("platform", "server", error)
+        yield from unseen("platform", ("clock",), "the server's time is needed for it")
+    else:
+        yield judge_answer(reached)
+        yield judge_clock(reached.skew_s, asked.ttl_s)
+    if asked.authorization is not None:
+        yield judge_authorization(asked.authorization, clock.time())
+        return
+    yield judge_key(asked.key)
+    yield judge_resource(asked.product_id, asked.device_name)
+
+
+def judge_answer(reached: Reached) -> Finding:
+    """Judge what the front page says: any answer shows that the way is free."""
+    says = f"{reached.server} answers (HTTP {reached.status}) after {reached.took_s * 1000:.0f} ms"
+    if reached.elsewhere is not None:
+        next_ = "Open a browser and log in to the network, or check the proxy settings."
+        return _finding(
+            "server", "warning", f"{says}, and sends us to {reached.elsewhere}: a login page?", next_
+        )
+    if reached.status >= 500:
+        next_ = "Try again later: the server is in trouble, or a proxy in between is."
+        return _finding("server", "warning", says, next_)
+    if reached.server.startswith("http:") and not _is_here(reached.server):
+        next_ = "Use https if the server has it."
+        return _finding(
+            "server",
+            "warning",
+            f"{says}, without TLS: everybody on the way can read the download token",
+            next_,
+        )
+    return _finding("server", "ok", says)
+
+
+def judge_clock(skew_s: float | None, ttl_s: int) -> Finding:
+    """Judge our clock against the server's: a signature names the time at which its validity ends.
+
+    Args:
+        skew_s: seconds that the server's clock is ahead; None if it does not tell.
+        ttl_s: seconds that a signature is valid.
+    """
+    if skew_s is None:
+        return _finding("clock", "unknown", "the server does not tell its time")
+    off_s = abs(skew_s)
+    if off_s <= _SKEW_S:
+        within = "within 2 s" if off_s <= 2 else f"{off_s:.0f} s off"
+        return _finding("clock", "ok", f"right by the server's ({within})")
+    says = f"this computer's clock is {off_s:.0f} s {'behind' if skew_s > 0 else 'ahead of'} the server's"
+    if off_s > ttl_s:
+        says += f": more than the {ttl_s} s for which a signature is valid"
+        return _finding("clock", "bad", says, _CLOCK_NEXT)
+    return _finding("clock", "warning", says, _CLOCK_NEXT)
+
+
+def judge_key(read: Callable[[], str] | None) -> Finding:
+    """Judge the access key without showing anything of it but its length."""
+    if read is None:
+        return _finding(KEY, "unknown", "no access key is given", _KEY_NEXT)
+    try:
+        length = len(decode_key(read()))
+    except AtotaError as error:
+        return blamed("platform", KEY, error)
+    says = f"decodes to {length} bytes"
+    if not _SHORTEST <= length <= _LONGEST:
+        return _finding(
+            KEY, "warning", f"{says}, an odd length for a key", "Copy it from the console anew, whole."
+        )
+    return _finding(KEY, "ok", says)
+
+
+def judge_resource(product_id: str | None, device_name: str | None) -> Finding:
+    """Judge what the key belongs to: it is part of every signature."""
+    if product_id is None:
+        next_ = "Give --product-id ID: the access key belongs to a product, and is of no use without it."
+        return _finding(PRODUCT_ID, "unknown", "none is given", next_)
+    try:
+        told = device_res(product_id, device_name) if device_name is not None else product_res(product_id)
+    except AtotaError as error:
+        return blamed("platform", PRODUCT_ID, error)
+    return _finding(PRODUCT_ID, "ok", f"requests are signed for {told}")
+
+
+def judge_authorization(read: Callable[[], str], now: float) -> Finding:
+    """Judge a header that was made elsewhere: it lives until a fixed time."""
+    try:
+        header = GivenAuth(read()).header()
+    except AtotaError as error:
+        return blamed("platform", AUTHORIZATION, error)
+    over_s = expired_since(header, now)
+    if over_s is not None:
+        says = f"its validity ended {over_s:.0f} s ago"
+        return _finding(AUTHORIZATION, "bad", says, "Make a new one, or give the access key instead.")
+    end = fields(header).get("et", "")
+    if not end.isdecimal():
+        return _finding(AUTHORIZATION, "warning", "it names no end of its validity (et)", "Make a new one.")
+    return _finding(AUTHORIZATION, "ok", f"valid for {int(end) - now:.0f} s more")
+
+
+def _is_here(url: str) -> bool:
+    return urlsplit(url).hostname in ("localhost", "127.0.0.1", "::1")
+
+
+def _finding(check: str, state: State, says: str, next_: str = "") -> Finding:
+    return Finding(group="platform", check=check, state=state, says=says, next=next_)

@@ -1,0 +1,218 @@
+"""How long an update of a given size would take: the wire, the waits for answers, the module's own time.
+
+The method's own numbers come from the profile, the time of one answer from what was measured. What the
+module takes to store a piece is not known before it does, so this is "about".
+"""
+
+import math
+import re
+
+import msgspec
+
+from atota.dialects.model import Dialect, Nfwupd
+from atota.dialects.streams import AckUpload, FileAppend, FlashWrite, PushedStream, RawStream, XmodemUpload
+from atota.doctor.findings import Finding
+from atota.errors import UsageError
+
+DEFAULT_SIZE = 200 * 1024
+"""Difference packages of NB-IoT modules have some tens to some hundreds of KiB."""
+UNMEASURED_TURN_S = 0.02
+"""What an answer takes beyond the wire where nothing was measured: ours, a module that answers at once."""
+USUAL_REBOOT_S = 120.0
+"""Where a profile tells none: as long as the job itself assumes."""
+_LARGEST = 64 * 1024 * 1024  # a slot of the modules in the catalogue has a few MiB at most
+_OK = len(b"\r\nOK\r\n")
+_CRLF = len(b"\r\n")
+_XMODEM_FRAME = 5  # header, number, its complement, two bytes of CRC
+_OTHER_STEPS = ("prepare", "validate", "activate", "confirm")
+_UNITS = {"": 1, "k": 1024, "m": 1024 * 1024}
+_SIZE = re.compile(r"(\d{1,9}(?:\.\d{1,3})?) ?([km]?)(?:i?b)?", re.IGNORECASE | re.ASCII)
+
+
+class Shape(msgspec.Struct, frozen=True, kw_only=True):
+    """How a method cuts a package.
+
+    For ``piece`` bytes of it at a time ``line`` bytes of a command go out, which an echo doubles, then
+    ``data`` raw ones; ``down`` come back, and ``turns`` answers are waited for. ``pause_s``: what a piece
+    takes at least.
+    """
+
+    piece: int
+    line: int = 0
+    data: int = 0
+    down: int = 0
+    turns: int = 1
+    pause_s: float = 0.0
+    is_hex: bool = False
+
+
+class Estimate(msgspec.Struct, frozen=True, kw_only=True):
+    """About how long an update takes at one rate, in seconds, by what takes the time."""
+
+    baud: int
+    pieces: int
+    wire_s: float
+    waits_s: float
+    others_s: float
+    reboot_s: float
+    is_hex: bool = False
+
+    @property
+    def total_s(self) -> float:
+        """All of it."""
+        return self.wire_s + self.waits_s + self.others_s + self.reboot_s
+
+
+def parse_size(text: str) -> int:
+    """A number of bytes as people write it: ``204800``, ``200k``, ``1.5 MiB``.
+
+    Raises:
+        UsageError: it is none, or larger than any slot.
+    """
+    match = _SIZE.fullmatch(text.strip())
+    size = round(float(match[1]) * _UNITS[match[2].lower()]) if match else 0
+    if not 0 < size <= _LARGEST:
+        raise UsageError(
+            f"{text!r} is not the size of a package", hint="Give bytes up to 64 MiB: --size 204800 or 200k."
+        )
+    return size
+
+
+def shape_of(dialect: Dialect, baud: int, size: int) -> Shape | None:
+    """How the dialect's method cuts a package of ``size`` bytes; None if it is not sent from here."""
+    match dialect.method:
+        case Nfwupd() as way:
+            block = way.blocks.default
+            number = len(str(size // block // 2))
+            fields = len(f"{way.command}=1,,{block},,XX\r") + number + 2 * block
+            return Shape(piece=block, line=fields, down=_OK, is_hex=True)
+        case FileAppend() as way:
+            piece = max(1, min(way.piece, way.window_ms * baud // 10_000))
+            asks = len(way.write.format(mode=1, length=piece, window_ms=way.window_ms)) + 1
+            return Shape(piece=piece, line=asks, data=piece, down=len(way.ready) + 2 * _CRLF + _OK, turns=2)
+        case FlashWrite() as way:
+            asks = len(way.write.format(length=way.piece, offset=size // 2, window_s=way.window_s)) + 1
+            return Shape(
+                piece=way.piece, line=asks, data=way.piece, down=len(way.prompt) + _CRLF + _OK, turns=2
+            )
+        case RawStream():
+            return Shape(piece=size, data=size, down=_OK)
+        case AckUpload() as way:
+            return Shape(piece=way.ack_every, data=way.ack_every, down=len(way.ack))
+        case PushedStream() as way:
+            return Shape(piece=way.piece, data=way.piece, turns=0, pause_s=way.pause_s)
+        case XmodemUpload() as way:
+            return Shape(piece=way.block, data=way.block + _XMODEM_FRAME, down=1)
+        case _:
+            return None
+
+
+def estimate(dialect: Dialect, *, size: int, baud: int, turn_s: float, echo: bool = False) -> Estimate | None:
+    """Estimate an update of ``size`` bytes at ``baud``; None if the package does not go over the wire.
+
+    ``turn_s`` is what one answer takes beyond its bytes: the module's own time, the adapter and we.
+    """
+    shape = shape_of(dialect, baud, size)
+    if shape is None:
+        return None
+    pieces = math.ceil(size / shape.piece)
+    piece_s = (shape.line * (2 if echo else 1) + shape.data + shape.down) * 10 / baud
+    wire_s = piece_s * size / shape.piece  # the last piece is shorter
+    waits_s = pieces * (shape.turns * (turn_s + dialect.uart.pause_after_final_s))
+    waits_s += pieces * max(0.0, shape.pause_s - piece_s)
+    reboot_s = dialect.reboot.usual_s if dialect.reboot is not None else USUAL_REBOOT_S
+    return Estimate(
+        baud=baud,
+        pieces=pieces,
+        wire_s=wire_s,
+        waits_s=waits_s,
+        others_s=_others_s(dialect, reboot_s),
+        reboot_s=reboot_s,
+        is_hex=shape.is_hex,
+    )
+
+
+def transfer_rate(dialect: Dialect, baud: int, wanted: int | None = None) -> int:
+    """The rate that an update of a module at ``baud`` goes to, as the job decides it.
+
+    ``wanted`` is the board's (0: never raise it), None the profile's own.
+    """
+    raising = dialect.uart.raising
+    if wanted is None:
+        return max(baud, raising.default) if raising is not None else baud
+    return wanted if wanted and raising is not None and wanted in raising.bauds else baud
+
+
+def judge_time(
+    dialect: Dialect,
+    *,
+    size: int,
+    baud: int,
+    turn_s: float,
+    echo: bool = False,
+    wanted: int | None = None,
+    assumed: bool = False,
+    port: str | None = None,
+) -> list[Finding]:
+    """Tell the time at the present rate, and at the one that an update raises it to.
+
+    ``assumed``: the rate is that of a far end, which may have another one.
+    """
+    rates = dict.fromkeys((baud, transfer_rate(dialect, baud, wanted)))
+    told = [estimate(dialect, size=size, baud=rate, turn_s=turn_s, echo=echo) for rate in rates]
+    estimates = [one for one in told if one is not None]
+    if not estimates:
+        return [_untold(dialect, port)]
+    present = " (if the far end runs at this rate)" if assumed else ""
+    raised = " (an update raises the rate to this)"
+    return [
+        Finding(
+            group="time",
+            check=f"at {one.baud}",
+            state="ok",
+            says=spell_estimate(one, size) + (raised if one.baud != baud else present),
+            port=port,
+        )
+        for one in estimates
+    ]
+
+
+def _untold(dialect: Dialect, port: str | None) -> Finding:
+    reboot_s = dialect.reboot.usual_s if dialect.reboot is not None else USUAL_REBOOT_S
+    if dialect.method is None:
+        says = "no way of pushing a package into this module is known"
+    else:
+        says = (
+            f"the module fetches the package over the network ({dialect.method.kind}), which cannot be told "
+            f"from here; the update itself usually takes {spell(reboot_s)}"
+        )
+    return Finding(group="time", check="update", state="unknown", says=says, port=port)
+
+
+def spell_estimate(told: Estimate, size: int) -> str:
+    """An estimate in words, with its shares."""
+    answers = f" for {told.pieces} answers" if told.pieces > 1 else ""
+    shares = [
+        f"{spell(told.wire_s)} on the wire{' (hex doubles it)' if told.is_hex else ''}",
+        f"{spell(told.waits_s)} waiting{answers}",
+        f"{spell(told.others_s)} the other steps" if told.others_s >= 1 else "",
+        f"{spell(told.reboot_s)} reboot",
+    ]
+    return f"about {spell(told.total_s)} for {size} bytes: " + ", ".join(share for share in shares if share)
+
+
+def spell(seconds: float) -> str:
+    """Seconds as people say them: no more exact than anybody needs."""
+    whole = round(seconds)
+    if whole < 100:
+        return f"{whole} s" if whole >= 1 else "less than 1 s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s" if minutes < 10 and rest else f"{round(whole / 60)} min"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+def _others_s(dialect: Dialect, reboot_s: float) -> float:
+    """The steps before and after the write, by the profile's shares, which count the reboot too."""
+    reboot = dialect.weights.get("reboot", 0.0)
+    return reboot_s * sum(dialect.weights.get(step, 0.0) for step in _OTHER_STEPS) / reboot if reboot else 0.0
