@@ -156,7 +156,7 @@ def _page(findings: "Sequence[Finding]") -> "RenderableType":
     for group in GROUPS:
         here = [finding for finding in findings if finding.group == group]
         for name in dict.fromkeys(finding.port for finding in here):
-            parts.append(styled("[bold]{}[/]  {}", group, name if group == "port" and name else ""))
+            parts.append(styled("[bold]{}[/]{}", group, f"  {name}" if group == "port" and name else ""))
             parts.append(_table([finding for finding in here if finding.port == name], width))
     return Group(*parts)
 
