@@ -8,6 +8,7 @@ from atota.cli import (
     commands_jobs,
     commands_look,
     commands_platform,
+    commands_records,
     commands_sim,
 )
 
@@ -23,6 +24,7 @@ app = typer.Typer(
 )
 sim = typer.Typer(help="Simulated modules and the local OTA platform, for any program.", no_args_is_help=True)
 dialects = typer.Typer(help="How modules talk: built-in profiles and your own.", no_args_is_help=True)
+records = typer.Typer(help="The journal: what came of the jobs of this machine.", no_args_is_help=True)
 
 commands_look.declare(app)
 commands_platform.declare(app)
@@ -30,8 +32,10 @@ commands_jobs.declare(app)
 commands_doctor.declare(app)
 commands_sim.declare(app, sim)
 commands_dialects.declare(dialects)
+commands_records.declare(records)
 app.add_typer(sim, name="sim")
 app.add_typer(dialects, name="dialects")
+app.add_typer(records, name="records")
 
 
 def _version(wanted: bool) -> None:

@@ -33,6 +33,7 @@ _SETTINGS = (
     "timeout_s",
     "reboot_timeout_s",
     "transcript",
+    "journal",
     "access_key_file",
 )
 BUG = 1

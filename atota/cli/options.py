@@ -217,6 +217,17 @@ PLATFORM: Group = (
     ),
 )
 
+JOURNAL: Group = (
+    option(
+        "journal",
+        Path | None,
+        "--journal",
+        metavar="FILE",
+        help="The journal of all jobs. [env: ATOTA_JOURNAL; default: in the user's data folder]",
+        rich_help_panel="Journal",
+    ),
+)
+
 _WRITE = "Update"
 WRITE: Group = (
     option(

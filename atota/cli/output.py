@@ -84,10 +84,13 @@ class Output:
         import msgspec
 
         head = {"schema": fields.pop("schema")} if "schema" in fields else {}
-        line = msgspec.json.encode({**head, "event": name, "time": utc_now(), **fields})
+        self.data(msgspec.json.encode({**head, "event": name, "time": utc_now(), **fields}) + b"\n")
+
+    def data(self, data: bytes) -> None:
+        """Write data to stdout as it is: it is UTF-8, whatever the terminal's encoding is."""
         try:
-            with _LOCK:  # as bytes: JSON is UTF-8, whatever the terminal's encoding is
-                sys.stdout.buffer.write(line + b"\n")
+            with _LOCK:
+                sys.stdout.buffer.write(data)
                 sys.stdout.flush()
         except BrokenPipeError:
             _silence(sys.stdout)

@@ -4,6 +4,7 @@ import io
 import sys
 
 USAGE = 2
+_GROUPS = ("sim", "dialects", "records")
 
 
 def main() -> None:
@@ -36,4 +37,4 @@ def _wrong_call() -> None:
 def _command(words: list[str]) -> str:
     """The command that was meant, as results name it."""
     named = [word for word in words if not word.startswith("-")]
-    return " ".join(named[: 2 if named[:1] == ["sim"] else 1])
+    return " ".join(named[: 2 if named[:1] and named[0] in _GROUPS else 1])

@@ -74,6 +74,7 @@ class UserConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     timeout_s: Seconds | None = None
     reboot_timeout_s: Seconds | None = None
     transcript: Text | None = None
+    journal: Text | None = None
     access_key_file: Text | None = None
 
     def __post_init__(self) -> None:
@@ -108,6 +109,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     timeout_s: float | None = None
     reboot_timeout_s: float | None = None
     transcript: str | None = None
+    journal: str | None = None
     access_key: Secret | None = None
     authorization: Secret | None = None
     origin: Mapping[str, str] = {}
@@ -176,7 +178,7 @@ def load_user_config(env: Mapping[str, str]) -> UserConfig | None:
     if not named and not path.is_file():
         return None
     config = load_toml(path, UserConfig)
-    paths = {name: getattr(config, name) for name in ("board", "transcript", "access_key_file")}
+    paths = {name: getattr(config, name) for name in ("board", "transcript", "journal", "access_key_file")}
     changes = {name: str(path.parent / _path(text)) for name, text in paths.items() if text}
     return msgspec.structs.replace(config, **changes)
 
@@ -264,6 +266,7 @@ _PARSERS: Final[dict[str, Callable[[object], Any]]] = {
     "timeout_s": _seconds,
     "reboot_timeout_s": _seconds,
     "transcript": _text,
+    "journal": _text,
 }
 _NAMES: Final = (*_PARSERS, "access_key", "authorization")
 _Values = dict[str, tuple[Any, str]]

@@ -11,6 +11,7 @@ import typer
 from atota.cli.app import app
 from atota.values import Digests
 from tests.cli.running import KEY, PACKAGE, Bench, Cli
+from tests.journal.making import filled
 
 SERVING = {"demo", "replay", "sim module", "sim server"}
 """Commands that go on until Ctrl-C or take seconds: their examples run in tests/e2e."""
@@ -49,8 +50,9 @@ def test_every_example_works(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "package.bin").write_bytes(PACKAGE)
+    filled(tmp_path / "journal.sqlite3")
     words = shlex.split(COMMANDS[name])
-    env = {"ATOTA_SERVER": bench.server.url}
+    env = {"ATOTA_SERVER": bench.server.url, "ATOTA_JOURNAL": str(tmp_path / "journal.sqlite3")}
     while "=" in words[0]:
         variable, _, value = words.pop(0).partition("=")
         env[variable] = KEY if value == "…" else value

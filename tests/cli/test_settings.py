@@ -40,6 +40,7 @@ TABLE: list[Line] = [
     ("timeout_s", "ATOTA_TIMEOUT", 60.5, "70.5", 70.5, 80.0, 90.0, None),
     ("reboot_timeout_s", "ATOTA_REBOOT_TIMEOUT", 60, "70", 70.0, 80.0, 90.0, None),
     ("transcript", "ATOTA_TRANSCRIPT", "a.log", "b.log", "b.log", None, "d.log", None),
+    ("journal", "ATOTA_JOURNAL", "a.sqlite3", "b.sqlite3", "b.sqlite3", None, "d.sqlite3", None),
 ]  # fmt: skip
 
 
