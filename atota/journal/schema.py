@@ -120,15 +120,28 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
 """What makes version N+1 out of version N."""
 
 
+def _head(db: sqlite3.Connection) -> tuple[int, int, bool]:
+    """Version, application id, and whether there is nothing in it: all three of one moment."""
+    own = not db.in_transaction
+    if own:
+        db.execute("BEGIN")
+    try:
+        (count,) = db.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        (version,) = db.execute("PRAGMA user_version").fetchone()
+        (owner,) = db.execute("PRAGMA application_id").fetchone()
+    finally:
+        if own and db.in_transaction:
+            db.execute("COMMIT")
+    return version, owner, count == 0
+
+
 def version_of(db: sqlite3.Connection, path: Path) -> int:
     """A journal's version; 0 where there is nothing in it yet.
 
     Raises:
         ConfigError: it is another program's, or made by a newer atota.
     """
-    version = int(db.execute("PRAGMA user_version").fetchone()[0])
-    owner = int(db.execute("PRAGMA application_id").fetchone()[0])
-    empty = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
+    version, owner, empty = _head(db)
     if owner != APPLICATION_ID and not (empty and version == 0):
         raise ConfigError(
             f"{path} is the database of another program, not a journal",

@@ -59,12 +59,13 @@ journal.open_job(opened("one")).verdict("updated", 0)
 
 _WRITES_BESIDE_OTHERS = """
 sys.stdin.readline()
-with Journal(path, clock=SystemClock()) as journal:
-    book = journal.open_job(opened(sys.argv[2]))
-    for done in range(60):
-        book.fact("written", {"done": done, "total": 60})
-    journal.recover()
-    book.verdict("updated", 0)
+for turn in range(15):
+    with Journal(path / str(turn) / "j.sqlite3", clock=SystemClock()) as journal:
+        book = journal.open_job(opened(sys.argv[2]))
+        for done in range(10):
+            book.fact("written", {"done": done, "total": 10})
+        journal.recover()
+        book.verdict("updated", 0)
 """
 
 
@@ -136,12 +137,12 @@ def test_processes_that_begin_a_journal_together_all_write_into_it(path: Path) -
     for one in running:
         one.__exit__(None, None, None)
     assert codes == [0, 0, 0]
-    with Journal(path, clock=SystemClock()) as journal:
-        assert {record.id: record.outcome for record in journal.records()} == {
-            f"{run}-1": "updated" for run in runs
-        }
-        for run in runs:
-            past = journal.past(run=run)
-            assert past is not None
-            assert [fact["done"] for fact in past.facts_of("written")] == list(range(60))
-        assert journal.recover() == []
+    for turn in range(15):
+        with Journal(path / str(turn) / "j.sqlite3", clock=SystemClock()) as journal:
+            outcomes = {record.id: record.outcome for record in journal.records()}
+            assert outcomes == {f"{run}-1": "updated" for run in runs}
+            for run in runs:
+                past = journal.past(run=run)
+                assert past is not None
+                assert [fact["done"] for fact in past.facts_of("written")] == list(range(10))
+            assert journal.recover() == []
