@@ -1,5 +1,6 @@
 """The URC table of a dialect, made ready for looking lines up, and the reader of URCs of several lines."""
 
+import functools
 import re
 
 from atota.at.events import Event, Urc
@@ -48,7 +49,13 @@ class UrcTable:
         return True
 
 
-class UrcReader(UrcTable):
+@functools.lru_cache(maxsize=256)
+def urc_table(rules: tuple[UrcRule, ...]) -> UrcTable:
+    """The table of these rules; it is asked for anew with every conversation."""
+    return UrcTable(rules)
+
+
+class UrcReader:
     """Reads URCs line by line; one with lines to come is kept until it has them.
 
     Attributes:
@@ -56,14 +63,16 @@ class UrcReader(UrcTable):
     """
 
     def __init__(self, rules: tuple[UrcRule, ...]) -> None:
-        super().__init__(rules)
+        table = urc_table(rules)
+        self.is_unsolicited = table.is_unsolicited
+        self._match = table.match
         self.waiting = False
         self._urc = Urc(b"")
         self._left = 0
 
     def take(self, raw: bytes, events: list[Event]) -> bool:
         """Take the line if a rule names it."""
-        rule = self.match(raw)
+        rule = self._match(raw)
         if rule is None:
             return False
         if rule.continuation:

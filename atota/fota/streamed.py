@@ -25,6 +25,7 @@ ANSWER_S = 20.0
 """Limit for what a module does at once: open a file, take a piece, start."""
 _ALIVE_S = 2.0
 _LISTEN_S = 1.0
+_FOLLOW_S = 5.0
 
 
 class Streamed:
@@ -171,8 +172,10 @@ class Streamed:
             raise self.refused(what, reply)
         raise WriteFailed(f"{what}: it did not answer, and did not reboot")
 
-    def heard(self, session: Session, seconds: float = _LISTEN_S) -> list[str]:
+    def heard(self, session: Session, seconds: float = _LISTEN_S, *, eager: bool = False) -> list[str]:
         """Listen for some seconds; the unsolicited lines, which were learned from.
+
+        ``eager``: only until something comes.
 
         Raises:
             ModuleRebooted: it reboots.
@@ -182,7 +185,8 @@ class Streamed:
         def rebooted() -> bool:
             return session.booting or session.boots > boots
 
-        session.listen(seconds, until=rebooted)
+        came = session.received_bytes
+        session.listen(seconds, until=lambda: rebooted() or (eager and session.received_bytes != came))
         lines = session.take_urcs()
         for line in lines:
             self.hear(line)
@@ -201,7 +205,8 @@ class Streamed:
         silence = Deadline(session.clock, silence_s)
         try:
             while not (self._begun or self.failure is not None or limit.expired or silence.expired):
-                if self.heard(session):
+                wait_s = min(_FOLLOW_S, limit.remaining, silence.remaining)
+                if self.heard(session, wait_s, eager=True):
                     silence = Deadline(session.clock, silence_s)
         except ModuleRebooted:
             pass

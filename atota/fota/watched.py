@@ -113,7 +113,7 @@ class PlatformDriven(Streamed):
         deadline = Deadline(session.clock, seconds)
         while not deadline.expired:
             try:
-                if any(re.search(pattern, line) for line in self.heard(session)):
+                if any(re.search(pattern, line) for line in self.heard(session, eager=True)):
                     return True
             except ModuleRebooted:
                 return False

@@ -207,13 +207,13 @@ class Session:
             self.begin(Command.of("AT"))
             deadline = Deadline(self.clock, timeout_s + self.wire_s(3))
             while True:
-                over = deadline.expired
-                for event in self.take(0.0 if over else self._slice(deadline)):
+                came = self.received_bytes
+                for event in self.take(self._slice(deadline)):
                     if is_result(event):
                         return True
                     if isinstance(event, BootDone):
                         return False  # a module that just came up has not heard the question
-                if over:
+                if deadline.expired and self.received_bytes == came:
                     return False
         finally:
             self.abandon()

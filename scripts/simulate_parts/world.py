@@ -5,10 +5,12 @@ left: the module, the platform, the journal's rows, the package cache.
 """
 
 import base64
+import functools
 import hashlib
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +43,14 @@ from scripts.simulate_parts.scenario import MODELS, Scenario
 KEY = base64.b64encode(b"a key of the simulation, nobody's").decode()
 SERVER = "http://ota.test"
 DEV_ID = "6523"
+
+
+@functools.cache
+def _empty_journal() -> bytes:
+    """The rows of a journal that nothing was written into: making the tables takes a while."""
+    with closing(sqlite3.connect(":memory:")) as database:
+        Journal.on(database, clock=SimulatedClock())
+        return database.serialize()
 
 
 class Killed(BaseException):
@@ -156,7 +166,8 @@ class World:
         self.module.on_change = self._changed
         self.platform = self._platform(manuf, code)
         self.link: SimLink | None = None
-        self.database = sqlite3.connect(":memory:")
+        self.database = sqlite3.connect(":memory:", cached_statements=256)
+        self.database.deserialize(_empty_journal())
         self.events: list[JobEvent] = []
         self.spoken = bytearray()
         self.requests = 0
