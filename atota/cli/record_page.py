@@ -158,11 +158,12 @@ def _package_rows(record: "Record") -> Iterator[tuple[str, Any]]:
     yield "sha256", package.get("sha256")
     if written:
         yield "written", f"{_bytes(written.get('done'))} of {_bytes(written.get('total'))}"
-    yield "blocks", record.blocks
-    yield "bytes a block", record.block
-    yield "retries", record.retries
-    yield "boots", record.boots
-    yield "longest silence", record.longest_silence_ms and took(record.longest_silence_ms)
+    if package or written:
+        yield "blocks", record.blocks
+        yield "bytes a block", record.block
+        yield "retries", record.retries
+        yield "boots", record.boots
+        yield "longest silence", took(record.longest_silence_ms) if record.longest_silence_ms else None
 
 
 def _bytes(size: object) -> str | None:

@@ -79,8 +79,14 @@ class Past(msgspec.Struct, frozen=True, kw_only=True):
         return [fact.data for fact in self.facts if fact.kind == kind]
 
     @property
+    def first_seen(self) -> float:
+        """When the first thing happened that is written down of the job."""
+        rows: list[Step | Fact] = [*self.steps[:1], *self.facts[:1]]
+        return min(rows, key=lambda row: row.seq).at if rows else self.opened_at
+
+    @property
     def last_seen(self) -> float:
-        """When the job last wrote something."""
+        """When the latest did."""
         rows: list[Step | Fact] = [*self.steps[-1:], *self.facts[-1:]]
         return max(rows, key=lambda row: row.seq).at if rows else self.opened_at
 

@@ -25,7 +25,9 @@ def compose(past: Past, verdict: Verdict, *, cut_off: bool = False) -> Record:
         cut_off: its process died: the job ended when it was last seen, not when that was found out.
     """
     ended_at = past.last_seen if cut_off else verdict.at
-    elapsed = round(1000 * (ended_at - past.opened_at))
+    # What passed before the module was known may have been written down later, with its own time.
+    started_at = min(past.opened_at, past.first_seen)
+    elapsed = round(1000 * (ended_at - started_at))
     opened = past.opened
     return Record(
         id=past.id,
@@ -33,7 +35,7 @@ def compose(past: Past, verdict: Verdict, *, cut_off: bool = False) -> Record:
         attempt=past.attempt,
         outcome=verdict.outcome,
         exit_code=verdict.exit_code,
-        started_at=iso(past.opened_at),
+        started_at=iso(started_at),
         ended_at=iso(ended_at),
         duration_ms=elapsed if elapsed >= 0 else None,  # the machine's time was set back meanwhile
         resumes=opened.resumes,

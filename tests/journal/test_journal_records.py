@@ -132,6 +132,11 @@ def test_a_clock_that_was_set_back_gives_no_duration_and_no_negative_one() -> No
     assert record.stages[0].elapsed_ms is None
 
 
+def test_a_job_began_with_the_first_thing_that_it_did() -> None:
+    record = compose(past(step(1, "open", "started"), opened_at=START + 9), Verdict("updated", 0, START + 10))
+    assert (record.started_at, record.duration_ms) == ("2026-01-01T00:00:01.000Z", 9000)
+
+
 def test_a_module_that_was_current_already_has_its_version_after(clock: SimulatedClock) -> None:
     db = sqlite3.connect(":memory:")
     book = Journal.on(db, clock=clock).open_job(opened())
