@@ -51,6 +51,18 @@ def is_imei(text: str) -> bool:
     return _IMEI.fullmatch(text) is not None
 
 
+def is_unique_imei(text: str) -> bool:
+    """Whether ``text`` may be one module's own IMEI: its check digit fits, and it is no mere placeholder.
+
+    3GPP 23.003 annex B: the check digit is Luhn's. Unprogrammed modules tell zeros or the like.
+    """
+    if not is_imei(text) or len(set(text[:-1])) == 1:
+        return False
+    digits = [int(digit) for digit in text]
+    doubled = sum(sum(divmod(2 * digit, 10)) for digit in digits[1::2])
+    return (sum(digits[0::2]) + doubled) % 10 == 0
+
+
 def mask(identifier: str | None) -> str:
     """An identifier as logs and people's text show it: the first two and last four characters."""
     if not identifier:

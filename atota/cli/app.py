@@ -9,6 +9,7 @@ from atota.cli import (
     commands_look,
     commands_platform,
     commands_records,
+    commands_report,
     commands_sim,
 )
 
@@ -29,6 +30,7 @@ records = typer.Typer(help="The journal: what came of the jobs of this machine."
 commands_look.declare(app)
 commands_platform.declare(app)
 commands_jobs.declare(app)
+commands_report.declare(app)
 commands_doctor.declare(app)
 commands_sim.declare(app, sim)
 commands_dialects.declare(dialects)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from atota.cli.command import Call, command
-from atota.cli.options import LINK, PLATFORM, SHOW, WRITE, option
+from atota.cli.options import JOURNAL, LINK, PLATFORM, SHOW, WRITE, option
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -26,6 +26,16 @@ _ANY_BASE = (
         help="The base version in the package's name does not count.",
     ),
 )
+_RESUME = (
+    option(
+        "resume",
+        str | None,
+        "--resume",
+        metavar="RUN",
+        help="Go on with this run; the module's newest one is found by itself.",
+        rich_help_panel="Journal",
+    ),
+)
 _NOTHING_TO_DO = frozenset({"already-current", "no-task"})
 DETAILED = 10
 """Exit code of "nothing to do" with --detailed-exit-code."""
@@ -39,6 +49,8 @@ def declare(app: typer.Typer) -> None:
         LINK,
         WRITE,
         _ANY_BASE,
+        _RESUME,
+        JOURNAL,
         SHOW,
         example="atota flash package.bin --md5 MD5 --target BC28JAR01A05 -p /dev/ttyUSB0",
     )(flash)
@@ -48,6 +60,8 @@ def declare(app: typer.Typer) -> None:
         LINK,
         PLATFORM,
         WRITE,
+        _RESUME,
+        JOURNAL,
         SHOW,
         example="ATOTA_ACCESS_KEY=… atota update -p /dev/ttyUSB0 --product-id 123 --dev-id 6523",
     )(update)
@@ -91,15 +105,20 @@ def update(
 
 
 def _run(call: Call, spec: "JobSpec", platform: Any) -> int:
+    from msgspec.structs import replace
+
+    from atota.cli.keeping import opened_journal, tidy_transcript, transcript_path
     from atota.cli.progress import job_view
     from atota.cli.wiring import module_opener
     from atota.clock import SystemClock
     from atota.update.job import Job
     from atota.update.platform import Downloader
-    from atota.update.retold import context_of
 
     call.out.begin(port=spec.port)
+    asked_for = call.settings.transcript is not None
+    spec = replace(spec, transcript=transcript_path(call), keeps_transcript=asked_for)
     with ExitStack() as stack:
+        journal = stack.enter_context(opened_journal(call))
         view = stack.enter_context(job_view(call.out, spec.port))
         job = Job(
             spec,
@@ -107,11 +126,13 @@ def _run(call: Call, spec: "JobSpec", platform: Any) -> int:
             downloader=Downloader(platform, SystemClock()) if platform is not None else None,
             listener=view.listener,
             stop=call.stop,
-            opener=module_opener(call, stack, context_of(call.out.command, spec)),
+            opener=module_opener(call, stack, spec),
             approve=_approver(call, view),
+            journal=journal,
         )
         result = job.run()
-    return end_job(call, result)
+    tidy_transcript(call, spec.transcript, result)
+    return end_job(call, result, spec.transcript)
 
 
 def _approver(call: Call, view: "JobView") -> Any:
@@ -132,21 +153,33 @@ def _approver(call: Call, view: "JobView") -> Any:
     return approve
 
 
-def end_job(call: Call, result: "JobResult") -> int:
+def end_job(call: Call, result: "JobResult", transcript: Path | None = None) -> int:
     """Tell what came of a job; return the exit code."""
     code = result.exit_code
     if call.options.get("detailed_exit_code") and result.outcome in _NOTHING_TO_DO:
         code = DETAILED
     fields = result_fields(result)
+    fields["transcript"] = str(transcript) if transcript is not None and transcript.is_file() else None
     if result.error is not None:
         call.out.failure(result.error, **fields)
+        _point_to(call, result, fields["transcript"])
         return code
     call.out.result(ok=code in (0, DETAILED), outcome=result.outcome, exit_code=code, **fields)
     if not call.out.json:
         call.out.show(_sentence(result))
         if result.outcome == "updated-unreported":
-            call.out.say("next: run the same command again when the platform can be reached; it will report.")
+            call.out.say(
+                "next: `atota report --pending` tells it, or the next job, once the platform can be reached."
+            )
     return code
+
+
+def _point_to(call: Call, result: "JobResult", transcript: str | None) -> None:
+    """Where what happened is written down."""
+    if result.record_id:
+        call.out.say(f"  record:      atota records show {result.record_id}")
+    if transcript is not None:
+        call.out.say(f"  transcript:  {transcript}")
 
 
 def _sentence(result: "JobResult") -> "Text":
@@ -177,5 +210,6 @@ def result_fields(result: "JobResult") -> dict[str, Any]:
         "blocks": result.blocks,
         "retries": result.retries,
         "record_id": result.record_id,
+        "resumes": result.resumes,
         "warnings": result.warnings,
     }

@@ -1,6 +1,6 @@
 """Builds what commands need from their settings: the opened module, the platform, the job's description."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -14,6 +14,7 @@ from atota.module.module import Module, open_module
 if TYPE_CHECKING:
     from atota.ota.client import PlatformClient
     from atota.ota.signer import Auth
+    from atota.update.spec import JobSpec
 
 
 @contextmanager
@@ -21,7 +22,7 @@ def opened_module(call: Call) -> Iterator[Module]:
     """The module on the port that was asked for, behind a transcript where one is wanted."""
     settings = call.settings
     with ExitStack() as stack:
-        opener = module_opener(call, stack, {"command": call.out.command})
+        opener = module_opener(call, stack)
         module = opener(
             call.port,
             baud=settings.baud,
@@ -38,25 +39,28 @@ def opened_module(call: Call) -> Iterator[Module]:
             yield module
 
 
-def module_opener(call: Call, stack: ExitStack, context: Mapping[str, str]) -> Any:
+def module_opener(call: Call, stack: ExitStack, spec: "JobSpec | None" = None) -> Any:
     """`open_module`, with transcripts as the options ask for; ``stack`` closes their files.
 
-    ``context`` is what they say of the conversation in their heads.
+    Their heads tell of the job, or of the options if there is none.
     """
     from functools import partial
 
-    if call.settings.transcript is None and call.out.verbosity < 2:
+    spec = spec or job_spec(call)
+    if spec.transcript is None and call.out.verbosity < 2:
         return open_module
-    return partial(open_module, wrap=_wrapper(call, stack, context))
+    return partial(open_module, wrap=_wrapper(call, stack, spec))
 
 
-def _wrapper(call: Call, stack: ExitStack, context: Mapping[str, str]) -> Any:
+def _wrapper(call: Call, stack: ExitStack, spec: "JobSpec") -> Any:
     import sys
 
     from atota.link.masking import Masker
     from atota.link.transcript import TranscriptLink
+    from atota.update.retold import context_of
 
-    path = call.settings.transcript
+    path = spec.transcript
+    context = context_of(call.out.command, spec)
     written: list[TranscriptLink] = []
 
     def wrap(link: Link) -> Link:
@@ -159,6 +163,8 @@ def job_spec(call: Call, **more: Any) -> Any:
         cdn=bool(options.get("cdn")),
         read_back=_read_back(options.get("verify")),
         serve_url=options.get("serve_url"),
+        resume=options.get("resume"),
+        transcript=Path(settings.transcript) if settings.transcript is not None else None,
         allowed=Allowed(
             unproven=bool(options.get("allow_unproven")),
             downgrade=bool(options.get("allow_downgrade")),

@@ -228,6 +228,7 @@ class Job:
         self._log.started = True
         end(self._context.chronicle, self._spec, self._result)
         self._result.record_id = self._context.chronicle.id
+        self._result.resumes = self._context.chronicle.opened.resumes
 
     def _hear(self, event: JobEvent) -> None:
         self._context.chronicle.hear(event)

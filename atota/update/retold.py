@@ -22,7 +22,6 @@ _OPTIONS = (
     "timeout_s",
     "reboot_timeout_s",
     "read_back",
-    "serve_url",
 )
 
 
@@ -43,7 +42,8 @@ def context_of(command: str, spec: JobSpec) -> dict[str, str]:
         size = local.path.stat().st_size if local.path.is_file() else 0
         told["package"] = f"{local.path.name} {size} {local.md5.lower()}"
         told["target"] = local.target
-    options = {name: value for name in _OPTIONS if (value := getattr(spec, name)) not in (None, False)}
+    given = {name: getattr(spec, name) for name in _OPTIONS}
+    options = {name: value for name, value in given.items() if value is not None and value is not False}
     allowed = [name for name in Allowed.__struct_fields__ if getattr(spec.allowed, name)]
     if options or allowed:
         told["options"] = msgspec.json.encode({**options, "allowed": allowed}).decode()

@@ -1,5 +1,7 @@
 """Goes on from a run that was cut off: finds it in the journal, and the module in whatever state it is."""
 
+import msgspec
+
 from atota.clock import Deadline
 from atota.dialects import loader
 from atota.errors import LimitReached, ModuleError, Refused, UsageError
@@ -12,7 +14,7 @@ from atota.update.confirming import DEFAULT_REBOOT
 from atota.update.resume import Earlier, earlier
 from atota.update.spec import JobSpec
 from atota.update.stages import StageLog
-from atota.values import Identity, mask
+from atota.values import Identity, is_unique_imei, mask
 
 
 class TakeOver:
@@ -100,12 +102,15 @@ class TakeOver:
             LimitReached: another process works on the module.
             Refused: the run that the user named was another module's.
         """
-        named = self.named()
-        if self._journal is None or identity.imei is None:
-            before = self._before()  # a module without an IMEI is known by its port alone
-            return before if before is not None and before.standing == "started" else None
-        past = self._journal.past(imei=identity.imei)
-        if past is not None and past.alive and past.verdict is None:
+        named, journal = self.named(), self._journal
+        if journal is None:
+            return None
+        known = identity.imei is not None and is_unique_imei(identity.imei)
+        past = journal.past(imei=identity.imei) if known else None
+        if not known:
+            # Modules that were not given a number of their own yet are told apart by their port alone.
+            return self._uncertain(self._before())
+        if past is not None and past.alive and past.opened.port == self._spec.port:
             raise LimitReached(
                 f"another atota works on this module, {mask(identity.imei)}, on {past.opened.port}",
                 hint="Wait for it, or stop it; nothing was changed.",
@@ -115,10 +120,17 @@ class TakeOver:
                 f"run {named.run} is not the newest one of the module on this port",
                 hint="Leave --resume out: the newest run is found by itself. Nothing was changed.",
             )
-        found = earlier(past)
+        found = None if past is not None and past.alive else earlier(past)
         if found is not None and found.standing != "nothing":
             self._log.note(f"going on from job {found.id}, {_WORDS[found.standing]}")
         return found
+
+    @staticmethod
+    def _uncertain(found: Earlier | None) -> Earlier | None:
+        """What may have been another module's run: enough to wait for a reboot, not for a verdict."""
+        if found is None or found.standing != "started":
+            return None
+        return msgspec.structs.replace(found, certain=False)
 
 
 _WORDS = {
