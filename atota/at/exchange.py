@@ -173,7 +173,10 @@ class Exchange:
         """As long as hints may change with what a line says, take one at a time; return the rest."""
         parser, start = self._parser, 0
         found: list[ParserEvent] = []
-        while start < len(data) and (parser.hinted or self._debts):
+        while parser.hinted or self._debts:
+            data, start = parser.put_back(data, start)
+            if start >= len(data):
+                break
             start = parser.step(data, start, found)
             for event in found:
                 self._take(event, events)

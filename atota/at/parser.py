@@ -176,15 +176,22 @@ class Parser:
 
     def _receive_hinted(self, data: bytes, events: list[ParserEvent]) -> bytes:
         """Walk on as long as a hint holds; return what is left for the common case."""
-        data, self._again, start = self._again + data, b"", 0
+        data, start = self.put_back(data, 0)
         while self.hinted and start < len(data):
             start = self.step(data, start, events)
         return data[start:]
 
+    def put_back(self, data: bytes, start: int) -> tuple[bytes, int]:
+        """Where to read on when ``data[start:]`` is next: what a `hint` put back comes before it."""
+        if not self._again:
+            return data, start
+        again, self._again = self._again, b""
+        return again + data[start:], 0
+
     def step(self, data: bytes, start: int, events: list[ParserEvent]) -> int:
         """Take at most one line or block from ``data[start:]``; return where it ends.
 
-        This is `receive` for those whose hints depend on what the line says.
+        This is `receive` for those whose hints depend on what the line says; they `put_back` before it.
         """
         if self._swallow:
             start += data[start : start + 1] == self._swallow

@@ -226,3 +226,15 @@ def test_a_flood_without_a_line_end_is_garbage_of_known_size_and_the_next_line_i
     expected = [("Garbage", 65_536), ("Garbage", 4_464), ("Urc", 9)]
     assert sizes(iter([stream])) == expected
     assert sizes(stream[at : at + 1000] for at in range(0, len(stream), 1000)) == expected
+
+
+@pytest.mark.parametrize("cut", [whole, single])
+def test_what_came_of_a_data_block_that_is_given_up_is_read_before_what_comes_later(
+    cut: Callable[[bytes], list[bytes]],
+) -> None:
+    exchange = Exchange(DIALECT)
+    exchange.expect_data(50)
+    assert exchange.receive(b"\r\nfirst\r\n") == []
+    exchange.send(Command(text="AT+X", prompt="> "))
+    events = [event for piece in cut(b"second\r\nOK\r\n") for event in exchange.receive(piece)]
+    assert [short(event) for event in events] == ["I first", "I second", "F OK"]
