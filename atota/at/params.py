@@ -13,6 +13,7 @@ Value = int | str | None | tuple["Value", ...]
 
 _PREFIX = re.compile(r'([+^%#$*&!]?[A-Za-z][^:"(),]*):')
 _INTEGER = re.compile(r"[+-]?\d{1,400}")
+_WHOLE = re.compile(r"[0-9]{1,18}")
 _ESCAPE = re.compile(r"\\([0-9A-Fa-f]{2})")
 _SPECIAL = re.compile(r'[^\x20-\x7e]|["\\]')
 _BLANKS = " \t\r\n"
@@ -110,6 +111,11 @@ def _format(value: Value) -> str:
     if isinstance(value, str):
         return '"' + _SPECIAL.sub(lambda m: f"\\{m[0].encode('latin-1')[0]:02X}", value) + '"'
     return f"({format_fields(value)})"
+
+
+def whole_number(text: str | None) -> int | None:
+    """The number that up to eighteen digits are; None for anything else: no module counts further."""
+    return int(text) if text is not None and _WHOLE.fullmatch(text) else None
 
 
 def allowed_numbers(text: str) -> frozenset[int]:

@@ -5,13 +5,12 @@ between two families of modules is a value here; what data cannot say is a hook 
 Every command that a profile sends names its source in ``sources``.
 """
 
-import re
 from typing import Literal
 
 import msgspec
 
 from atota.at.syntax import BootRule, FinalRule, Syntax, UrcRule
-from atota.dialects.parts import Ask, Profiled, Way
+from atota.dialects.parts import Ask, Profiled, Way, first_group
 from atota.dialects.streams import (
     AckUpload,
     FileAppend,
@@ -81,8 +80,7 @@ class Query(Profiled, frozen=True, kw_only=True):
 
     def find(self, lines: tuple[str, ...]) -> str | None:
         """The field's text in the answer, or None."""
-        match = re.search(self.pattern, "\n".join(lines), re.MULTILINE)
-        return match[1].strip() if match else None
+        return first_group(self.pattern, lines)
 
 
 class Step(Profiled, frozen=True, kw_only=True):

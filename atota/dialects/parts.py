@@ -4,6 +4,28 @@ import re
 
 import msgspec
 
+from atota.at.params import whole_number
+
+
+def pattern_problem(text: str | bytes) -> str | None:
+    """Why ``text`` is no regular expression, or None if it is one."""
+    try:
+        re.compile(text)
+    except (re.error, OverflowError, RecursionError) as error:
+        return f"{text[:200]!r} is no regular expression: {error}"
+    return None
+
+
+def first_group(pattern: str, lines: tuple[str, ...]) -> str | None:
+    """What the first group of ``pattern`` finds in an answer, or None."""
+    match = re.search(pattern, "\n".join(lines), re.MULTILINE)
+    return match[1].strip() if match and match[1] is not None else None
+
+
+def _percentage(text: str | None) -> int | None:
+    number = whole_number(text)
+    return None if number is None else min(100, number)
+
 
 class Profiled(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Base of all parts of a profile: typos are errors."""
@@ -26,8 +48,7 @@ class Ask(Profiled, frozen=True, kw_only=True):
 
     def find(self, lines: tuple[str, ...]) -> str | None:
         """What the answer tells, or None."""
-        match = re.search(self.pattern, "\n".join(lines), re.MULTILINE)
-        return match[1].strip() if match else None
+        return first_group(self.pattern, lines)
 
 
 class Watch(Profiled, frozen=True, kw_only=True):
@@ -51,18 +72,15 @@ class Watch(Profiled, frozen=True, kw_only=True):
 
     def percent(self, line: str) -> int | None:
         """The percentage that a line tells, 0-100."""
-        for pattern in self.progress:
-            match = re.search(pattern, line)
-            if match:
-                return min(100, int(match[1]))
-        return None
+        found = (re.search(pattern, line) for pattern in self.progress)
+        return next((_percentage(match[1]) for match in found if match), None)
 
     def fetched(self, line: str) -> int | None:
         """Percent of its package that the module says it has downloaded; 0 if it only says that it does."""
         for pattern in self.fetching:
             match = re.search(pattern, line)
             if match:
-                return min(100, int(match[1])) if match.re.groups else 0
+                return _percentage(match[1]) if match.re.groups else 0
         return None
 
     def failure(self, line: str) -> str | None:

@@ -7,6 +7,7 @@ import hashlib
 import re
 from pathlib import Path
 
+from atota.at.params import whole_number
 from atota.dialects.model import Dialect
 from atota.dialects.streams import AckUpload
 from atota.errors import ModuleRebooted, NoAnswer, Refused
@@ -88,9 +89,10 @@ class AcknowledgedUpload(Streamed):
         match = re.search(self._method.done, "\n".join(reply.lines))
         if match is None:
             raise SlotLost("the module did not tell the size and checksum of what it stored")
-        size, checksum = int(match[1]), int(match[2], 16)
-        if (size, checksum) != (len(data), xor16(data)):
+        size, checksum = (text or "" for text in match.group(1, 2))
+        wanted = f"{xor16(data):04x}"
+        if (whole_number(size), checksum.lower().lstrip("0").zfill(4)) != (len(data), wanted):
             raise SlotLost(
-                f"the module stored {size} bytes with checksum {checksum:04x}; "
-                f"the package has {len(data)} with {xor16(data):04x}"
+                f"the module stored {size[:20]} bytes with checksum {checksum[:20]}; "
+                f"the package has {len(data)} with {wanted}"
             )

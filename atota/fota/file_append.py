@@ -10,6 +10,7 @@ A lost answer is no riddle here: the module tells how long its file is, so the w
 import hashlib
 from pathlib import Path
 
+from atota.at.params import whole_number
 from atota.at.syntax import Command, RawRule
 from atota.dialects.model import Dialect
 from atota.dialects.streams import FileAppend
@@ -122,8 +123,8 @@ class AppendedFile(Streamed):
     def _make_room(self, session: Session, size: int, offset: int) -> None:
         """Before the first byte: does the package, or what is left of it, fit?"""
         reply = session.command(self._method.free.send)
-        free = self._method.free.find(reply.lines) if reply.ok else None
-        if free is not None and int(free) < size - offset:
+        free = whole_number(self._method.free.find(reply.lines)) if reply.ok else None
+        if free is not None and free < size - offset:
             raise WriteFailed(
                 f"the module has {free} bytes free; {size - offset} are needed",
                 hint="Delete files in the module, or power-cycle it; nothing was written.",
@@ -184,7 +185,7 @@ class AppendedFile(Streamed):
     def _file_size(self, session: Session) -> int | None:
         reply = session.command(self._method.size.send)
         found = self._method.size.find(reply.lines) if reply.ok else None
-        return int(found) if found is not None else None
+        return whole_number(found)
 
     def _verify(self, session: Session, package: Path, size: int) -> None:
         there = self._file_size(session)

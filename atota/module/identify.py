@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from atota.at.params import whole_number
 from atota.clock import Deadline
 from atota.dialects import catalogue, loader
 from atota.dialects.model import Dialect, Recognise
@@ -290,10 +291,6 @@ def _fields(asker: _Asker, dialect: Dialect) -> dict[str, str]:
     return found
 
 
-def _number(text: str | None) -> int | None:
-    return int(text) if text is not None else None
-
-
 def _identity(found: dict[str, str], baud: int, dialect: Dialect, row: catalogue.Row | None) -> Identity:
     return Identity(
         manufacturer=found.get("manufacturer"),
@@ -301,9 +298,9 @@ def _identity(found: dict[str, str], baud: int, dialect: Dialect, row: catalogue
         version=found.get("version"),
         revision=found.get("revision"),
         imei=found.get("imei"),
-        signal=_number(found.get("signal")),
-        supply_mv=_number(found.get("supply_mv")),
-        battery_percent=_number(found.get("battery_percent")),
+        signal=whole_number(found.get("signal")),
+        supply_mv=whole_number(found.get("supply_mv")),
+        battery_percent=whole_number(found.get("battery_percent")),
         baud=baud,
         dialect=dialect.name,
         method=dialect.method.kind if dialect.method is not None else "none",

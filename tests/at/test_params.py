@@ -4,7 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from atota.at.params import Value, allowed_numbers, format_fields, parse_fields, parse_line
+from atota.at.params import (
+    Value,
+    allowed_numbers,
+    format_fields,
+    parse_fields,
+    parse_line,
+    whole_number,
+)
 
 FIELDS: list[tuple[str, bytes, tuple[Value, ...]]] = [
     ("126 a comma in quotes", b'+X: "a,b",5', ("a,b", 5)),
@@ -141,6 +148,23 @@ def test_lists_nested_deeper_than_any_answer_are_text() -> None:
 
 def test_a_number_longer_than_any_field_is_text() -> None:
     assert parse_line("+X: " + "9" * 5000).values == ("9" * 5000,)
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("007", 7),
+        ("9" * 18, 10**18 - 1),
+        ("9" * 19, None),
+        ("9" * 5000, None),
+        ("\u0663", None),
+        ("-1", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_a_whole_number_is_a_few_digits_or_nothing(text: str | None, number: int | None) -> None:
+    assert whole_number(text) == number
 
 
 def test_a_string_that_is_no_bytes_is_not_written() -> None:
