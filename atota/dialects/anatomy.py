@@ -92,8 +92,9 @@ def parts(value: Any, path: str = "$", source: str | None = None) -> Iterator[tu
     if isinstance(value, msgspec.Struct):
         source = getattr(value, "source", source)
         yield path, value, source
-        for field in msgspec.structs.fields(value):
-            yield from parts(getattr(value, field.name), f"{path}.{field.encode_name}", source)
+        # `msgspec.structs.fields` works the annotations out each time: most of the time of a check.
+        for name, key in zip(value.__struct_fields__, value.__struct_encode_fields__, strict=True):
+            yield from parts(getattr(value, name), f"{path}.{key}", source)
     elif isinstance(value, tuple):
         for index, entry in enumerate(value):
             yield from parts(entry, f"{path}[{index}]", source)

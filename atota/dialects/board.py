@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 
 from atota.dialects import catalogue
+from atota.dialects.parts import pattern_problem
 from atota.dialects.tomlfile import decode_toml, load_toml
 from atota.values import version_problem
 
@@ -179,10 +180,8 @@ class Accept(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     downgrade: bool = False
 
     def __post_init__(self) -> None:
-        try:
-            re.compile(self.model or "")
-        except re.error as error:
-            raise ValueError(f"{self.model!r} is no regular expression: {error}") from None
+        if problem := pattern_problem(self.model or ""):
+            raise ValueError(problem)
 
     def fits(self, model: str | None) -> bool:
         """Whether a module that calls itself ``model`` may be updated on this board."""

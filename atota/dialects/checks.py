@@ -17,6 +17,7 @@ from atota.dialects import loader
 from atota.dialects.anatomy import COMMANDS, PATTERNS, WORDS, parts, sends, texts
 from atota.dialects.loader import Layer
 from atota.dialects.model import BlockRule, Dialect, Nfwupd
+from atota.dialects.parts import pattern_problem
 from atota.dialects.provenance import place_of
 from atota.dialects.shape import UNKNOWN, shape_mistakes
 from atota.dialects.streams import FileAppend, FlashWrite, UrlPull
@@ -109,15 +110,33 @@ def _patterns(dialect: Dialect) -> Mistakes:
 
 
 def _pattern(text: str, groups: int) -> Iterator[str]:
-    try:
-        compiled = re.compile(text)
-    except re.error as error:
-        yield f"{text!r} is no regular expression: {error}"
+    if problem := pattern_problem(text):
+        yield problem
         return
+    compiled = re.compile(text)
     if compiled.groups < groups:
         yield f"{text!r} needs {groups} group{'s' * (groups > 1)} in parentheses, and has {compiled.groups}"
     if compiled.search(""):
         yield f"{text!r} matches every line"
+
+
+def _grammar(dialect: Dialect) -> Mistakes:
+    """What only the parser finds out: it reads bytes, and all lines of a boot banner as one pattern."""
+    boot = dialect.grammar.boot
+    for index, byte in enumerate(dialect.grammar.ignored_bytes):
+        if byte > 255:
+            yield f"$.grammar.ignored_bytes[{index}]", f"{byte} is no byte"
+    if boot is not None and not boot.lines:
+        yield "$.grammar.boot.lines", "Without a line no boot is ever seen"
+    for path, part, _ in parts(dialect.grammar, "$.grammar"):
+        for field in PATTERNS.get(type(part), {}):
+            for where, text in texts(part, field, path):
+                if pattern_problem(text) is None and (problem := pattern_problem(f"(?:{text})".encode())):
+                    yield where, problem
+    if boot is not None and not any(pattern_problem(line) for line in boot.lines):
+        joined = "|".join(f"(?:{line})" for line in boot.lines)
+        if problem := pattern_problem(joined.encode()):
+            yield "$.grammar.boot.lines", f"Together they are no regular expression: {problem}"
 
 
 def _words(dialect: Dialect) -> Mistakes:
@@ -191,8 +210,8 @@ def _numbers(dialect: Dialect) -> Mistakes:
 
 def _leaves(value: Any, path: str) -> Iterator[tuple[str, float]]:
     if isinstance(value, msgspec.Struct):
-        for field in msgspec.structs.fields(value):
-            yield from _leaves(getattr(value, field.name), f"{path}.{field.encode_name}")
+        for name, key in zip(value.__struct_fields__, value.__struct_encode_fields__, strict=True):
+            yield from _leaves(getattr(value, name), f"{path}.{key}")
     elif isinstance(value, dict):
         for key, entry in value.items():
             yield from _leaves(entry, f"{path}.{key}")
@@ -314,6 +333,7 @@ _RULES = (
     _names,
     _sources,
     _patterns,
+    _grammar,
     _words,
     _commands,
     _harmless,

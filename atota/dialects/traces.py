@@ -88,7 +88,7 @@ def read_traces(dialect: Dialect, traces: Iterable[str]) -> Reading:
 def _replay(dialect: Dialect, turn: Turn, heard: list[str]) -> tuple[str, ...] | None:
     """The lines of a good answer, None if there is none; ``heard`` gets every line."""
     exchange = Exchange(dialect.syntax)
-    if turn.sent:
+    if turn.sent and not re.search(r"[\r\n]", turn.sent):
         exchange.send(Command.of(turn.sent))
     answer = None
     for event in exchange.receive(turn.came):

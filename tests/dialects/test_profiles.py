@@ -154,6 +154,16 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
     (profile(identify=query(source="t")), "$.identify[0].source There is no source 't'"),
     (profile(NFWUPD, method__blocks__source="t"), "$.method.blocks.source There is no source 't'"),
     # regular expressions and words
+    (profile(recognise__model=r"\d{4294967296}"), "$.recognise.model '\\\\d{4294967296}' is no regular expr"),
+    (profile(recognise__model="(" * 9000), "is no regular expression"),
+    (profile(grammar__boot={"lines": ["R", "(?i)S"]}), "$.grammar.boot.lines[1] b'(?:(?i)S)' is no regular"),
+    (
+        profile(grammar__boot={"lines": ["(?P<a>R)", "(?P<a>S)"]}),
+        "$.grammar.boot.lines Together they are no regular expression",
+    ),
+    (profile(grammar__boot={"lines": [r"\u0041"]}), r"$.grammar.boot.lines[0] b'(?:\\u0041)' is no regular"),
+    (profile(grammar__boot={"lines": []}), "$.grammar.boot.lines Without a line no boot is ever seen"),
+    (profile(grammar__ignored_bytes=[0, 256]), "$.grammar.ignored_bytes[1] 256 is no byte"),
     (profile(recognise__model="("), "$.recognise.model '(' is no regular expression"),
     (profile(identify=query(pattern=".+")), "$.identify[0].pattern '.+' needs 1 group"),
     (profile(FILE, method__free__pattern=r"\d+"), "$.method.free.pattern '\\\\d+' needs 1 group"),
