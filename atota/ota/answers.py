@@ -42,13 +42,13 @@ def may_retry(status: int) -> bool:
 def retry_after(text: str | None) -> float | None:
     """The seconds a server asks us to wait, within reason; its date form counts as not given."""
     if text and re.fullmatch(r"[0-9]{1,6}", text.strip()):
-        return min(float(text), MAX_RETRY_AFTER_S)
+        return min(float(text.strip()), MAX_RETRY_AFTER_S)
     return None
 
 
 def content_length(text: str | None) -> int | None:
     """A ``Content-Length``, or None if it is missing or no number."""
-    return int(text) if text and re.fullmatch(r"[0-9]{1,18}", text.strip()) else None
+    return int(text.strip()) if text and re.fullmatch(r"[0-9]{1,18}", text.strip()) else None
 
 
 def is_text(content_type: str | None) -> bool:

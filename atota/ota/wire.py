@@ -206,6 +206,8 @@ def decode_envelope(body: bytes) -> Envelope:
         raise problem
     try:
         return msgspec.json.decode(body, type=prepared(Envelope), strict=False)
+    except UnicodeDecodeError:
+        said = "it is not UTF-8"
     except (msgspec.MsgspecError, RecursionError) as error:
         said = str(error)
     raise BadAnswer(f"the answer is not what the platform documents ({said}): {first_words(body)}")

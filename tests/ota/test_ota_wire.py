@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from atota.errors import BadAnswer, UsageError
+from atota.ota.answers import retry_after
 from atota.ota.source import ContentRange, parse_content_range
 from atota.ota.wire import (
     CheckQuery,
@@ -178,6 +179,7 @@ def test_missing_data_is_named(data: object) -> None:
         (b'{"errno":0', "JSON|truncated"),
         (b"{" + b'"a":[' * 30000, "documents"),
         (b"\xff\xfe\x00", "not a JSON object"),
+        (b'{"errno":0,"error":"\xe1"}', "not UTF-8"),
     ],
 )
 def test_answers_that_are_none_say_what_came(body: bytes, words: str) -> None:
@@ -274,6 +276,14 @@ def test_a_device_id_that_is_none_is_refused(data: object) -> None:
 )
 def test_content_range_forms(text: str | None, expected: ContentRange | None) -> None:
     assert parse_content_range(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("7", 7.0), (" 7 ", 7.0), ("\x1c7", 7.0), ("999999", 60.0), ("soon", None), ("", None), (None, None)],
+)
+def test_the_wait_that_a_server_asks_for_is_bounded_or_none(text: str | None, seconds: float | None) -> None:
+    assert retry_after(text) == seconds
 
 
 def test_first_words_are_short_and_printable() -> None:
