@@ -87,7 +87,12 @@ def respond(platform: Platform, request: Request, log: Log | None = None) -> Rep
 
 def request_path(target: str) -> str:
     """The path of a request target, also where a client sends it in absolute form (``GET http://…``)."""
-    return urlsplit(target).path if target.startswith(("http://", "https://")) else target
+    if not target.startswith(("http://", "https://")):
+        return target
+    try:
+        return urlsplit(target).path
+    except ValueError:  # no host that anybody could mean
+        return ""
 
 
 def parse_query(text: str) -> dict[str, str]:
@@ -213,7 +218,7 @@ def _decode(body: bytes, type_: type[_T], wrong_value: Errno = Errno.ARGUMENT) -
         return msgspec.json.decode(body, type=type_)
     except msgspec.ValidationError:
         raise _Bad(wrong_value) from None
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise _Bad(Errno.ARGUMENT) from None
 
 

@@ -114,6 +114,7 @@ def test_the_arguments_of_a_check_are_judged(target: str, expected: int) -> None
         (b'{"step":null,"result":null}', 2, 24),
         (b'{"step":1.5,"result":101.5}', 2, 24),
         (b"\xff", 2, 2),
+        (b'{"more":' + b"[" * 30000, 2, 2),
         (b'{"step":101,"result":101,"more":1}', 0, 0),
     ],
 )
@@ -143,6 +144,7 @@ def test_device_info_takes_numbers_and_strings_and_both_methods() -> None:
         ("POST", CHECK, 405),
         ("GET", "/ota/device/version?dev_id=6523", 405),
         ("GET", "/ota/south/download/", 404),
+        ("GET", "http://[/ota/south/check", 404),
     ],
 )
 def test_other_addresses_and_methods_are_plain_http_errors(method: str, target: str, status: int) -> None:
