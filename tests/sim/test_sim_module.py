@@ -38,6 +38,8 @@ class Bench:
         ("BC28", b"AT+QGMR", b"\r\nBC28JAR01A03\r\n\r\nOK\r\n"),
         ("BC28", b"AT+CGSN=1", b"\r\n+CGSN:490154203237518\r\n\r\nOK\r\n"),
         ("BC28", b"AT+CSQ", b"\r\n+CSQ:20,99\r\n\r\nOK\r\n"),
+        ("BC28", b"AT;", b"\r\nOK\r\n"),
+        ("BC28", b"AT;;+CSQ;", b"\r\n+CSQ:20,99\r\n\r\nOK\r\n"),
         ("BC28", b"AT+CFUN?", b"\r\n+CFUN:1\r\n\r\nOK\r\n"),
         ("BC28", b"AT+CFUN=?", b"\r\n+CFUN:(0,1),(0,1)\r\n\r\nOK\r\n"),
         ("BC28", b"AT+CMEE=?", b"\r\n+CMEE:(0,1)\r\n\r\nOK\r\n"),

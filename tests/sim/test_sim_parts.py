@@ -153,6 +153,7 @@ def test_the_speed_of_a_url_chooses_the_clock(speed: str, kind: type) -> None:
         ("sim://BC99", "BC28"),
         ("sim://", "BC28"),
         ("socket://BC28", "BC28"),
+        ("sim://BC28]", "BC28"),
         ("sim://BC28?colour=red", "fault"),
         ("sim://BC28?speed=fast", "speed"),
         ("sim://BC28?speed=0", "speed"),
