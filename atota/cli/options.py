@@ -77,7 +77,7 @@ LINK: Group = (
         "--port",
         "-p",
         metavar="PORT",
-        help="Device, socket://HOST:PORT, rfc2217://HOST:PORT or sim://MODEL. [env: ATOTA_PORT]",
+        help="Device, socket://HOST:PORT, rfc2217://HOST:PORT, sim://MODEL, replay://FILE. [env: ATOTA_PORT]",
         autocompletion=complete_ports,
         rich_help_panel=_LINK,
     ),

@@ -65,9 +65,8 @@ def _wrapper(call: Call, stack: ExitStack, spec: "JobSpec") -> Any:
 
     def wrap(link: Link) -> Link:
         if path is not None:
-            before = (
-                written[-1] if written else None
-            )  # the adapter went away and came back: one file holds both
+            # One file holds all of a conversation, also when the adapter went away and came back.
+            before = written[-1] if written else None
             file = before.file if before is not None else _created(Path(path), stack)
             link = TranscriptLink(link, file, masker=Masker(), context=context, after=before)
             written.append(link)

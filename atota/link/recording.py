@@ -136,6 +136,15 @@ def read_recording(path: Path) -> Recording:
             f"the transcript {path} cannot be read: {error.strerror or error}",
             hint="Name a file that --transcript has written.",
         ) from error
+    return parse_recording(text, path)
+
+
+def parse_recording(text: str, path: Path = Path("-")) -> Recording:
+    """Read a transcript's text; ``path`` is its name in errors.
+
+    Raises:
+        ConfigError: it is no transcript; name and line are named.
+    """
     return _Reader(path).read(text)
 
 

@@ -9,10 +9,14 @@ import pytest
 
 from atota.errors import LinkLost
 from atota.link.masking import Masker
+from atota.link.recording import read_recording
 from atota.link.serial import SerialLink
 from atota.link.transcript import TranscriptLink
 from atota.module.module import open_module
-from tests.cli.running import Cli
+from atota.testing.recorded import Outcome, replayed
+from atota.update.retold import package_of
+from atota.values import Digests
+from tests.cli.running import BASE, PACKAGE, TARGET, Cli
 from tests.e2e.processes import Atota
 
 termios = pytest.importorskip("termios")
@@ -136,3 +140,31 @@ def test_a_recording_is_a_port_of_every_command(cli: Cli, tmp_path: Path) -> Non
     parted = cli("identify", "-p", f"replay://{path}", "-b", "115200", "--json")
     assert (parted.code, parted.result["error"]["code"]) == (4, "link.replay")
     assert "# command identify\n" in path.read_text(encoding="ascii")
+
+
+def test_identifying_a_module_is_done_again(cli: Cli, tmp_path: Path) -> None:
+    path = tmp_path / "t.transcript"
+    ran = cli("identify", "-p", "sim://M5310-A", "--transcript", path, "--model", "M5310-A", "--json")
+    assert ran.code == 0
+    version = ran.result["module"]["version"]
+    assert replayed(path) == Outcome(outcome="done", exit_code=0, version_before=version)
+
+
+def test_a_flash_of_the_command_line_tells_what_it_was_about(cli: Cli, tmp_path: Path) -> None:
+    package, path = tmp_path / "new one.bin", tmp_path / "t.transcript"
+    package.write_bytes(PACKAGE)
+    md5 = Digests.of(PACKAGE).md5
+    words = ("--md5", md5, "--target", TARGET, "--transcript", path, "-p", "sim://BC28", "--yes")
+    assert cli("flash", package, *words).code == 0
+    recording = read_recording(path)
+    assert recording.head[2:] == (
+        ("command", "flash"),
+        ("package", f"new one.bin {len(PACKAGE)} {md5}"),
+        ("target", TARGET),
+    )
+    named = package_of(dict(recording.head))
+    assert named is not None
+    assert (named.name, named.size, named.md5) == ("new one.bin", len(PACKAGE), md5)
+    assert replayed(path) == Outcome(
+        outcome="updated", exit_code=0, version_before=BASE, version_after=TARGET
+    )

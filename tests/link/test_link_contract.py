@@ -1,4 +1,4 @@
-"""What every link promises, asked of each kind: memory, pty, TCP, RFC 2217, and one with a transcript."""
+"""What every link promises, asked of each kind: memory, pty, TCP, RFC 2217, transcript and replay."""
 
 import contextlib
 import io
@@ -14,12 +14,14 @@ from typing import Any, Protocol
 import pytest
 import serial.rfc2217
 
-from atota.clock import SystemClock
+from atota.clock import SimulatedClock, SystemClock
 from atota.errors import LineUnavailable, LinkLost
 from atota.link.base import Link
 from atota.link.memory import MemoryLink, memory_pair
+from atota.link.recording import parse_recording
+from atota.link.replay import ReplayLink
 from atota.link.serial import SerialLink
-from atota.link.transcript import TranscriptLink
+from atota.link.transcript import TranscriptLink, escape
 
 WAIT_S = 10.0  # a limit for broken code, never waited out by code that works
 
@@ -198,12 +200,71 @@ def transcript() -> tuple[Link, Peer]:
     return TranscriptLink(link, io.StringIO()), peer
 
 
+class RecordedPeer:
+    """The module of a recording: what it does is fixed from the start; it tells what it was told."""
+
+    def __init__(self) -> None:
+        self.told = b""
+
+    def receive(self) -> bytes:
+        return self.told
+
+    def send(self, data: bytes) -> None: ...
+
+    def unplug(self) -> None: ...
+
+
+class OverheardReplay(ReplayLink):
+    peer: RecordedPeer
+
+    def write(self, data: bytes) -> None:
+        super().write(data)
+        self.peer.told += data
+
+
+# What was recorded of the module, for the tests in which it does something, or a line of the port's own.
+RECORDED: dict[str, tuple[str, ...]] = {
+    "test_what_was_read_is_gone": (r"1.000 < \r\nOK\r\n",),
+    "test_a_waiting_read_wakes_when_bytes_come": ("0.100 > AT", "0.500 < AT"),
+    "test_writing_nothing_is_no_fault": ("0.100 > A",),
+    "test_an_unplugged_link_is_lost_for_reading": ("0.100 ! link.lost it went away",),
+    "test_an_unplugged_link_is_lost_for_writing": ("0.100 ! link.lost it went away",),
+    "test_an_unplugged_link_can_be_closed": ("0.100 ! link.lost it went away",),
+    "test_the_rate_is_9600_until_it_is_set": ("0.100 ! baud 115200",),
+    "test_the_other_side_sees_the_rate_where_it_can": (),
+    "test_lines_are_set_or_refused_but_never_ignored": (
+        "0.100 ! link.no-line a pty has none",
+        "0.200 ! link.no-line a pty has none",
+        "0.300 < still here",
+    ),
+}
+
+
+def megabyte() -> bytes:
+    return bytes(range(256)) * 16 + random.Random(2217).randbytes(2**20 - 4096)
+
+
+def replay(test: str) -> tuple[Link, Peer]:
+    lines = RECORDED.get(test, ())
+    if test == "test_a_megabyte_of_every_byte_value_comes_back_as_it_went":
+        data = megabyte()
+        halves = [data[start : start + 8192] for start in range(0, len(data), 8192)]
+        lines = tuple(f"1.000 {direction} {escape(half)}" for half in halves for direction in "><")
+    head = ("# atota transcript 1", "0.000 ! baud 9600")
+    link = OverheardReplay(
+        parse_recording("".join(f"{line}\n" for line in (*head, *lines))), SimulatedClock()
+    )
+    link.peer = RecordedPeer()
+    return link, link.peer
+
+
 KINDS: list[Callable[[], tuple[Link, Peer]]] = [memory, pty, tcp, rfc2217, transcript]
 
 
-@pytest.fixture(params=KINDS, ids=lambda kind: str(kind.__name__))
+@pytest.fixture(params=[*KINDS, replay], ids=lambda kind: str(kind.__name__))
 def rig(request: pytest.FixtureRequest) -> Iterator[tuple[Link, Peer]]:
-    link, peer = request.param()
+    test = str(getattr(request.node, "originalname", ""))
+    link, peer = replay(test) if request.param is replay else request.param()
     yield link, peer
     link.close()
     peer.unplug()
@@ -226,7 +287,7 @@ def echo(peer: Peer, count: int) -> None:
 
 def test_a_megabyte_of_every_byte_value_comes_back_as_it_went(rig: tuple[Link, Peer]) -> None:
     link, peer = rig
-    sent = bytes(range(256)) * 16 + random.Random(2217).randbytes(2**20 - 4096)
+    sent = megabyte()
     thread = threading.Thread(target=echo, args=(peer, len(sent)), daemon=True)
     thread.start()
     back = bytearray()
