@@ -57,9 +57,11 @@ class CflwUpdater:
         self._rules = rules
         self._chassis = chassis
         self._pieces = 0
+        self.committed = False
 
     def reset(self) -> None:
-        """Nothing is in RAM."""
+        """A check that goes on is forgotten."""
+        self.committed = False
 
     def finished(self, verdict: Verdict, *, said_good: bool) -> None:
         """Nothing remains of an update but its text."""
@@ -126,12 +128,14 @@ class CflwUpdater:
         fits = hashlib.md5(data[:size], usedforsecurity=False).hexdigest() == digest and len(data) == size
         if self._chassis.faults.strike("refuse-md5"):
             fits = False
+        self.committed = fits
         return Reply(
             then=lambda now: self._chassis.plan(now + self._rules.check_s, self._good if fits else self._bad)
         )
 
     def _good(self, now: float) -> None:
-        if not self._chassis.faults.has("quiet-update"):
+        self.committed = False
+        if not self._chassis.faults.lasts("quiet-update"):
             self._chassis.send(now, b"\r\n+CFOTA: Package check success\r\n")
             self._chassis.send(now + 0.5, b"\r\n+CFOTA: Start to update,please wait for reset\r\n")
         self._chassis.tell("started")
@@ -139,7 +143,7 @@ class CflwUpdater:
 
     def _bad(self, now: float) -> None:
         self._chassis.tell("length or MD5 differ")
-        if not self._chassis.faults.has("quiet-update"):
+        if not self._chassis.faults.lasts("quiet-update"):
             self._chassis.send(now, b"\r\n+CFOTA: Update fail\r\n")
 
     def _no_package(self, now: float) -> None:

@@ -47,6 +47,7 @@ class ModuleCore:
         self.starts: list[str] = []
         self.history: deque[str] = deque(maxlen=1000)
         self.booting = self.silent = self.dead = self.unplugged = False
+        self.at_power_cut: Callable[[float], None] = lambda _now: None
         self._random = random.Random(f"{persona.name} {self.options.seed}")  # noqa: S311
         leftover = persona.way.leftover
         page = self._random.randbytes(min(leftover, PAGE))  # over and over: random bytes for a slot take long
@@ -60,8 +61,8 @@ class ModuleCore:
         self._phase: DataPhase | None = None
         self._deaf_until = self._refuse_until = -inf
         self._fall_back: int | None = None
-        self._updating = self._synced = self._powered = False
-        self.silent = self.faults.has("mute") is not None
+        self._updating = self._start_planned = self._stuck = self._synced = self._powered = False
+        self.mute = self.silent = self.faults.lasts("mute") is not None
 
     def leave_data(self, reply: Reply, now: float) -> None:
         """End the data phase; ``reply`` is the result of the command that began it."""
@@ -80,7 +81,7 @@ class ModuleCore:
         if self._powered:
             return
         self._powered = True
-        if storm := self.faults.has("urc-storm"):
+        if storm := self.faults.lasts("urc-storm"):
             period = float(storm.args[0]) if storm.args else 0.2
             self.timeline.at(now + period, lambda then: self._storm(then, period), lasting=True)
         if self.faults.strike("boot-garbage"):
@@ -92,8 +93,36 @@ class ModuleCore:
         return self.flash.written()
 
     @property
+    def updating(self) -> bool:
+        """Whether an update is under way, or will be without another command from the host.
+
+        That is so from the command that starts it until it is applied or has failed, boot included; where the
+        module downloads by itself, the download is part of it.
+        """
+        by_itself: bool = getattr(self.updater, "committed", False)
+        return self._updating or self._start_planned or by_itself
+
+    @property
     def _echo_at_boot(self) -> bool:
-        return self.persona.echo or self.options.echo or self.faults.has("echo") is not None
+        if self.persona.echo or self.options.echo:
+            return True
+        return self.faults.lasts("echo") is not None or self.faults.has("damaged-echo") is not None
+
+    def heal(self, now: float) -> None:
+        """Take away every fault that is still to strike; power-cycle a module that a fault silenced.
+
+        It is what a person does before the next attempt. Flash, version and what is stored stay. An update
+        that was begun goes on with that start, if it is not over: a dead module's runs unheard, so it may be.
+        An adapter that was pulled out stays out: see `SimLink.replug`.
+        """
+        self.faults.clear()
+        if not (self.silent or self.dead or self._stuck):
+            return
+        self.at_power_cut(now)
+        self.power_on(now)
+        self.timeline.run(now)
+        self.mute = self.silent = self.dead = False
+        self._restart(now, POWER_ON)
 
     # --- what the updater may do ---------------------------------------------------------------------
 
@@ -130,6 +159,7 @@ class ModuleCore:
     def start_update(self, now: float) -> None:
         """Reboot into the update."""
         self.starts.append(self.truth().status)
+        self._start_planned = True
         self._deaf_until = inf
         self.timeline.at(now, self._begin_update)
 
@@ -195,6 +225,7 @@ class ModuleCore:
     def _restart(self, now: float, cause: bytes) -> None:
         boot = self.persona.boot
         self.timeline.forget()
+        self._start_planned = self._stuck = False
         self.reboots += 1
         self.booting = True
         self._fall_back = self._phase = None
@@ -209,14 +240,16 @@ class ModuleCore:
         self.tell("rebooting")
         if self._updating:
             when = self._say(boot.update, now, update=True)
-            self.timeline.at(when, self._decide)
+            self._stuck = self.faults.strike("stuck-update") is not None
+            if not self._stuck:
+                self.timeline.at(when, self._decide)
         else:
             when = self._say(boot.steps, now) + boot.ending_wait_s
             self.timeline.at(when, lambda then: self._booted(then, cause, boot.late))
 
     def _say(self, steps: tuple[Step, ...], now: float, *, update: bool = False) -> float:
         """Plan pieces of boot text; return when the last has been said."""
-        quiet = update and self.faults.has("quiet-update") is not None
+        quiet = update and self.faults.lasts("quiet-update") is not None
         for step in steps:
             now += step.wait_s
             if not quiet:
@@ -277,6 +310,8 @@ class ModuleCore:
         self.baud = self.stored_baud
 
     def _storm(self, now: float, period: float) -> None:
+        if self.faults.has("urc-storm") is None:
+            return
         if not self.booting:
             self.send(now, b"\r\n" + self._random.choice(self.persona.urcs) + b"\r\n")
         self.timeline.at(now + period, lambda then: self._storm(then, period), lasting=True)

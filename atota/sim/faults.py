@@ -8,8 +8,9 @@ A fault is written ``name[:arg[:arg]]``; several are joined with ``+``. A *posit
 - ``prepare``, ``erase``, ``validate``, ``start``: the first command that does that in the module's way of
   updating (``AT+NFWUPD=0``, ``=2``, ``=5``; ``AT+CFSINIT``, ``AT+CFSGFIS``, ``AT+CFOTA``...).
 
-A *byte number* counts the bytes from the host that reached the module, from 1. ``TIMES`` is how often the
-fault strikes; a fault without it strikes once, unless its description says always.
+A *byte number* counts, from 1, the bytes from the host that reached the module, or those from the module that
+reached the host's wire. ``TIMES`` is how often the fault strikes; a fault without it strikes once, unless its
+description says always.
 """
 
 import re
@@ -19,7 +20,7 @@ from math import inf
 
 from atota.errors import UsageError
 
-_POSITION = re.compile(r"\d+|c[1-9]\d*|prepare|erase|validate|start")
+_POSITION = re.compile(r"[0-9]+|c[1-9][0-9]*|prepare|erase|validate|start")
 _STATUS = re.compile(r"PACKAGE_[A-Z_]+")
 
 
@@ -32,7 +33,10 @@ class FaultKind:
 
 
 _ALWAYS = (
+    "urc-before-reply",
     "urc-inside-reply",
+    "urc-behind-reply",
+    "damaged-echo",
     "refuse-erase",
     "refuse-start",
     "refuse-validate",
@@ -44,8 +48,15 @@ _TABLE = (
     ("drop-byte:BYTE", "byte number BYTE from the host never arrives"),
     ("flip-byte:BYTE", "one bit of byte number BYTE from the host is turned over"),
     ("double-byte:BYTE", "byte number BYTE from the host arrives twice"),
+    ("drop-back:BYTE", "byte number BYTE from the module never reaches the host"),
+    ("flip-back:BYTE", "one bit of byte number BYTE from the module is turned over"),
+    ("double-back:BYTE", "byte number BYTE from the module reaches the host twice"),
+    ("lose-command:POS[:TIMES]", "the command line is not heard: no echo, no effect, no reply"),
     ("lose-reply:POS[:TIMES]", "the command is carried out, its reply is never sent"),
     ("late-reply:POS:SECONDS", "the reply comes SECONDS later; the module is busy (deaf) until then"),
+    ("cut-reply:POS[:TIMES]", "the command is carried out, only the first half of its reply is sent"),
+    ("double-reply:POS[:TIMES]", "the reply is sent twice"),
+    ("noise:POS", "20 to 40 bytes before the reply, as of another rate"),
     ("reboot-at-block:POS", "a watchdog reboot instead of the command"),
     ("brownout-at-block:POS", "a power dip instead of the command: power-on reset"),
     ("refuse-block:POS[:TIMES]", "an error (50; the family's own) at once and nothing is written"),
@@ -62,6 +73,7 @@ _TABLE = (
     ("reboot-in-data:POS", "a watchdog reboot half-way through the bytes"),
     ("silent-at:POS", "from this command on neither a byte in nor out, until a hardware reset"),
     ("mute", "never a byte in or out, whatever is done"),
+    ("mute-after:COMMANDS", "after so many command lines never a byte in or out, whatever is done"),
     ("unplug-at:POS", "the adapter is pulled out when this command has arrived; the module keeps its power"),
     ("refuse-erase[:TIMES]", "the erase ran and failed: error 4 (always, without TIMES)"),
     ("refuse-validate[:STATUS]", "the package is never good (STATUS: PACKAGE_VALIDATION_FAILURE and so on)"),
@@ -70,15 +82,22 @@ _TABLE = (
     ("fail-download[:TIMES]", "what the module downloads by itself never arrives (always, without TIMES)"),
     ("reboot-in-download", "a watchdog reboot half-way through what the module downloads by itself"),
     ("reboot-in-update", "a power dip half-way through the update; it goes on with the next start"),
+    ("stuck-update", "the update begins and never ends; a hardware reset begins it again"),
     ("cut-urc[:TIMES]", "a line about the update that the module began by itself loses its second half"),
     ("fail-update", "the update begins and fails; the module says so and runs what it ran"),
     ("quiet-update", "no line about the update is ever sent"),
     ("rollback", "the update reboot takes place and the old version comes back"),
-    ("stay-dead-after-update", "after the start of the update the module never speaks again"),
+    (
+        "stay-dead-after-update",
+        "from the start of the update on its port is dead, whatever is done; the update goes on",
+    ),
     ("back-at-baud:RATE", "after the update the stored rate is RATE"),
     ("echo", "echo is on"),
+    ("damaged-echo[:TIMES]", "echo is on, one character of a line is wrong in it (always, without TIMES)"),
     ("urc-storm[:SECONDS]", "an unsolicited line every SECONDS (0.2)"),
+    ("urc-before-reply[:TIMES]", "an unsolicited line right before a reply (always, without TIMES)"),
     ("urc-inside-reply[:TIMES]", "an unsolicited line before the final result (always, without TIMES)"),
+    ("urc-behind-reply[:TIMES]", "an unsolicited line right behind a reply (always, without TIMES)"),
     ("boot-garbage", "the module is just being powered on when the port is opened: noise and a boot banner"),
 )
 
@@ -109,7 +128,7 @@ def _bad(text: str, why: str) -> UsageError:
 
 
 def _number(text: str, value: str, *, real: bool = False) -> float:
-    pattern = r"\d+(\.\d+)?" if real else r"[1-9]\d*"
+    pattern = r"[0-9]{1,9}(\.[0-9]{1,9})?" if real else r"[1-9][0-9]{0,11}"
     if not re.fullmatch(pattern, value) or (real and float(value) <= 0):
         raise _bad(text, f"{value!r} is not a number above zero")
     return float(value)
@@ -128,7 +147,7 @@ def _check(text: str, name: str, args: tuple[str, ...]) -> float:
             raise _bad(text, f"{value!r} is no position (12, c7, prepare, erase, validate, start)")
         if kind == "STATUS" and not _STATUS.fullmatch(value):
             raise _bad(text, f"{value!r} is no status (PACKAGE_...)")
-        if kind in ("BYTE", "RATE"):
+        if kind in ("BYTE", "RATE", "COMMANDS"):
             _number(text, value)
         if kind == "SECONDS":
             _number(text, value, real=True)
@@ -154,17 +173,23 @@ class FaultPlan:
 
     Args:
         texts: each one or several faults joined with ``+``.
+
+    Attributes:
+        struck: what has really happened, in its order, once for each time.
+        shown: which of those that last (echo, mute, urc-storm, quiet-update) have shown.
     """
 
     def __init__(self, texts: Iterable[str] = ()) -> None:
         self.faults = [parse_fault(one) for text in texts for one in re.split(r"[+ ]", text) if one]
         self.struck: list[str] = []
+        self.shown: list[str] = []
         self._named: dict[str, list[Fault]] = {}
         for fault in self.faults:
             self._named.setdefault(fault.name, []).append(fault)
-        self._bytes: dict[int, str] = {
-            int(fault.args[0]): fault.name for fault in self.faults if fault.name.endswith("-byte")
-        }
+        self._inward, self._outward = self._bytes("-byte"), self._bytes("-back")
+
+    def _bytes(self, ending: str) -> dict[int, str]:
+        return {int(fault.args[0]): fault.name for fault in self.faults if fault.name.endswith(ending)}
 
     @property
     def text(self) -> str:
@@ -174,6 +199,13 @@ class FaultPlan:
     def has(self, name: str) -> Fault | None:
         """The first fault of this name that may still strike."""
         return next((fault for fault in self._named.get(name, ()) if fault.left > 0), None)
+
+    def lasts(self, name: str) -> Fault | None:
+        """As `has`, for a fault that lasts and that shows now."""
+        fault = self.has(name)
+        if fault is not None and fault.text not in self.shown:
+            self.shown.append(fault.text)
+        return fault
 
     def strike(self, name: str, keys: frozenset[str] | None = None) -> Fault | None:
         """Use a fault up once and return it, or None if there is none here.
@@ -187,16 +219,29 @@ class FaultPlan:
                 return fault
         return None
 
+    def clear(self) -> None:
+        """Take away every fault that is still to strike; what has stays in ``struck``."""
+        for fault in self.faults:
+            fault.left = 0
+        self._inward.clear()
+        self._outward.clear()
+
     def distort(self, data: bytes, count: int) -> bytes:
-        """Apply the byte faults to ``data``; ``count`` bytes came before it."""
-        if not self._bytes:
-            return data
+        """Apply the faults of bytes from the host to ``data``; ``count`` bytes came before it."""
+        return self._distorted(self._inward, data, count) if self._inward else data
+
+    def distort_back(self, data: bytes, count: int) -> bytes:
+        """As `distort`, for bytes from the module."""
+        return self._distorted(self._outward, data, count) if self._outward else data
+
+    def _distorted(self, kinds: dict[int, str], data: bytes, count: int) -> bytes:
         out = bytearray()
         for number, byte in enumerate(data, count + 1):
-            kind = self._bytes.pop(number, None)
-            if kind is not None:
-                self.struck.append(f"{kind}:{number}")
-            out += {None: bytes([byte]), "drop-byte": b"", "double-byte": bytes([byte, byte])}.get(
+            name = kinds.pop(number, None)
+            if name is not None:
+                self.struck.append(f"{name}:{number}")
+            kind = name and name.split("-")[0]
+            out += {None: bytes([byte]), "drop": b"", "double": bytes([byte, byte])}.get(
                 kind, bytes([byte ^ 1 << (number % 7)])
             )
         return bytes(out)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from math import inf
 
+from atota.sim import noise
 from atota.sim.commands import split_line
 from atota.sim.core import BITS, POWER_ON, RESET_PIN, ModuleCore
 from atota.sim.options import Options, Sent
@@ -16,7 +17,7 @@ class SimModule(ModuleCore):
     """A cellular module as its AT port shows it. No clock, no thread, no I/O.
 
     Times are seconds on any one scale that never goes back; the module is powered at its first moment.
-    The attributes tell its true state, whatever it says of itself.
+    The attributes, with `updating`, `slot` and `truth`, tell its true state, whatever it says of itself.
 
     Args:
         persona: the kind of module.
@@ -32,7 +33,12 @@ class SimModule(ModuleCore):
         starts: for each start of an update that was taken, the true status of the slot then.
         reboots: how often it restarted, for whatever reason.
         commands: how many command lines it took.
-        booting, silent, dead, unplugged: what hinders it.
+        booting: it starts, an update included; it is deaf meanwhile.
+        silent: neither a byte in nor out until a hardware reset.
+        mute: nor after one.
+        dead: its port is dead since the start of an update, which goes on; only `heal` brings it back.
+        unplugged: the adapter was pulled out.
+        at_power_cut: told when `heal` takes its power away, for whoever holds what it would still send.
         timeline: what it will do by itself; whoever moves it on looks there when something is due.
         history: the last thousand changes, as ``on_change`` was told.
     """
@@ -94,7 +100,7 @@ class SimModule(ModuleCore):
     def _hard_reset(self, now: float, cause: bytes) -> list[Sent]:
         self.power_on(now)
         self.timeline.run(now)
-        self.silent = self.faults.has("mute") is not None
+        self.silent = self.mute
         if not self.dead:
             self._restart(now, cause)
         return self._drain()
@@ -118,8 +124,10 @@ class SimModule(ModuleCore):
             return len(data)
         start = position
         line, position = self._line.take(data, position)
+        if line and self.faults.has("lose-command") and self._unheard(line):
+            return position
         if self.settings.echo:
-            self.send(now - (len(data) - 1 - start) * BITS / self.baud, data[start:position])
+            self.send(now - (len(data) - 1 - start) * BITS / self.baud, self._echoed(data[start:position]))
         if line is None:
             self._watch_line(now)
             return position
@@ -132,6 +140,18 @@ class SimModule(ModuleCore):
         elif line.strip(b" "):
             self._command_line(line, now)
         return position
+
+    def _unheard(self, line: bytes) -> bool:
+        """Whether a fault keeps the line from the module."""
+        following = frozenset({f"c{self.commands + 1}"}) | self.updater.positions(line)
+        return self.faults.strike("lose-command", following) is not None
+
+    def _echoed(self, data: bytes) -> bytes:
+        """What comes back of a line; one character of it may be damaged."""
+        middle = len(data.rstrip(b"\r\n")) // 2
+        if not middle or self.faults.strike("damaged-echo") is None:
+            return data
+        return data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :]
 
     def _watch_line(self, now: float) -> None:
         """A line begun waits for its end only so long."""
@@ -180,6 +200,9 @@ class SimModule(ModuleCore):
 
     def _interrupted(self, position: frozenset[str], now: float) -> bool:
         """Faults that leave the command without an answer."""
+        if self.faults.strike("mute-after", frozenset({str(self.commands - 1)})):
+            self.mute = self.silent = True
+            return True
         if self.faults.strike("unplug-at", position):
             self.unplugged = True
         if self.faults.strike("silent-at", position):
@@ -254,7 +277,7 @@ class SimModule(ModuleCore):
             if reply.bare or not (last or self.persona.final_each):
                 continue
             if self.faults.strike("urc-inside-reply"):
-                out += b"\r\n" + self._random.choice(self.persona.urcs) + b"\r\n"
+                out += self._urc()
             out += self._final(reply.error) + reply.tail
         return bytes(out)
 
@@ -266,12 +289,27 @@ class SimModule(ModuleCore):
         if late := self.faults.strike("late-reply", position):
             when += float(late.args[1])
         text = self._text(replies)
+        if self.faults.strike("double-reply", position):
+            text += text
         if not self.faults.strike("lose-reply", position):
-            self.send(when, text)
+            self.send(when, self._spoilt_reply(text, position))
         sent = when + len(text) * BITS / self.baud
         self._deaf_until = sent + self.persona.guard_s if self.persona.guard_s else when
         for reply in replies:
             self._follow(reply, now, when, sent)
+
+    def _spoilt_reply(self, text: bytes, position: frozenset[str]) -> bytes:
+        """A reply as it leaves, with what faults put round it."""
+        if self.faults.strike("cut-reply", position):
+            text = text[: len(text) // 2]
+        if text and self.faults.strike("urc-before-reply"):
+            text = self._urc() + text
+        if self.faults.strike("noise", position):
+            text = bytes(self._random.choices(noise.BYTES, k=self._random.randint(20, 40))) + text
+        return text + (self._urc() if text and self.faults.strike("urc-behind-reply") else b"")
+
+    def _urc(self) -> bytes:
+        return b"\r\n" + self._random.choice(self.persona.urcs) + b"\r\n"
 
     def _follow(self, reply: Reply, now: float, when: float, sent: float) -> None:
         """What a command does beyond its reply, which leaves from ``when`` to ``sent``."""

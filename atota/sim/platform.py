@@ -85,7 +85,7 @@ class PlatformUpdater:
         self._network.reset()
 
     def _forget(self) -> None:
-        self._created = self._direct = self._opening = self._logged_in = False
+        self._created = self._direct = self._opening = self._logged_in = self.committed = False
         self._objects: list[bytes] = []
         self._session += 1
 
@@ -188,6 +188,7 @@ class PlatformUpdater:
         if self._opening or self._logged_in or self._chassis.faults.strike("refuse-start"):
             return _refused(NOT_ALLOWED)
         self._opening = True
+        self.committed = not self._to_finish and self._wanted
         self._session += 1
         session, patience = self._session, float(match[2] or 30)
         return Reply(then=lambda then: self._log_in(session, patience, then))
@@ -199,7 +200,7 @@ class PlatformUpdater:
 
     def _leave(self) -> None:
         self._session += 1
-        self._opening = self._logged_in = False
+        self._opening = self._logged_in = self.committed = False
 
     def _log_in(self, session: int, patience: float, now: float) -> None:
         if not self._network.attached(now):
@@ -239,7 +240,7 @@ class PlatformUpdater:
         number = re.search(rb"\+MIPLEVENT: ?0,(\d+)", line)
         if number is None or not LOADING <= int(number[1]) <= INTERRUPTED:
             return line
-        if faults.has("quiet-update"):
+        if faults.lasts("quiet-update"):
             return b""
         return line[: len(line) // 2] if faults.strike("cut-urc") else line
 
@@ -251,15 +252,20 @@ class PlatformUpdater:
     def _event(self, number: int, now: float) -> None:
         self._line(b"+MIPLEVENT:0,%d" % number, now)
 
+    @property
+    def _wanted(self) -> bool:
+        """Whether the platform has another firmware for it."""
+        push = self._chassis.options.push
+        return push not in ("", self._chassis.version) and not self._gave_up
+
     def _welcome(self, session: int, now: float) -> None:
         for count, number in enumerate(self._objects):
             self._line(b"+MIPLOBSERVE:0,%d,1,%s,0,-1" % (39121 + 2 * count, number), now + 0.5)
             self._line(b"+MIPLDISCOVER:0,%d,%s" % (39122 + 2 * count, number), now + 0.7)
-        wanted = self._chassis.options.push
         if self._to_finish:
             self._to_finish = False
             self._chassis.plan(now + 3.0, lambda then: self._event(FINISHED, then))
-        elif wanted and wanted != self._chassis.version and not self._gave_up:
+        elif self._wanted:
             self._chassis.plan(now + 4.0, lambda then: self._load(session, then))
 
     def _load(self, session: int, now: float) -> None:
@@ -277,6 +283,7 @@ class PlatformUpdater:
 
     def _stop_loading(self, session: int, event: int, now: float) -> None:
         if session == self._session:
+            self.committed = False
             self._event(event, now)
 
     def _loaded(self, session: int, now: float) -> None:

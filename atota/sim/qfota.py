@@ -205,7 +205,7 @@ class QfotaUpdater:
         return ((count * 100 + size // 2) // size for count in range(each, size, each))
 
     def _downloading(self, percent: int | None, now: float) -> None:
-        if percent is not None and not self._chassis.faults.has("quiet-update"):
+        if percent is not None and not self._chassis.faults.lasts("quiet-update"):
             self._chassis.send(now + 0.005, b'\r\n+QIND: "FOTA","DOWNLOADING",%d\r\n' % percent)
 
     def _pushed(self, data: bytes, _now: float) -> Reply:

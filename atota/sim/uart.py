@@ -5,7 +5,6 @@ the receiver's is garbage from a seeded generator, as many bytes as the receiver
 """
 
 import heapq
-import random
 from collections import deque
 from dataclasses import dataclass
 from itertools import count
@@ -13,6 +12,7 @@ from math import ceil, inf, nextafter
 
 from atota.clock import Clock
 from atota.sim.module import SimModule
+from atota.sim.noise import Noise
 from atota.sim.options import Sent
 
 _BITS = 10
@@ -21,29 +21,6 @@ _SLACK = 1e-9  # seconds; floating point sums of bit times
 # is 64 bytes, two of them status; it goes when it is full, or when the latency timer (16 ms, in low-latency
 # mode 1 ms) has run out since the last one went.
 _PACKET = 62
-_NOISE = bytes(
-    [0x00, 0x80, 0xF8, 0xFE, 0xE0, 0x98, 0xF0, 0x78, 0x66, 0x2D, 0x3F, 0x86, 0xFF, 0x1E, 0x48, 0xC0]
-)
-
-
-class Noise:
-    """Makes what a UART sees of another rate.
-
-    Args:
-        seed: the same seed and the same bytes give the same noise.
-    """
-
-    def __init__(self, seed: object) -> None:
-        self._random = random.Random(f"noise {seed}")  # noqa: S311
-        self._carry = 0.0
-
-    def of(self, length: int, sender: int, receiver: int) -> bytes:
-        """The bytes that a receiver at one rate makes of ``length`` bytes sent at another."""
-        wanted = self._carry + length * min(4.0, receiver / sender)
-        whole = int(wanted)
-        self._carry = wanted - whole
-        pick = self._random.random
-        return bytes([_NOISE[int(pick() * len(_NOISE))] for _ in range(whole)])
 
 
 @dataclass(slots=True)
@@ -92,7 +69,7 @@ class Wire:
         self._rx: deque[_Flight] = deque()
         self._ready = b""  # for the host
         self._held = b""  # in the adapter, `_counted` bytes of the wire
-        self._counted = 0
+        self._counted = self._arrived = 0
         self._expiry: float | None = None
         self._handed_over = now
         self._pending: list[tuple[float, int, Sent]] = []
@@ -100,8 +77,10 @@ class Wire:
         self._tx_free = self._rx_free = now
         self._rx_due = inf  # when the host can have something; before, nobody needs to look
         self._timeline = module.timeline
+        self._faults = module.faults
         self._module_noise = Noise(("in", module.options.seed))
         self._host_noise = Noise(("out", module.options.seed))
+        module.at_power_cut = self._silenced
         module.power_on(now)
 
     @property
@@ -148,6 +127,11 @@ class Wire:
         self._pending.clear()
         self._rx_free = now
         self._queue(sent)
+
+    def _silenced(self, now: float) -> None:
+        """The module is about to lose its power: what it would have sent from now on never leaves."""
+        self.advance(now)
+        self.disturb(now, [])
 
     def cut(self, now: float) -> None:
         """Pull the adapter out: what is on the wire, either way, is gone."""
@@ -272,7 +256,9 @@ class Wire:
             stop = int((now + _SLACK - flight.start) / byte_s)
             if stop > position:
                 piece = data[position:stop]
-                self._counted += len(piece)
+                self._counted += stop - position
+                self._arrived += stop - position
+                piece = self._faults.distort_back(piece, self._arrived - len(piece))
                 if flight.baud != self._baud is not None:
                     piece = self._host_noise.of(len(piece), flight.baud, self._baud)
                 out += piece

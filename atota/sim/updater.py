@@ -12,7 +12,8 @@ A family is added with three files and one line:
    - *lines over time*: ``chassis.plan(when, lambda now: chassis.send(now, b"\r\n+QIND: ...\r\n"))``; a
      reboot forgets them.
    - *what a start brings*: an updater with ``awake`` (`WakingUpdater`) is called when the boot text was said.
-   - *the update*: ``Reply(start=True)``, or ``chassis.start_update(now)`` for one that begins by itself.
+   - *the update*: ``Reply(start=True)``, or ``chassis.start_update(now)`` for one that begins by itself
+     (until then the updater's attribute ``committed`` is true).
      How it runs and what is said meanwhile is in the persona's `Boot`; what the security core decides is in
      `atota.sim.judge`; ``finished`` tells the updater what came of it. An updater may have a method
      ``reword(bytes) -> bytes``, which spells each piece of boot text anew (b"": it is left out).

@@ -63,6 +63,11 @@ class UrlPullUpdater:
         self._network = Network(chassis, attach_s=rules.attach_s)
         self._busy = False
 
+    @property
+    def committed(self) -> bool:
+        """A download ends in the update, if the package is good."""
+        return self._busy
+
     def positions(self, line: bytes) -> frozenset[str]:
         """AT+QFOTADL with a URL is the start."""
         return frozenset({"start"} if _URL.search(line) else ())
@@ -100,7 +105,7 @@ class UrlPullUpdater:
         faults = self._chassis.faults
         if b"+QIND" not in line:
             return line
-        if faults.has("quiet-update"):
+        if faults.lasts("quiet-update"):
             return b""
         style = self._random.random()
         if style < 0.1 and _PERCENT.search(line):
