@@ -29,6 +29,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from atota.dialects.tomlfile import decode_toml
 from atota.errors import ConfigError
 from atota.otaserver.auth import KeyRing
 from atota.values import Digests, version_problem
@@ -131,12 +132,7 @@ def load(folder: Path, *, environ: Mapping[str, str] | None = None) -> PlatformC
         text = path.read_bytes()
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror or error}", hint=_MISSING_HINT) from error
-    try:
-        tasks = msgspec.toml.decode(text, type=TasksFile)
-    except msgspec.DecodeError as error:
-        raise ConfigError(f"{path}: {error}") from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: it is not UTF-8 text") from error
+    tasks = decode_toml(text, TasksFile, name=str(path))
     packages: dict[str, bytes] = {}
     for index, task in enumerate(tasks.tasks):
         if task.package not in packages:
@@ -189,8 +185,9 @@ def _read_package(folder: Path, name: str, source: str, place: str) -> bytes:
         raise _wrong(source, f"package `{name}` is not a file inside the folder", place)
     try:
         return (folder / name).read_bytes()
-    except OSError as error:
-        raise _wrong(source, f"package `{name}`: {error.strerror or error}", place) from error
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        why = getattr(error, "strerror", None) or error
+        raise _wrong(source, f"package `{name}`: {why}", place) from error
 
 
 def _check_devices(tasks: TasksFile, source: str) -> None:

@@ -91,6 +91,7 @@ def test_the_key_may_come_from_the_environment(tmp_path: Path) -> None:
         ('package = "app.bin"', 'package = "../app.bin"', "not a file inside the folder"),
         ('package = "app.bin"', 'package = "/etc/passwd"', "not a file inside the folder"),
         ('package = "app.bin"', 'package = "C:\\\\x"', "not a file inside the folder"),
+        ('package = "app.bin"', 'package = "app\\u0000"', "embedded null byte - at `$.task[0].package`"),
         ('package = "app.bin"', 'package = "empty.bin"', "package `empty.bin` is empty"),
         ('target = "V2.0"', 'target = "V 2"', "takes no such version"),
         ('target = "V2.0"', f'target = "V2.0"\nsha256 = "{"0" * 64}"', "another SHA-256"),
@@ -104,6 +105,8 @@ def test_the_key_may_come_from_the_environment(tmp_path: Path) -> None:
         ("[[task]]", '[[device]]\ndev_id = "6523"\n[[task]]', "same dev_id - at `$.device[1].dev_id`"),
         ('name = "line1"', "", "a device with a key needs a name"),
         ("[auth]", "[auth", "tasks.toml: "),
+        ("retry = 3", f"retry = {'9' * 5000}", "integer string conversion"),
+        ("retry = 3", f"retry = {'[' * 2000}", "nested too deeply"),
     ],
 )
 def test_what_is_wrong_is_said_with_its_place(tmp_path: Path, old: str, new: str, message: str) -> None:

@@ -99,6 +99,9 @@ def test_an_unknown_fault_lists_the_known_ones() -> None:
         "back-at-baud:fast",
         "refuse-block:1:0",
         "urc-storm:0",
+        "drop-byte:" + "9" * 5000,
+        "back-at-baud:\u0663\u0663\u0663",
+        f"urc-storm:{'9' * 400}",
     ],
 )
 def test_a_fault_written_wrong_is_refused_and_shown_how(text: str) -> None:
