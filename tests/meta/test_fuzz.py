@@ -1,0 +1,99 @@
+"""The fuzzer: every promise holds for a few hundred inputs, and one that is broken is found and can be repeated."""
+
+import importlib
+import shlex
+import sys
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from atota.at.parser import Parser
+from tests.meta.sources import ROOT
+
+sys.path.append(str(ROOT / "scripts"))
+command: ModuleType = importlib.import_module("fuzz_parts.command")
+engine: ModuleType = importlib.import_module("fuzz_parts.engine")
+TARGETS: dict[str, Any] = command.load()
+SLOW = {"profile", "trace"}
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_the_promise_holds_for_the_first_inputs(name: str) -> None:
+    tally = engine.Tally(60 if name in SLOW else 300, None)
+    engine.built_in(TARGETS[name], tally, seed=4)
+    assert tally.count == (60 if name in SLOW else 300)
+
+
+def test_the_same_seed_makes_the_same_inputs() -> None:
+    def first(seed: int) -> list[bytes]:
+        return [data for data, _ in zip(engine.Mutator(TARGETS["range"], seed), range(200), strict=False)]
+
+    assert first(7) == first(7)
+    assert first(7) != first(8)
+    assert max(map(len, first(7))) <= TARGETS["range"].longest
+
+
+def test_a_planted_fault_is_found_and_its_command_repeats_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = Parser.receive
+
+    def faulty(self: Parser, data: bytes) -> list[Any]:
+        return whole(self, data.replace(b"+CM", b"+C"))
+
+    with monkeypatch.context() as planted:
+        planted.setattr(Parser, "receive", faulty)
+        assert command.main(["tokeniser", "--engine", "built-in", "--runs", "5000"]) == 1
+        told = capsys.readouterr().out
+        line = next(line for line in told.splitlines() if line.startswith("  repeat: "))
+        script, *words = shlex.split(line.removeprefix("  repeat: "))
+        assert (ROOT / script).is_file()
+        assert command.main(words) == 1
+        assert "FAILED tokeniser: Broken: " in capsys.readouterr().out
+    assert command.main(words) == 0
+
+
+def test_an_exception_of_any_kind_is_a_failure_with_its_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def raises(*_: object) -> None:
+        raise SystemExit(0)
+
+    monkeypatch.setattr(Parser, "receive", raises)
+    assert command.main(["tokeniser", "--engine", "built-in", "--runs", "3"]) == 1
+    told = capsys.readouterr().out
+    assert "Traceback" in told
+    assert told.splitlines()[-1] == "  repeat: scripts/fuzz tokeniser --input ''"
+    assert command.main(shlex.split(told.splitlines()[-1])[2:]) == 1
+
+
+def test_every_target_is_listed_with_its_promise(capsys: pytest.CaptureFixture[str]) -> None:
+    assert command.main(["--list"]) == 0
+    told = capsys.readouterr().out
+    assert len(told.splitlines()) == len(TARGETS) > 15
+    assert all(f"{name} " in told and target.promise in told for name, target in TARGETS.items())
+
+
+def test_a_target_that_is_none_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    assert command.main(["nothing"]) == 2
+    assert "tokeniser" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text", "blows_up"),
+    [
+        (r"(a+)+$", "a" * 30 + "b", True),
+        (r"(?:a|a)*c", "a" * 30, True),
+        (r"a*a*a*a*c", "a" * 60, True),
+        (r"\+CSQ: ?(\d+),(\d+)", "+CSQ: " + "1" * 60, False),
+        (r"^(?:Revision: ?)?(\S+)$", "Revision: " + "x" * 60, False),
+    ],
+)
+def test_a_pattern_that_blows_up_is_told_by_its_steps(pattern: str, text: str, blows_up: bool) -> None:
+    backtracking = importlib.import_module("fuzz_parts.backtracking")
+    try:
+        taken = backtracking.steps_of_search(pattern, 0, text, 100 * len(text))
+    except backtracking.TooMuch:
+        taken = None
+    assert (taken is None) == blows_up
