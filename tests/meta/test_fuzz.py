@@ -1,4 +1,4 @@
-"""The fuzzer: every promise holds for a few hundred inputs, and one that is broken is found and can be repeated."""
+"""The fuzzer: promises hold for its first inputs, and one that is broken is found and can be repeated."""
 
 import importlib
 import shlex
