@@ -106,13 +106,17 @@ def play(recording: Recording, package: bytes) -> Outcome:
             f"{recording.path} was made by {command or 'an unknown command'!r}, which cannot be done again",
             hint=f"Known: {', '.join((*JOBS, *_LOOKS))}. Add a line `# command flash` below the first.",
         )
+    if command in JOBS and recording.said("target") is None:
+        raise ConfigError(
+            f"{recording.path} does not say which version the job was to bring",
+            hint="Add a line `# target VERSION` to its head; scripts/trace-to-test does so with --target.",
+        )
     stage = _Stage(recording)
     with tempfile.TemporaryDirectory(prefix="atota-replay-") as folder:
         named = package_of(dict(recording.head))
         path = Path(folder) / (named.name if named else "package.bin")
         path.write_bytes(package)
-        target = recording.said("target") or "?"
-        local = LocalPackage(path, Digests.of(package).md5, target)
+        local = LocalPackage(path, Digests.of(package).md5, recording.said("target") or "")
         spec = spec_of(dict(recording.head), port=f"replay://{recording.path}", package=local)
         with _told_to_fetch(recording) as address:
             spec = msgspec.structs.replace(spec, serve_url=address)

@@ -130,6 +130,7 @@ def test_what_was_not_sent_can_be_given(tmp_path: Path, attached: str) -> None:
     ("change", "code", "why"),
     [
         ((r"# command flash\n", ""), 3, "unknown command"),
+        ((r"# target .*\n", ""), 3, "--target"),
         ((r"(?m)^(\S+) > AT\+CGMI\\r$", r"\1 > AT+CGMI=1\\r"), 4, r"goes on with `> AT\+CGMI=1"),
         (
             (r"(?m)^(\S+) > AT\+CGMI\\r$", r"\1 > AT+X=ota_XZ9KW7VJX0ZKXW8YJZ9K\\r"),
@@ -152,6 +153,20 @@ def test_what_cannot_be_a_test_is_said_and_leaves_nothing(
     assert re.search(why, ran.stderr)
     assert "Traceback" not in ran.stderr
     assert not (tmp_path / "recorded").exists()
+
+
+def test_what_came_before_the_place_where_they_part_can_be_kept(tmp_path: Path, attached: str) -> None:
+    source = tmp_path / "t"
+    stopped = re.sub(r"(?m)^(\S+)( > AT\+NFWUPD=1,3,)", r"\1 > AT+CFUN=1\\r\n\1\2", attached)
+    source.write_text(stopped, encoding="ascii")
+    parted = run(source, folder=tmp_path / "recorded")
+    place = re.search(r"line (\d+).*--until (\d+)", parted.stderr, re.DOTALL)
+    assert place is not None
+    ran = run(source, "--until", place[2], folder=tmp_path / "recorded")
+    assert ran.returncode == 0, ran.stderr
+    (made,) = (tmp_path / "recorded").iterdir()
+    outcome = expected(read_recording(made))
+    assert (outcome.outcome, outcome.goes_on) == ("no-answer", True)
 
 
 def test_a_head_that_does_not_say_what_was_done_can_be_helped(tmp_path: Path, attached: str) -> None:
