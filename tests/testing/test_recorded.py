@@ -1,4 +1,7 @@
-"""Transcripts as tests: all that are kept are replayed, and what a host does otherwise is found."""
+"""Transcripts as tests: all that are kept are replayed, and what a host does otherwise is found.
+
+Where the host's conversation has changed on purpose, `scripts/trace-to-test --renew` records them again.
+"""
 
 import re
 from pathlib import Path
