@@ -4,7 +4,6 @@ Pure: profiles in, mistakes out. What is checked is in the rules at the end, one
 """
 
 import copy
-import math
 import re
 import string
 from collections.abc import Iterator, Sequence
@@ -26,6 +25,7 @@ from atota.values import STAGES as STAGES
 _MAY_BE_ZERO = {"pause_after_final_s", "pause_s", "continuation", "ignored_bytes"}
 _MOST_BAUD = 4_000_000  # SIM7000 goes to 4 Mbit/s (AT Command Manual V1.06, IPR)
 _DAY_S = 86_400.0
+_MOST = 2**53  # beyond it a float does not count, and beyond that an int is no float
 _LONGEST_LINE_HEAD = len("=1,99999,9999,") + len(",FF\r")
 
 Mistakes = Iterator[tuple[str, str]]
@@ -198,8 +198,8 @@ def _harmless(dialect: Dialect) -> Mistakes:
 def _numbers(dialect: Dialect) -> Mistakes:
     for path, value in _leaves(dialect, "$"):
         name = re.sub(r"\[\d+\]$", "", path).rpartition(".")[2]
-        if not math.isfinite(value):
-            yield path, f"{value} is no number to count on"
+        if not abs(value) <= _MOST:  # neither is NaN
+            yield path, f"{str(value)[:40]} is no number to count on"
         elif value < 0 or (value == 0 and name not in _MAY_BE_ZERO and not path.startswith("$.weights.")):
             yield path, f"{value} is too small: it must be above 0"
         elif name.endswith("_s") and value > _DAY_S:

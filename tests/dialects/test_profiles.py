@@ -205,6 +205,8 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
         profile(uart__pause_after_final_s=float("inf")),
         "$.uart.pause_after_final_s inf is no number to count on",
     ),
+    (profile(NFWUPD, method__blocks__largest=10**400), "$.method.blocks.largest 1000000"),
+    (profile(uart__pause_after_final_s=float("nan")), "$.uart.pause_after_final_s nan is no number"),
     (profile(NFWUPD, method__times__block_s=0.0), "$.method.times.block_s 0.0 is too small"),
     (profile(NFWUPD, reboot__limit_s=1e6), "$.reboot.limit_s 1e+06 seconds are more than a day"),
     (profile(NFWUPD, reboot__usual_s=61.0), "$.reboot.usual_s 61 s is more than limit_s, 60 s"),
