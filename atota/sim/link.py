@@ -249,6 +249,12 @@ class SimLink:
             self._wire.disturb(now, self.module.reset_pin(now))
         self._held = wanted
 
+    def power_cycle(self) -> None:
+        """Take the module's supply away for a moment."""
+        now = self.clock.monotonic()
+        self._wire.advance(now)
+        self._wire.disturb(now, self.module.power_cut(now))
+
     @property
     def in_use(self) -> bool:
         """Whether somebody has it open."""

@@ -291,9 +291,10 @@ class SimModule(ModuleCore):
         text = self._text(replies)
         if self.faults.strike("double-reply", position):
             text += text
+        leaves = self._spoilt_reply(text, position)
         if not self.faults.strike("lose-reply", position):
-            self.send(when, self._spoilt_reply(text, position))
-        sent = when + len(text) * BITS / self.baud
+            self.send(when, leaves)
+        sent = when + max(len(text), len(leaves)) * BITS / self.baud
         self._deaf_until = sent + self.persona.guard_s if self.persona.guard_s else when
         for reply in replies:
             self._follow(reply, now, when, sent)

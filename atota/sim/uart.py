@@ -256,8 +256,8 @@ class Wire:
             stop = int((now + _SLACK - flight.start) / byte_s)
             if stop > position:
                 piece = data[position:stop]
-                self._counted += stop - position
-                self._arrived += stop - position
+                self._counted += len(piece)
+                self._arrived += len(piece)
                 piece = self._faults.distort_back(piece, self._arrived - len(piece))
                 if flight.baud != self._baud is not None:
                     piece = self._host_noise.of(len(piece), flight.baud, self._baud)

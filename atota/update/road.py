@@ -144,7 +144,7 @@ class Road:
 
     def _package(self, method: Method, serving: ExitStack) -> Package:
         """The verified package; nothing where the platform itself brings it into the module."""
-        if not method.streams and not method.needs_address:
+        if _pushed_by_platform(method):
             self._log.note("the platform must push the package: start the task in its console now")
             return Path(), Digests(0, "", "")
         package = Supplier(self._spec, self._obtainer, self._log, serving).package(method)
@@ -171,6 +171,8 @@ class Road:
     def _fill(self, writer: Writer, method: Method) -> None:
         """Prepare, write, validate: nothing is started yet."""
         with self._log.stage("prepare"):
+            if _pushed_by_platform(method):
+                self._log.started = True  # from its log-in on the module may be told to update at any time
             taken_up = writer.prepare()
             if taken_up:
                 self._log.note(f"the slot holds the first {taken_up} bytes already: going on from there")
@@ -259,3 +261,8 @@ class Road:
     def _on_written(self, done: int, total: int) -> None:
         self._context.chronicle.written(done, total, self._module.session.clock)
         self._log.progress("write", done, total)
+
+
+def _pushed_by_platform(method: Method) -> bool:
+    """Whether the platform brings the package into the module, and starts it."""
+    return not method.streams and not method.needs_address

@@ -17,6 +17,10 @@ from atota.update.stages import StageLog
 from atota.values import Identity, is_unique_imei, mask
 
 
+_MARGIN_S = 2.0
+"""Beyond a module's own window: whatever is written too early begins it anew."""
+
+
 class TakeOver:
     """The earlier runs of one job's port and module.
 
@@ -64,7 +68,7 @@ class TakeOver:
                 f"job {before.id} was cut off while it sent the package: leaving the module alone for "
                 f"{before.window_s:g} s, since it may still be waiting for bytes"
             )
-            module.session.listen(before.window_s)
+            module.session.listen(before.window_s + _MARGIN_S)
         try:
             return module.identify()
         except ModuleError as silence:

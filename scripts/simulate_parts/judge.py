@@ -88,7 +88,7 @@ class Judge:
                 raise Broken(f"{outcome}, and the module runs {module.version}")
             if result.version_after != self._world.target:
                 raise Broken(f"{outcome}, and it says that the module runs {result.version_after}")
-        if outcome == "updated" and not self._scenario.flashed and self._state != "done":
+        if outcome == "updated" and not self._scenario.flashed and self._state not in ("done", "cancelled"):
             raise Broken(f"updated, and the task is {self._state}")
         if outcome in ("old-version", "write-failed") and (runs_target or module.updating):
             raise Broken(f"{outcome}, and the module runs {module.version} (updating: {module.updating})")

@@ -57,7 +57,7 @@ def simulate(scenario: Scenario, *, tell: bool = False) -> Run:
 
 
 def _attempts(world: World, outcomes: list[str], *, tell: bool) -> None:
-    judge = Judge(world)
+    judge, begun = Judge(world), 0
     for attempt in range(ATTEMPTS):
         before = world.platform.task(DEV_ID).state.value
         judge.begin()
@@ -66,16 +66,18 @@ def _attempts(world: World, outcomes: list[str], *, tell: bool) -> None:
         if tell:
             _show(world, outcomes[-1], result.error if result is not None else None)
         judge.after(result)
-        if attempt > 0:
+        tells_the_end = result is not None and result.outcome == "old-version" and attempt == 1 and begun > 0
+        if attempt > 0 and not tells_the_end:  # what the attempt before had started ended so: one more
             wrong = ends_right(world, result, before in ("failed", "cancelled"))
             if wrong is not None:
                 raise Broken(f"attempt {attempt + 1} after {outcomes[:-1]}: {wrong}")
+            if result is not None and result.outcome != "updated-unreported":
+                return
         if result is not None and result.outcome in FINAL:
             return
-        if attempt > 0 and result is not None and result.outcome != "updated-unreported":
-            return
+        begun = len(world.module.starts)
         world.clock.sleep(world.scenario.pause_s)
-        world.heal()
+        world.heal(power_cycle=outcomes[-1] == "no-answer")
 
 
 def _kind(text: str) -> str:

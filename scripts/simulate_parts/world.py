@@ -68,6 +68,9 @@ class WallClock(SimulatedClock):
         return super().time() + self.offset
 
 
+_BOOT_S = 60.0  # nobody asks a module that was just powered
+
+
 class Trigger:
     """Counts events of one kind, and says when the one that was asked for comes."""
 
@@ -234,10 +237,15 @@ class World:
             elif name == "replug":
                 self.adapters = ComingBack(int(arguments[0]))
 
-    def heal(self) -> None:
+    def heal(self, *, power_cycle: bool) -> None:
         """What a person does before the next attempt: every fault is gone, what hangs is power-cycled."""
         self.healed = True
+        hung = self.module.silent or self.module.dead
         self.module.heal(self.clock.monotonic())
+        if self.link is not None and power_cycle and not hung:
+            self.link.power_cycle()
+        if power_cycle or hung:
+            self.clock.sleep(_BOOT_S)
         self.platform.faults = type(self.platform.faults)()
         self.platform.task(DEV_ID).resume()
         self._network = []
