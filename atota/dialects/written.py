@@ -26,7 +26,7 @@ def as_toml(dialect: Dialect, origins: Sequence[Origin], files: Sequence[str]) -
     for origin in origins:
         _put(tree, origin)
     writer = _Writer(dialect.sources)
-    head = [f"# {dialect.title}", f"# inherits: {' > '.join(files)}", ""]
+    head = [f"# {_comment(dialect.title)}", f"# inherits: {_comment(' > '.join(files))}", ""]
     return "\n".join([*head, *writer.table(tree, ())]) + "\n"
 
 
@@ -105,11 +105,16 @@ def _entries(value: Any) -> list[tuple[dict[str, Any], str]]:
 
 
 def _told(text: str, origin: str) -> str:
-    return f"{text:<{_WIDTH}}  # {origin}" if origin else text
+    return f"{text:<{_WIDTH}}  # {_comment(origin)}" if origin else text
+
+
+def _comment(text: str) -> str:
+    """A text as it may stand in a comment: one line, no control characters."""
+    return " ".join("".join(char if char.isprintable() else " " for char in text).split())
 
 
 def _key(key: str) -> str:
-    return key if _BARE.fullmatch(key) else json.dumps(key)
+    return key if _BARE.fullmatch(key) else _value(key)
 
 
 def _value(value: Any) -> str:
@@ -119,4 +124,4 @@ def _value(value: Any) -> str:
         return "[" + ", ".join(map(_value, value)) + "]"
     if isinstance(value, str) and re.search(r'["\\]', value) and "'" not in value and value.isprintable():
         return f"'{value}'"
-    return json.dumps(value, ensure_ascii=False)
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")  # JSON lets DEL stand, TOML not

@@ -366,6 +366,20 @@ def test_what_is_shown_is_toml_that_means_the_same_profile(name: str) -> None:
         assert f": {dialect.sources[dialect.method.source]}" in text
 
 
+def test_any_text_in_a_profile_is_shown_as_toml(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text(
+        'extends = "hi2115"\nname = "mine"\ntitle = "a\\nb\\u0000\\u007f"\n'
+        '[sources]\n"\U0001f600 \\u007f" = "first line\\nsecond"\n'
+        '[reboot]\nsource = "\U0001f600 \\u007f"\n',
+        encoding="utf-8",
+    )
+    dialect = loader.load(str(file))
+    text = as_toml(dialect, explain(str(file)), [file.name])
+    assert msgspec.convert(tomllib.loads(text), Dialect) == dialect
+    assert text.startswith("# a b\n")
+
+
 # -- the commands that a profile sends ----------------------------------------------------------------
 
 
