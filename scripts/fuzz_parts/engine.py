@@ -223,7 +223,7 @@ def led(target: Target, tally: Tally, seed: int) -> NoReturn:
         options = (
             f"-max_len={target.longest}",
             f"-seed={seed + 1}",
-            "-timeout=0",
+            "-timeout=3600",
             "-verbosity=0",
             "-rss_limit_mb=0",
         )

@@ -70,7 +70,7 @@ def json(data: bytes) -> None:
         for cdn in (False, True):
             task = raises_only(AtotaError, lambda cdn=cdn: wire.decode_task(envelope.data, cdn=cdn))  # type: ignore[misc]
             if isinstance(task, wire.Task):
-                need(task.token not in str(task), "the token is shown")
+                need(f"token={task.token!r}" not in str(task), "the token is shown")
         raises_only(AtotaError, lambda: wire.decode_dev_id(envelope.data))
         raises_only(AtotaError, lambda: answers.refuse(envelope, endpoint))
 
