@@ -8,7 +8,7 @@ from atota.clock import Clock, StopToken
 from atota.dialects import catalogue, loader
 from atota.dialects.board import Board, Step
 from atota.dialects.model import Dialect
-from atota.errors import ConfigError, LineUnavailable, LinkLost, UsageError
+from atota.errors import ConfigError, LineUnavailable, LinkLost, NoAnswer, UsageError
 from atota.link.base import Link
 from atota.link.open import open_link
 from atota.module import identify
@@ -81,12 +81,22 @@ class Module:
     def identify(self) -> Identity:
         """Read who the module is.
 
+        One that stops answering is looked for once more: some boot at one rate and go on at another.
+
         Raises:
             NoAnswer: nothing intelligible came.
         """
         self.find()
-        self.findings = identify.identify(self.session, dialect=self._dialect, expected=self._expected)
+        try:
+            self.findings = self._identified()
+        except NoAnswer:
+            self.session.forget()
+            self.find()
+            self.findings = self._identified()
         return self.findings.identity
+
+    def _identified(self) -> Findings:
+        return identify.identify(self.session, dialect=self._dialect, expected=self._expected)
 
 
 def open_module(

@@ -20,7 +20,12 @@ _GOING_DOWN_S = 5.0
 
 
 def await_return(
-    session: Session, *, rates: tuple[int, ...], limit: Deadline, tick: Callable[[], None]
+    session: Session,
+    *,
+    rates: tuple[int, ...],
+    limit: Deadline,
+    tick: Callable[[], None],
+    patience_s: float = 0.0,
 ) -> None:
     """Wait until the module answers again; the link is left at the rate where it does.
 
@@ -29,13 +34,14 @@ def await_return(
         rates: where it may come back, likeliest first.
         limit: when to give up.
         tick: called at least every few seconds, to show that time passes.
+        patience_s: how long it is surely busy and best left alone, unless it reboots.
 
     Raises:
         RebootTimeout: it did not come back in time.
         LinkLost: the port went away.
     """
     boots = session.boots
-    going = Deadline(session.clock, min(_GOING_DOWN_S, limit.remaining))
+    going = Deadline(session.clock, min(max(_GOING_DOWN_S, patience_s), limit.remaining))
     while not going.expired and not session.booting and session.boots == boots:
         session.listen(min(1.0, going.remaining), until=lambda: session.booting)
         tick()

@@ -14,6 +14,8 @@ from atota.module.session import Session
 DEFAULT_REBOOT = Reboot(limit_s=600.0, usual_s=120.0, source="inferred")
 """Where a profile says nothing: ten minutes is what u-blox and China Mobile modules are given."""
 _ASK_AGAIN_S = 3.0
+_SURELY_BUSY = 0.25
+"""The share of the usual time in which a module that said that it starts is only listened to."""
 _BETWEEN_BOOTS_S = 30.0
 """Some updates boot twice (M5310-A: 30 s in all), so one boot that is over is not yet the last one."""
 
@@ -75,9 +77,16 @@ class Confirmer:
             RebootTimeout: it did not in time.
             LinkLost: the port went away for good.
         """
+        busy_s = self._reboot.usual_s * _SURELY_BUSY if self._certain else 0.0
         while True:
             try:
-                await_return(self._session, rates=self._rates, limit=self._limit, tick=self._show)
+                await_return(
+                    self._session,
+                    rates=self._rates,
+                    limit=self._limit,
+                    tick=self._show,
+                    patience_s=self._began + busy_s - self._session.clock.monotonic(),
+                )
                 return
             except LinkLost as lost:
                 self._reconnect(lost)

@@ -1,6 +1,7 @@
 """The command line of `scripts/simulate`."""
 
 import argparse
+import gc
 import multiprocessing
 import secrets
 import sys
@@ -41,6 +42,7 @@ def run(words: list[str]) -> int:
         return 0
     if given.scenario is not None:
         return repeat(Scenario.parse(given.scenario))
+    gc.set_threshold(200_000)  # what a run leaves is thrown away as a whole
     seed = given.seed if given.seed is not None else secrets.randbelow(10**9)
     print(f"seed {seed}, {given.runs} runs", flush=True)
     began, cpu = time.perf_counter(), time.process_time()

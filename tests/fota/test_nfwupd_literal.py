@@ -45,7 +45,7 @@ class Talk:
         self.package.write_bytes(data)
         self.progress: list[tuple[int, int]] = []
 
-    def write(self) -> str:
+    def write(self) -> str | None:
         return self.method.write(self.session, self.package, lambda *done: self.progress.append(done))
 
     def __enter__(self) -> Self:
