@@ -16,7 +16,6 @@ from atota.update.spec import JobSpec
 from atota.update.stages import StageLog
 from atota.values import Identity, is_unique_imei, mask
 
-
 _MARGIN_S = 2.0
 """Beyond a module's own window: whatever is written too early begins it anew."""
 

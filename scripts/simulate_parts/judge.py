@@ -1,4 +1,4 @@
-"""The promises, held against the true state of module and platform, never against what atota says of itself."""
+"""The promises, held against the true state of module and platform, never against what atota says."""
 
 import re
 from typing import Any
@@ -30,7 +30,7 @@ CODES = {
 }
 GOOD = ("updated", "already-current", "updated-unreported")
 UNTOUCHED = ("refused", "bad-package", "no-task", "bad-config")
-# Slots that nothing checks before the start: what was damaged on the wire is started, and the boot refuses it.
+# Slots that nothing checks before the start: what was damaged on the wire is started; the boot refuses it.
 UNCHECKED = ("raw-stream", "pushed-stream")
 CSQ = 20  # what every persona tells of its signal
 TOKEN = re.compile(rb"ota_[0-9A-Za-z]{20}")

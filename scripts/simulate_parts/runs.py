@@ -20,7 +20,7 @@ FINAL = ("updated", "already-current", "no-task")
 
 
 class Run(msgspec.Struct, frozen=True):
-    """What came of one scenario. ``broken`` says which promise was, ``kind`` in a form that can be compared."""
+    """What came of one scenario. ``broken`` says which promise was, ``kind`` the same without numbers."""
 
     scenario: Scenario
     outcomes: tuple[str, ...]

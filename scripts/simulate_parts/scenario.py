@@ -1,4 +1,4 @@
-"""What one simulated run is: module, package, task, and the faults that strike it. Made from a seed, or written down.
+"""What one simulated run is: module, package, task, and the faults that strike it; drawn from a seed or given.
 
 A fault is ``WHERE/FAULT``: ``m/`` one of the simulated module (`atota.sim.faults`), ``p/`` one of the local
 platform (`atota.otaserver.faults`), ``h/`` one of this machine (`HOST_FAULTS`), ``n/`` one of the network.
@@ -289,7 +289,7 @@ def draw(
     seed: int, *, method: str | None = None, stage: str | None = None, fault: str | None = None
 ) -> Scenario:
     """The scenario of a seed; the filters narrow what is drawn."""
-    rng = random.Random(seed)
+    rng = random.Random(seed)  # noqa: S311
     method = method or rng.choice((*METHODS, "nfwupd", "nfwupd", "nfwupd"))
     model = rng.choice(METHODS[method])
     size = rng.choice((300, 512, 1024, 1024, 2048))
@@ -321,17 +321,11 @@ def _one(rng: random.Random, blocks: int, model: str) -> str:
 
 
 def _named(name: str) -> Any:
-    known = {
-        full: family
-        for (family, _), letter in zip(_FAMILIES, "mphn", strict=True)
-        for full in family
-        for _ in letter
-    }
-    for (family, _), letter in zip(_FAMILIES, "mphn", strict=True):
-        if name.startswith(letter + "/") and name[2:] in family:
-            return family[name[2:]]
-        if name in family:
-            return family[name]
-    if name[1:2] == "/":
-        return lambda _rng, _blocks: name
-    raise SystemExit(f"there is no fault {name!r}; known are: {', '.join(sorted(known))}")
+    families = dict(zip("mphn", (family for family, _ in _FAMILIES), strict=True))
+    letter, slash, rest = name.partition("/")
+    if slash and letter in families and rest not in families[letter]:
+        return lambda _rng, _blocks: name  # given with its arguments
+    for family in [families[letter]] if slash and letter in families else families.values():
+        if (rest if slash else name) in family:
+            return family[rest if slash else name]
+    raise SystemExit(f"there is no fault {name!r}; `--fault list` shows them")

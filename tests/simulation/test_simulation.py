@@ -1,0 +1,184 @@
+"""Whole jobs under composed faults; what broke a promise once; and that the judge would see it again."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from atota.errors import ModuleRebooted
+from atota.update import confirming, job, writing
+from atota.update.reporting import Reporter
+from scripts.simulate_parts.main import run
+from scripts.simulate_parts.runs import simulate
+from scripts.simulate_parts.scenario import METHODS, STAGES, Scenario, draw, fault_names
+from scripts.simulate_parts.shrink import shrunk
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_no_promise_is_broken_with_any_method(method: str) -> None:
+    found = [simulate(draw(seed, method=method)) for seed in range(8)]
+    assert [one.scenario.text for one in found if one.broken is not None] == []
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_process_that_dies_as_a_stage_begins_leaves_what_the_next_one_needs(stage: str) -> None:
+    found = [simulate(draw(seed, stage=stage)) for seed in range(100, 106)]
+    assert [one.scenario.text for one in found if one.broken is not None] == []
+
+
+# What the simulation found, each by its least scenario.
+FOUND = {
+    "the record of a job that takes over has the version that was confirmed": Scenario(
+        seed=38, model="XY1100", size=300, faults=("m/stay-dead-after-update",)
+    ),
+    "a module that was killed in mid-payload is left alone until its window is over": Scenario(
+        seed=144, model="EC800M", size=300, pause_s=1.0, faults=("h/kill-reply:51",)
+    ),
+    "beyond the window a margin is left: a byte too early begins it anew": Scenario(
+        seed=6478, model="EC21", size=300, pause_s=0.0, faults=("m/unplug-at:0",)
+    ),
+    "a platform-driven module is waited for, since it may be in its update by itself": Scenario(
+        seed=173, model="M5311", size=300, pause_s=90.0, faults=("h/kill-reply:59",)
+    ),
+    "of a platform-driven module nobody says that it still runs what it ran": Scenario(
+        seed=5910, model="M5311", size=300, faults=("h/timeout:10",)
+    ),
+    "a stop does not take back what the platform has begun": Scenario(
+        seed=5232, model="M5311", size=300, faults=("h/stop:activate:1",)
+    ),
+    "a module that changes its rate after its boot is found again": Scenario(
+        seed=31455, model="M5310-A", size=300, pause_s=1.0, faults=("n/no-connection:4:4", "h/baud:57600")
+    ),
+}
+
+
+@pytest.mark.parametrize("scenario", FOUND.values(), ids=FOUND.keys())
+def test_what_was_found_stays_mended(scenario: Scenario) -> None:
+    found = simulate(scenario)
+    assert found.broken is None, found.broken
+    assert found.jobs > 1
+
+
+# -- the judge itself --------------------------------------------------------------------------------
+
+
+def believe(self: Any) -> str:
+    return str(self._expected)
+
+
+def tell_at_once(self: Any, task: Any, **_how: Any) -> None:
+    self._platform.report_step(self._dev_id, task.token, 101)
+    self._platform.report_step(self._dev_id, task.token, 201)
+
+
+def tell_the_token(self: Any, task: Any, **_how: Any) -> None:
+    self._warn(f"the token is {task.token}")
+
+
+def forget_the_record(*_what: Any) -> None:
+    return None
+
+
+def shorten(self: Any) -> None:
+    self._package.write_bytes(self._package.read_bytes()[:-32])
+    self._method.write(self._session, self._package, self._progress)
+
+
+def crash(self: Any) -> str:
+    raise KeyError(self._expected)
+
+
+PLANTED: dict[str, tuple[Any, str, Callable[..., Any], Scenario, str]] = {
+    "a version that was not read back": (
+        confirming.Confirmer,
+        "confirm",
+        believe,
+        Scenario(seed=1, model="BC28", faults=("m/rollback",)),
+        "201, and the module does not run the target",
+    ),
+    "a success told too early": (
+        Reporter,
+        "ready",
+        tell_at_once,
+        Scenario(seed=1, model="BC28"),
+        "201, and the module does not run the target",
+    ),
+    "a secret in the events": (
+        Reporter,
+        "ready",
+        tell_the_token,
+        Scenario(seed=1, model="BC28"),
+        "a secret",
+    ),
+    "a job without a record": (
+        job,
+        "end",
+        forget_the_record,
+        Scenario(seed=1, model="BC28"),
+        "the journal says None",
+    ),
+    "a start of half a package": (
+        writing.Writer,
+        "_write",
+        shorten,
+        Scenario(seed=1, model="SARA-N200"),
+        "something was started that was not the package",
+    ),
+    "a bug": (confirming.Confirmer, "confirm", crash, Scenario(seed=1, model="BC28"), "KeyError"),
+}
+
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_the_judge_sees_a_planted_lie(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    owner, attribute, lie, scenario, said = PLANTED[name]
+    monkeypatch.setattr(owner, attribute, lie)
+    broken = simulate(scenario).broken
+    assert broken is not None
+    assert said in broken
+
+
+def test_a_job_that_gives_up_without_a_reason_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    def give_up(_self: Any) -> None:
+        raise ModuleRebooted("so it seems")
+
+    monkeypatch.setattr(writing.Writer, "_quiet", give_up)
+    broken = simulate(Scenario(seed=1, model="BC28")).broken
+    assert broken is not None
+    assert "nothing that happened is a reason" in broken
+
+
+def test_a_broken_promise_is_shrunk_to_what_still_breaks_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(confirming.Confirmer, "confirm", believe)
+    faults = ("m/echo", "m/urc-inside-reply", "m/rollback", "p/quoted-numbers", "h/clock-jump:3:30")
+    scenario = Scenario(seed=1, model="BC28", size=1024, retry=3, timer_ms=1, faults=faults)
+    kind = simulate(scenario).kind
+    assert kind
+    least = shrunk(scenario, kind)
+    assert least.faults == ("m/rollback",)
+    assert (least.retry, least.size) == (0, 300)
+
+
+def test_the_same_scenario_goes_the_same_way() -> None:
+    scenario = draw(7)
+    assert [simulate(scenario) for _ in range(2)][0] == simulate(scenario)
+    assert Scenario.parse(scenario.text) == scenario
+
+
+def test_a_broken_run_prints_the_command_that_repeats_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(confirming.Confirmer, "confirm", believe)
+    assert run(["--runs", "30", "--seed", "3", "--method", "nfwupd", "--fault", "rollback"]) == 1
+    printed = capsys.readouterr().out
+    command = next(line for line in printed.splitlines() if "least:" in line)
+    scenario = command.partition("--scenario '")[2].rstrip("'")
+    assert run(["--scenario", scenario]) == 1
+    assert "BROKEN" in capsys.readouterr().out
+
+
+def test_every_fault_of_the_issue_can_be_asked_for_by_name() -> None:
+    assert {"m/drop-byte", "m/flip-back", "p/expired-token", "h/kill-journal", "n/no-connection"} <= set(
+        fault_names()
+    )
+    for name in fault_names():
+        assert draw(1, fault=name).faults
