@@ -92,7 +92,7 @@ class Judge:
             raise Broken(f"updated, and the task is {self._state}")
         if outcome in ("old-version", "write-failed") and (runs_target or module.updating):
             raise Broken(f"{outcome}, and the module runs {module.version} (updating: {module.updating})")
-        if outcome == "old-version" and not module.starts:
+        if outcome == "old-version" and not module.starts and self._scenario.method != "url-pull":
             raise Broken("old-version, and nothing was ever started")
         if outcome in UNTOUCHED and len(module.starts) > self._starts:
             raise Broken(f"{outcome}, and something was started")

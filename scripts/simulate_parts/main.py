@@ -20,7 +20,7 @@ CHUNK = 50
 def arguments(words: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="scripts/simulate",
-        description="Run whole jobs against simulated modules with composed faults; exit 1 for a broken promise.",
+        description="Run whole jobs on simulated modules with composed faults; exit 1 for a broken promise.",
     )
     parser.add_argument("--runs", type=int, default=1000, metavar="N", help="scenarios to run (default 1000)")
     parser.add_argument(

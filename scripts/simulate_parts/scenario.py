@@ -1,4 +1,4 @@
-"""What one simulated run is: module, package, task, and the faults that strike it; drawn from a seed or given.
+"""What one simulated run is: module, package, task, and the faults that strike it; drawn from a seed.
 
 A fault is ``WHERE/FAULT``: ``m/`` one of the simulated module (`atota.sim.faults`), ``p/`` one of the local
 platform (`atota.otaserver.faults`), ``h/`` one of this machine (`HOST_FAULTS`), ``n/`` one of the network.
@@ -68,6 +68,7 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         signal, power, retry: of the task.
         timer_ms: the adapter's latency timer.
         read_back: what was written is read back and compared, where the module can be asked.
+        imei: of the module; the simulator's own if empty.
         pause_s: how long nobody looks after the module between two attempts.
         faults: what strikes, in the order in which it was drawn.
     """
@@ -81,6 +82,7 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     timer_ms: int = 16
     read_back: bool = False
     pause_s: float = 30.0
+    imei: str = ""
     faults: tuple[str, ...] = ()
 
     @property

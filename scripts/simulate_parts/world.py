@@ -176,6 +176,8 @@ class World:
         self.requests = 0
         self.healed = False
         self.dead = False
+        self.others_alive = False
+        self.change: dict[str, Any] = {}
         self._owner = 0
         self._network = [
             (name, int(first), int(count))
@@ -191,7 +193,13 @@ class World:
         baud = next(
             (int(fault.split(":")[1]) for fault in scenario.of("h") if fault.startswith("baud:")), None
         )
-        options = Options(seed=scenario.seed, push=push, baud=baud, fetch=lambda _url: self.package)
+        options = Options(
+            seed=scenario.seed,
+            imei=scenario.imei or None,
+            push=push,
+            baud=baud,
+            fetch=lambda _url: self.package,
+        )
         return SimModule(find_persona(scenario.model), options, faults=scenario.of("m"))
 
     def _platform(self, manuf: str, code: str) -> Platform:
@@ -294,6 +302,7 @@ class World:
             self.database,
             clock=self.clock,
             owner=f"process {self._owner}",
+            owner_alive=lambda _owner: self.others_alive,
             before_write=self._before_write,
             after_write=self._after_write,
         )
@@ -379,7 +388,8 @@ class World:
             self.false_words.append("the target as its version, and the module does not run it")
         if said.call in ("progress", "report") and said.value in (206, 205, 204, 207) and runs_target:
             self.false_words.append(f"{said.value}, and the module runs the target")
-        if said.value == 206 and not self.module.starts:
+        # A module that fetches by itself was started when it was told where: it judges what it fetched.
+        if said.value == 206 and not self.module.starts and self.scenario.method != "url-pull":
             self.false_words.append("206, and nothing was ever started")
 
     # -- a job ---------------------------------------------------------------------------------------
@@ -418,13 +428,14 @@ class World:
             "timeout_s": self.timeout_s,
             "read_back": self.scenario.read_back,
             "allowed": Allowed(unproven=True, vendor_package=True),
+            "resume": self.change.get("resume"),
         }
         client = None
         if self.scenario.flashed:
             path = self.folder / "package.bin"
             path.write_bytes(self.package)
             md5 = hashlib.md5(self.package, usedforsecurity=False).hexdigest()
-            spec["package"] = LocalPackage(path, md5, self.target)
+            spec["package"] = LocalPackage(path, md5, self.change.get("flash_target", self.target))
         else:
             spec["dev_id"] = DEV_ID
             client = PlatformClient(
