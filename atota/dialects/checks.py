@@ -59,7 +59,7 @@ def mistakes(chain: Sequence[Layer]) -> list[Mistake]:
 
 def _placed(chain: Sequence[Layer], path: str, what: str) -> Mistake:
     if what.startswith(UNKNOWN):
-        key = what.removeprefix(UNKNOWN).strip("`")
+        key = what.removeprefix(UNKNOWN)[1:-1]
         file, place = place_of(chain, f"{path}.{key}")
         return Mistake(file, what, place.removesuffix(f".{key}"))
     file, place = place_of(chain, path)
@@ -80,8 +80,11 @@ def _as_far_as_known(tables: dict[str, Any], found: list[tuple[str, str]]) -> Di
         place: Any = tables
         for key, index in re.findall(r"\.([^.\[]+)|\[(\d+)\]", path):
             place = place[key] if key else place[int(index)]
-        del place[what.removeprefix(UNKNOWN).strip("`")]
-    return msgspec.convert(tables, Dialect)
+        del place[what.removeprefix(UNKNOWN)[1:-1]]
+    try:
+        return msgspec.convert(tables, Dialect)
+    except msgspec.ValidationError:  # a part makes no sense without the key that was misspelt
+        return None
 
 
 def _names(dialect: Dialect) -> Mistakes:

@@ -137,6 +137,7 @@ def step(**changes: Any) -> list[dict[str, Any]]:
 MISTAKES: list[tuple[dict[str, Any], str]] = [
     # the shape
     (profile(uart__speed=1), "$.uart Object contains unknown field `speed`"),
+    (profile(**{"uart__a`b`": 1}), "$.uart Object contains unknown field `a`b``"),
     (profile(uart__bauds="9600"), "$.uart.bauds Expected `array`, got `str`"),
     (profile(uart=None), "$ Object missing required field `uart`"),
     (profile(hardware="maybe"), "$.hardware Invalid enum value 'maybe'"),
@@ -146,6 +147,7 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
         profile(grammar__urcs=[{"prefix": "A", "exact": "B"}]),
         "$.grammar.urcs[0] a URC is known by exactly one",
     ),
+    (profile(grammar__urcs=[{"prefx": "+A:"}]), "$.grammar.urcs[0] Object contains unknown field `prefx`"),
     (profile(weights__write="much"), "$.weights.write Expected `float`, got `str`"),
     # names and sources
     (profile(name="Mine!"), "$.name Small letters, digits and hyphens"),
