@@ -39,6 +39,8 @@ class Method(Protocol):
         tally: what the write took.
         streams: whether this machine sends the package; if not, the module gets it by itself.
         needs_address: whether `locate` has to tell where the module can fetch the package.
+        may_start_early: whether the module starts the update by itself once it has, or thinks that it has,
+            the whole package.
         percent: how far the module says that its update is.
         failure: what the module said went wrong with its update.
         note: tells people what happens while a call takes long; set by the caller.
@@ -48,6 +50,7 @@ class Method(Protocol):
     tally: Tally
     streams: bool
     needs_address: bool
+    may_start_early: bool
     percent: int | None
     failure: str | None
     note: Callable[[str], None]

@@ -101,6 +101,7 @@ class HexBlocks:
 
     streams = True
     needs_address = False
+    may_start_early = False
     percent: int | None = None
     failure: str | None = None
     window_s = 0.0

@@ -32,6 +32,8 @@ class PacedPush(Streamed):
         dialect: the profile; its method must be of this kind.
     """
 
+    may_start_early = True  # its last byte is held back; a byte doubled on the wire stands in for it
+
     def __init__(self, dialect: Dialect) -> None:
         if not isinstance(dialect.method, PushedStream):
             raise Refused(f"the dialect {dialect.name} has no such method")

@@ -40,6 +40,7 @@ class Streamed:
     validates = False
     streams = True
     needs_address = False
+    may_start_early = False
     block: int | None = None
 
     def __init__(self, dialect: Dialect, watch: Watch, *, window_s: float = 0.0) -> None:

@@ -28,6 +28,7 @@ class PlatformDriven(Streamed):
     """
 
     streams = False
+    may_start_early = True
 
     def __init__(self, dialect: Dialect, *, push_limit_s: float = 1800.0) -> None:
         if not isinstance(dialect.method, Watched):

@@ -40,7 +40,9 @@ target = "BC28JAR01A05"
 def environment(folder: Path) -> dict[str, str]:
     """The environment of somebody who has set nothing; whatever is cached goes into ``folder``."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("ATOTA_")}
-    homes = {name: str(folder / name) for name in ("HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME")}
+    homes = {
+        name: str(folder / name) for name in ("HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME")
+    }
     return clean | homes | {"PYTHONPATH": str(ROOT), "NO_COLOR": "1", "PYTHONWARNINGS": "error"}
 
 

@@ -46,6 +46,9 @@ FOUND = {
     "a stop does not take back what the platform has begun": Scenario(
         seed=5232, model="M5311", size=300, faults=("h/stop:activate:1",)
     ),
+    "a byte doubled on the wire stands in for the one that was held back": Scenario(
+        seed=1013089, model="EC800M", size=1024, faults=("m/double-byte:763", "h/stop:activate:1")
+    ),
     "a module that changes its rate after its boot is found again": Scenario(
         seed=31455, model="M5310-A", size=300, pause_s=1.0, faults=("n/no-connection:4:4", "h/baud:57600")
     ),
