@@ -137,7 +137,7 @@ def step(**changes: Any) -> list[dict[str, Any]]:
 MISTAKES: list[tuple[dict[str, Any], str]] = [
     # the shape
     (profile(uart__speed=1), "$.uart Object contains unknown field `speed`"),
-    (profile(**{"uart__a`b`": 1}), "$.uart Object contains unknown field `a`b``"),
+    (profile(None, **{"uart__a`b`": 1}), "$.uart Object contains unknown field `a`b``"),
     (profile(uart__bauds="9600"), "$.uart.bauds Expected `array`, got `str`"),
     (profile(uart=None), "$ Object missing required field `uart`"),
     (profile(hardware="maybe"), "$.hardware Invalid enum value 'maybe'"),
