@@ -331,3 +331,14 @@ class Interrupted(AtotaError):
     outcome = "interrupted"
     retry = Retry.LATER
     default_hint = "Run the same command again to go on."
+
+
+def error_fields(error: AtotaError) -> dict[str, object]:
+    """An error as results and records have it."""
+    return {
+        "code": error.code,
+        "message": error.message,
+        "hint": error.hint,
+        "tried": list(error.tried),
+        "retry": error.retry.value,
+    }

@@ -11,7 +11,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any, ClassVar, TextIO
 
-from atota.errors import AtotaError
+from atota.errors import AtotaError, error_fields
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -134,17 +134,6 @@ def explain(error: AtotaError) -> None:
         text.append(styled("\n[dim]{}[/]{}", "         " if place else "  tried: ", line))
     text.append(styled("\n[bold]  next:  [/]{}", error.hint))
     write(text, stderr=True)
-
-
-def error_fields(error: AtotaError) -> dict[str, Any]:
-    """An error as JSON has it."""
-    return {
-        "code": error.code,
-        "message": error.message,
-        "hint": error.hint,
-        "tried": list(error.tried),
-        "retry": error.retry.value,
-    }
 
 
 def write(text: object, *, stderr: bool) -> None:

@@ -26,8 +26,8 @@ def main() -> None:
 
 def _wrong_call() -> None:
     """Typer has told people on stderr what is wrong with the call; tell the program, too."""
-    from atota.cli.output import Output, error_fields
-    from atota.errors import UsageError
+    from atota.cli.output import Output
+    from atota.errors import UsageError, error_fields
 
     out = Output(_command(sys.argv[1:]), json=True)
     error = UsageError("the command line is wrong; stderr says where")

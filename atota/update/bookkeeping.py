@@ -2,11 +2,10 @@
 
 import hashlib
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
-from atota.errors import AtotaError
+from atota.errors import error_fields
 from atota.link.ports import PortInfo
 from atota.update.chronicle import Chronicle
 from atota.update.resume import Earlier
@@ -47,17 +46,6 @@ def end(chronicle: Chronicle, spec: JobSpec, result: JobResult) -> None:
     if digest is not None and (result.error is not None or spec.keeps_transcript):
         chronicle.fact("transcript", {"path": str(spec.transcript), "sha256": digest})
     chronicle.end(result.outcome, result.exit_code)
-
-
-def error_fields(error: AtotaError) -> dict[str, Any]:
-    """An error as records and results have it."""
-    return {
-        "code": error.code,
-        "message": error.message,
-        "hint": error.hint,
-        "tried": list(error.tried),
-        "retry": error.retry.value,
-    }
 
 
 def _digest(path: Path | None) -> str | None:

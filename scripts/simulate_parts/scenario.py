@@ -9,19 +9,7 @@ from typing import Any
 
 import msgspec
 
-STAGES = (
-    "open",
-    "identify",
-    "check",
-    "download",
-    "prepare",
-    "write",
-    "validate",
-    "activate",
-    "reboot",
-    "confirm",
-    "report",
-)
+from atota.values import STAGES as STAGES
 
 # Model: the platform's codes, the version that it runs, and the one it shall run.
 MODELS: dict[str, tuple[str, str, str, str]] = {

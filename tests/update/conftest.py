@@ -29,27 +29,11 @@ from atota.update.events import JobEvent, Progress, StageEvent
 from atota.update.job import Job
 from atota.update.platform import Downloader
 from atota.update.spec import JobResult, JobSpec, LocalPackage
+from scripts.simulate_parts import scenario
 
 KEY = base64.b64encode(b"a key of the tests, nobody's own").decode()
-# Model: the platform's codes, the version it runs, the version it shall run.
 MODELS = {
-    "BC28": ("014", "01401", "BC28JAR01A03", "BC28JAR01A05"),
-    "M5310-A": ("001", "00106", "M5310-A-MONH0S00", "M5310-A-MONH0S01"),
-    "BC95-B8": ("014", "01406", "V100R100C10B657SP5", "V100R100C10B657SP6"),
-    "SARA-N200": ("004", "00401", "V100R100C10B657SP2", "V100R100C10B657SP3"),
-    "NB86-G": ("003", "00301", "V150R100C20B500SP1", "V150R100C20B500SP2"),
-    "SIM7000C": ("012", "01201", "1529B04SIM7000C", "1529B05SIM7000C"),
-    "SIM7020C": ("012", "01203", "1752B06SIM7020C", "1752B07SIM7020C"),
-    "ME3616": ("020", "02001", "ME3616E1AV0.0B01", "ME3616E1AV0.0B02"),
-    "BC26": ("014", "01405", "BC26NBR01A01", "BC26NBR01A02"),
-    "M5311": ("001", "00108", "M5311-PLBH0S01", "M5311-PLBH0S02"),
-    # Not in the platform's table: their tasks are never asked for.
-    "EC21": ("000", "00001", "EC21EFAR06A04M4G", "EC21EFAR06A05M4G"),
-    "EC800M": ("000", "00001", "EC800MCNLAR06A03M08", "EC800MCNLAR06A04M08"),
-    "SARA-R410": ("000", "00001", "L0.0.00.00.05.06", "L0.0.00.00.05.08"),
-    "EC616": ("000", "00001", "V0040_BASELINE_0010", "V0040_BASELINE_0011"),
-    "XY1100": ("000", "00001", "XY1100_V1.0.3", "XY1100_V1.0.4"),
-    "ENS22": ("000", "00001", "ENS22-E_01.000", "ENS22-E_01.001"),
+    **scenario.MODELS,
     "UNKNOWN-HI2115": ("005", "00501", "RG6118_V1.02", "RG6118_V1.03"),
     "BC28-CLONE": ("014", "01401", "BC28CNVR01A02", "BC28CNVR01A03"),
 }
