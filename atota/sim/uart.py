@@ -32,6 +32,8 @@ class _Flight:
     data: bytes
     baud: int
     position: int = 0
+    looked_at: int = -1  # the position for which `line_end` was found
+    line_end: float = inf
 
     def arrived(self, now: float) -> int:
         return max(0, min(len(self.data), int((now + _SLACK - self.start) / self.byte_s)))
@@ -98,7 +100,10 @@ class Wire:
         if baud != self._baud:
             self.advance(now)
             self._collect(now)
-            self._baud = baud  # what the adapter holds, it received before
+            if self._timer:
+                self._held += self._received(now)
+                self._rx_due = self._hand_over_at() + self._latency
+            self._baud = baud
             if self._ready:
                 self._rx_due = -inf
 
@@ -188,8 +193,11 @@ class Wire:
         wanted = self.module.wanted
         if wanted is not None:
             return flight.arrival(min(flight.position + wanted, len(flight.data)) - 1)
-        end = flight.data.find(b"\r", flight.position)
-        return flight.arrival(len(flight.data) - 1 if end < 0 else end)
+        if flight.looked_at != flight.position:
+            end = flight.data.find(b"\r", flight.position)
+            flight.line_end = flight.arrival(len(flight.data) - 1 if end < 0 else end)
+            flight.looked_at = flight.position
+        return flight.line_end
 
     def _deliver(self, now: float, *, before: bool) -> None:
         """Give the module every byte that has arrived, up to the first line's end.
@@ -237,15 +245,11 @@ class Wire:
         if not self._timer:
             self._ready += self._received(now)
             return
-        while True:
-            due = self._hand_over_at()
-            self._held += self._received(min(due, now))
-            if due > now + _SLACK:
-                self._rx_due = due + self._latency
-                return
-            self._ready += self._held
+        while (due := self._hand_over_at()) <= now + _SLACK:
+            self._ready += self._held + self._received(due)
             self._held, self._counted, self._expiry = b"", 0, None
             self._handed_over = due
+        self._rx_due = due + self._latency
 
     def _received(self, now: float) -> bytes:
         """What has arrived at the adapter by ``now`` and was not counted yet."""

@@ -107,6 +107,7 @@ class Starter:
                 version = confirmer.confirm()
         except OldVersion as error:
             if certain or confirmer.rebooted_to_update:
+                self._chronicle.fact("confirmed", {"version": self._before.version})
                 raise
             message = f"{error.message}: the start seems to have been lost"
             raise SlotLost(message, hint=error.hint) from error

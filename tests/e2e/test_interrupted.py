@@ -107,7 +107,8 @@ def test_an_update_killed_in_the_reboot_is_found_done_by_the_next_run(bench: Ben
     module.wait_for(lambda event: event.get("change") == f"now runs {TARGET}")
     code, result = bench.update(port, url).end()
     assert (code, result["ok"]) == (0, True), result
-    assert result["outcome"] in ("already-current", "no-task")
+    assert (result["outcome"], result["version_before"]) == ("updated", "BC28JAR01A03")
+    assert result["resumes"]
 
 
 def test_a_port_that_vanishes_in_the_write_is_a_lost_port(bench: Bench) -> None:
