@@ -141,6 +141,8 @@ class Judge:
         )
         damaging = ("drop-byte", "flip-byte", "double-byte", "short-write", "lose-command")
         struck = " ".join(self._world.module.faults.struck)
+        if scenario.method == "xmodem" and "short-write" in struck:
+            return True  # every packet came whole, and the module acknowledged what it did not store
         return unchecked and any(name in struck for name in damaging)
 
     @property
