@@ -35,6 +35,8 @@ UNCHECKED = ("raw-stream", "pushed-stream")
 CSQ = 20  # what every persona tells of its signal
 TOKEN = re.compile(rb"ota_[0-9A-Za-z]{20}")
 LONGEST_S = 6 * 3600.0
+MOST_HELD = 65_536  # bytes of a line that does not end; the parser's own limit is below
+MOST_EVENTS = 20_000  # a storm of lines every 50 ms through the longest of the updates
 SETTLED_STATES = ("done", "failed", "cancelled")
 
 
@@ -73,6 +75,7 @@ class Judge:
             self._time(result)
         self._journal(result)
         self._secrets(result)
+        self._memory()
 
     # -- the verdict ---------------------------------------------------------------------------------
 
@@ -163,6 +166,8 @@ class Judge:
         if any(step > 99 or step < 0 for step in steps):
             raise Broken(f"a percentage out of bounds: {reported}")
         failures = [step for step in reported if step in range(102, 108) or step in range(202, 209)]
+        if not set(failures) <= {204, 205, 206, 207}:
+            raise Broken(f"a failure was told that none of the faults is: {failures}")
         if 205 in failures and not self._scenario.of("p"):
             raise Broken("205 was reported, and the platform's package was right")
         if 204 in failures and "other-package" not in self._scenario.of("h"):
@@ -205,6 +210,13 @@ class Judge:
                     raise Broken("updated-unreported, and nothing waits to be told")
         if len(open_jobs) > 1:
             raise Broken(f"more than one job without a verdict: {open_jobs}")
+
+    def _memory(self) -> None:
+        world = self._world
+        if world.opened is not None and len(world.opened.session.exchange.pending) > MOST_HELD:
+            raise Broken("the parser holds more than it may")
+        if len(world.events) > MOST_EVENTS:
+            raise Broken(f"{len(world.events)} events of one job")
 
     def _secrets(self, result: JobResult | None) -> None:
         texts = [repr(event) for event in self._world.events if type(event).__name__ != "Progress"]

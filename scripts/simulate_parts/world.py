@@ -69,6 +69,7 @@ class WallClock(SimulatedClock):
 
 
 _BOOT_S = 60.0  # nobody asks a module that was just powered
+_BUSY_S = 75.0  # longer than the longest of the late replies that are drawn: until then it is deaf
 
 
 class Trigger:
@@ -178,6 +179,7 @@ class World:
         self.dead = False
         self.others_alive = False
         self.change: dict[str, Any] = {}
+        self.opened: Module | None = None
         self._owner = 0
         self._network = [
             (name, int(first), int(count))
@@ -254,6 +256,8 @@ class World:
             self.link.power_cycle()
         if power_cycle or hung:
             self.clock.sleep(_BOOT_S)
+        elif any(fault.startswith("late-reply") for fault in self.module.faults.struck):
+            self.clock.sleep(_BUSY_S)
         self.platform.faults = type(self.platform.faults)()
         self.platform.task(DEV_ID).resume()
         self._network = []
@@ -317,13 +321,14 @@ class World:
             )
         else:
             self.link = self.link.replug(how["baud"] or 9600)
-        return Module(
+        self.opened = Module(
             MortalLink(self.link, self),
             baud=how["baud"],
             stop=how["stop"],
             listener=how["listener"],
             reopener=self._reopen,
         )
+        return self.opened
 
     def _reopen(self, _port: str, _rate: int) -> Link:
         self.alive()
