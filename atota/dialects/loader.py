@@ -148,8 +148,15 @@ def _layer(name: str, beside: Path | None) -> Layer | None:
     if name in names():
         return Layer(name, _tables_of(name))
     neighbour = beside / f"{name}.toml" if beside is not None else None
-    path = neighbour if neighbour is not None and neighbour.is_file() else own_files().get(name)
+    path = neighbour if neighbour is not None and _is_file(neighbour) else own_files().get(name)
     return Layer(name, load_toml(path, dict[str, Any]), path) if path is not None else None
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name longer than names of files are
+        return False
 
 
 @functools.cache

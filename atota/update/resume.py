@@ -119,8 +119,11 @@ def _standing(past: Past) -> Standing:
 
 
 def _window_s(past: Past, dialect: dict[str, Any]) -> float:
-    """The time that a module waits for bytes, if the run was cut off while it sent some."""
-    cut = past.reached("write") and not past.reached("write", "done")
+    """The time that a module waits for bytes, if the run was cut off while it sent some.
+
+    A pushed stream holds its last byte back until the start, so the end of the write is not the end of that.
+    """
+    cut = past.reached("write") and not past.reached("activate", "done")
     return float(dialect.get("window_s", 0.0)) if cut else 0.0
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import msgspec
 
 from atota.clock import Deadline
-from atota.errors import LinkLost, OldVersion, PlatformRefused, Refused
-from atota.fota.base import Method
+from atota.errors import LinkLost, OldVersion, PlatformRefused, Refused, WriteFailed
+from atota.fota.base import Method, SlotLost
 from atota.fota.registry import method_for
 from atota.module.identify import Findings
 from atota.module.module import Module
@@ -64,14 +64,31 @@ class Road:
         with ExitStack() as serving, ExitStack() as shield:
             writer = self._writer(method, self._package(method, serving))
             try:
-                self._fill(writer, method)
-                self._start(method, writer, identity, wanted, shield)
+                self._go(method, writer, identity, wanted, shield)
             except BaseException as error:
                 self._give_up(writer, error)
                 raise
             finally:
                 self._result.blocks = method.tally.blocks
                 self._result.retries = method.tally.retries
+
+    def _go(
+        self, method: Method, writer: Writer, identity: Identity, wanted: plan.Wanted, shield: ExitStack
+    ) -> None:
+        """Fill the slot and start; where the module may have begun by itself, believe its version."""
+        try:
+            self._fill(writer, method)
+            self._start(method, writer, identity, wanted, shield)
+        except WriteFailed as failed:
+            if not method.may_start_early:
+                raise
+            self._log.note(f"{failed.message}: looking whether the module was updated all the same")
+            starter = self._context.starter(self._module, method, identity, wanted)
+            try:
+                self._result.version_after = starter.survive(certain=False)
+            except SlotLost:
+                raise failed from None
+            self._report(wanted)
 
     def _refuse_before_asking(self) -> None:
         """What is certain to be refused is refused before the platform's task is touched."""

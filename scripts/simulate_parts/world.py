@@ -394,7 +394,8 @@ class World:
         if said.call in ("progress", "report") and said.value in (206, 205, 204, 207) and runs_target:
             self.false_words.append(f"{said.value}, and the module runs the target")
         # A module that fetches by itself was started when it was told where: it judges what it fetched.
-        if said.value == 206 and not self.module.starts and self.scenario.method != "url-pull":
+        judges = self.scenario.method == "url-pull" or "m/quiet-update" in self.scenario.faults
+        if said.value == 206 and not self.module.starts and not judges:
             self.false_words.append("206, and nothing was ever started")
 
     # -- a job ---------------------------------------------------------------------------------------

@@ -46,6 +46,15 @@ FOUND = {
     "a stop does not take back what the platform has begun": Scenario(
         seed=5232, model="M5311", size=300, faults=("h/stop:activate:1",)
     ),
+    "a pushed stream's last byte is held back, so its write is not over when it is done": Scenario(
+        seed=2016545, model="EC800M", size=300, pause_s=0.0, faults=("h/kill-journal:18",)
+    ),
+    "a platform-driven module that updates without a word is believed by its version": Scenario(
+        seed=2010211, model="M5311", size=300, faults=("m/quiet-update", "m/back-at-baud:460800")
+    ),
+    "a log-in that fails because the update has begun is no failed write": Scenario(
+        seed=2031281, model="M5311", size=300, faults=("m/drop-back:490",)
+    ),
     "a byte doubled on the wire stands in for the one that was held back": Scenario(
         seed=1013089, model="EC800M", size=1024, faults=("m/double-byte:763", "h/stop:activate:1")
     ),
@@ -59,7 +68,7 @@ FOUND = {
 def test_what_was_found_stays_mended(scenario: Scenario) -> None:
     found = simulate(scenario)
     assert found.broken is None, found.broken
-    assert found.jobs > 1
+    assert found.jobs > 1 or found.outcomes == ("updated",)
 
 
 # -- the judge itself --------------------------------------------------------------------------------
