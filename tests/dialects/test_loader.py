@@ -156,6 +156,13 @@ def test_an_unknown_parent_is_told_with_its_place() -> None:
         loader.load(write("mine.toml", "nowhere"))
 
 
+def test_a_parent_whose_name_no_file_can_have_is_unknown(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text(CHILD.format(name="mine", parent="x" * 5000))
+    with pytest.raises(ConfigError, match=r"mine\.toml: unknown dialect 'x+' - at `\$\.extends`"):
+        loader.load(str(file))
+
+
 def test_an_unknown_name_lists_the_known_ones_and_the_users_own() -> None:
     write("boards/dialects/mine.toml")
     with pytest.raises(UsageError, match="there is no dialect 'nothing'") as raised:
