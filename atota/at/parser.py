@@ -288,6 +288,7 @@ class Parser:
     def _take_data(self, data: bytes, start: int, events: list[ParserEvent]) -> int:
         if self._tail:
             self._end_line(events)
+            return start  # what the line says may end the wait for data
         piece = data[start : start + self._count]
         self._data += piece
         self._count -= len(piece)

@@ -11,7 +11,7 @@ def pattern_problem(text: str | bytes) -> str | None:
     """Why ``text`` is no regular expression, or None if it is one."""
     try:
         re.compile(text)
-    except (re.error, OverflowError, RecursionError) as error:
+    except (re.error, OverflowError, RecursionError, ValueError) as error:
         return f"{text[:200]!r} is no regular expression: {error}"
     return None
 

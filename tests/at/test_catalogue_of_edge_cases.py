@@ -238,3 +238,13 @@ def test_what_came_of_a_data_block_that_is_given_up_is_read_before_what_comes_la
     exchange.send(Command(text="AT+X", prompt="> "))
     events = [event for piece in cut(b"second\r\nOK\r\n") for event in exchange.receive(piece)]
     assert [short(event) for event in events] == ["I first", "I second", "F OK"]
+
+
+@pytest.mark.parametrize("cut", [whole, single])
+def test_a_result_that_ends_a_hinted_command_ends_its_data_too(cut: Callable[[bytes], list[bytes]]) -> None:
+    exchange = Exchange(DIALECT)
+    exchange.send(Command(text="AT+X", prompt="> "))
+    assert exchange.receive(b"\r\nOK") == []
+    exchange.expect_data(3)
+    events = [event for piece in cut(b"k\r\n") for event in exchange.receive(piece)]
+    assert [short(event) for event in events] == ["F OK", "U? k"]
