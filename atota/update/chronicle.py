@@ -58,12 +58,12 @@ class Chronicle:
     def begin(self, opened: Opened) -> None:
         """Open the job's page and write what has passed so far."""
         self.opened = opened
-        if self._journal is None or self._book is not None:
+        journal = self._journal
+        if journal is None:
             return
 
         def open_book() -> None:
-            assert self._journal is not None
-            self._book = self._journal.open_job(opened)
+            self._book = journal.open_job(opened)
 
         self._attempt(open_book)
         kept, self._kept = self._kept, []

@@ -5,16 +5,13 @@ from dataclasses import dataclass
 
 from atota.clock import StopToken
 from atota.errors import LinkLost
-from atota.fota.base import Method
 from atota.journal.store import Journal
-from atota.module.module import Module
 from atota.update.chronicle import Chronicle
 from atota.update.outbox import Outgoing
 from atota.update.plan import Wanted
 from atota.update.platform import Downloader, Platform
 from atota.update.spec import JobResult, JobSpec
 from atota.update.stages import StageLog
-from atota.update.starting import Starter
 from atota.values import Identity
 
 Approve = Callable[[Identity, Wanted], bool]
@@ -42,20 +39,6 @@ class Context:
     def outgoing(self, place: str) -> Outgoing:
         """Where verdicts for the platform at ``place`` go."""
         return Outgoing(self.journal, place, lambda: self.chronicle.id, self.log.warn)
-
-    def starter(self, module: Module, method: Method, before: Identity, wanted: Wanted) -> Starter:
-        """What starts an update, and sees it through."""
-        return Starter(
-            module,
-            method,
-            before,
-            wanted,
-            log=self.log,
-            chronicle=self.chronicle,
-            stop=self.stop,
-            reconnect=self.reconnect,
-            reboot_timeout_s=self.spec.reboot_timeout_s,
-        )
 
     def end(self, outcome: str, exit_code: int = 0) -> None:
         """Say how the job ends."""

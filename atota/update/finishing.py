@@ -5,9 +5,10 @@ from collections.abc import Callable
 import msgspec
 
 from atota.errors import AtotaError
-from atota.fota.base import Method, SlotLost
+from atota.fota.base import SlotLost
 from atota.fota.registry import method_for
 from atota.module.module import Module
+from atota.update.context import Context
 from atota.update.outbox import Verdict, tell
 from atota.update.plan import Wanted
 from atota.update.platform import Platform, Status
@@ -15,10 +16,8 @@ from atota.update.resume import Earlier
 from atota.update.starting import Starter
 from atota.values import Identity
 
-MakeStarter = Callable[[Module, Method, Identity, Wanted], Starter]
 
-
-def confirmed(module: Module, identity: Identity, found: Earlier, make: MakeStarter) -> str | None:
+def confirmed(context: Context, module: Module, identity: Identity, found: Earlier) -> str | None:
     """The version that the started update brought; None if it brought none, or there was no start.
 
     A module that still runs its old version may be about to reboot: it is given the usual time.
@@ -36,7 +35,8 @@ def confirmed(module: Module, identity: Identity, found: Earlier, make: MakeStar
         return None
     first, second = (*found.before, None, None)[:2]
     before = msgspec.structs.replace(identity, version=first, revision=second)
-    starter = make(module, method_for(dialect), before, Wanted(found.target, found.expected))
+    wanted = Wanted(found.target, found.expected)
+    starter = Starter(context, module, method_for(dialect), before, wanted)
     try:
         return starter.survive(certain=found.certain)
     except SlotLost:

@@ -171,7 +171,7 @@ class Job:
         mine = concerns(found, self._spec)
         self._log.started = True
         try:
-            version = confirmed(module, identity, found, self._context.starter)
+            version = confirmed(self._context, module, identity, found)
         except OldVersion:
             self._tell_earlier(found, Status.UPGRADE_UNKNOWN)
             raise

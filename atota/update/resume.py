@@ -39,12 +39,8 @@ class Earlier(msgspec.Struct, frozen=True, kw_only=True):
         run, attempt: the next attempt belongs to the same run.
         standing: how far it came.
         certain: the module said that it starts.
-        before: the version texts that the module printed before.
-        expected: what it will print once updated; ``target`` what the platform calls that.
-        md5: of the package.
-        command, dev_id, task_type: what the run was asked to do.
-        dialect: how the module talks.
-        facts: what the record of whoever brings it to its end needs.
+        command: what the user had called.
+        facts: what it had written down, and the record of whoever brings it to its end needs.
         left: what is in the module.
         window_s: how long the module may still be waiting for bytes of a package: whatever is written to it
             meanwhile it takes for them. 0: it is not.
@@ -55,18 +51,41 @@ class Earlier(msgspec.Struct, frozen=True, kw_only=True):
     attempt: int
     standing: Standing
     certain: bool = False
-    before: tuple[str, ...] = ()
-    expected: str = ""
-    target: str = ""
-    md5: str = ""
     command: str = ""
-    dev_id: str | None = None
-    task_type: str | None = None
-    dialect: str | None = None
-    task: dict[str, Any] | None = None
     facts: dict[str, dict[str, Any]] = {}
     left: Left = Left()
     window_s: float = 0.0
+
+    @property
+    def before(self) -> tuple[str, ...]:
+        """The version texts that the module printed before."""
+        target = self.facts.get("target", {})
+        return tuple(target[name] for name in ("before", "before_revision") if target.get(name))
+
+    @property
+    def expected(self) -> str:
+        """What the module will print once it is updated."""
+        return str(self.facts.get("target", {}).get("expected", ""))
+
+    @property
+    def target(self) -> str:
+        """What the platform, or the user, calls that."""
+        return str(self.facts.get("target", {}).get("target", ""))
+
+    @property
+    def md5(self) -> str:
+        """The package's; empty if it had none yet."""
+        return str(self.facts.get("package", {}).get("md5", ""))
+
+    @property
+    def dialect(self) -> str | None:
+        """How the module talks."""
+        return self.facts.get("dialect", {}).get("name")
+
+    @property
+    def task(self) -> dict[str, Any] | None:
+        """The platform's task, with its server, device and type; None if it had none."""
+        return self.facts.get("task")
 
 
 def earlier(past: Past | None) -> Earlier | None:
@@ -79,26 +98,17 @@ def earlier(past: Past | None) -> Earlier | None:
         # It had taken over from another run, and was cut off before it touched anything itself.
         found = msgspec.convert(inherited, Earlier)
         return msgspec.structs.replace(found, id=past.id, run=past.run, attempt=past.attempt)
-    target, package = past.fact("target") or {}, past.fact("package") or {}
-    dialect, task = past.fact("dialect") or {}, past.fact("task") or {}
+    facts = {kind: fact for kind in _CARRIED if (fact := past.fact(kind)) is not None}
     return Earlier(
         id=past.id,
         run=past.run,
         attempt=past.attempt,
         standing=standing,
         certain=standing == "started" and bool((past.fact("started") or {}).get("certain")),
-        before=tuple(target[name] for name in ("before", "before_revision") if target.get(name)),
-        expected=str(target.get("expected", "")),
-        target=str(target.get("target", "")),
-        md5=str(package.get("md5", "")),
         command=past.opened.command,
-        dev_id=task.get("dev_id"),
-        task_type=task.get("type"),
-        dialect=dialect.get("name"),
-        task=task or None,
-        facts={kind: fact for kind in _CARRIED if (fact := past.fact(kind)) is not None},
-        left=_left(past, package) if standing == "writing" else Left(),
-        window_s=_window_s(past, dialect),
+        facts=facts,
+        left=_left(past, facts.get("package", {})) if standing == "writing" else Left(),
+        window_s=_window_s(past, facts.get("dialect", {})),
     )
 
 

@@ -18,6 +18,7 @@ from atota.update.obtaining import Obtainer
 from atota.update.outbox import deliver
 from atota.update.platform import Platform, Status
 from atota.update.reporting import Reporter, refusal_status
+from atota.update.starting import Starter
 from atota.update.supplying import Package, Supplier
 from atota.update.writing import DEFAULT_RESTARTS, UNDO_S, Left, RetriesUsedUpError, Writer, give_back
 from atota.values import Digests, Identity
@@ -83,7 +84,7 @@ class Road:
             if not method.may_start_early:
                 raise
             self._log.note(f"{failed.message}: looking whether the module was updated all the same")
-            starter = self._context.starter(self._module, method, identity, wanted)
+            starter = Starter(self._context, self._module, method, identity, wanted)
             try:
                 self._result.version_after = starter.survive(certain=False)
             except SlotLost:
@@ -213,7 +214,7 @@ class Road:
         if not (method.needs_address and self._spec.serve_url is None):
             self._module.session.check()
             self._tell_ready()
-        starter = self._context.starter(self._module, method, identity, wanted)
+        starter = Starter(self._context, self._module, method, identity, wanted)
         try:
             self._result.version_after = starter.run(writer, shield)
         except OldVersion:

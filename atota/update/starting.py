@@ -1,17 +1,14 @@
 """From the point of no return to the version that was read back; all over again if the start was lost."""
 
-from collections.abc import Callable
 from contextlib import ExitStack
 
-from atota.clock import StopToken
 from atota.errors import AtotaError, Interrupted, JobTimeout, LinkLost, OldVersion
 from atota.fota.base import Method, SlotLost
 from atota.module import identify
 from atota.module.module import Module
-from atota.update.chronicle import Chronicle
 from atota.update.confirming import Confirmer
+from atota.update.context import Context
 from atota.update.plan import Wanted
-from atota.update.stages import StageLog
 from atota.update.writing import Writer
 from atota.values import Identity
 
@@ -20,39 +17,25 @@ class Starter:
     """Starts one update and sees it through.
 
     Args:
+        context: what the parts of the job share.
         module: the module; its slot is written and, where that can be, validated.
         method: how it is started.
         before: who it was.
         wanted: what it is to become.
-        log: tells the listener.
-        chronicle: writes what the next run needs to know.
-        stop: a request to end; once the update is started, one is only noted.
-        reconnect: brings a lost link back, or raises.
-        reboot_timeout_s: how long it may take to come back; None: as its profile says.
     """
 
     def __init__(
-        self,
-        module: Module,
-        method: Method,
-        before: Identity,
-        wanted: Wanted,
-        *,
-        log: StageLog,
-        chronicle: Chronicle,
-        stop: StopToken,
-        reconnect: Callable[[LinkLost], None],
-        reboot_timeout_s: float | None,
+        self, context: Context, module: Module, method: Method, before: Identity, wanted: Wanted
     ) -> None:
         self._module = module
         self._method = method
         self._before = before
         self._wanted = wanted
-        self._log = log
-        self._chronicle = chronicle
-        self._stop = stop
-        self._reconnect = reconnect
-        self._reboot_timeout_s = reboot_timeout_s
+        self._log = context.log
+        self._chronicle = context.chronicle
+        self._stop = context.stop
+        self._reconnect = context.reconnect
+        self._reboot_timeout_s = context.spec.reboot_timeout_s
 
     def run(self, writer: Writer, shield: ExitStack) -> str:
         """Start, wait, confirm. The version that was read back.
