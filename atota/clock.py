@@ -4,7 +4,9 @@ So a whole job with a twelve-minute reboot runs in milliseconds under a `Simulat
 demo shows the same job at thirty times its speed under a `ScaledClock`.
 """
 
+import datetime as dt
 import math
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -137,6 +139,27 @@ class ScaledClock:
         """Let ``seconds`` of scaled time pass."""
         if seconds > 0:
             time.sleep(seconds / self._speed)
+
+
+_SPEED = re.compile(r"max|real|[1-9]\d{0,5}(\.\d+)?")
+
+
+def is_speed(text: str) -> bool:
+    """Whether `clock_at` takes this."""
+    return _SPEED.fullmatch(text) is not None
+
+
+def clock_at(speed: str) -> Clock:
+    """A new clock at a speed: ``max`` (simulated time), ``real``, or that many times as fast."""
+    if speed == "max":
+        return SimulatedClock()
+    return SystemClock() if speed == "real" else ScaledClock(float(speed))
+
+
+def utc_iso(at: float) -> str:
+    """A point in time, seconds since the epoch, as UTC ISO 8601 with milliseconds."""
+    moment = dt.datetime.fromtimestamp(at, dt.UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 class Deadline:

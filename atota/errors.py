@@ -35,6 +35,7 @@ command line. ``retry`` says whether the same thing may be tried again without a
 """
 
 import enum
+import errno
 from typing import ClassVar
 
 
@@ -331,6 +332,10 @@ class Interrupted(AtotaError):
     outcome = "interrupted"
     retry = Retry.LATER
     default_hint = "Run the same command again to go on."
+
+
+DISK_FULL = frozenset({errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)})
+"""What a system calls a disk, a file or a user's share of it that takes no more."""
 
 
 def error_fields(error: AtotaError) -> dict[str, object]:

@@ -34,7 +34,8 @@ def report(
         if not pending:
             return _show(call, journal)
         if not waiting(journal):
-            call.out.show("nothing waits to be told") if not call.out.json else None
+            if not call.out.json:
+                call.out.show("nothing waits to be told")
             call.done(told=[], waiting=0)
             return 0
         with opened_platform(call) as platform:

@@ -5,12 +5,12 @@ With ``--json`` stdout holds data only and people's text goes to stderr; the fir
 progress and warnings go to stderr. A reader that goes away (``| head``) ends the words, never the work.
 """
 
-import datetime as dt
 import os
 import sys
 import threading
 from typing import TYPE_CHECKING, Any, ClassVar, TextIO
 
+from atota.clock import SystemClock, utc_iso
 from atota.errors import AtotaError, error_fields
 
 if TYPE_CHECKING:
@@ -19,11 +19,6 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 _LOCK = threading.Lock()  # lanes of the demo print at the same time
-
-
-def utc_now() -> str:
-    """Now as UTC ISO 8601 with milliseconds."""
-    return dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def plain(value: object) -> str:
@@ -84,7 +79,8 @@ class Output:
         import msgspec
 
         head = {"schema": fields.pop("schema")} if "schema" in fields else {}
-        self.data(msgspec.json.encode({**head, "event": name, "time": utc_now(), **fields}) + b"\n")
+        told = {**head, "event": name, "time": utc_iso(SystemClock().time()), **fields}
+        self.data(msgspec.json.encode(told) + b"\n")
 
     def data(self, data: bytes) -> None:
         """Write data to stdout as it is: it is UTF-8, whatever the terminal's encoding is."""

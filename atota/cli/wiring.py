@@ -46,10 +46,10 @@ def module_opener(call: Call, stack: ExitStack, spec: "JobSpec | None" = None) -
     """
     from functools import partial
 
-    spec = spec or job_spec(call)
-    if spec.transcript is None and call.out.verbosity < 2:
+    wanted = spec.transcript if spec is not None else call.settings.transcript
+    if wanted is None and call.out.verbosity < 2:
         return open_module
-    return partial(open_module, wrap=_wrapper(call, stack, spec))
+    return partial(open_module, wrap=_wrapper(call, stack, spec or job_spec(call)))
 
 
 def _wrapper(call: Call, stack: ExitStack, spec: "JobSpec") -> Any:

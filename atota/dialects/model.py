@@ -175,6 +175,10 @@ class Reboot(Profiled, frozen=True, kw_only=True):
     source: str
 
 
+DEFAULT_REBOOT = Reboot(limit_s=600.0, usual_s=120.0, source="inferred")
+"""Where a profile says nothing: ten minutes is what u-blox and China Mobile modules are given."""
+
+
 class Grammar(Profiled, frozen=True, kw_only=True):
     """What the parser and the exchange need to know."""
 

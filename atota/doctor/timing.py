@@ -9,17 +9,16 @@ import re
 
 import msgspec
 
-from atota.dialects.model import Dialect, Nfwupd
+from atota.dialects.model import DEFAULT_REBOOT, Dialect, Nfwupd
 from atota.dialects.streams import AckUpload, FileAppend, FlashWrite, PushedStream, RawStream, XmodemUpload
 from atota.doctor.findings import Finding
 from atota.errors import UsageError
+from atota.module import baud as rates_of
 
 DEFAULT_SIZE = 200 * 1024
 """Difference packages of NB-IoT modules have some tens to some hundreds of KiB."""
 UNMEASURED_TURN_S = 0.02
 """What an answer takes beyond the wire where nothing was measured: ours, a module that answers at once."""
-USUAL_REBOOT_S = 120.0
-"""Where a profile tells none: as long as the job itself assumes."""
 _LARGEST = 64 * 1024 * 1024  # a slot of the modules in the catalogue has a few MiB at most
 _OK = len(b"\r\nOK\r\n")
 _CRLF = len(b"\r\n")
@@ -120,7 +119,7 @@ def estimate(dialect: Dialect, *, size: int, baud: int, turn_s: float, echo: boo
     wire_s = piece_s * size / shape.piece  # the last piece is shorter
     waits_s = pieces * (shape.turns * (turn_s + dialect.uart.pause_after_final_s))
     waits_s += pieces * max(0.0, shape.pause_s - piece_s)
-    reboot_s = dialect.reboot.usual_s if dialect.reboot is not None else USUAL_REBOOT_S
+    reboot_s = (dialect.reboot or DEFAULT_REBOOT).usual_s
     return Estimate(
         baud=baud,
         pieces=pieces,
@@ -137,10 +136,9 @@ def transfer_rate(dialect: Dialect, baud: int, wanted: int | None = None) -> int
 
     ``wanted`` is the board's (0: never raise it), None the profile's own.
     """
-    raising = dialect.uart.raising
-    if wanted is None:
-        return max(baud, raising.default) if raising is not None else baud
-    return wanted if wanted and raising is not None and wanted in raising.bauds else baud
+    raising, rate = dialect.uart.raising, rates_of.transfer_rate(dialect, baud, wanted)
+    possible = wanted is None or (raising is not None and rate in raising.bauds)
+    return rate if possible else baud
 
 
 def judge_time(
@@ -178,7 +176,7 @@ def judge_time(
 
 
 def _untold(dialect: Dialect, port: str | None) -> Finding:
-    reboot_s = dialect.reboot.usual_s if dialect.reboot is not None else USUAL_REBOOT_S
+    reboot_s = (dialect.reboot or DEFAULT_REBOOT).usual_s
     if dialect.method is None:
         says = "no way of pushing a package into this module is known"
     else:

@@ -3,17 +3,11 @@
 So a job that ended by itself and one that was closed after its process died are told the same way.
 """
 
-import datetime as dt
 from typing import Any
 
+from atota.clock import utc_iso
 from atota.errors import Interrupted
 from atota.journal.model import Past, Record, RecordStage, Verdict
-
-
-def iso(at: float) -> str:
-    """A point in time as UTC ISO 8601 with milliseconds."""
-    moment = dt.datetime.fromtimestamp(at, dt.UTC)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def compose(past: Past, verdict: Verdict, *, cut_off: bool = False) -> Record:
@@ -35,8 +29,8 @@ def compose(past: Past, verdict: Verdict, *, cut_off: bool = False) -> Record:
         attempt=past.attempt,
         outcome=verdict.outcome,
         exit_code=verdict.exit_code,
-        started_at=iso(started_at),
-        ended_at=iso(ended_at),
+        started_at=utc_iso(started_at),
+        ended_at=utc_iso(ended_at),
         duration_ms=elapsed if elapsed >= 0 else None,  # the machine's time was set back meanwhile
         resumes=opened.resumes,
         command=opened.command,
@@ -103,7 +97,7 @@ def _stages(past: Past) -> list[RecordStage]:
         if elapsed is None and since < step.at:
             elapsed = round(1000 * (step.at - since))
         line = RecordStage(
-            stage=step.stage, state=step.state, at=iso(since), elapsed_ms=elapsed, detail=step.detail
+            stage=step.stage, state=step.state, at=utc_iso(since), elapsed_ms=elapsed, detail=step.detail
         )
         if step.state == "started":
             begun[step.stage] = (len(told), step.at)

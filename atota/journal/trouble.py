@@ -1,6 +1,5 @@
 """What the database says, in our own words: the one place where its errors are translated."""
 
-import errno
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -9,10 +8,9 @@ from pathlib import Path
 
 import msgspec
 
-from atota.errors import AtotaError, ConfigError, LimitReached
+from atota.errors import DISK_FULL, AtotaError, ConfigError, LimitReached
 
 _ELSEWHERE = "or name another file with --journal FILE or ATOTA_JOURNAL"
-_FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
 _UNUSABLE = {
     sqlite3.SQLITE_CANTOPEN,
     sqlite3.SQLITE_READONLY,
@@ -56,7 +54,7 @@ def _of_database(error: sqlite3.Error, path: Path) -> AtotaError:
 
 
 def _of_system(error: OSError, path: Path) -> AtotaError:
-    if error.errno in _FULL:
+    if error.errno in DISK_FULL:
         return _full(path)
     return _unusable(path, error.strerror or type(error).__name__)
 

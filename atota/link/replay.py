@@ -5,11 +5,10 @@ before it: from the moment at which the host has written what it wrote then, or 
 last. It does not matter how the host cuts its writes, nor how long it waits before it says the same.
 """
 
-import re
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote
 
-from atota.clock import Clock, ScaledClock, SimulatedClock, SystemClock
+from atota.clock import Clock, clock_at, is_speed
 from atota.errors import LineUnavailable, LinkError, LinkLost, ReplayDiverged, UsageError
 from atota.link.playback import Playback
 from atota.link.recording import (
@@ -332,16 +331,10 @@ def open_replay_link(url: str, *, baud: int = 9600, clock: Clock | None = None) 
         raise UsageError(f"{url!r} names no file", hint="Write replay://FILE, or replay:///FOLDER/FILE.")
     speed = "max"
     for key, value in parse_qsl(query, keep_blank_values=True):
-        if key != "speed" or not re.fullmatch(r"max|real|[1-9]\d{0,5}(\.\d+)?", value):
+        if key != "speed" or not is_speed(value):
             raise UsageError(
                 f"replay:// option {key}={value!r} is not known",
                 hint="Known: speed=max, speed=real, speed=N. Write a ? in a file's name as %3F.",
             )
         speed = value
-    return ReplayLink(read_recording(Path(unquote(path))), clock or _clock(speed), baud=baud, name=url)
-
-
-def _clock(speed: str) -> Clock:
-    if speed == "max":
-        return SimulatedClock()
-    return SystemClock() if speed == "real" else ScaledClock(float(speed))
+    return ReplayLink(read_recording(Path(unquote(path))), clock or clock_at(speed), baud=baud, name=url)

@@ -20,12 +20,11 @@ A ``*`` stands for one byte that is not shown since it belongs to a secret; a st
 link is written ``\x2a``. `atota.link.recording` reads a transcript, `atota.link.replay` plays it.
 """
 
-import datetime as dt
 import re
 from collections.abc import Mapping, Sequence
 from typing import Self, TextIO
 
-from atota.clock import Clock
+from atota.clock import Clock, utc_iso
 from atota.errors import LinkError
 from atota.link.base import Link
 from atota.link.masking import Direction, Masker, Span
@@ -174,9 +173,7 @@ class TranscriptLink:
         self.close()
 
     def _head(self, context: Mapping[str, str]) -> None:
-        started = dt.datetime.fromtimestamp(self.clock.time(), dt.UTC)
-        stamp = started.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        lines = {"link": self.name, "started": stamp, **context}
+        lines = {"link": self.name, "started": utc_iso(self.clock.time()), **context}
         self._put(FIRST_LINE + "\n" + "".join(f"# {key} {_plain(text)}\n" for key, text in lines.items()))
 
     def _note_fault(self, exc: LinkError) -> None:

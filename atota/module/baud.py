@@ -1,5 +1,6 @@
 """Raise the rate for a transfer, with a way back: unstored, and undone by the module itself on silence."""
 
+from atota.dialects.model import Dialect
 from atota.errors import LinkError, LinkLost, NoAnswer, Refused
 from atota.module.session import Session
 
@@ -8,6 +9,17 @@ _SWITCH_S = 0.1
 _TRY_S = 0.5
 _ATTEMPTS = 3
 _MARGIN_S = 1.0
+
+
+def transfer_rate(dialect: Dialect, baud: int, wanted: int | None) -> int:
+    """The rate that a transfer to a module at ``baud`` goes to, bit/s.
+
+    ``wanted`` is what the user or the board says (0: stay); None: the profile's own, if that is higher.
+    """
+    if wanted is not None:
+        return wanted or baud
+    raising = dialect.uart.raising
+    return max(baud, raising.default) if raising is not None else baud
 
 
 def raise_baud(session: Session, target: int) -> bool:

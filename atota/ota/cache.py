@@ -7,7 +7,6 @@ is alive but does not move is given up on after `STALE_S`.
 """
 
 import contextlib
-import errno
 import os
 import threading
 from collections.abc import Iterator
@@ -21,7 +20,7 @@ import platformdirs
 
 from atota.clock import Clock, Deadline, StopToken
 from atota.decoding import prepared
-from atota.errors import AtotaError, ConfigError, LimitReached, PackageError
+from atota.errors import DISK_FULL, AtotaError, ConfigError, LimitReached, PackageError
 from atota.locks import lock, unlock
 from atota.ota.package import CHUNK, Hasher, digests_of
 from atota.ota.waiting import OnWait, wait
@@ -30,14 +29,13 @@ from atota.values import Digests
 STALE_S = 600.0  # ours: a live download is cut by its own time limits long before
 SAVE_EVERY = 256 * 1024  # ours: what a power cut may cost
 _POLL_S = 0.1
-_FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
 _held: set[Path] = set()
 _held_guard = threading.Lock()
 
 
 def disk_error(error: OSError, folder: Path) -> AtotaError:
     """The error for a cache folder that cannot be used."""
-    if error.errno in _FULL:
+    if error.errno in DISK_FULL:
         return LimitReached(
             f"the disk is full: the package does not fit into {folder}",
             hint="Free some space, or choose another cache folder.",

@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 import msgspec
 
-from atota.clock import Clock, ScaledClock, SimulatedClock, SystemClock
+from atota.clock import Clock, clock_at, is_speed
 from atota.errors import LinkLost, PortBusy, UsageError
 from atota.sim.fetch import http_fetch
 from atota.sim.module import SimModule
@@ -32,9 +32,7 @@ class SimUrl(msgspec.Struct, frozen=True, kw_only=True):
 
     def clock(self) -> Clock:
         """A new clock at the URL's speed."""
-        if self.speed == "max":
-            return SimulatedClock()
-        return SystemClock() if self.speed == "real" else ScaledClock(float(self.speed))
+        return clock_at(self.speed)
 
 
 _KEYS = (  # noqa: SIM905
@@ -91,7 +89,7 @@ def parse_sim_url(url: str) -> SimUrl:
             faults.append(value)
         given[key] = value
     speed = given.get("speed", "max")
-    if speed not in ("max", "real") and not re.fullmatch(r"[1-9]\d{0,5}(\.\d+)?", speed):
+    if not is_speed(speed):
         raise _wrong("speed", speed, "max, real or a factor from 1 is needed")
     reset = given.get("reset", "")
     if reset not in ("", "rts", "dtr"):

@@ -1,12 +1,12 @@
 """What a job writes into the journal at its beginning and its end."""
 
-import hashlib
 from pathlib import Path
 
 import msgspec
 
-from atota.errors import error_fields
+from atota.errors import PackageError, error_fields
 from atota.link.ports import PortInfo
+from atota.ota.package import digests_of
 from atota.update.chronicle import Chronicle
 from atota.update.resume import Earlier
 from atota.update.spec import JobResult, JobSpec
@@ -49,10 +49,10 @@ def end(chronicle: Chronicle, spec: JobSpec, result: JobResult) -> None:
 
 
 def _digest(path: Path | None) -> str | None:
+    """The SHA-256 of a transcript that there is."""
     if path is None:
         return None
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
+        return digests_of(path).sha256
+    except PackageError:
         return None

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from atota.clock import Deadline
-from atota.dialects.model import Reboot
+from atota.dialects.model import DEFAULT_REBOOT
 from atota.errors import LinkLost, ModuleError, ModuleRebooted, OldVersion, RebootTimeout
 from atota.fota.base import Method
 from atota.module import identify
@@ -11,8 +11,6 @@ from atota.module.module import Module
 from atota.module.reboot import await_return
 from atota.module.session import Session
 
-DEFAULT_REBOOT = Reboot(limit_s=600.0, usual_s=120.0, source="inferred")
-"""Where a profile says nothing: ten minutes is what u-blox and China Mobile modules are given."""
 _ASK_AGAIN_S = 3.0
 _SURELY_BUSY = 0.25
 """The share of the usual time in which a module that said that it starts is only listened to."""

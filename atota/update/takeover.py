@@ -1,16 +1,18 @@
 """Goes on from a run that was cut off: finds it in the journal, and the module in whatever state it is."""
 
+from functools import cached_property
+
 import msgspec
 
 from atota.clock import Deadline
 from atota.dialects import loader
+from atota.dialects.model import DEFAULT_REBOOT
 from atota.errors import LimitReached, ModuleError, Refused, UsageError
 from atota.journal.model import Past
 from atota.journal.store import Journal
 from atota.link.ports import PortInfo
 from atota.module.module import Module
 from atota.module.reboot import await_return
-from atota.update.confirming import DEFAULT_REBOOT
 from atota.update.resume import Earlier, earlier
 from atota.update.spec import JobSpec
 from atota.update.stages import StageLog
@@ -38,7 +40,8 @@ class TakeOver:
         self._adapter = adapter.serial_number if adapter is not None else None
         self._log = log
 
-    def named(self) -> Past | None:
+    @cached_property
+    def _named(self) -> Past | None:
         """The run that the user named.
 
         Raises:
@@ -61,7 +64,7 @@ class TakeOver:
             NoAnswer: it is silent, and no earlier run is the reason.
             RebootTimeout: an earlier run is, and it did not come back in time.
         """
-        before = self._before()
+        before = self._before
         if before is not None and before.window_s > 0:
             self._log.note(
                 f"job {before.id} was cut off while it sent the package: leaving the module alone for "
@@ -87,11 +90,12 @@ class TakeOver:
             await_return(session, rates=rates, limit=limit, tick=session.check)
             return module.identify()
 
+    @cached_property
     def _before(self) -> Earlier | None:
         """The run before this one on the same port, if it left anything."""
         if self._journal is None:
             return None
-        past = self.named()
+        past = self._named
         if past is None and self._adapter is not None:
             past = self._journal.past(adapter=self._adapter)
         elif past is None:
@@ -105,14 +109,14 @@ class TakeOver:
             LimitReached: another process works on the module.
             Refused: the run that the user named was another module's.
         """
-        named, journal = self.named(), self._journal
+        named, journal = self._named, self._journal
         if journal is None:
             return None
         known = identity.imei is not None and is_unique_imei(identity.imei)
         past = journal.past(imei=identity.imei) if known else None
         if not known:
             # Modules that were not given a number of their own yet are told apart by their port alone.
-            return self._uncertain(self._before())
+            return self._uncertain(self._before)
         if past is not None and past.alive and past.opened.port == self._spec.port:
             raise LimitReached(
                 f"another atota works on this module, {mask(identity.imei)}, on {past.opened.port}",
@@ -147,9 +151,6 @@ def concerns(found: Earlier, spec: JobSpec) -> bool:
     local = spec.package
     if local is not None:
         return found.command == "flash" and (found.md5, found.target) == (local.md5.lower(), local.target)
-    return found.command == "update" and (found.dev_id, found.task_type) == (spec.dev_id, spec.task_type)
-
-
-def matches(found: Earlier, identity: Identity) -> bool:
-    """Whether the module runs what the earlier run wanted."""
-    return bool(found.expected) and found.expected in (identity.version, identity.revision)
+    task = found.task or {}
+    same = (task.get("dev_id"), task.get("type")) == (spec.dev_id, spec.task_type)
+    return found.command == "update" and same

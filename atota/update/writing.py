@@ -10,7 +10,7 @@ from atota.clock import Deadline
 from atota.errors import AtotaError, LinkError, LinkLost, ModuleError, PackageError, Refused, WriteFailed
 from atota.fota.base import Method, SlotLost
 from atota.module import identify
-from atota.module.baud import raise_baud
+from atota.module.baud import raise_baud, transfer_rate
 from atota.module.module import Module
 from atota.module.session import Session
 from atota.ota.package import digests_of
@@ -200,13 +200,9 @@ class Writer:
         return reply.ok and re.search(when or "", "\n".join(reply.lines)) is not None
 
     def _raise_baud(self) -> None:
-        raising = self._session.dialect.uart.raising
-        target = self._transfer_baud
-        if target is None:
-            target = raising.default if raising is not None else 0
-            if target <= self._session.link.baud:
-                return
-        if target == 0:
+        baud = self._session.link.baud
+        target = transfer_rate(self._session.dialect, baud, self._transfer_baud)
+        if target == baud:
             return
         try:
             if not raise_baud(self._session, target):
