@@ -109,23 +109,20 @@ class Judge:
         """Every end but the good one needs a reason in what really happened."""
         world, outcome = self._world, result.outcome
         module, host = world.module, self._scenario.of("h")
-        struck, said = (
-            bool(module.faults.struck),
-            f"{outcome}: {result.error.message if result.error else ''}",
-        )
-        lasting = any(f.split(":")[0] in LASTING for f in self._scenario.of("m"))
+        struck = bool(module.faults.struck or module.faults.shown)
+        said = f"{outcome}: {result.error.message if result.error else ''}"
         platform = bool(self._scenario.of("p") or self._scenario.of("n"))
         jumped = any(f.startswith("clock-jump") for f in host)
         thresholds = self._scenario.signal >= CSQ or self._scenario.power > 0
         reasons: dict[str, Any] = {
             "port": "unplug-at" in " ".join(module.faults.struck),
-            "no-answer": struck or lasting or "baud" in " ".join(host),
-            "refused": thresholds or struck or lasting,
+            "no-answer": struck or "baud" in " ".join(host),
+            "refused": thresholds or struck,
             "bad-package": platform or "other-package" in host,
             "server": platform or jumped or self._state in SETTLED_STATES,
-            "write-failed": struck or lasting or "other-package" in host,
-            "unknown-after-reboot": struck or lasting or self._jobs > 1,
-            "old-version": struck or lasting or "other-package" in host or self._jobs > 1,
+            "write-failed": struck or "other-package" in host,
+            "unknown-after-reboot": struck or self._jobs > 1,
+            "old-version": struck or "other-package" in host or self._jobs > 1,
             "limit": any(f.startswith("disk-full") for f in host),
             "timeout": world.timeout_s is not None,
             "interrupted": any(f.startswith("stop") for f in host),
@@ -228,12 +225,6 @@ class Judge:
         whole = "\n".join(texts).encode()
         if TOKEN.search(whole) or KEY.encode() in whole or b"sign=" in whole:
             raise Broken("a secret stands in the events, the errors or the journal")
-
-
-# Faults of a module that last until it is power-cycled, or that are there without striking.
-LASTING = frozenset(
-    {"mute", "silent-at", "echo", "urc-storm", "boot-garbage", "stay-dead-after-update", "quiet-update"}
-)
 
 
 def ends_right(world: World, result: JobResult | None, killed_task: bool) -> str | None:

@@ -356,31 +356,15 @@ class World:
                 self.clock.sleep(20.0)
                 raise httpx.ReadTimeout("timed out")
             lose = True
-        reply = self._reply(request)
+        task = self.platform.task(DEV_ID)
+        told = len(task.history)
+        response = answered(self.platform, request, self.clock)
+        for said in task.history[told:]:
+            self._weigh(said)
         self.after("request")
         if lose:
             raise httpx.ReadError("the connection broke")
-        sent = [*reply.headers]
-        if reply.declare_length:
-            sent.append(("Content-Length", str(len(reply.body))))
-        return httpx.Response(reply.status, headers=sent, stream=_Body(reply, self.clock))
-
-    def _reply(self, request: httpx.Request) -> Reply:
-        task = self.platform.task(DEV_ID)
-        told = len(task.history)
-        reply = exchange.respond(
-            self.platform,
-            Request(
-                request.method,
-                request.url.path,
-                exchange.parse_query(request.url.query.decode()),
-                {name.lower(): value for name, value in request.headers.items()},
-                request.content,
-            ),
-        )
-        for said in task.history[told:]:
-            self._weigh(said)
-        return reply
+        return response
 
     def _weigh(self, said: Any) -> None:
         """Whether what the platform was just told is true at this moment."""
@@ -467,6 +451,19 @@ class World:
         """Throw it away."""
         self.database.close()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def answered(platform: Platform, request: httpx.Request, clock: Clock) -> httpx.Response:
+    """What the platform answers, without a network in between; its body takes time on ``clock``."""
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    query = exchange.parse_query(request.url.query.decode())
+    reply = exchange.respond(
+        platform, Request(request.method, request.url.path, query, headers, request.content)
+    )
+    sent = [*reply.headers]
+    if reply.declare_length:
+        sent.append(("Content-Length", str(len(reply.body))))
+    return httpx.Response(reply.status, headers=sent, stream=_Body(reply, clock))
 
 
 class _Body(httpx.SyncByteStream):

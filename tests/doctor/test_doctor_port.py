@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import tty
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from atota.doctor.port import PortFacts, gather, judge, judge_latency, judge_url
 from atota.link.faults import forbidden, missing
 from atota.link.holders import Holder
 from atota.link.ports import PortInfo
+from tests.ptys import Pty
 
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs /proc")
 MANAGER = Holder(812, "ModemManager")
@@ -145,21 +145,6 @@ def test_of_a_network_port_it_is_said_what_cannot_be_seen(name: str) -> None:
 def test_a_played_module_has_no_adapter(name: str) -> None:
     found = judge_url(name)
     assert (found.state, found.says.split(":")[0]) == ("ok", "none")
-
-
-class Pty:
-    def __init__(self) -> None:
-        self.master, self.slave = os.openpty()
-        tty.setraw(self.slave)
-        self.device = os.ttyname(self.slave)
-
-
-@pytest.fixture
-def pty() -> Iterator[Pty]:
-    made = Pty()
-    yield made
-    os.close(made.slave)
-    os.close(made.master)
 
 
 MAKE = """

@@ -7,9 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
-import tty
 import types
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,6 +22,7 @@ from atota.link.memory import memory_pair
 from atota.link.open import open_link
 from atota.link.pipes import DescriptorPipe, PollingPipe
 from atota.link.serial import SerialLink
+from tests.ptys import Pty
 
 HOLD = """
 import fcntl, os, sys
@@ -33,21 +32,6 @@ if sys.argv[2] == "lock":
 print("ready", flush=True)
 sys.stdin.read()
 """
-
-
-class Pty:
-    def __init__(self) -> None:
-        self.master, self.slave = os.openpty()
-        tty.setraw(self.slave)
-        self.device = os.ttyname(self.slave)
-
-
-@pytest.fixture
-def pty() -> Iterator[Pty]:
-    made = Pty()
-    yield made
-    os.close(made.slave)
-    os.close(made.master)
 
 
 class Program:

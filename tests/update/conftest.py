@@ -18,9 +18,7 @@ from atota.link.ports import PortInfo
 from atota.module.module import Module, expected_row
 from atota.ota.client import PlatformClient
 from atota.ota.signer import KeyAuth, product_res
-from atota.otaserver import exchange
 from atota.otaserver.model import Auth, Device, TasksFile, TaskSpec, build
-from atota.otaserver.reply import Reply, Request
 from atota.otaserver.service import Platform
 from atota.sim.link import SimLink, open_sim_link
 from atota.sim.module import SimModule
@@ -30,6 +28,7 @@ from atota.update.job import Job
 from atota.update.platform import Downloader
 from atota.update.spec import JobResult, JobSpec, LocalPackage
 from scripts.simulate_parts import scenario
+from scripts.simulate_parts.world import answered
 
 KEY = base64.b64encode(b"a key of the tests, nobody's own").decode()
 MODELS = {
@@ -37,20 +36,6 @@ MODELS = {
     "UNKNOWN-HI2115": ("005", "00501", "RG6118_V1.02", "RG6118_V1.03"),
     "BC28-CLONE": ("014", "01401", "BC28CNVR01A02", "BC28CNVR01A03"),
 }
-
-
-class _Body(httpx.SyncByteStream):
-    """A body that breaks off where the platform's fault says."""
-
-    def __init__(self, reply: Reply) -> None:
-        self._reply = reply
-
-    def __iter__(self) -> Iterator[bytes]:
-        if self._reply.cut_at is None:
-            yield self._reply.body
-            return
-        yield self._reply.body[: self._reply.cut_at]
-        raise httpx.ReadError("the connection was cut")
 
 
 class Bench:
@@ -121,15 +106,7 @@ class Bench:
             self.on_request(path)
         if self.down:
             raise httpx.ConnectError("connection refused")
-        headers = {name.lower(): value for name, value in request.headers.items()}
-        query = exchange.parse_query(request.url.query.decode())
-        reply = exchange.respond(
-            self.platform, Request(request.method, path, query, headers, request.content)
-        )
-        sent = [*reply.headers]
-        if reply.declare_length:
-            sent.append(("Content-Length", str(len(reply.body))))
-        return httpx.Response(reply.status, headers=sent, stream=_Body(reply))
+        return answered(self.platform, request, self.clock)
 
     def _open(self, _port: str, **how: Any) -> Module:
         if self.link is None:
