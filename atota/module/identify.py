@@ -171,8 +171,15 @@ def identify(
     asker = _Asker(session)
     wait_until_free(session)
     _set_up(session, session.dialect)
-    manufacturer, model, version = (asker.text(*commands) for commands in _WHO)
+    manufacturer, model, version = _who(asker)
     recognised = recognise(manufacturer, model, version)
+    if dialect is None and recognised is not None and _named_closer(manufacturer, model, version, recognised):
+        # A clone, or a byte that was damaged on the way: then the second answers are others.
+        second = _Asker(session)
+        manufacturer, model, version = _who(second)
+        again = recognise(manufacturer, model, version)
+        if again is not None and again != recognised:
+            asker, recognised = second, again
     named = expected is not None and expected.method != "none"
     probed = None if dialect or recognised or named else _probed(asker)
     chosen = dialect or recognised or probed or loader.load("3gpp")
@@ -187,6 +194,20 @@ def identify(
     if contradiction is not None or probed is not None:
         identity = msgspec.structs.replace(identity, evidence="none")
     return Findings(identity, chosen, expected or row, contradiction)
+
+
+def _who(asker: _Asker) -> tuple[str, str, str]:
+    """What the module answers of its manufacturer, its model and its version."""
+    manufacturer, model, version = (asker.text(*commands) for commands in _WHO)
+    return manufacturer, model, version
+
+
+def _named_closer(manufacturer: str, model: str, version: str, recognised: Dialect) -> bool:
+    """Whether the model's name is one of a dialect that extends the one that the answers show."""
+    row = catalogue.find(manufacturer, model, version)
+    if row is None or row.method == "none" or row.dialect == recognised.name:
+        return False
+    return recognised.name in loader.ancestry(loader.load(row.dialect))
 
 
 def _probed(asker: _Asker) -> Dialect | None:

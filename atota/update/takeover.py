@@ -13,6 +13,7 @@ from atota.journal.store import Journal
 from atota.link.ports import PortInfo
 from atota.module.module import Module
 from atota.module.reboot import await_return
+from atota.module.session import Session
 from atota.update.resume import Earlier, earlier
 from atota.update.spec import JobSpec
 from atota.update.stages import StageLog
@@ -20,6 +21,10 @@ from atota.values import Identity, is_unique_imei, mask
 
 _MARGIN_S = 2.0
 """Beyond a module's own window: whatever is written too early begins it anew."""
+
+
+_MOST_WINDOWS = 3
+"""For a module that never keeps quiet: a prompt that comes later than this is not to be expected."""
 
 
 class TakeOver:
@@ -70,7 +75,7 @@ class TakeOver:
                 f"job {before.id} was cut off while it sent the package: leaving the module alone for "
                 f"{before.window_s:g} s, since it may still be waiting for bytes"
             )
-            module.session.listen(before.window_s + _MARGIN_S)
+            _leave_alone(module.session, before.window_s + _MARGIN_S)
         try:
             return module.identify()
         except ModuleError as silence:
@@ -138,6 +143,15 @@ class TakeOver:
         if found is None or found.standing != "started":
             return None
         return msgspec.structs.replace(found, certain=False)
+
+
+def _leave_alone(session: Session, window_s: float) -> None:
+    """Keep silent for ``window_s`` after whatever the module says: that may open the window only now."""
+    for _ in range(_MOST_WINDOWS):
+        came = session.received_bytes
+        session.listen(window_s)
+        if session.received_bytes == came:
+            return
 
 
 _WORDS = {

@@ -61,6 +61,16 @@ FOUND = {
     "a module that changes its rate after its boot is found again": Scenario(
         seed=31455, model="M5310-A", size=300, pause_s=1.0, faults=("n/no-connection:4:4", "h/baud:57600")
     ),
+    "a manufacturer's name that was damaged on the way does not choose another dialect": Scenario(
+        seed=7001817, model="BC28", size=300, faults=("m/double-back:23",)
+    ),
+    "a prompt that comes while nobody speaks opens the window only then": Scenario(
+        seed=7063853,
+        model="ME3616",
+        size=300,
+        pause_s=1.0,
+        faults=("m/late-prompt:0:70.0", "h/kill-command:34"),
+    ),
 }
 
 
