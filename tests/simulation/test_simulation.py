@@ -71,6 +71,9 @@ FOUND = {
         pause_s=1.0,
         faults=("m/late-prompt:0:70.0", "h/kill-command:34"),
     ),
+    "one start that was lost is no update that failed, also where no other write is left": Scenario(
+        seed=7069168, model="EC21", size=300, faults=("m/refuse-md5:2", "m/brownout-at-block:start")
+    ),
 }
 
 
