@@ -172,9 +172,10 @@ class Deadline:
     @property
     def remaining(self) -> float:
         """Seconds left, never below zero; infinite if there is no limit."""
-        return max(0.0, self.at - self.clock.monotonic()) if self.at != math.inf else math.inf
+        left = self.at - self.clock.monotonic()
+        return left if left > 0.0 else 0.0
 
     @property
     def expired(self) -> bool:
         """Whether the time is over."""
-        return self.at != math.inf and self.clock.monotonic() >= self.at
+        return self.clock.monotonic() >= self.at

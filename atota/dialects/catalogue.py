@@ -104,8 +104,9 @@ def find(manufacturer: str | None, model: str | None, revision: str | None) -> R
         revision: what it answers to CGMR or ATI; may have several lines.
     """
     best: dict[tuple[int, bool], list[Row]] = {}
+    of_the_table = any(_longest(names, manufacturer) for names in _vendors())
     for row in rows():
-        if row.task_type != "fota" or not row.names or _contradicts(row, manufacturer):
+        if row.task_type != "fota" or not row.names or _contradicts(row, manufacturer, of_the_table):
             continue
         in_model, in_revision = _longest(row.names, model), _longest(row.names, revision)
         length = max(in_model, in_revision)
@@ -117,12 +118,11 @@ def find(manufacturer: str | None, model: str | None, revision: str | None) -> R
     return winners[0] if len(winners) == 1 else None
 
 
-def _contradicts(row: Row, manufacturer: str | None) -> bool:
+def _contradicts(row: Row, manufacturer: str | None, of_the_table: bool) -> bool:
+    """Whether a row is out by its vendor; ``of_the_table``: ``manufacturer`` is one of the table's vendors."""
     if manufacturer is None or not manufacturer.strip() or _longest(row.vendor_names, manufacturer):
         return False
-    if row.vendor_needed:
-        return True
-    return any(_longest(names, manufacturer) for names in _vendors())
+    return row.vendor_needed or of_the_table
 
 
 @functools.cache

@@ -188,7 +188,7 @@ class Streamed:
 
         came = session.received_bytes
         session.listen(seconds, until=lambda: rebooted() or (eager and session.received_bytes != came))
-        lines = session.take_urcs()
+        lines = session.heard_urcs()
         for line in lines:
             self.hear(line)
         if rebooted():

@@ -11,6 +11,7 @@ from atota.journal.trouble import translated
 
 BUSY_S = 10.0  # ours: another process needs milliseconds for a write
 _AGAIN_S = 0.02
+_SETTINGS = (("synchronous", 2), ("foreign_keys", 1), ("recursive_triggers", 1))  # 2: FULL
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,8 @@ class Database:
 def given(connection: sqlite3.Connection, owners: ToldOwners) -> Database:
     """A connection that the caller has opened, made fit for a journal."""
     path = Path(":memory:")
-    connection.isolation_level = None
+    if connection.isolation_level is not None:  # setting it commits what the caller has begun
+        connection.isolation_level = None
     with translated(path):
         prepare(connection, path)
     return Database(path, connection, owners, ours=False)
@@ -65,13 +67,15 @@ def for_reading(path: Path, clock: Clock) -> Database | None:
 
 def prepare(db: sqlite3.Connection, path: Path) -> None:
     """Make a connection safe against power cuts, and its database current."""
-    schema.version_of(db, path)  # nothing is changed in what is not ours
+    version = schema.version_of(db, path)  # nothing is changed in what is not ours
     if db.execute("PRAGMA journal_mode").fetchone()[0] == "delete":
         db.execute("PRAGMA journal_mode = WAL")
-    db.execute("PRAGMA synchronous = FULL")
-    db.execute("PRAGMA foreign_keys = ON")
-    db.execute("PRAGMA recursive_triggers = ON")
-    schema.migrate(db, path)
+    for name, value in _SETTINGS:
+        # Setting one makes the connection compile all of its statements anew.
+        if db.execute(f"PRAGMA {name}").fetchone()[0] != value:
+            db.execute(f"PRAGMA {name} = {value}")
+    if version < len(schema.MIGRATIONS):
+        schema.migrate(db, path)
 
 
 def _owners(path: Path) -> Owners:

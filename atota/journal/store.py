@@ -151,7 +151,7 @@ class Journal:
                 host=socket.gethostname(),
                 pid=os.getpid(),
             )
-        return JobBook(job, opened, self._writing, self._clock)
+        return JobBook(job, opened, self._adding, self._writing, self._clock)
 
     def recover(self) -> list[Past]:
         """Close the jobs whose process died: interrupted, with a record of what is there. The closed ones."""
@@ -174,7 +174,7 @@ class Journal:
 
     def queue(self, job: str, document: dict[str, Any]) -> int:
         """Keep what the platform could not be told about a job; its number in the outbox."""
-        with self._writing("report") as db:
+        with self._adding("report") as db:
             row = db.execute(
                 "INSERT INTO report (job, at, document) VALUES (?, ?, ?)",
                 (job, self._clock.time(), rows.encoded(document)),
@@ -183,15 +183,23 @@ class Journal:
 
     def settle(self, report: int, how: Literal["delivered", "obsolete"], detail: str = "") -> None:
         """Note that a report is out of the outbox; once."""
-        with self._writing("report_end") as db:
+        with self._adding("report_end") as db:
             db.execute(
                 "INSERT INTO report_end (report, at, how, detail) VALUES (?, ?, ?, ?)",
                 (report, self._clock.time(), how, rows.text(detail)),
             )
 
     @contextmanager
+    def _adding(self, table: str) -> Iterator[sqlite3.Connection]:
+        """One statement, which the database carries out whole or not at all by itself."""
+        self._before_write(table)
+        with self._lock, translated(self.path):
+            yield self._db
+        self._after_write(table)
+
+    @contextmanager
     def _writing(self, table: str) -> Iterator[sqlite3.Connection]:
-        """One durable write, whole or not at all."""
+        """Several statements: one durable write, whole or not at all."""
         self._before_write(table)
         with self._lock, translated(self.path):
             self._db.execute("BEGIN IMMEDIATE")
@@ -278,10 +286,11 @@ class JobBook:
         attempt: which attempt of the run it is.
     """
 
-    def __init__(self, job: str, opened: Opened, writing: Writing, clock: Clock) -> None:
+    def __init__(self, job: str, opened: Opened, adding: Writing, writing: Writing, clock: Clock) -> None:
         self.id = job
         self.run = opened.run
         self.attempt = opened.attempt
+        self._adding = adding
         self._writing = writing
         self._clock = clock
 
@@ -296,13 +305,13 @@ class JobBook:
     ) -> None:
         """Write down that a stage began, ended, or did not apply; ``at`` if that was not just now."""
         when = self._clock.time() if at is None else at
-        with self._writing("stage") as db:
+        with self._adding("stage") as db:
             rows.insert_step(db, self.id, when, stage, state, detail, elapsed_ms)
 
     def fact(self, kind: str, data: dict[str, Any], *, at: float | None = None) -> None:
         """Write down what the job learned or did; ``at`` if that was not just now."""
         when = self._clock.time() if at is None else at
-        with self._writing("fact") as db:
+        with self._adding("fact") as db:
             rows.insert_fact(db, self.id, when, kind, data)
 
     def verdict(self, outcome: str, exit_code: int) -> Record:

@@ -24,6 +24,8 @@ _CALM_S = 0.05
 """What noise at wrong rates made the module say may still be on its way."""
 _WHO = (("AT+CGMI",), ("AT+CGMM", "ATI"), ("AT+CGMR",))
 """What tells the manufacturer, the model and the version, whatever the dialect."""
+_VERSIONS = ("version", "revision")
+"""The fields that verdicts hang on."""
 _ATTEMPTS = 3
 _BUSY_S = 60.0
 _ROUNDS = 3
@@ -188,6 +190,7 @@ def identify(
     session.speak(chosen)
     _set_up(session, chosen)
     found = _fields(asker, chosen)
+    found.update(_told_twice(session, {name: found[name] for name in _VERSIONS if name in found}))
     row = catalogue.find(found.get("manufacturer"), "\n".join((found.get("model", ""), model)), version)
     contradiction = _contradiction(expected, row, recognised or dialect)
     identity = _identity(found, session.link.baud, chosen, expected or row)
@@ -300,10 +303,11 @@ def _set_up(session: Session, dialect: Dialect) -> None:
         ask(session, command)
 
 
-def _fields(asker: _Asker, dialect: Dialect) -> dict[str, str]:
+def _fields(asker: _Asker, dialect: Dialect, wanted: Sequence[str] | None = None) -> dict[str, str]:
+    """What the dialect's queries bring; those of ``wanted`` alone, or all."""
     found: dict[str, str] = {}
     for query in dialect.identify:
-        if query.field in found:
+        if query.field in found or (wanted is not None and query.field not in wanted):
             continue
         lines = asker.lines(query.send)
         value = query.find(lines) if lines else None
@@ -338,12 +342,26 @@ def read_versions(session: Session) -> tuple[str, ...]:
         NoAnswer: the module did not answer in time.
         ModuleRebooted: it rebooted meanwhile.
     """
-    wanted = [query for query in session.dialect.identify if query.field in ("version", "revision")]
-    asker = _Asker(session)
-    found: dict[str, str] = {}
-    for query in sorted(wanted, key=lambda query: query.field == "revision"):
-        lines = asker.lines(query.send) if query.field not in found else None
-        value = query.find(lines) if lines else None
-        if value:
-            found[query.field] = value
-    return tuple(dict.fromkeys(found[field] for field in ("version", "revision") if field in found))
+    found = _fields(_Asker(session), session.dialect, _VERSIONS)
+    return tuple(dict.fromkeys(found[field] for field in _VERSIONS if field in found))
+
+
+def _told_twice(session: Session, said: dict[str, str]) -> dict[str, str]:
+    """The versions as the module tells them twice alike: the wire has no checksum of its own.
+
+    One bit makes SP3 of SP2, and with it another question to the platform and another verdict.
+
+    Raises:
+        NoAnswer: it tells something else each time.
+    """
+    heard = [said]
+    for _ in range(_ATTEMPTS):
+        again = _fields(_Asker(session), session.dialect, _VERSIONS)
+        if again in heard:
+            return again
+        heard.append(again)
+    told = ", ".join(repr(one.get("version", "")) for one in heard)
+    raise NoAnswer(
+        f"the module tells another version each time: {told}",
+        hint="The line damages bytes: check ground, cable length and level shifters, or try a lower rate.",
+    )

@@ -12,6 +12,10 @@ from atota.module.session import Session
 
 _LISTEN_S = 2.0
 """How long each rate is listened to before the module is asked."""
+_LISTEN_SHARE = 0.05
+"""The longer it is away, the more seldom it is asked: what that may cost is this share of the whole time."""
+_LOOK_S = 5.0
+"""How often it is shown that time passes."""
 _ASK_S = 0.6
 _ASKS = 3
 """A module that takes its rate from the first AT loses that one, and a sleeping one loses one, too."""
@@ -40,10 +44,10 @@ def await_return(
         RebootTimeout: it did not come back in time.
         LinkLost: the port went away.
     """
-    boots = session.boots
+    boots, began = session.boots, session.clock.monotonic()
     going = Deadline(session.clock, min(max(_GOING_DOWN_S, patience_s), limit.remaining))
     while not going.expired and not session.booting and session.boots == boots:
-        session.listen(min(1.0, going.remaining), until=lambda: session.booting)
+        session.listen(min(_LISTEN_S, going.remaining), until=lambda: session.booting)
         tick()
     tried: dict[int, str] = {}
     while True:
@@ -57,7 +61,7 @@ def await_return(
                 tried[rate] = f"{rate} baud: {error.message}"
                 continue
             noise = session.garbage_bytes
-            session.await_boot(min(_LISTEN_S, limit.remaining), tick)
+            _listen(session, session.clock.monotonic() - began, limit, tick)
             tick()
             if any(session.is_alive(_ASK_S) for _ in range(_ASKS)):
                 return
@@ -66,3 +70,15 @@ def await_return(
             tick()
             if limit.expired:
                 raise RebootTimeout("the module did not come back in time", tried=tuple(tried.values()))
+
+
+def _listen(session: Session, elapsed_s: float, limit: Deadline, tick: Callable[[], None]) -> None:
+    """Wait for a banner, and beyond the least time for anything at all."""
+    if session.await_boot(min(_LISTEN_S, limit.remaining), tick):
+        return
+    came = session.received_bytes
+    longer = Deadline(session.clock, min(_LISTEN_SHARE * elapsed_s - _LISTEN_S, limit.remaining))
+    while not longer.expired and session.received_bytes == came:
+        session.listen(min(_LOOK_S, longer.remaining), until=lambda: session.received_bytes != came)
+        tick()
+    session.await_boot(0.0, tick)

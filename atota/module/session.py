@@ -111,8 +111,7 @@ class Session:
 
     def speak(self, dialect: Dialect) -> None:
         """Go on in another dialect. The conversation must be idle."""
-        echo = self.exchange.echo
-        self.dialect = dialect
+        echo, self.dialect = self.exchange.echo, dialect
         self.exchange = Exchange(dialect.syntax)
         self.exchange.echo = echo
 
@@ -143,6 +142,10 @@ class Session:
         except LinkLost:
             if not self._urcs:
                 raise
+        return self.heard_urcs()
+
+    def heard_urcs(self) -> list[str]:
+        """The same, of what was read so far; nothing is read."""
         urcs = list(self._urcs)
         self._urcs.clear()
         return urcs
@@ -165,9 +168,8 @@ class Session:
             Interrupted: the stop token was set.
         """
         self.settle()
-        return self._exchange_one(
-            Command.of(command) if isinstance(command, str) else command, timeout_s, first_s
-        )
+        what = Command.of(command) if isinstance(command, str) else command
+        return self._exchange_one(what, timeout_s, first_s)
 
     def check(self) -> None:
         """Raise if the user or the job's time limit wants the end.
@@ -184,7 +186,7 @@ class Session:
     def listen(self, seconds: float, until: Callable[[], bool] | None = None) -> None:
         """Take what comes for ``seconds``, or until ``until`` says enough."""
         deadline = Deadline(self.clock, seconds)
-        while not (until is not None and until()):
+        while until is None or not until():
             self.take(self._slice(deadline))
             if deadline.expired:
                 return
@@ -233,8 +235,7 @@ class Session:
                 over = wait_s <= 0.0
                 for event in self.take(wait_s if first is None else min(wait_s, first.remaining or wait_s)):
                     if isinstance(event, Done):
-                        lines = tuple(view(line) for line in event.lines)
-                        return Reply(what.text, lines, event.final)
+                        return Reply(what.text, tuple(view(line) for line in event.lines), event.final)
                 if self.exchange.booting or self.boots > boots:
                     self._rebooted(what.text)
                 if over:
@@ -274,10 +275,10 @@ class Session:
         data = self.link.read(timeout_s)
         if not data:
             return []
-        now = self.clock.monotonic()
+        now = self.link.clock.monotonic()
         if self.exchange.in_flight is not None:
-            silence_s = now - max(self._quiet_since, self._asked_at)
-            self.longest_silence_s = max(self.longest_silence_s, silence_s)
+            silent_since = max(self._quiet_since, self._asked_at)
+            self.longest_silence_s = max(self.longest_silence_s, now - silent_since)
         self.received_bytes += len(data)
         self._quiet_since = now
         events = self.exchange.receive(data)
@@ -307,9 +308,8 @@ class Session:
     def _rebooted(self, text: str) -> None:
         self._wait_out_boot()
         cause = self.last_boot_cause
-        raise ModuleRebooted(
-            f"the module rebooted during {short(text)} (cause: {cause or 'not told'})", cause=cause
-        )
+        message = f"the module rebooted during {short(text)} (cause: {cause or 'not told'})"
+        raise ModuleRebooted(message, cause=cause)
 
     def _wait_out_boot(self, tick: Callable[[], None] = lambda: None) -> None:
         """Let a banner come to its end: its own OK, or silence."""
@@ -396,5 +396,5 @@ def open_session(
         UsageError: there is no such dialect.
     """
     profile = loader.load(dialect)
-    link = open_link(port, baud=baud or profile.uart.bauds[0], clock=clock)
-    return Session(link, profile, stop=stop, listener=listener)
+    rate = baud or profile.uart.bauds[0]
+    return Session(open_link(port, baud=rate, clock=clock), profile, stop=stop, listener=listener)

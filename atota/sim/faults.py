@@ -235,6 +235,8 @@ class FaultPlan:
         return self._distorted(self._outward, data, count) if self._outward else data
 
     def _distorted(self, kinds: dict[int, str], data: bytes, count: int) -> bytes:
+        if not any(count < number <= count + len(data) for number in kinds):
+            return data
         out = bytearray()
         for number, byte in enumerate(data, count + 1):
             name = kinds.pop(number, None)

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from atota.journal.store import Journal
+from atota.update.events import Progress
 from atota.update.spec import JobResult
 from scripts.simulate_parts.scenario import Scenario
 from scripts.simulate_parts.world import DEV_ID, KEY, World
@@ -217,12 +218,12 @@ class Judge:
             raise Broken(f"{len(world.events)} events of one job")
 
     def _secrets(self, result: JobResult | None) -> None:
-        texts = [repr(event) for event in self._world.events if type(event).__name__ != "Progress"]
+        said: list[object] = [event for event in self._world.events if not isinstance(event, Progress)]
         if result is not None and result.error is not None:
-            texts += [str(result.error), result.error.hint, *result.error.tried]
+            said += [str(result.error), result.error.hint, *result.error.tried]
         for table in ("stage", "fact", "record", "report", "report_end"):
-            texts += [repr(row) for row in self._world.database.execute(f"SELECT * FROM {table}")]  # noqa: S608
-        whole = "\n".join(texts).encode()
+            said += self._world.database.execute(f"SELECT * FROM {table}")  # noqa: S608
+        whole = repr(said).encode()
         if TOKEN.search(whole) or KEY.encode() in whole or b"sign=" in whole:
             raise Broken("a secret stands in the events, the errors or the journal")
 

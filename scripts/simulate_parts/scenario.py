@@ -297,7 +297,7 @@ def draw(
         signal=rng.choice((0, 0, 0, 5, 25)),
         power=rng.choice((0, 0, 0, 50)),
         retry=rng.choice((0, 0, 1, 3)),
-        timer_ms=rng.choice((1, 16, 16)),
+        timer_ms=rng.choice((1, 16, 16, 16, 16, 16, 16, 16)),
         read_back=model == "SIM7000C" and rng.random() < 0.6,
         pause_s=rng.choice((0.0, 1.0, 5.0, 30.0, 90.0, 600.0)),
         faults=tuple(dict.fromkeys(faults)),

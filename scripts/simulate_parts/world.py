@@ -5,12 +5,9 @@ left: the module, the platform, the journal's rows, the package cache.
 """
 
 import base64
-import functools
 import hashlib
 import shutil
-import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -38,19 +35,12 @@ from atota.update.job import Job
 from atota.update.plan import Allowed
 from atota.update.platform import Downloader
 from atota.update.spec import JobResult, JobSpec, LocalPackage
+from scripts.simulate_parts.database import empty_database
 from scripts.simulate_parts.scenario import MODELS, Scenario
 
 KEY = base64.b64encode(b"a key of the simulation, nobody's").decode()
 SERVER = "http://ota.test"
 DEV_ID = "6523"
-
-
-@functools.cache
-def _empty_journal() -> bytes:
-    """The rows of a journal that nothing was written into: making the tables takes a while."""
-    with closing(sqlite3.connect(":memory:")) as database:
-        Journal.on(database, clock=SimulatedClock())
-        return database.serialize()
 
 
 class Killed(BaseException):
@@ -97,16 +87,18 @@ class MortalLink:
         return self.inner.baud
 
     def read(self, timeout_s: float) -> bytes:
-        self._world.alive()
+        world = self._world
+        if world.dead:
+            raise Killed
         data = self.inner.read(timeout_s)
         if data:
-            self._world.sniff(data)
-            self._world.after("reply")
+            world.spoken += data
+            world.after("reply")
         return data
 
     def write(self, data: bytes) -> None:
         self._world.alive()
-        self._world.sniff(data)
+        self._world.spoken += data
         self.inner.write(data)
         self._world.after("command")
 
@@ -170,10 +162,9 @@ class World:
         self.module.on_change = self._changed
         self.platform = self._platform(manuf, code)
         self.link: SimLink | None = None
-        self.database = sqlite3.connect(":memory:", cached_statements=256)
-        self.database.deserialize(_empty_journal())
+        self.database = empty_database()
         self.events: list[JobEvent] = []
-        self.spoken = bytearray()
+        self.spoken = bytearray()  # what a transcript would hold
         self.requests = 0
         self.healed = False
         self.dead = False
@@ -280,12 +271,8 @@ class World:
         for trigger in self._kills[what]:
             if trigger.hit():
                 self.dead = True
-        self.alive()
-
-    def sniff(self, data: bytes) -> None:
-        """What a transcript would hold."""
-        if len(self.spoken) < 200_000:
-            self.spoken += data
+        if self.dead:
+            raise Killed
 
     def _before_write(self, _table: str) -> None:
         self.alive()
@@ -373,8 +360,8 @@ class World:
             return
         if said.call in ("progress", "report") and said.value == 201 and not runs_target:
             self.false_words.append("201, and the module does not run the target")
-        if said.call == "version" and said.value == self.target and not runs_target:
-            self.false_words.append("the target as its version, and the module does not run it")
+        if said.call == "version" and said.value != self.module.version:
+            self.false_words.append(f"{said.value} as its version, and the module runs {self.module.version}")
         if said.call in ("progress", "report") and said.value in (206, 205, 204, 207) and runs_target:
             self.false_words.append(f"{said.value}, and the module runs the target")
         # A module that fetches by itself was started when it was told where: it judges what it fetched.
@@ -449,7 +436,6 @@ class World:
 
     def close(self) -> None:
         """Throw it away."""
-        self.database.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
 

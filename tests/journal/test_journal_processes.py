@@ -49,7 +49,7 @@ book = journal.open_job(opened("one"))
 book.fact("written", {"done": 0, "total": 1})
 print(0, flush=True)
 journal._db.set_trace_callback(lambda sql: die() if sql.startswith("COMMIT") else None)
-book.fact("written", {"done": 1, "total": 1})
+book.verdict("updated", 0)
 """
 
 _DIES_AFTER_THE_VERDICT = """
@@ -115,6 +115,7 @@ def test_a_kill_within_a_write_leaves_nothing_of_it(path: Path) -> None:
     with Journal(path, clock=SystemClock()) as journal:
         (past,) = journal.recover()
         assert past.facts_of("written") == [{"done": 0, "total": 1}]
+        assert [record.outcome for record in journal.records()] == ["interrupted"]
 
 
 def test_a_kill_right_after_the_verdict_leaves_the_verdict_and_its_record(path: Path) -> None:

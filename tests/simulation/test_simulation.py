@@ -74,6 +74,9 @@ FOUND = {
     "one start that was lost is no update that failed, also where no other write is left": Scenario(
         seed=7069168, model="EC21", size=300, faults=("m/refuse-md5:2", "m/brownout-at-block:start")
     ),
+    "one bit that makes the target of the old version is no update": Scenario(
+        seed=175, model="SARA-N200", size=300, faults=("m/flip-back:175",)
+    ),
 }
 
 
