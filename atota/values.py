@@ -83,7 +83,8 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
     """Who a module said it is.
 
     ``signal`` is CSQ 0-31 (None: unknown or 99); ``supply_mv`` millivolts; ``battery_percent`` 0-100.
-    ``revision`` is the vendor's own version text, ``version`` the one token that the platform is told.
+    ``revision`` is the vendor's own version text, ``version`` the one token that the platform is told;
+    ``serial`` is the module's serial number, where it has one besides its IMEI (27.007: CGSN, snt 0).
     """
 
     manufacturer: str | None = None
@@ -91,6 +92,7 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
     version: str | None = None
     revision: str | None = None
     imei: str | None = None
+    serial: str | None = None
     signal: int | None = None
     supply_mv: int | None = None
     battery_percent: int | None = None

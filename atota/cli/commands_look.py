@@ -88,6 +88,7 @@ def _identity_table(identity: "Identity") -> "Table":
         ("version", identity.version),
         ("revision", identity.revision if identity.revision != identity.version else None),
         ("imei", mask(identity.imei)),
+        ("serial", identity.serial),
         ("signal", f"{identity.signal} of 31" if identity.signal is not None else "unknown"),
         ("supply", supply or battery or "not told"),
         ("baud", str(identity.baud)),

@@ -119,7 +119,7 @@ def find(manufacturer: str | None, model: str | None, revision: str | None) -> R
 
 
 def _contradicts(row: Row, manufacturer: str | None, of_the_table: bool) -> bool:
-    """Whether a row is out by its vendor; ``of_the_table``: ``manufacturer`` is one of the table's vendors."""
+    """Whether a row is out by its vendor; ``of_the_table``: ``manufacturer`` is one that the table has."""
     if manufacturer is None or not manufacturer.strip() or _longest(row.vendor_names, manufacturer):
         return False
     return row.vendor_needed or of_the_table

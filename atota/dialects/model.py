@@ -72,7 +72,15 @@ class Query(Profiled, frozen=True, kw_only=True):
     """
 
     field: Literal[
-        "manufacturer", "model", "version", "revision", "imei", "signal", "supply_mv", "battery_percent"
+        "manufacturer",
+        "model",
+        "version",
+        "revision",
+        "imei",
+        "serial",
+        "signal",
+        "supply_mv",
+        "battery_percent",
     ]
     send: str
     pattern: str

@@ -28,6 +28,10 @@ _LISTEN_S = 1.0
 _FOLLOW_S = 5.0
 
 
+class Unanswered(WriteFailed):
+    """A module that talks did not answer the command that starts it, asked twice."""
+
+
 class Streamed:
     """A method whose module judges the package when it starts the update, and tells of it as it goes.
 
@@ -154,6 +158,7 @@ class Streamed:
         talks is asked once more; if it then refuses, the first command was taken.
 
         Raises:
+            Unanswered: it talks, and answered neither time.
             WriteFailed: it refused.
         """
         for attempt in (1, 2):
@@ -171,7 +176,7 @@ class Streamed:
             if reply.ok or attempt == 2:
                 return reply.ok
             raise self.refused(what, reply)
-        raise WriteFailed(f"{what}: it did not answer, and did not reboot")
+        raise Unanswered(f"{what}: it did not answer, and did not reboot")
 
     def heard(self, session: Session, seconds: float = _LISTEN_S, *, eager: bool = False) -> list[str]:
         """Listen for some seconds; the unsolicited lines, which were learned from.

@@ -17,7 +17,7 @@ from atota.dialects.parts import Ask
 from atota.dialects.streams import UrlPull
 from atota.errors import ModuleRebooted, Refused, WriteFailed
 from atota.fota.base import Progress, SlotLost
-from atota.fota.streamed import Streamed
+from atota.fota.streamed import Streamed, Unanswered
 from atota.module.session import Session
 
 _LIMIT_S = 1800.0
@@ -116,6 +116,8 @@ class HandedUrl(Streamed):
             return self.start(
                 session, self._method.start.format(url=self._url), "the module refused the address"
             )
+        except Unanswered:
+            return True  # it may fetch all the same: what it tells meanwhile will show
         except WriteFailed:
             if before:
                 return False  # it is busy with the address that it was handed before

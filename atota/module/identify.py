@@ -323,6 +323,7 @@ def _identity(found: dict[str, str], baud: int, dialect: Dialect, row: catalogue
         version=found.get("version"),
         revision=found.get("revision"),
         imei=found.get("imei"),
+        serial=found.get("serial"),
         signal=whole_number(found.get("signal")),
         supply_mv=whole_number(found.get("supply_mv")),
         battery_percent=whole_number(found.get("battery_percent")),

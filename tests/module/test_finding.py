@@ -268,7 +268,9 @@ def test_each_command_is_sent_once_or_twice_if_refused_or_of_the_version(scripte
     refused = {line for line in asked if line not in ANSWERS[0][1]}
     twice = refused | {b"ATI"}  # Quectel tells its version there
     assert all(asked.count(line) == (2 if line in twice else 1) for line in asked)
-    assert all(b"=" not in line or line in (b"AT+CGSN=1", b"AT+NCHIPINFO=VBAT") for line in asked)
+    assert all(
+        b"=" not in line or line in (b"AT+CGSN=1", b"AT+CGSN=0", b"AT+NCHIPINFO=VBAT") for line in asked
+    )
 
 
 def test_a_stranger_is_met_in_3gpp(scripted: Scripted) -> None:
@@ -582,3 +584,19 @@ def test_a_module_that_answers_no_test_form_has_no_method(scripted: Scripted) ->
     answers = {b"AT+CGMI": told(b"NOBODY"), b"AT+CGMM": told(b"X2"), b"AT+CGMR": told(b"X2_V1.0")}
     findings = identify(session(scripted(table(answers))))
     assert (findings.dialect.name, findings.identity.method) == ("3gpp", "none")
+
+
+@pytest.mark.parametrize(
+    ("answer", "serial"),
+    [
+        (b"+CGSN:7A5F04C1D2E3B4A5968778695A4B3C2D", "7A5F04C1D2E3B4A5968778695A4B3C2D"),
+        (b"+CGSN:" + 32 * b"0", None),
+        (b"490154203237518", None),
+    ],
+    ids=["own", "not programmed", "imei"],
+)
+def test_a_serial_number_is_one_that_tells_modules_apart(
+    scripted: Scripted, answer: bytes, serial: str | None
+) -> None:
+    found = identify(session(scripted(table({**ANSWERS[0][1], b"AT+CGSN=0": told(answer)})), "stranger"))
+    assert found.identity.serial == serial

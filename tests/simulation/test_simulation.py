@@ -77,6 +77,9 @@ FOUND = {
     "one bit that makes the target of the old version is no update": Scenario(
         seed=175, model="SARA-N200", size=300, faults=("m/flip-back:175",)
     ),
+    "an address that was handed over twice without an answer may be fetched all the same": Scenario(
+        seed=20014235, model="BC26", size=300, faults=("m/cut-reply:start:3", "m/fail-download:1")
+    ),
 }
 
 
