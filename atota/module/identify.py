@@ -26,6 +26,8 @@ _WHO = (("AT+CGMI",), ("AT+CGMM", "ATI"), ("AT+CGMR",))
 """What tells the manufacturer, the model and the version, whatever the dialect."""
 _VERSIONS = ("version", "revision")
 """The fields that verdicts hang on."""
+_FOR_THE_RECORD = ("serial",)
+"""The fields that nothing hangs on: many modules refuse the question, and each is asked only once."""
 _ATTEMPTS = 3
 _BUSY_S = 60.0
 _ROUNDS = 3
@@ -118,11 +120,14 @@ class _Asker:
         self._session = session
         self._answers: dict[str, tuple[str, ...] | None] = {}
 
-    def lines(self, command: str, *, required: bool = False) -> tuple[str, ...] | None:
-        """The information lines, or None if the module refused or does not answer this command."""
+    def lines(self, command: str, *, required: bool = False, again: bool = True) -> tuple[str, ...] | None:
+        """The information lines, or None if the module refused or does not answer this command.
+
+        With ``again`` a refusal is not believed before it comes twice.
+        """
         if command not in self._answers:
             reply = ask(self._session, command)
-            if reply is not None and not reply.ok:
+            if reply is not None and not reply.ok and again:
                 # A byte that was lost or doubled on the way makes a good question a wrong one.
                 reply = ask(self._session, command)
             if reply is None and required:
@@ -309,7 +314,7 @@ def _fields(asker: _Asker, dialect: Dialect, wanted: Sequence[str] | None = None
     for query in dialect.identify:
         if query.field in found or (wanted is not None and query.field not in wanted):
             continue
-        lines = asker.lines(query.send)
+        lines = asker.lines(query.send, again=query.field not in _FOR_THE_RECORD)
         value = query.find(lines) if lines else None
         if value:
             found[query.field] = value

@@ -109,7 +109,7 @@ class Confirmer:
             done = self._expected in versions
             decided = done or (bool(versions) and (self._update_is_over() or self._settled.expired))
             # Nothing checks the bytes on the wire: what ends a job is heard twice.
-            if decided and self._read(0.0) == versions:
+            if decided and self._read(0.0, again=True) == versions:
                 if done:
                     return self._expected
                 raise self._verdict(versions[0])
@@ -119,11 +119,11 @@ class Confirmer:
             pause_s = 0.0 if decided else max(_ASK_AGAIN_S, _ASK_AGAIN_SHARE * elapsed_s)
             self._show()
 
-    def _read(self, pause_s: float) -> tuple[str, ...]:
+    def _read(self, pause_s: float, *, again: bool = False) -> tuple[str, ...]:
         """The module's version texts after a pause; empty if it was in no state to tell them."""
         try:
             self._session.listen(pause_s)
-            for command in self._session.dialect.setup:
+            for command in self._session.dialect.setup if not again else ():
                 self._session.command(command)
             return identify.read_versions(self._session)
         except ModuleRebooted:
