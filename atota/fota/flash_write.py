@@ -90,9 +90,10 @@ class WrittenFlash(Streamed):
         """
         self._begun, self.failure = False, None
         command = self._method.start.format(size=self._size, md5=self._md5)
-        said = self.start(session, command, "the module refused to start the update")
+        self.start(session, command, "the module refused to start the update")
+        # OK alone is not yet the start: it compares first, and what it then says may be damaged on the way.
         if self.follow(session, _VERDICT_S, None) or self.failure is None:
-            return said or self._begun
+            return self._begun
         failure, self.failure = self.failure, None
         self._written = 0
         raise SlotLost(f"the module found that its partition does not hold the package: {failure}")

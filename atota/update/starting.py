@@ -49,13 +49,13 @@ class Starter:
             RebootTimeout: it did not come back in time.
             OldVersion: it runs what it ran.
         """
-        certain, starts = False, 0
+        certain, survived = False, 0
         while True:
-            starts += 1
             try:
                 certain = certain or self._activate(shield)
+                survived += 1
                 # One start may have been lost; a module that ends each of them as it was, failed to update.
-                return self.survive(certain=certain or (starts > 1 and writer.is_last_try))
+                return self.survive(certain=certain or (survived > 1 and writer.is_last_try))
             except SlotLost as lost:
                 shield.close()
                 self._log.started = False

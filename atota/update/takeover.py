@@ -66,7 +66,7 @@ class TakeOver:
         """Identify the module; if it is silent because an earlier run started its update, wait for it.
 
         Raises:
-            NoAnswer: it is silent, and no earlier run is the reason.
+            NoAnswer: it is silent, and no earlier run is the reason, or stays so.
             RebootTimeout: an earlier run is, and it did not come back in time.
         """
         before = self._before
@@ -79,6 +79,13 @@ class TakeOver:
         try:
             return module.identify()
         except ModuleError as silence:
+            if before is not None and before.standing == "writing":
+                self._log.note(
+                    f"{silence.message}; run {before.run} was cut off while it wrote, so the module may have "
+                    "been busy, or at the rate of the transfer: looking once more"
+                )
+                module.session.forget()
+                return module.identify()
             awaited = before if before is not None and before.standing == "started" else None
             if awaited is None:
                 raise

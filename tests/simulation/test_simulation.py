@@ -80,6 +80,12 @@ FOUND = {
     "an address that was handed over twice without an answer may be fetched all the same": Scenario(
         seed=20014235, model="BC26", size=300, faults=("m/cut-reply:start:3", "m/fail-download:1")
     ),
+    "a module that was cut off at the rate of the transfer is looked for until it has left it": Scenario(
+        seed=27336, model="SARA-N200", size=300, pause_s=0.0, faults=("m/unplug-at:validate",)
+    ),
+    "an OK that is followed by a damaged refusal is no start": Scenario(
+        seed=45270, model="SIM7020C", size=300, retry=3, faults=("m/refuse-md5:9", "m/drop-back:1066")
+    ),
 }
 
 
