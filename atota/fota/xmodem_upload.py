@@ -105,6 +105,7 @@ class _Pipe:
         self._session = session
         self._waiting = bytearray()
         self._text = bytearray()
+        self._half = b""  # a line that has begun
 
     def get(self, size: int, timeout: float = 1) -> bytes | None:
         """Up to ``size`` bytes; None if nothing came in time."""
@@ -123,12 +124,14 @@ class _Pipe:
         return taken or None
 
     def _sift(self, came: bytes) -> None:
-        """Pass on what belongs to the protocol; a line that has begun is read to its end first."""
-        while _BEGUN.search(came):
-            more = self._session.link.read(_GAP_S)
-            if not more:
-                break
-            came += more
+        """Pass on what belongs to the protocol; a line that has begun waits for more of it.
+
+        Where something follows, the next call goes on with it: a module may never come to an end of its lines.
+        """
+        came, self._half = self._half + came, b""
+        begun = _BEGUN.search(came)
+        if begun is not None and (more := self._session.link.read(_GAP_S)):
+            came, self._half = came[: begun.start()], came[begun.start() :] + more
         for place, piece in enumerate(_LINES.split(came)):
             if place % 2:
                 self._text += piece
@@ -143,4 +146,4 @@ class _Pipe:
     @property
     def rest(self) -> bytes:
         """The text that came meanwhile, and what was read beyond the protocol."""
-        return bytes(self._text + self._waiting)
+        return bytes(self._text + self._waiting + self._half)

@@ -79,28 +79,28 @@ class TakeOver:
         try:
             return module.identify()
         except ModuleError as silence:
-            if before is not None and before.standing == "writing":
+            if before is None or before.standing == "nothing":
+                raise
+            module.session.forget()
+            if before.standing == "started":
+                self._await_update(module.session, before, silence)
+            else:
                 self._log.note(
                     f"{silence.message}; run {before.run} was cut off while it wrote, so the module may have "
                     "been busy, or at the rate of the transfer: looking once more"
                 )
-                module.session.forget()
-                return module.identify()
-            awaited = before if before is not None and before.standing == "started" else None
-            if awaited is None:
-                raise
-            reboot = (loader.load(awaited.dialect) if awaited.dialect else module.session.dialect).reboot
-            limit_s = self._spec.reboot_timeout_s or (reboot or DEFAULT_REBOOT).limit_s
-            self._log.note(
-                f"{silence.message}; run {awaited.run} started the update of the module on this port: "
-                f"waiting up to {limit_s:g} s for it"
-            )
-            session = module.session
-            rates = tuple(dict.fromkeys((session.link.baud, *session.dialect.uart.bauds)))
-            limit = Deadline(session.clock, limit_s)
-            session.forget()
-            await_return(session, rates=rates, limit=limit, tick=session.check)
             return module.identify()
+
+    def _await_update(self, session: Session, before: Earlier, silence: ModuleError) -> None:
+        """Wait for a module that is in the middle of the update that an earlier run started."""
+        reboot = (loader.load(before.dialect) if before.dialect else session.dialect).reboot
+        limit_s = self._spec.reboot_timeout_s or (reboot or DEFAULT_REBOOT).limit_s
+        self._log.note(
+            f"{silence.message}; run {before.run} started the update of the module on this port: "
+            f"waiting up to {limit_s:g} s for it"
+        )
+        rates = tuple(dict.fromkeys((session.link.baud, *session.dialect.uart.bauds)))
+        await_return(session, rates=rates, limit=Deadline(session.clock, limit_s), tick=session.check)
 
     @cached_property
     def _before(self) -> Earlier | None:

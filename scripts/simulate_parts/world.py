@@ -47,6 +47,10 @@ class Killed(BaseException):
     """The process is gone: what is above on the stack never runs again."""
 
 
+class Endless(Exception):
+    """The job does not come to an end."""
+
+
 class WallClock(SimulatedClock):
     """Simulated time whose wall clock can be set: monotonic time does not jump."""
 
@@ -58,6 +62,9 @@ class WallClock(SimulatedClock):
         return super().time() + self.offset
 
 
+MOST_READS = (
+    200_000  # of one job: a storm of lines every 50 ms through the longest of the updates needs a tenth
+)
 _BOOT_S = 60.0  # nobody asks a module that was just powered
 _BUSY_S = 75.0  # longer than the longest of the late replies that are drawn: until then it is deaf
 
@@ -90,6 +97,9 @@ class MortalLink:
         world = self._world
         if world.dead:
             raise Killed
+        world.reads += 1
+        if world.reads > MOST_READS:
+            raise Endless(f"more than {MOST_READS} reads")
         data = self.inner.read(timeout_s)
         if data:
             world.spoken += data
@@ -165,7 +175,7 @@ class World:
         self.database = empty_database()
         self.events: list[JobEvent] = []
         self.spoken = bytearray()  # what a transcript would hold
-        self.requests = 0
+        self.requests = self.reads = 0
         self.healed = False
         self.dead = False
         self.others_alive = False
@@ -374,6 +384,7 @@ class World:
     def run(self) -> JobResult | None:
         """One job in a process of its own; None if the process died."""
         self.dead = False
+        self.reads = 0
         self.events = []
         stop = StopToken()
 

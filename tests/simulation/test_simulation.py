@@ -86,6 +86,9 @@ FOUND = {
     "an OK that is followed by a damaged refusal is no start": Scenario(
         seed=45270, model="SIM7020C", size=300, retry=3, faults=("m/refuse-md5:9", "m/drop-back:1066")
     ),
+    "lines that never end do not keep an XMODEM transfer from its own end": Scenario(
+        seed=83805, model="SARA-R410", retry=3, faults=("m/urc-storm:0.05", "h/baud:9600")
+    ),
 }
 
 
@@ -125,6 +128,11 @@ def crash(self: Any) -> str:
     raise KeyError(self._expected)
 
 
+def read_for_ever(self: Any) -> None:
+    while True:
+        self._session.link.read(0.05)
+
+
 PLANTED: dict[str, tuple[Any, str, Callable[..., Any], Scenario, str]] = {
     "a version that was not read back": (
         confirming.Confirmer,
@@ -161,6 +169,7 @@ PLANTED: dict[str, tuple[Any, str, Callable[..., Any], Scenario, str]] = {
         Scenario(seed=1, model="SARA-N200"),
         "something was started that was not the package",
     ),
+    "no end": (confirming.Confirmer, "wait", read_for_ever, Scenario(seed=1, model="BC28"), "Endless"),
     "a bug": (confirming.Confirmer, "confirm", crash, Scenario(seed=1, model="BC28"), "KeyError"),
 }
 
