@@ -126,7 +126,7 @@ class _Pipe:
     def _sift(self, came: bytes) -> None:
         """Pass on what belongs to the protocol; a line that has begun waits for more of it.
 
-        Where something follows, the next call goes on with it: a module may never come to an end of its lines.
+        Where something follows, the next call goes on with it: a module's lines may never come to an end.
         """
         came, self._half = self._half + came, b""
         begun = _BEGUN.search(came)
