@@ -178,15 +178,14 @@ def identify(
     asker = _Asker(session)
     wait_until_free(session)
     _set_up(session, session.dialect)
-    manufacturer, model, version = _who(asker)
-    recognised = recognise(manufacturer, model, version)
-    if dialect is None and recognised is not None and _named_closer(manufacturer, model, version, recognised):
+    who = _who(asker)
+    recognised = recognise(*who)
+    if dialect is None and recognised is not None and _named_otherwise(who, recognised):
         # A clone, or a byte that was damaged on the way: then the second answers are others.
-        second = _Asker(session)
-        manufacturer, model, version = _who(second)
-        again = recognise(manufacturer, model, version)
-        if again is not None and again != recognised:
-            asker, recognised = second, again
+        asker = _Asker(session)
+        who = _who(asker)
+        recognised = recognise(*who)
+    _, model, version = who
     named = expected is not None and expected.method != "none"
     probed = None if dialect or recognised or named else _probed(asker)
     chosen = dialect or recognised or probed or loader.load("3gpp")
@@ -210,12 +209,10 @@ def _who(asker: _Asker) -> tuple[str, str, str]:
     return manufacturer, model, version
 
 
-def _named_closer(manufacturer: str, model: str, version: str, recognised: Dialect) -> bool:
-    """Whether the model's name is one of a dialect that extends the one that the answers show."""
-    row = catalogue.find(manufacturer, model, version)
-    if row is None or row.method == "none" or row.dialect == recognised.name:
-        return False
-    return recognised.name in loader.ancestry(loader.load(row.dialect))
+def _named_otherwise(who: tuple[str, str, str], recognised: Dialect) -> bool:
+    """Whether the module's name is that of another dialect than the answers show, or of a closer one."""
+    row = catalogue.find(*who)
+    return row is not None and row.method != "none" and row.dialect not in loader.ancestry(recognised)
 
 
 def _probed(asker: _Asker) -> Dialect | None:

@@ -161,6 +161,7 @@ class World:
         self.folder = folder
         self.clock = WallClock()
         manuf, code, self.base, self.target = MODELS[scenario.model]
+        self.codes = (manuf, code)
         host = scenario.of("h")
         made_for = "ANOTHER-BASE" if "other-package" in host else self.base
         self.package = build_package(
@@ -353,6 +354,8 @@ class World:
                 self.clock.sleep(20.0)
                 raise httpx.ReadTimeout("timed out")
             lose = True
+        if request.url.path == "/ota/south/check":
+            self._weigh_question(request.url.params)
         task = self.platform.task(DEV_ID)
         told = len(task.history)
         response = answered(self.platform, request, self.clock)
@@ -363,6 +366,12 @@ class World:
             raise httpx.ReadError("the connection broke")
         return response
 
+    def _weigh_question(self, asked: httpx.QueryParams) -> None:
+        """Whether the platform is asked for the module that there is: another version fails a delta task."""
+        codes = (asked["manuf"], asked["model"])
+        if asked["version"] != self.module.version or codes != self.codes:
+            self.false_words.append(f"{codes} {asked['version']}, and the module runs {self.module.version}")
+
     def _weigh(self, said: Any) -> None:
         """Whether what the platform was just told is true at this moment."""
         runs_target = self.module.version == self.target
@@ -371,7 +380,7 @@ class World:
         if said.call in ("progress", "report") and said.value == 201 and not runs_target:
             self.false_words.append("201, and the module does not run the target")
         if said.call == "version" and said.value != self.module.version:
-            self.false_words.append(f"{said.value} as its version, and the module runs {self.module.version}")
+            self.false_words.append(f"version {said.value}, and the module runs {self.module.version}")
         if said.call in ("progress", "report") and said.value in (206, 205, 204, 207) and runs_target:
             self.false_words.append(f"{said.value}, and the module runs the target")
         # A module that fetches by itself was started when it was told where: it judges what it fetched.

@@ -89,6 +89,9 @@ FOUND = {
     "lines that never end do not keep an XMODEM transfer from its own end": Scenario(
         seed=83805, model="SARA-R410", retry=3, faults=("m/urc-storm:0.05", "h/baud:9600")
     ),
+    "one bit that makes another model of a name asks for no other module's package": Scenario(
+        seed=183, model="SIM7020C", size=300, faults=("m/flip-back:183",)
+    ),
 }
 
 
