@@ -106,8 +106,13 @@ class Obtainer:
         """Where a module can fetch the package itself: a secret, for the token is in it."""
         return self._platform.package_url(self.task)
 
-    def ready(self) -> None:
+    def ready(self, *, updated: bool) -> None:
         """Tell the platform that the update is about to be started.
+
+        Args:
+            updated: the module fetched the package and runs it already. The question for a new token would
+                name a version that it does not run any more, and with the one that it runs the task would
+                fail; the report of the version completes the task without a token.
 
         Raises:
             PlatformRefused: the task is cancelled or over: do not start it.
@@ -116,7 +121,7 @@ class Obtainer:
         def pause(task: Task) -> None:
             self._pause(PlatformRefused("the task is still paused", errno=PAUSED), task.interval)
 
-        self.reporter.ready(self.task, renew=self._renew, pause=pause)
+        self.reporter.ready(self.task, renew=None if updated else self._renew, pause=pause)
 
     def failed(self, status: Status) -> None:
         """Tell the platform a final failure."""

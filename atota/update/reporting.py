@@ -58,12 +58,12 @@ class Reporter:
         if not self._step(task, percent, "the progress"):
             self._told_percent = 100  # the next call would cost the download as much time
 
-    def ready(self, task: Task, *, renew: Callable[[], Task], pause: Callable[[Task], None]) -> None:
+    def ready(self, task: Task, *, renew: Callable[[], Task] | None, pause: Callable[[Task], None]) -> None:
         """Tell that the slot holds the whole package (101): the update is about to be started.
 
         Args:
             task: the task.
-            renew: asks the platform once more, if the token has expired.
+            renew: asks the platform once more, if the token has expired; None: it is not to be asked.
             pause: waits, while the operator has paused the task.
 
         Raises:
@@ -78,7 +78,7 @@ class Reporter:
                 self._raise_if_over(error)
                 if error.errno == PAUSED:
                     pause(task)
-                elif error.errno == EXPIRED and not renewed:
+                elif error.errno == EXPIRED and renew is not None and not renewed:
                     renewed, task = True, renew()
                 else:
                     if error.errno not in _MOVED_ON:

@@ -213,7 +213,7 @@ class Road:
         self._ready_is_due = self._obtainer is not None and self._result.package is not None
         if not (method.needs_address and self._spec.serve_url is None):
             self._module.session.check()
-            self._tell_ready()
+            self._tell_ready(updated=False)
         starter = Starter(self._context, self._module, method, identity, wanted)
         try:
             self._result.version_after = starter.run(writer, shield)
@@ -222,9 +222,9 @@ class Road:
             raise
         self._report(wanted)
 
-    def _tell_ready(self) -> None:
+    def _tell_ready(self, *, updated: bool) -> None:
         if self._obtainer is not None and self._ready_is_due:
-            self._obtainer.ready()
+            self._obtainer.ready(updated=updated)
         self._ready_is_due = False
 
     def _report(self, wanted: plan.Wanted) -> None:
@@ -234,7 +234,7 @@ class Road:
             return
         with self._log.stage("report"):
             try:
-                self._tell_ready()
+                self._tell_ready(updated=True)
             except PlatformRefused as error:
                 self._log.warn(error.message)
             told = self._obtainer.reporter.updated(self._obtainer.task, wanted.target)

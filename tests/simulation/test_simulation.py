@@ -92,6 +92,9 @@ FOUND = {
     "one bit that makes another model of a name asks for no other module's package": Scenario(
         seed=183, model="SIM7020C", size=300, faults=("m/flip-back:183",)
     ),
+    "after a module has updated itself nobody asks for a new token with the version it had": Scenario(
+        seed=8874, model="BC26", size=300, faults=("p/expired-token:2",)
+    ),
 }
 
 
