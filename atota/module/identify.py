@@ -132,12 +132,18 @@ class _Asker:
                 reply = ask(self._session, command)
             if reply is None and required:
                 raise NoAnswer(f"{command} got no answer, and without it nobody knows what this module is")
-            self._answers[command] = reply.lines if reply is not None and reply.ok else None
+            told = reply.lines if reply is not None and reply.ok else None
+            self._answers[command] = told and tuple(line for line in told if not _of_echo(line, command))
         return self._answers[command]
 
     def text(self, *commands: str) -> str:
         """All the lines of commands that decide what the module is taken for."""
         return "\n".join("\n".join(self.lines(command, required=True) or ()) for command in commands)
+
+
+def _of_echo(line: str, command: str) -> bool:
+    """Whether a line is a piece of the question's own echo, which a URC in the middle of it tore apart."""
+    return command.startswith(line) or command.endswith(line)
 
 
 def ask(session: Session, command: str) -> Reply | None:

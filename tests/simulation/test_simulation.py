@@ -95,6 +95,9 @@ FOUND = {
     "after a module has updated itself nobody asks for a new token with the version it had": Scenario(
         seed=8874, model="BC26", size=300, faults=("p/expired-token:2",)
     ),
+    "the first letter of an echo that a line tore apart is no version": Scenario(
+        seed=118772, model="SIM7020C", size=300, timer_ms=1, faults=("m/urc-storm:0.05",)
+    ),
 }
 
 
