@@ -200,16 +200,14 @@ class Journal:
     @contextmanager
     def _writing(self, table: str) -> Iterator[sqlite3.Connection]:
         """Several statements: one durable write, whole or not at all."""
-        self._before_write(table)
-        with self._lock, translated(self.path):
-            self._db.execute("BEGIN IMMEDIATE")
+        with self._adding(table) as db:
+            db.execute("BEGIN IMMEDIATE")
             try:
-                yield self._db
-                self._db.execute("COMMIT")
+                yield db
+                db.execute("COMMIT")
             finally:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-        self._after_write(table)
+                if db.in_transaction:
+                    db.execute("ROLLBACK")
 
     @property
     def _me(self) -> str:

@@ -12,7 +12,7 @@ from atota.module.session import Session
 
 _LISTEN_S = 2.0
 """How long each rate is listened to before the module is asked."""
-_LISTEN_SHARE = 0.05
+PATIENCE_SHARE = 0.05
 """The longer it is away, the more seldom it is asked: what that may cost is this share of the whole time."""
 _LOOK_S = 5.0
 """How often it is shown that time passes."""
@@ -77,7 +77,7 @@ def _listen(session: Session, elapsed_s: float, limit: Deadline, tick: Callable[
     if session.await_boot(min(_LISTEN_S, limit.remaining), tick):
         return
     came = session.received_bytes
-    longer = Deadline(session.clock, min(_LISTEN_SHARE * elapsed_s - _LISTEN_S, limit.remaining))
+    longer = Deadline(session.clock, min(PATIENCE_SHARE * elapsed_s - _LISTEN_S, limit.remaining))
     while not longer.expired and session.received_bytes == came:
         session.listen(min(_LOOK_S, longer.remaining), until=lambda: session.received_bytes != came)
         tick()

@@ -275,7 +275,7 @@ class Session:
         data = self.link.read(timeout_s)
         if not data:
             return []
-        now = self.link.clock.monotonic()
+        now = self.clock.monotonic()
         if self.exchange.in_flight is not None:
             silent_since = max(self._quiet_since, self._asked_at)
             self.longest_silence_s = max(self.longest_silence_s, now - silent_since)

@@ -8,12 +8,10 @@ from atota.errors import LinkLost, ModuleError, ModuleRebooted, OldVersion, Rebo
 from atota.fota.base import Method
 from atota.module import identify
 from atota.module.module import Module
-from atota.module.reboot import await_return
+from atota.module.reboot import PATIENCE_SHARE, await_return
 from atota.module.session import Session
 
 _ASK_AGAIN_S = 3.0
-_ASK_AGAIN_SHARE = 0.05
-"""The longer it takes, the more seldom it is asked: what that may cost is this share of the whole time."""
 _SURELY_BUSY = 0.25
 """The share of the usual time in which a module that said that it starts is only listened to."""
 _BETWEEN_BOOTS_S = 30.0
@@ -116,7 +114,7 @@ class Confirmer:
             if self._limit.expired:
                 raise RebootTimeout("the module came back but did not tell its version in time")
             elapsed_s = self._session.clock.monotonic() - self._began
-            pause_s = 0.0 if decided else max(_ASK_AGAIN_S, _ASK_AGAIN_SHARE * elapsed_s)
+            pause_s = 0.0 if decided else max(_ASK_AGAIN_S, PATIENCE_SHARE * elapsed_s)
             self._show()
 
     def _read(self, pause_s: float, *, again: bool = False) -> tuple[str, ...]:
