@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from atota.clock import SimulatedClock
@@ -167,6 +167,7 @@ facts = st.tuples(st.sampled_from(KINDS), st.dictionaries(st.sampled_from(NAMES)
 
 
 @settings(max_examples=40)
+@example([("dialect", {"block": False})])
 @given(st.lists(facts, max_size=8))
 def test_whatever_the_facts_hold_the_job_gets_a_record_that_can_be_read(told: list[tuple[str, Any]]) -> None:
     rows = [Fact(seq, START, kind, data) for seq, (kind, data) in enumerate(told, 1)]
