@@ -32,6 +32,8 @@ _ATTEMPTS = 3
 _BUSY_S = 60.0
 _ROUNDS = 3
 """How often all rates are tried, if there was noise: a boot takes up to half a minute (M5310-A)."""
+_LIKELY = 3
+"""How many rates, the likeliest, are tried again after silence: profiles name the usual ones first."""
 _BOOT_PATIENCE_S = 3.0
 """A module that was just powered dribbles its banner for about this long (field logs of BC28)."""
 
@@ -62,23 +64,33 @@ def find_baud(session: Session, *, first: int | None = None, only: int | None = 
         start = (first,) if first is not None else ()
         bauds = tuple(dict.fromkeys((*start, *session.dialect.uart.bauds)))
     tried: dict[int, str] = {}
-    for round_ in range(_ROUNDS):
-        for place, baud in enumerate(bauds):
-            came, noise = session.received_bytes, session.garbage_bytes
-            if _answers_at(session, baud, session.dialect.uart.wake_attempts if place == 0 else 2, tried):
-                session.listen(_CALM_S)
-                return baud
-            tried.setdefault(baud, _heard(session, baud, came, noise))
-        # Noise, and yet no rate fits: the module may be in its boot. Only then is another round worth it.
+    for _ in range(_ROUNDS):
+        tried.clear()
+        if _found_among(session, bauds, tried):
+            return session.link.baud
+        # Noise, and yet no rate fits: the module may be in its boot, and all rates are worth another round.
         if not any("bytes" in line for line in tried.values()):
+            # Silence may be a boot, too, that ended at a rate which had had its turn.
+            if _found_among(session, bauds[:_LIKELY], tried):
+                return session.link.baud
             break
-        if round_ < _ROUNDS - 1:
-            tried.clear()
     raise NoAnswer(
         "nothing intelligible came from the module",
-        tried=tuple(tried.values()),
+        tried=tuple(tried[baud] for baud in bauds),
         hint="Check power, TX/RX (crossed?) and ground; in deep sleep it may need its wake-up or reset line.",
     )
+
+
+def _found_among(session: Session, bauds: Sequence[int], tried: dict[int, str]) -> bool:
+    """Whether the module answers at one of the rates, the first one tried longest; ``tried`` gets the others."""
+    for place, baud in enumerate(bauds):
+        tried.pop(baud, None)
+        came, noise = session.received_bytes, session.garbage_bytes
+        if _answers_at(session, baud, session.dialect.uart.wake_attempts if place == 0 else 2, tried):
+            session.listen(_CALM_S)
+            return True
+        tried.setdefault(baud, _heard(session, baud, came, noise))
+    return False
 
 
 def _heard(session: Session, baud: int, came: int, noise: int) -> str:

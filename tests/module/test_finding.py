@@ -107,6 +107,15 @@ def test_a_module_in_its_boot_is_waited_for(scripted: Scripted) -> None:
     assert set(link.rates) <= {9600}, "it was heard at this rate: no other is needed"
 
 
+@pytest.mark.parametrize("baud", [9600, 115200, 57600])
+def test_a_boot_in_silence_that_ends_behind_the_search_is_looked_for_again(
+    scripted: Scripted, baud: int
+) -> None:
+    link = scripted(lambda _line, _number: [(0.01, OK)] if link.clock.monotonic() > 8.0 else [], baud=baud)
+    assert find_baud(session(link)) == baud
+    assert 921600 in link.rates, "all three had had their turn, and others after them"
+
+
 def test_a_lost_port_ends_the_search(scripted: Scripted) -> None:
     link = scripted(lambda _line, _number: [])
     link.lost_at = 2.0

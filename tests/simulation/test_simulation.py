@@ -98,6 +98,9 @@ FOUND = {
     "the first letter of an echo that a line tore apart is no version": Scenario(
         seed=118772, model="SIM7020C", size=300, timer_ms=1, faults=("m/urc-storm:0.05",)
     ),
+    "a module that ends its boot in silence at a rate that was tried already is found": Scenario(
+        seed=133879, model="EC616", size=300, pause_s=0.0, faults=("m/boot-garbage", "h/timeout:1")
+    ),
 }
 
 
