@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from atota.update.events import Note, Progress, StageEvent
+from atota.update.spec import JobResult
 from scripts.simulate_parts.judge import Broken, Judge, ends_right
 from scripts.simulate_parts.scenario import Scenario
 from scripts.simulate_parts.world import DEV_ID, World
@@ -17,6 +18,8 @@ _RAM = Path("/dev/shm")  # noqa: S108 - a RAM disk, where there is one
 _NUMBER = itertools.count()
 ATTEMPTS = 3
 FINAL = ("updated", "already-current", "no-task")
+UPDATED = ("updated", "already-current")
+SETTLED = ("already-current", "no-task")
 
 
 class Run(msgspec.Struct, frozen=True):
@@ -60,24 +63,46 @@ def _attempts(world: World, outcomes: list[str], *, tell: bool) -> None:
     judge, begun = Judge(world), 0
     for attempt in range(ATTEMPTS):
         before = world.platform.task(DEV_ID).state.value
-        judge.begin()
-        result = world.run()
-        outcomes.append("killed" if result is None else result.outcome)
-        if tell:
-            _show(world, outcomes[-1], result.error if result is not None else None)
-        judge.after(result)
+        result = _attempt(world, judge, outcomes, tell=tell)
         tells_the_end = result is not None and result.outcome == "old-version" and attempt == 1 and begun > 0
         if attempt > 0 and not tells_the_end:  # what the attempt before had started ended so: one more
             wrong = ends_right(world, result, before in ("failed", "cancelled"))
             if wrong is not None:
                 raise Broken(f"attempt {attempt + 1} after {outcomes[:-1]}: {wrong}")
             if result is not None and result.outcome != "updated-unreported":
-                return
+                break
         if result is not None and result.outcome in FINAL:
-            return
+            break
         begun = len(world.module.starts)
         world.clock.sleep(world.scenario.pause_s)
         world.heal(power_cycle=outcomes[-1] == "no-answer")
+    if result is not None and result.outcome in UPDATED:
+        _again(world, judge, outcomes, tell=tell)
+
+
+def _attempt(world: World, judge: Judge, outcomes: list[str], *, tell: bool) -> JobResult | None:
+    """One job, judged; None if its process died."""
+    judge.begin()
+    result = world.run()
+    outcomes.append("killed" if result is None else result.outcome)
+    if tell:
+        _show(world, outcomes[-1], result.error if result is not None else None)
+    judge.after(result)
+    return result
+
+
+def _again(world: World, judge: Judge, outcomes: list[str], *, tell: bool) -> None:
+    """The same command once more after a good end: it finds nothing to do, and tells the platform nothing."""
+    world.heal(power_cycle=False)
+    starts, told = len(world.module.starts), list(world.platform.task(DEV_ID).reported)
+    _attempt(world, judge, outcomes, tell=tell)
+    unwritten = any(fault.startswith("disk-full") for fault in world.scenario.of("h"))  # it takes over, then
+    if outcomes[-1] not in SETTLED and not (unwritten and outcomes[-1] == "updated"):
+        raise Broken(f"once more after {outcomes[:-1]}: the last one ended {outcomes[-1]}")
+    if len(world.module.starts) > starts:
+        raise Broken(f"once more after {outcomes[:-1]}: something was started")
+    if (now := world.platform.task(DEV_ID).reported) != told:
+        raise Broken(f"once more after {outcomes[:-1]}: the platform was told {now[len(told):]}")
 
 
 def _kind(text: str) -> str:
