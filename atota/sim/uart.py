@@ -77,6 +77,7 @@ class Wire:
         self._pending: list[tuple[float, int, Sent]] = []
         self._order = count()
         self._tx_free = self._rx_free = now
+        self._due = inf  # when the adapter with a timer hands over next
         self._rx_due = inf  # when the host can have something; before, nobody needs to look
         self._timeline = module.timeline
         self._faults = module.faults
@@ -102,7 +103,7 @@ class Wire:
             self._collect(now)
             if self._timer:
                 self._held += self._received(now)
-                self._rx_due = self._hand_over_at() + self._latency
+                self._hands_over_at(self._hand_over_at())
             self._baud = baud
             if self._ready:
                 self._rx_due = -inf
@@ -146,7 +147,7 @@ class Wire:
         self._ready = self._held = b""
         self._counted, self._expiry = 0, None
         self._tx_free = self._rx_free = self._handed_over = now
-        self._rx_due = inf
+        self._due = self._rx_due = inf
 
     def to_host(self, now: float) -> bytes:
         """What has arrived at the host by ``now`` and was not fetched yet."""
@@ -229,7 +230,7 @@ class Wire:
         self._rx.append(flight)
         self._rx_free = start + flight.byte_s * len(sent.data)
         if self._timer:
-            self._rx_due = min(self._rx_due, self._hand_over_at() + self._latency)
+            self._hands_over_at(min(self._due, self._hand_over_at()))
         elif len(self._rx) == 1:
             self._rx_due = min(self._rx_due, flight.arrival(0) + self._latency)
 
@@ -245,11 +246,13 @@ class Wire:
         if not self._timer:
             self._ready += self._received(now)
             return
-        while (due := self._hand_over_at()) <= now + _SLACK:
+        due = self._due
+        while due <= now + _SLACK:
             self._ready += self._held + self._received(due)
             self._held, self._counted, self._expiry = b"", 0, None
             self._handed_over = due
-        self._rx_due = due + self._latency
+            due = self._hand_over_at()
+        self._hands_over_at(due)
 
     def _received(self, now: float) -> bytes:
         """What has arrived at the adapter by ``now`` and was not counted yet."""
@@ -273,6 +276,10 @@ class Wire:
             rx.popleft()
         self._rx_due = inf
         return out
+
+    def _hands_over_at(self, due: float) -> None:
+        self._due = due
+        self._rx_due = due + self._latency
 
     def _hand_over_at(self) -> float:
         """When the adapter hands over next: it is full, or its timer runs out and it has something."""

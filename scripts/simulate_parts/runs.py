@@ -78,6 +78,7 @@ def _attempts(world: World, outcomes: list[str], *, tell: bool) -> None:
         world.heal(power_cycle=outcomes[-1] == "no-answer")
     if result is not None and result.outcome in UPDATED:
         _again(world, judge, outcomes, tell=tell)
+    judge.end()
 
 
 def _attempt(world: World, judge: Judge, outcomes: list[str], *, tell: bool) -> JobResult | None:
