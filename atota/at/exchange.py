@@ -32,7 +32,7 @@ from atota.at.events import (
     Urc,
     view,
 )
-from atota.at.flight import FinalsByCommand, Flight, final_by, is_foreign, resembles
+from atota.at.flight import Flight, final_by, finals_by_command, is_foreign, resembles
 from atota.at.parser import Parser
 from atota.at.syntax import PLAIN, Command, Syntax
 from atota.at.urcs import UrcReader
@@ -53,7 +53,7 @@ class Exchange:
         self._ignored = syntax.ignored
         self._parser = Parser(syntax)
         self._urcs = UrcReader(syntax.urcs)
-        self._finals = FinalsByCommand(syntax.finals)
+        self._finals = finals_by_command(syntax.finals)
         boot = syntax.boot
         self._boot = re.compile("|".join(f"(?:{line})" for line in boot.lines).encode()) if boot else None
         self._cause = re.compile(boot.cause.encode()) if boot and boot.cause else None

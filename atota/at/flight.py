@@ -1,5 +1,6 @@
 """A command on the wire: which lines may answer it, and which results may end it."""
 
+import functools
 import re
 
 from atota.at.events import Final, view
@@ -119,3 +120,9 @@ class FinalsByCommand:
         """The command, ready to be written."""
         name = command_name(command.text)
         return Flight(command, command.text.encode("latin-1"), name, self.of(command, name))
+
+
+@functools.lru_cache(maxsize=256)
+def finals_by_command(rules: tuple[FinalRule, ...]) -> FinalsByCommand:
+    """What the results of these rules end; asked for anew with every conversation."""
+    return FinalsByCommand(rules)

@@ -198,7 +198,10 @@ class FaultPlan:
 
     def has(self, name: str) -> Fault | None:
         """The first fault of this name that may still strike."""
-        return next((fault for fault in self._named.get(name, ()) if fault.left > 0), None)
+        for fault in self._named.get(name, ()):
+            if fault.left > 0:
+                return fault
+        return None
 
     def lasts(self, name: str) -> Fault | None:
         """As `has`, for a fault that lasts and that shows now."""

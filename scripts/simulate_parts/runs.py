@@ -103,7 +103,7 @@ def _again(world: World, judge: Judge, outcomes: list[str], *, tell: bool) -> No
     if len(world.module.starts) > starts:
         raise Broken(f"once more after {outcomes[:-1]}: something was started")
     if (now := world.platform.task(DEV_ID).reported) != told:
-        raise Broken(f"once more after {outcomes[:-1]}: the platform was told {now[len(told):]}")
+        raise Broken(f"once more after {outcomes[:-1]}: the platform was told {now[len(told) :]}")
 
 
 def _kind(text: str) -> str:

@@ -93,7 +93,8 @@ class MortalLink:
 
     def read(self, timeout_s: float) -> bytes:
         world = self._world
-        world.alive()
+        if world.dead:
+            raise Killed
         world.reads += 1
         if world.reads > MOST_READS:
             raise Endless(f"more than {MOST_READS} reads")
