@@ -82,7 +82,7 @@ def find_baud(session: Session, *, first: int | None = None, only: int | None = 
 
 
 def _found_among(session: Session, bauds: Sequence[int], tried: dict[int, str]) -> bool:
-    """Whether the module answers at one of the rates, the first one tried longest; ``tried`` gets the others."""
+    """Whether the module answers at a rate, the first one asked oftenest; ``tried`` tells of the others."""
     for place, baud in enumerate(bauds):
         tried.pop(baud, None)
         came, noise = session.received_bytes, session.garbage_bytes
