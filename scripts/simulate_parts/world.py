@@ -100,11 +100,13 @@ class MortalLink:
             raise Endless(f"more than {MOST_READS} reads")
         data = self.inner.read(timeout_s)
         if data:
+            world.spoken += data
             world.after("reply")
         return data
 
     def write(self, data: bytes) -> None:
         self._world.alive()
+        self._world.spoken += data
         self.inner.write(data)
         self._world.after("command")
 
@@ -171,6 +173,7 @@ class World:
         self.link: SimLink | None = None
         self.database = empty_database()
         self.events: list[JobEvent] = []
+        self.spoken = bytearray()  # both ways, for tests
         self.requests = self.reads = 0
         self.healed = False
         self.dead = False
