@@ -111,7 +111,9 @@ def test_a_module_in_its_boot_is_waited_for(scripted: Scripted) -> None:
 def test_a_boot_in_silence_that_ends_behind_the_search_is_looked_for_again(
     scripted: Scripted, baud: int
 ) -> None:
-    link = scripted(lambda _line, _number: [(0.01, OK)] if link.clock.monotonic() > 8.0 else [], baud=baud)
+    link: Any = scripted(
+        lambda _line, _number: [(0.01, OK)] if link.clock.monotonic() > 8.0 else [], baud=baud
+    )
     assert find_baud(session(link)) == baud
     assert 921600 in link.rates, "all three had had their turn, and others after them"
 
