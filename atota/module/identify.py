@@ -65,7 +65,6 @@ def find_baud(session: Session, *, first: int | None = None, only: int | None = 
         bauds = tuple(dict.fromkeys((*start, *session.dialect.uart.bauds)))
     tried: dict[int, str] = {}
     for _ in range(_ROUNDS):
-        tried.clear()
         if _found_among(session, bauds, tried):
             return session.link.baud
         # Noise, and yet no rate fits: the module may be in its boot, and all rates are worth another round.

@@ -77,7 +77,7 @@ class Wire:
         self._pending: list[tuple[float, int, Sent]] = []
         self._order = count()
         self._tx_free = self._rx_free = now
-        self._due = inf  # when the adapter with a timer hands over next
+        self._due = inf  # what `_hand_over_at` said last
         self._rx_due = inf  # when the host can have something; before, nobody needs to look
         self._timeline = module.timeline
         self._faults = module.faults
@@ -103,7 +103,7 @@ class Wire:
             self._collect(now)
             if self._timer:
                 self._held += self._received(now)
-                self._hands_over_at(self._hand_over_at())
+                self._rx_due = self._hand_over_at() + self._latency
             self._baud = baud
             if self._ready:
                 self._rx_due = -inf
@@ -230,7 +230,7 @@ class Wire:
         self._rx.append(flight)
         self._rx_free = start + flight.byte_s * len(sent.data)
         if self._timer:
-            self._hands_over_at(min(self._due, self._hand_over_at()))
+            self._rx_due = min(self._rx_due, self._hand_over_at() + self._latency)
         elif len(self._rx) == 1:
             self._rx_due = min(self._rx_due, flight.arrival(0) + self._latency)
 
@@ -246,13 +246,12 @@ class Wire:
         if not self._timer:
             self._ready += self._received(now)
             return
-        due = self._due
-        while due <= now + _SLACK:
+        while (due := self._due) <= now + _SLACK:
             self._ready += self._held + self._received(due)
             self._held, self._counted, self._expiry = b"", 0, None
             self._handed_over = due
-            due = self._hand_over_at()
-        self._hands_over_at(due)
+            self._hand_over_at()
+        self._rx_due = due + self._latency
 
     def _received(self, now: float) -> bytes:
         """What has arrived at the adapter by ``now`` and was not counted yet."""
@@ -277,12 +276,12 @@ class Wire:
         self._rx_due = inf
         return out
 
-    def _hands_over_at(self, due: float) -> None:
-        self._due = due
-        self._rx_due = due + self._latency
-
     def _hand_over_at(self) -> float:
         """When the adapter hands over next: it is full, or its timer runs out and it has something."""
+        self._due = self._next_hand_over()
+        return self._due
+
+    def _next_hand_over(self) -> float:
         if self._expiry is None:
             if not self._rx:
                 return inf

@@ -93,8 +93,7 @@ class MortalLink:
 
     def read(self, timeout_s: float) -> bytes:
         world = self._world
-        if world.dead:
-            raise Killed
+        world.alive()
         world.reads += 1
         if world.reads > MOST_READS:
             raise Endless(f"more than {MOST_READS} reads")
@@ -227,7 +226,7 @@ class World:
         self._stops: list[tuple[str, int]] = []
         self._kill_stages: list[str] = []
         self._disk_full: Trigger | None = None
-        self._is_full = False
+        self.disk_is_full = False
         self.timeout_s: float | None = None
         self.adapters: ComingBack | Nameless = Nameless()
         for fault in host:
@@ -285,8 +284,8 @@ class World:
     def _before_write(self, _table: str) -> None:
         self.alive()
         if self._disk_full is not None and self._disk_full.hit():
-            self._is_full = True
-        if self._is_full:
+            self.disk_is_full = True
+        if self.disk_is_full:
             raise LimitReached(
                 "the disk is full: the journal cannot be written", hint="Make room on the disk."
             )

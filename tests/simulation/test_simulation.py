@@ -111,6 +111,8 @@ FOUND = {
 def test_what_was_found_stays_mended(scenario: Scenario) -> None:
     found = simulate(scenario)
     assert found.broken is None, found.broken
+    assert found.jobs > 1  # it went on, or it was updated and asked once more
+    assert found.outcomes[0] != "already-current"
 
 
 # -- the judge itself --------------------------------------------------------------------------------
