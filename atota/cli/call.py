@@ -14,8 +14,8 @@ from atota.clock import StopToken
 from atota.errors import AtotaError, Interrupted, UsageError
 
 if TYPE_CHECKING:
-    from atota.cli.settings import Settings
-    from atota.dialects.board import Board
+    from atota.settings.board import Board
+    from atota.settings.resolve import Settings
 
 _SETTINGS = (
     "port",
@@ -88,8 +88,8 @@ class Call:
             return
         import os
 
-        from atota.cli import settings as where
-        from atota.dialects.board import load_board
+        from atota.settings import resolve as where
+        from atota.settings.board import load_board
 
         given = {name: self.options.get(name) for name in _SETTINGS}
         given["type"] = self.options.get("type_")

@@ -11,7 +11,7 @@ from atota.cli.options import SHOW, complete_dialects
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from atota.update.review import Review
+    from atota.review.review import Review
 
 _NAME = Annotated[
     str, typer.Argument(metavar="NAME|FILE", help="A dialect.", autocompletion=complete_dialects)
@@ -105,7 +105,7 @@ def check_dialects(
     """
     from atota.cli.reviews import review_fields, show_review
     from atota.errors import ConfigError
-    from atota.update.review import every_profile, review, traces_folder
+    from atota.review.review import every_profile, review, traces_folder
 
     call.out.begin()
     folder = traces if traces is not None else traces_folder()

@@ -12,7 +12,7 @@ from atota.cli.options import LINK, PLATFORM, SHOW, option
 from atota.errors import UsageError
 
 if TYPE_CHECKING:
-    from atota.ota.wire import CheckQuery, Task
+    from atota.ota.onenet.wire import CheckQuery, Task
     from atota.values import Identity
 
 _GIVEN = (

@@ -12,7 +12,7 @@ from atota.cli.output import explain, styled
 from atota.clock import StopToken, SystemClock
 from atota.errors import Interrupted
 from atota.ota.client import PlatformClient
-from atota.ota.signer import KeyAuth, product_res
+from atota.ota.onenet.signer import KeyAuth, product_res
 from atota.otaserver import model as tasks_file
 from atota.otaserver.serve import RunningServer
 from atota.otaserver.service import Platform

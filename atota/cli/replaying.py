@@ -8,8 +8,8 @@ from atota.cli.output import styled
 from atota.cli.simulating import clock_at, tcp_address
 from atota.clock import Clock, SystemClock
 from atota.errors import LinkLost, ReplayDiverged
-from atota.link.recording import BaudChange, Closed, Opened, Recording, read_recording
-from atota.link.replay import ReplayLink
+from atota.transcript.recording import BaudChange, Closed, Opened, Recording, read_recording
+from atota.transcript.replay import ReplayLink
 
 _LINGER_S = 1.0
 """How long, in the machine's time, the port stays after the end: the program may still read."""

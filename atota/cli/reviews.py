@@ -7,7 +7,7 @@ import msgspec
 
 from atota.cli.output import Output, styled
 from atota.dialects.anatomy import Send
-from atota.update.review import Against, Review
+from atota.review.review import Against, Review
 
 
 def review_fields(review: Review) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from atota.module.module import Module, open_module
 
 if TYPE_CHECKING:
     from atota.ota.client import PlatformClient
-    from atota.ota.signer import Auth
+    from atota.ota.onenet.signer import Auth
     from atota.update.spec import JobSpec
 
 
@@ -55,8 +55,8 @@ def module_opener(call: Call, stack: ExitStack, spec: "JobSpec | None" = None) -
 def _wrapper(call: Call, stack: ExitStack, spec: "JobSpec") -> Any:
     import sys
 
-    from atota.link.masking import Masker
-    from atota.link.transcript import TranscriptLink
+    from atota.transcript.format import TranscriptLink
+    from atota.transcript.masking import Masker
     from atota.update.retold import context_of
 
     path = spec.transcript
@@ -110,7 +110,7 @@ def _is_local(url: str) -> bool:
 
 
 def _auth(call: Call) -> "Auth":
-    from atota.ota.signer import GivenAuth, KeyAuth, device_res, product_res
+    from atota.ota.onenet.signer import GivenAuth, KeyAuth, device_res, product_res
 
     settings = call.settings
     if settings.authorization is not None:

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from atota.dialects.tomlfile import decode_toml
+from atota.files import decode_toml
 from atota.values import Codes
 
 TaskType = Literal["fota", "sota"]

@@ -16,10 +16,9 @@ import msgspec
 import platformdirs
 
 from atota.at.syntax import BootRule
-from atota.decoding import prepared
 from atota.dialects.model import Dialect, Method
-from atota.dialects.tomlfile import decode_toml, load_toml
 from atota.errors import ConfigError, UsageError
+from atota.files import decode_toml, load_toml, prepared
 
 _PROFILES = importlib.resources.files("atota.dialects") / "profiles"
 MERGED_LISTS = ("identify", "urcs", "finals")

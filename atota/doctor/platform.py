@@ -11,8 +11,8 @@ import msgspec
 from atota.clock import Clock
 from atota.doctor.findings import AUTHORIZATION, KEY, PRODUCT_ID, Finding, State, blamed, unseen
 from atota.errors import AtotaError, ServerError
+from atota.ota.onenet.signer import GivenAuth, decode_key, device_res, expired_since, fields, product_res
 from atota.ota.reached import Reached
-from atota.ota.signer import GivenAuth, decode_key, device_res, expired_since, fields, product_res
 
 _SKEW_S = 60.0
 """A clock that is kept by the network is right within a second; a minute is a sign that nobody keeps it."""

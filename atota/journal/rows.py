@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from atota.decoding import prepared
+from atota.files import prepared
 from atota.journal.model import Fact, Opened, Past, QueuedReport, Record, Step, Verdict
 
 _ABOUT = {"module": "imei", "adapter": "serial_number"}

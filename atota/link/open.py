@@ -12,7 +12,7 @@ _SERIAL = ("rfc2217", "socket")
 # Scheme -> "module:function". By name, since the link layer may not import what stands above or beside it.
 _OPENERS = {
     "sim": "atota.sim.link:open_sim_link",
-    "replay": "atota.link.replay:open_replay_link",
+    "replay": "atota.transcript.replay:open_replay_link",
 }
 
 

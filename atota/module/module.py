@@ -6,7 +6,6 @@ from typing import Literal, Self
 from atota.at.events import Event
 from atota.clock import Clock, StopToken
 from atota.dialects import catalogue, loader
-from atota.dialects.board import Board, Step
 from atota.dialects.model import Dialect
 from atota.errors import ConfigError, LineUnavailable, LinkLost, NoAnswer, UsageError
 from atota.link.base import Link
@@ -14,6 +13,7 @@ from atota.link.open import open_link
 from atota.module import identify
 from atota.module.identify import Findings
 from atota.module.session import Session
+from atota.settings.board import Board, Step
 from atota.values import Identity
 
 

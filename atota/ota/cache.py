@@ -19,8 +19,8 @@ import msgspec
 import platformdirs
 
 from atota.clock import Clock, Deadline, StopToken
-from atota.decoding import prepared
 from atota.errors import DISK_FULL, AtotaError, ConfigError, LimitReached, PackageError
+from atota.files import prepared
 from atota.locks import lock, unlock
 from atota.ota.package import CHUNK, Hasher, digests_of
 from atota.ota.waiting import OnWait, wait

@@ -5,8 +5,8 @@ from abc import ABC, abstractmethod
 from contextlib import AbstractContextManager
 
 from atota.errors import UsageError
-from atota.ota.errnos import Action, Endpoint, Status, meaning
-from atota.ota.wire import (
+from atota.ota.onenet.errnos import Action, Endpoint, Status, meaning
+from atota.ota.onenet.wire import (
     CheckQuery,
     Envelope,
     Task,

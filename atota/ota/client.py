@@ -14,21 +14,22 @@ import msgspec
 from atota import __version__
 from atota.clock import Clock, Deadline, StopToken
 from atota.errors import AtotaError, BadAnswer, ConfigError, ServerError, UsageError
-from atota.ota import answers, faults
+from atota.ota import faults
 from atota.ota.calls import CHECK_PATH, PlatformCalls
-from atota.ota.errnos import Action, Endpoint, meaning
-from atota.ota.reached import Reached
-from atota.ota.secrets import scrub
-from atota.ota.signer import Auth, expired_since, masked
-from atota.ota.source import Part, parse_content_range
-from atota.ota.waiting import OnWait, back_off, check_stop, wait
-from atota.ota.wire import (
+from atota.ota.onenet import answers
+from atota.ota.onenet.errnos import Action, Endpoint, meaning
+from atota.ota.onenet.signer import Auth, expired_since, masked
+from atota.ota.onenet.wire import (
     CheckQuery,
     Envelope,
     Task,
     checked_token,
     parse_ip_port,
 )
+from atota.ota.reached import Reached
+from atota.ota.secrets import scrub
+from atota.ota.source import Part, parse_content_range
+from atota.ota.waiting import OnWait, back_off, check_stop, wait
 
 DEFAULT_SERVER = "https://ota.heclouds.com"  # platform page "check upgrade task": http(s)://ota.heclouds.com
 ATTEMPTS = 4  # ours: with the pauses of `waiting.BACK_OFF_S` seven seconds before we give up

@@ -20,13 +20,13 @@ from atota.errors import (
     Retry,
     ServerError,
 )
-from atota.ota.answers import action_of
 from atota.ota.cache import Cache, Entry, PartFile
-from atota.ota.errnos import Action, DownloadProblem, Endpoint, download_problem
+from atota.ota.onenet.answers import action_of
+from atota.ota.onenet.errnos import Action, DownloadProblem, Endpoint, download_problem
+from atota.ota.onenet.wire import Task
 from atota.ota.package import require
 from atota.ota.source import PackageSource, Part
 from atota.ota.waiting import OnWait, back_off, check_stop, wait
-from atota.ota.wire import Task
 from atota.values import Digests, checked_sha256
 
 RESUMES = 5  # ours: half a minute of back-off

@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
-from atota.ota.wire import Task
+from atota.ota.onenet.wire import Task
 
 
 @dataclass(frozen=True)

@@ -29,8 +29,8 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from atota.dialects.tomlfile import decode_toml
 from atota.errors import ConfigError
+from atota.files import decode_toml
 from atota.otaserver.auth import KeyRing
 from atota.values import Digests, version_problem
 

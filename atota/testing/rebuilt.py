@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from itertools import count, groupby, takewhile
 
-from atota.link.recording import Recording, Traffic
+from atota.transcript.recording import Recording, Traffic
 from atota.values import Digests
 
 _BLOCK = re.compile(rb"AT\+\w+=1,(\d+),(\d+),([0-9A-Fa-f]+),[0-9A-Fa-f]+\r")

@@ -20,11 +20,11 @@ from atota.dialects import loader
 from atota.errors import AtotaError, ConfigError, ReplayDiverged
 from atota.link.base import Link
 from atota.link.ports import PortInfo
-from atota.link.recording import Opened, Recording, read_recording
-from atota.link.replay import ReplayLink
-from atota.link.transcript import escape
 from atota.module.module import Module, expected_row
 from atota.testing.rebuilt import rebuild
+from atota.transcript.format import escape
+from atota.transcript.recording import Opened, Recording, read_recording
+from atota.transcript.replay import ReplayLink
 from atota.update import supplying
 from atota.update.job import Job
 from atota.update.retold import package_of, spec_of

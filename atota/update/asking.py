@@ -8,7 +8,7 @@ from atota.dialects import loader
 from atota.errors import Refused
 from atota.fota.base import Method
 from atota.module.identify import Findings
-from atota.ota.wire import CheckQuery
+from atota.ota.onenet.wire import CheckQuery
 from atota.update.plan import Wanted, base_from_name
 from atota.update.platform import Task
 from atota.update.spec import JobSpec

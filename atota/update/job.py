@@ -22,6 +22,7 @@ from atota.journal.store import Journal
 from atota.module import identify
 from atota.module.identify import Findings
 from atota.module.module import Module, open_module
+from atota.module.reconnect import Adapters, Reconnector, UsbAdapters
 from atota.update import plan
 from atota.update.bookkeeping import begin, end
 from atota.update.chronicle import Chronicle
@@ -29,7 +30,6 @@ from atota.update.context import Approve, Context
 from atota.update.events import JobEvent, Listener, UrcEvent, Weights
 from atota.update.finishing import confirmed, told_now, verdict_of
 from atota.update.platform import Downloader, Platform, Status
-from atota.update.reconnect import Adapters, Reconnector, UsbAdapters
 from atota.update.resume import Earlier
 from atota.update.road import Road
 from atota.update.spec import JobResult, JobSpec, checked, completed

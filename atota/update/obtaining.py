@@ -4,8 +4,8 @@ from pathlib import Path
 
 from atota.clock import Clock, Deadline, StopToken
 from atota.errors import AtotaError, JobTimeout, PackageError, PlatformRefused
+from atota.ota.onenet.wire import CheckQuery
 from atota.ota.waiting import wait
-from atota.ota.wire import CheckQuery
 from atota.update.platform import Downloader, Platform, Status, Task
 from atota.update.reporting import EXPIRED, PAUSED, Reporter
 from atota.update.stages import StageLog

@@ -4,11 +4,11 @@ import re
 
 import msgspec
 
-from atota.dialects.board import Board
 from atota.dialects.catalogue import Row
 from atota.dialects.model import Dialect
 from atota.dialects.streams import Watched
 from atota.errors import Refused
+from atota.settings.board import Board
 from atota.values import Identity
 
 

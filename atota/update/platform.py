@@ -7,9 +7,9 @@ from typing import Protocol
 from atota.clock import Clock, StopToken
 from atota.ota.cache import Cache
 from atota.ota.download import PackageFile, fetch
-from atota.ota.errnos import Status
+from atota.ota.onenet.errnos import Status
+from atota.ota.onenet.wire import CheckQuery, Task
 from atota.ota.source import PackageSource
-from atota.ota.wire import CheckQuery, Task
 
 Wait = Callable[[str, float], None]
 

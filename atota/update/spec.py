@@ -5,8 +5,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from atota.dialects.board import Board
 from atota.errors import AtotaError, UsageError
+from atota.settings.board import Board
 from atota.update.events import Stage
 from atota.update.plan import Allowed
 from atota.values import Digests, Identity, checked_md5, checked_sha256

@@ -14,16 +14,16 @@ from fuzz_parts.target import Broken, Target, head, need
 
 from atota.at.exchange import Exchange
 from atota.at.syntax import Command
-from atota.cli.settings import UserConfig, load_user_config, resolve
 from atota.dialects import loader
 from atota.dialects.anatomy import sends
-from atota.dialects.board import decode_board
 from atota.dialects.provenance import explain
-from atota.dialects.tomlfile import decode_toml
-from atota.dialects.traces import header, read_traces, turns
 from atota.dialects.written import as_toml
 from atota.errors import ConfigError, UsageError
+from atota.files import decode_toml
 from atota.otaserver import model
+from atota.review.traces import header, read_traces, turns
+from atota.settings.board import decode_board
+from atota.settings.resolve import UserConfig, load_user_config, resolve
 
 _HEARD = b"\r\nREBOOT_CAUSE_X\r\n+CGMR: 1\r\n9999\r\n\xff\r\nOK\r\n"
 _LINES = ("", "a", "12345", '+FOTAIND: "UPDATING", 7', "9" * 5000)
@@ -247,7 +247,7 @@ def trace(data: bytes) -> None:
 
 
 def transcript(data: bytes) -> None:
-    from atota.link.recording import read_recording
+    from atota.transcript.recording import read_recording
 
     path = folder() / "transcript"
     path.write_bytes(data)

@@ -10,8 +10,8 @@ from fuzz_parts.target import MARK, Target, head, need
 from atota.at.events import view
 from atota.clock import SimulatedClock
 from atota.errors import AtotaError, BadAnswer, UsageError
-from atota.ota import answers, wire
-from atota.ota.errnos import Endpoint
+from atota.ota.onenet import answers, wire
+from atota.ota.onenet.errnos import Endpoint
 from atota.ota.source import parse_content_range
 from atota.otaserver import auth, exchange
 from atota.otaserver.faults import KNOWN, Faults

@@ -7,7 +7,7 @@ from pathlib import Path
 from fuzz_parts.target import doing
 
 from atota.dialects import loader
-from atota.dialects.traces import Turn, turns
+from atota.review.traces import Turn, turns
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 

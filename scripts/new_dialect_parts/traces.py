@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from atota.clock import SimulatedClock
-from atota.dialects.traces import header, unescape
+from atota.review.traces import header, unescape
 from atota.sim.link import SimLink, parse_sim_url
 from atota.sim.module import SimModule
 from atota.sim.persona import Persona

@@ -20,7 +20,7 @@ from atota.link.base import Link
 from atota.link.ports import PortInfo
 from atota.module.module import Module
 from atota.ota.client import PlatformClient
-from atota.ota.signer import KeyAuth, product_res
+from atota.ota.onenet.signer import KeyAuth, product_res
 from atota.otaserver import exchange
 from atota.otaserver.model import Auth, Device, TasksFile, TaskSpec, build
 from atota.otaserver.reply import Reply, Request

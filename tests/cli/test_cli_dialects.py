@@ -8,8 +8,8 @@ import pytest
 
 from atota.dialects import loader
 from atota.dialects.model import Dialect
-from atota.update.rehearse import next_version, personas_of, play
-from atota.update.review import review, traces_folder
+from atota.review.rehearse import next_version, personas_of, play
+from atota.review.review import review, traces_folder
 from tests.cli.running import Cli
 
 GOOD = """name = "mine"

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from atota.errors import LinkLost
-from atota.link.masking import Masker
-from atota.link.recording import read_recording
 from atota.link.serial import SerialLink
-from atota.link.transcript import TranscriptLink
 from atota.module.module import open_module
 from atota.testing.recorded import Outcome, replayed
+from atota.transcript.format import TranscriptLink
+from atota.transcript.masking import Masker
+from atota.transcript.recording import read_recording
 from atota.update.retold import package_of
 from atota.values import Digests
 from tests.cli.running import BASE, PACKAGE, TARGET, Cli

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from atota.cli import settings
-from atota.cli.settings import Settings, UserConfig, board_path, load_user_config, resolve
-from atota.dialects.board import Board, Limits, Ota, Serial
 from atota.errors import AtotaError, ConfigError, UsageError
+from atota.settings import resolve as settings
+from atota.settings.board import Board, Limits, Ota, Serial
+from atota.settings.resolve import Settings, UserConfig, board_path, load_user_config, resolve
 
 FAKE_KEY = "ZmFrZS1rZXktZmFrZS1rZXktZmFrZS1rZXk="
 FAKE_HEADER = "version=2018-10-31&res=products%2F1&et=1&method=sha1&sign=RkFLRVNJR04%3D"
@@ -266,7 +266,7 @@ def test_the_user_config_may_be_missing_unless_it_was_named(
 
 def test_loads_nothing_heavy() -> None:
     code = (
-        "import sys, atota.cli.settings;"
+        "import sys, atota.settings.resolve;"
         "print([m for m in ('httpx', 'serial', 'starlette', 'sqlite3', 'typer') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from atota.dialects.board import Accept, Adapter, Board, Step, decode_board, load_board
 from atota.dialects.loader import load
 from atota.errors import ConfigError
+from atota.settings.board import Accept, Adapter, Board, Step, decode_board, load_board
 
 BOARDS = Path(__file__).parents[2] / "boards"
 README = BOARDS / "README.md"

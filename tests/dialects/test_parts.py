@@ -4,7 +4,7 @@ import pytest
 
 from atota.dialects import loader
 from atota.dialects.parts import Ask, Watch, pattern_problem
-from atota.dialects.traces import read_traces
+from atota.review.traces import read_traces
 
 WATCH = Watch(
     progress=(r'"UPDATING", ?(\d+)', r"DONE (\w+)"), fetching=(r'"LOADING", ?(\d+)', "LOADS"), source="s"

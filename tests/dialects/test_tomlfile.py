@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from atota.dialects.tomlfile import decode_toml, load_toml
 from atota.errors import ConfigError
+from atota.files import decode_toml, load_toml
 
 
 class Serial(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

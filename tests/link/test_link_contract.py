@@ -18,10 +18,10 @@ from atota.clock import SimulatedClock, SystemClock
 from atota.errors import LineUnavailable, LinkLost
 from atota.link.base import Link
 from atota.link.memory import MemoryLink, memory_pair
-from atota.link.recording import parse_recording
-from atota.link.replay import ReplayLink
 from atota.link.serial import SerialLink
-from atota.link.transcript import TranscriptLink, escape
+from atota.transcript.format import TranscriptLink, escape
+from atota.transcript.recording import parse_recording
+from atota.transcript.replay import ReplayLink
 
 WAIT_S = 10.0  # a limit for broken code, never waited out by code that works
 

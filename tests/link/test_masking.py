@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from atota.clock import SimulatedClock
 from atota.errors import LinkLost
-from atota.link.masking import Masker
 from atota.link.memory import memory_pair
-from atota.link.transcript import TranscriptLink, escape
+from atota.transcript.format import TranscriptLink, escape
+from atota.transcript.masking import Masker
 
 TOKEN = b"XZ9KW7VJX0ZKXW8YJZ9K"  # no two of its characters stand together anywhere else
 COMMAND = b'AT+QFOTADL="http://ota.example/ota/south/download/ota_' + TOKEN + b'"\r'

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from atota.clock import SimulatedClock
 from atota.errors import ConfigError, LinkLost
-from atota.link.masking import Direction, Masker
 from atota.link.memory import memory_pair
-from atota.link.recording import (
+from atota.transcript.format import TranscriptLink
+from atota.transcript.masking import Direction, Masker
+from atota.transcript.recording import (
     BaudChange,
     Closed,
     Fault,
@@ -21,7 +22,6 @@ from atota.link.recording import (
     Traffic,
     read_recording,
 )
-from atota.link.transcript import TranscriptLink
 
 HEAD = "# atota transcript 1\n# link x\n# started 2026-01-01T00:00:00.000Z\n"
 

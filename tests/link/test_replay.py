@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 
 from atota.clock import ScaledClock, SimulatedClock, SystemClock
 from atota.errors import ConfigError, LineUnavailable, LinkError, LinkLost, ReplayDiverged, UsageError
-from atota.link.masking import Masker
 from atota.link.memory import memory_pair
 from atota.link.open import open_link
-from atota.link.recording import read_recording
-from atota.link.replay import ReplayLink
-from atota.link.transcript import TranscriptLink
 from atota.module.module import open_module
+from atota.transcript.format import TranscriptLink
+from atota.transcript.masking import Masker
+from atota.transcript.recording import read_recording
+from atota.transcript.replay import ReplayLink
 
 HEAD = "# atota transcript 1\n# link x\n# started 2026-01-01T00:00:00.000Z\n0.000 ! baud 9600\n"
 FIRST = HEAD.count("\n") + 1

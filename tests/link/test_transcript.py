@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from atota.clock import SimulatedClock
 from atota.errors import LineUnavailable, LinkLost
-from atota.link.masking import Masker
 from atota.link.memory import MemoryLink, memory_pair
-from atota.link.transcript import LONGEST, TranscriptLink, escape, unescape
+from atota.transcript.format import LONGEST, TranscriptLink, escape, unescape
+from atota.transcript.masking import Masker
 
 
 class Bench:

@@ -5,7 +5,7 @@ import sys
 
 _MANY_LANES = """
 import sys, threading, msgspec
-from atota.decoding import prepared
+from atota.files import prepared
 
 sys.setswitchinterval(1e-6)
 for turn in range(60):

@@ -14,12 +14,12 @@ from unittest import mock
 import pytest
 
 from atota.clock import SimulatedClock
-from atota.link.recording import read_recording
-from atota.link.transcript import TranscriptLink
 from atota.module.module import Module
 from atota.sim.link import SimLink, make_module
 from atota.sim.package import build_package
 from atota.testing.recorded import expected, replayed
+from atota.transcript.format import TranscriptLink
+from atota.transcript.recording import read_recording
 from atota.update.job import Job
 from atota.update.retold import context_of
 from atota.update.spec import JobSpec, LocalPackage

@@ -7,13 +7,13 @@ import pytest
 
 from atota.clock import Deadline
 from atota.dialects import loader
-from atota.dialects.board import Board, Power, Reset, Serial, Step
 from atota.errors import ConfigError, LineUnavailable, LinkLost, NoAnswer, RebootTimeout, Refused, UsageError
 from atota.module.baud import raise_baud
 from atota.module.identify import Findings, find_baud, identify, recognise, require_consistent
 from atota.module.module import Module, expected_row, open_module
 from atota.module.reboot import await_return
 from atota.module.session import Session
+from atota.settings.board import Board, Power, Reset, Serial, Step
 
 Scripted = Callable[..., Any]
 OK = b"\r\nOK\r\n"

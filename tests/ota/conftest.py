@@ -9,7 +9,7 @@ import pytest
 
 from atota.clock import SimulatedClock, StopToken
 from atota.ota.client import PlatformClient
-from atota.ota.signer import Auth, KeyAuth, product_res
+from atota.ota.onenet.signer import Auth, KeyAuth, product_res
 
 KEY = "KuF3NT/jUBJ62LNBB/A8XZA9CqS3Cu79B/ABmfA1UCw="  # the sample key of the platform's documentation
 

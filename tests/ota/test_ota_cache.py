@@ -15,8 +15,8 @@ from atota.clock import SimulatedClock, StopToken, SystemClock
 from atota.errors import ConfigError, Interrupted, LimitReached
 from atota.ota.cache import SAVE_EVERY, STALE_S, Cache, Entry, PartFile, disk_error
 from atota.ota.download import fetch
+from atota.ota.onenet.wire import Task
 from atota.ota.source import Part
-from atota.ota.wire import Task
 from atota.values import Digests
 
 DATA = bytes(range(256)) * 2000

@@ -21,11 +21,11 @@ from atota.errors import (
     ServerUnreachable,
     UsageError,
 )
-from atota.ota.answers import base_url
 from atota.ota.client import PlatformClient
-from atota.ota.errnos import Status
-from atota.ota.signer import GivenAuth, fields
-from atota.ota.wire import CheckQuery
+from atota.ota.onenet.answers import base_url
+from atota.ota.onenet.errnos import Status
+from atota.ota.onenet.signer import GivenAuth, fields
+from atota.ota.onenet.wire import CheckQuery
 
 Make = Callable[..., PlatformClient]
 TOKEN = "ota_iF0hnXrq2CxLrP8vZ39l"

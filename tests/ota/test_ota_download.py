@@ -27,8 +27,8 @@ from atota.errors import (
 from atota.ota.cache import Cache
 from atota.ota.client import PlatformClient
 from atota.ota.download import PackageFile, fetch
-from atota.ota.signer import KeyAuth, product_res
-from atota.ota.wire import Task
+from atota.ota.onenet.signer import KeyAuth, product_res
+from atota.ota.onenet.wire import Task
 
 KEY = "KuF3NT/jUBJ62LNBB/A8XZA9CqS3Cu79B/ABmfA1UCw="
 TOKEN = "ota_iF0hnXrq2CxLrP8vZ39l"

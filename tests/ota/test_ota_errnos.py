@@ -2,7 +2,7 @@
 
 import pytest
 
-from atota.ota.errnos import (
+from atota.ota.onenet.errnos import (
     Action,
     DownloadProblem,
     Endpoint,

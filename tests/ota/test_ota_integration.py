@@ -21,9 +21,9 @@ from atota.errors import (
 from atota.ota.cache import Cache
 from atota.ota.client import PlatformClient
 from atota.ota.download import PackageFile, fetch
-from atota.ota.errnos import Status
-from atota.ota.signer import METHODS, Auth, KeyAuth, device_res, product_res
-from atota.ota.wire import CheckQuery, Task
+from atota.ota.onenet.errnos import Status
+from atota.ota.onenet.signer import METHODS, Auth, KeyAuth, device_res, product_res
+from atota.ota.onenet.wire import CheckQuery, Task
 from atota.otaserver.model import Auth as ServerAuth
 from atota.otaserver.model import Device, TasksFile, TaskSpec, build
 from atota.otaserver.serve import RunningServer

@@ -19,9 +19,9 @@ from atota.errors import AtotaError
 from atota.ota.cache import Cache
 from atota.ota.client import PlatformClient
 from atota.ota.download import fetch
+from atota.ota.onenet.signer import GivenAuth, KeyAuth, fields, product_res
+from atota.ota.onenet.wire import CheckQuery, Task
 from atota.ota.secrets import scrub, scrub_log
-from atota.ota.signer import GivenAuth, KeyAuth, fields, product_res
-from atota.ota.wire import CheckQuery, Task
 
 KEY = "KuF3NT/jUBJ62LNBB/A8XZA9CqS3Cu79B/ABmfA1UCw="
 TOKEN = "ota_iF0hnXrq2CxLrP8vZ39l"

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from atota.clock import SimulatedClock
 from atota.errors import UsageError
-from atota.ota import signer
+from atota.ota.onenet import signer
 
 KEY = "KuF3NT/jUBJ62LNBB/A8XZA9CqS3Cu79B/ABmfA1UCw="  # the sample key of the platform's documentation
 ET = 1537255523

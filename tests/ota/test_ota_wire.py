@@ -8,9 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from atota.errors import BadAnswer, UsageError
-from atota.ota.answers import retry_after
-from atota.ota.source import ContentRange, parse_content_range
-from atota.ota.wire import (
+from atota.ota.onenet.answers import retry_after
+from atota.ota.onenet.wire import (
     CheckQuery,
     Task,
     decode_dev_id,
@@ -19,6 +18,7 @@ from atota.ota.wire import (
     first_words,
     parse_ip_port,
 )
+from atota.ota.source import ContentRange, parse_content_range
 
 GOOD: dict[str, Any] = {"dev_id": "6523", "manuf": "001", "model": "00108", "version": "1.2"}
 TOKEN = "ota_iF0hnXrq2CxLrP8vZ39l"

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from atota.sim.link import SimLink, open_sim_link
 from atota.sim.package import build_package
-from atota.sim.qfota import xor16
+from atota.sim.ways.qfota import xor16
 
 OK = b"\r\nOK\r\n"
 ERROR = b"\r\nERROR\r\n"

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from atota.link.recording import Recording, Traffic, read_recording
 from atota.testing.rebuilt import rebuild
+from atota.transcript.recording import Recording, Traffic, read_recording
 from atota.update.retold import package_of
 from atota.values import Digests
 from tests.meta.sources import ROOT

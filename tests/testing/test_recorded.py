@@ -13,14 +13,14 @@ from atota.clock import SimulatedClock
 from atota.dialects import catalogue, loader
 from atota.errors import ConfigError, ReplayDiverged
 from atota.link.base import Link
-from atota.link.masking import Masker
 from atota.link.ports import PortInfo
-from atota.link.recording import Fault, Opened, Traffic, read_recording
-from atota.link.transcript import TranscriptLink
 from atota.module.module import Module
 from atota.sim.link import SimLink, make_module
 from atota.sim.package import build_package
 from atota.testing.recorded import Outcome, expected, known_package, replayed, told
+from atota.transcript.format import TranscriptLink
+from atota.transcript.masking import Masker
+from atota.transcript.recording import Fault, Opened, Traffic, read_recording
 from atota.update.job import Job
 from atota.update.retold import context_of
 from atota.update.spec import JobResult, JobSpec, LocalPackage

@@ -17,7 +17,7 @@ from atota.errors import LinkError
 from atota.link.ports import PortInfo
 from atota.module.module import Module, expected_row
 from atota.ota.client import PlatformClient
-from atota.ota.signer import KeyAuth, product_res
+from atota.ota.onenet.signer import KeyAuth, product_res
 from atota.otaserver.model import Auth, Device, TasksFile, TaskSpec, build
 from atota.otaserver.service import Platform
 from atota.sim.link import SimLink, open_sim_link

@@ -8,22 +8,22 @@ from typing import Any
 import pytest
 
 from atota.clock import SimulatedClock, SystemClock
-from atota.dialects.board import Accept, Board, Limits, Ota, Serial
 from atota.errors import LimitReached
 from atota.link import ports
 from atota.link.ports import PortInfo
 from atota.module.module import Module
+from atota.module.reconnect import UsbAdapters
 from atota.ota.client import PlatformClient
-from atota.ota.signer import KeyAuth, product_res
+from atota.ota.onenet.signer import KeyAuth, product_res
 from atota.otaserver.model import Auth, Device, TasksFile, TaskSpec, build
 from atota.otaserver.serve import RunningServer
 from atota.otaserver.service import Platform
+from atota.settings.board import Accept, Board, Limits, Ota, Serial
 from atota.sim.package import build_package
 from atota.update.events import JobEvent, Note, StageEvent
 from atota.update.job import Job
 from atota.update.plan import Allowed
 from atota.update.platform import Downloader
-from atota.update.reconnect import UsbAdapters
 from atota.update.spec import JobSpec, LocalPackage
 
 MakeBench = Callable[..., Any]

@@ -8,7 +8,7 @@ import pytest
 
 from atota.clock import SimulatedClock
 from atota.ota.client import PlatformClient
-from atota.ota.signer import KeyAuth, product_res
+from atota.ota.onenet.signer import KeyAuth, product_res
 from atota.otaserver.model import Auth, Device, TasksFile, TaskSpec, build
 from atota.otaserver.serve import RunningServer
 from atota.otaserver.service import Platform

@@ -12,7 +12,7 @@ from atota.clock import SimulatedClock
 from atota.errors import AtotaError, Interrupted, PlatformRefused, ServerUnreachable
 from atota.journal.model import Opened
 from atota.journal.store import Journal
-from atota.ota.wire import Task
+from atota.ota.onenet.wire import Task
 from atota.update.outbox import Outgoing, Verdict, deliver, tell, waiting
 
 HERE = "http://ota.test"

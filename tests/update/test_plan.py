@@ -6,8 +6,8 @@ import msgspec
 import pytest
 
 from atota.dialects import catalogue, loader
-from atota.dialects.board import Accept, Board
 from atota.errors import Refused
+from atota.settings.board import Accept, Board
 from atota.update.plan import (
     Allowed,
     AlreadyCurrent,

@@ -4,7 +4,7 @@ from atota.sim.boot import Boot, Step, percent_steps
 from atota.sim.persona import Autobaud, Ipr, Persona, Restart, Setting
 from atota.sim.personas import mt2625, standard
 from atota.sim.reply import PLAIN
-from atota.sim.url_pull import UrlPull
+from atota.sim.ways.url_pull import UrlPull
 
 _AUTOBAUD = (4800, 9600, 19200, 38400, 57600, 115200)
 _RATES = (0, 2400, *_AUTOBAUD, 230400, 460800, 921600)

@@ -1,9 +1,9 @@
 """Quectel BC28: Hi2115, erase, download, 5; the boot checks the package, 2 tells the last update's result."""
 
 from atota.sim.boot import Boot, Step
-from atota.sim.nfwupd import Nfwupd
 from atota.sim.persona import Persona, Restart
 from atota.sim.personas import hi2115
+from atota.sim.ways.nfwupd import Nfwupd
 
 BC28 = Persona(
     name="BC28",

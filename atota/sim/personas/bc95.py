@@ -1,9 +1,9 @@
 """Quectel BC95-B8: Hi2110, no erase code, 2 validates and must come before 5."""
 
 from atota.sim.boot import Boot, Step
-from atota.sim.nfwupd import Nfwupd
 from atota.sim.persona import Natspeed, Persona, Restart, Setting
 from atota.sim.personas import hi2110
+from atota.sim.ways.nfwupd import Nfwupd
 
 BC95_B8 = Persona(
     name="BC95-B8",

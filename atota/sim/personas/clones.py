@@ -1,11 +1,11 @@
 """Other chips with HiSilicon's NFWUPD: EigenComm EC616, XinYi XY1100, and one under a wrong name."""
 
 from atota.sim.boot import Boot, Step
-from atota.sim.ec616 import Ec616Nfwupd
 from atota.sim.persona import Ipr, Natspeed, Persona, Restart, Setting
 from atota.sim.personas import standard
 from atota.sim.reply import PLAIN
-from atota.sim.xy1100 import NOT_ALLOWED, PARAM_INVALID, Xy1100Nfwupd
+from atota.sim.ways.ec616 import Ec616Nfwupd
+from atota.sim.ways.xy1100 import NOT_ALLOWED, PARAM_INVALID, Xy1100Nfwupd
 
 _RATES = (2400, 4800, 9600, 57600, 115200)
 

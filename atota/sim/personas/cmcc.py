@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 
 from atota.sim.boot import Boot, Step
-from atota.sim.nothing import NoWay
 from atota.sim.persona import Autobaud, Ipr, Persona, Restart, Setting
 from atota.sim.personas import standard
-from atota.sim.platform import Platform
 from atota.sim.reply import PLAIN
 from atota.sim.updater import Way
+from atota.sim.ways.no_update import NoWay
+from atota.sim.ways.platform import Platform
 
 _AUTOBAUD = (4800, 9600, 19200, 38400, 57600, 115200)
 _RATES = (0, 2400, *_AUTOBAUD, 230400, 460800, 921600)

@@ -1,9 +1,9 @@
 """Cinterion ENS22-E: Boudica with AT^SNFWPUPDS, fixed segment lengths, 115200 baud, echo on."""
 
 from atota.sim.boot import Boot, Step
-from atota.sim.ens22 import Snfwpupds
 from atota.sim.persona import Ipr, Persona, Restart
 from atota.sim.personas import hi2110, standard
+from atota.sim.ways.ens22 import Snfwpupds
 
 _RATES = (4800, 9600, 57600, 115200)
 

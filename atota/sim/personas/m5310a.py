@@ -1,9 +1,9 @@
 """China Mobile M5310-A: Hi2115, erase, download, 2 validates, 5; no ATE, no ATI."""
 
 from atota.sim.boot import Boot, Step
-from atota.sim.nfwupd import Nfwupd
 from atota.sim.persona import Persona, Restart
 from atota.sim.personas import hi2115
+from atota.sim.ways.nfwupd import Nfwupd
 
 M5310_A = Persona(
     name="M5310-A",

@@ -4,7 +4,7 @@ from atota.sim.boot import Boot, Step
 from atota.sim.persona import Autobaud, Ipr, Persona, Setting
 from atota.sim.personas import mt2625, standard
 from atota.sim.reply import PLAIN
-from atota.sim.zcomwrt import Zcomwrt
+from atota.sim.ways.zcomwrt import Zcomwrt
 
 _AUTOBAUD = (9600, 19200, 38400, 57600, 115200)
 _RATES = (0, 2400, 4800, *_AUTOBAUD, 230400, 460800, 921600)

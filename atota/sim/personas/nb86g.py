@@ -1,9 +1,9 @@
 """Lierda NB86-G: Hi2115 with HiSilicon's own AT layer and Lierda's greeting; no ATE, no ATI, no CBC."""
 
 from atota.sim.boot import Boot, Step
-from atota.sim.nfwupd import Nfwupd
 from atota.sim.persona import Persona, Restart
 from atota.sim.personas import hi2115
+from atota.sim.ways.nfwupd import Nfwupd
 
 NB86_G = Persona(
     name="NB86-G",

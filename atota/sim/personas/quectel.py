@@ -5,8 +5,8 @@ from dataclasses import replace
 from atota.sim.boot import Boot, Step, percent_steps
 from atota.sim.persona import Ipr, Persona, Restart, Setting
 from atota.sim.personas import standard
-from atota.sim.qfota import Qfota
 from atota.sim.reply import PLAIN
+from atota.sim.ways.qfota import Qfota
 
 _RATES = (4800, 9600, 19200, 38400, 57600, 115200, 230400, 460800, 921600)
 _END = b'\r\n+QIND: "FOTA","END",%d\r\n'

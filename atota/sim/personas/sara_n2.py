@@ -1,9 +1,9 @@
 """u-blox SARA-N200: Hi2110, no erase code, segments up to 256, NVM lost by the update."""
 
 from atota.sim.boot import Boot, Step
-from atota.sim.nfwupd import Nfwupd
 from atota.sim.persona import Natspeed, Persona, Restart, Setting
 from atota.sim.personas import hi2110
+from atota.sim.ways.nfwupd import Nfwupd
 
 SARA_N200 = Persona(
     name="SARA-N200",

@@ -4,7 +4,7 @@ from atota.sim.boot import Boot, Step
 from atota.sim.persona import Ipr, Persona, Restart, Setting
 from atota.sim.personas import standard
 from atota.sim.reply import PLAIN
-from atota.sim.ufwupd import Ufwupd
+from atota.sim.ways.ufwupd import Ufwupd
 
 _RATES = (9600, 19200, 38400, 57600, 115200, 230400, 460800)
 _REVISION = b"{version} [Feb 03 2018 13:00:41]"

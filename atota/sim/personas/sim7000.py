@@ -3,10 +3,10 @@
 from dataclasses import replace
 
 from atota.sim.boot import Boot, Step, percent_steps
-from atota.sim.cfs import Cfs
 from atota.sim.persona import Autobaud, Ipr, Persona, Restart, Setting
 from atota.sim.personas import standard
 from atota.sim.reply import PLAIN
+from atota.sim.ways.cfs import Cfs
 
 _AUTOBAUD = (9600, 19200, 38400, 57600, 115200)  # UART Application Note V1.01: what autobaud can tell
 _RATES = (

@@ -3,10 +3,10 @@
 from dataclasses import replace
 
 from atota.sim.boot import Boot, Step
-from atota.sim.cflw import Cflw
 from atota.sim.persona import Autobaud, Ipr, Persona, Restart, Setting
 from atota.sim.personas import mt2625, standard
 from atota.sim.reply import PLAIN
+from atota.sim.ways.cflw import Cflw
 
 _AUTOBAUD = (9600, 19200, 38400, 57600, 115200)
 _RATES = (0, 2400, 4800, *_AUTOBAUD, 230400, 460800, 921600, 3000000)

@@ -3,10 +3,10 @@
 from dataclasses import replace
 
 from atota.sim.boot import Boot, Step
-from atota.sim.nothing import NoWay
 from atota.sim.persona import Persona
 from atota.sim.personas import hi2115, standard
 from atota.sim.personas.nb86g import NB86_G
+from atota.sim.ways.no_update import NoWay
 
 UNKNOWN_HI2115 = replace(
     NB86_G,

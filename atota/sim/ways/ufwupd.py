@@ -13,7 +13,7 @@ from atota.sim.judge import Verdict
 from atota.sim.package import read_package
 from atota.sim.reply import PLAIN, Reply
 from atota.sim.updater import Chassis, Updater
-from atota.sim.xmodem import PAD, XmodemReceiver
+from atota.sim.ways.xmodem import PAD, XmodemReceiver
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import msgspec
 
 from atota.dialects import catalogue
 from atota.dialects.parts import pattern_problem
-from atota.dialects.tomlfile import decode_toml, load_toml
+from atota.files import decode_toml, load_toml
 from atota.values import version_problem
 
 Text = Annotated[str, msgspec.Meta(min_length=1)]

@@ -9,9 +9,9 @@ from typing import Any, Final, Literal
 import msgspec
 import platformdirs
 
-from atota.dialects.board import Baud, Board, Seconds, Text, server_problem
-from atota.dialects.tomlfile import load_toml
 from atota.errors import AtotaError, ConfigError, UsageError
+from atota.files import load_toml
+from atota.settings.board import Baud, Board, Seconds, Text, server_problem
 from atota.values import version_problem
 
 DEFAULT_SERVER: Final = "https://ota.heclouds.com"  # OneNET, page of the check API

@@ -11,8 +11,8 @@ from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 
-from atota.decoding import prepared
 from atota.errors import BadAnswer, UsageError
+from atota.files import prepared
 from atota.ota.secrets import MASK
 from atota.values import version_problem
 

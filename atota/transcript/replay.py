@@ -10,8 +10,9 @@ from urllib.parse import parse_qsl, unquote
 
 from atota.clock import Clock, clock_at, is_speed
 from atota.errors import LineUnavailable, LinkError, LinkLost, ReplayDiverged, UsageError
-from atota.link.playback import Playback
-from atota.link.recording import (
+from atota.transcript.format import escape
+from atota.transcript.playback import Playback
+from atota.transcript.recording import (
     BaudChange,
     Closed,
     Entry,
@@ -22,7 +23,6 @@ from atota.link.recording import (
     Traffic,
     read_recording,
 )
-from atota.link.transcript import escape
 
 _LEAST_S = 1e-9  # a sleep that floating point cannot swallow
 _ROUNDED_S = 0.002  # a transcript's times are rounded to milliseconds

@@ -13,11 +13,11 @@ from atota.dialects.checks import Mistake, mistakes
 from atota.dialects.loader import Layer
 from atota.dialects.model import Dialect
 from atota.dialects.provenance import place_of
-from atota.dialects.traces import Reading, read_traces
 from atota.errors import ConfigError
+from atota.review.rehearse import Played, personas_of, play
+from atota.review.traces import Reading, read_traces
 from atota.sim.persona import Persona
 from atota.sim.personas.catalogue import find_persona
-from atota.update.rehearse import Played, personas_of, play
 
 _WEAK = re.compile(r"inferred|guess|assum|practice|unknown|TODO", re.IGNORECASE)
 """How a source tells that it is no document."""

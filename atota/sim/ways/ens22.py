@@ -3,9 +3,9 @@
 import re
 from dataclasses import dataclass
 
-from atota.sim.nfwupd import Nfwupd, NfwupdUpdater
 from atota.sim.reply import Reply
 from atota.sim.updater import Chassis, Updater
+from atota.sim.ways.nfwupd import Nfwupd, NfwupdUpdater
 
 _WORD = b"^SNFWPUPDS"
 _NAME = re.compile(rb"\^SNFWPUPDS", re.IGNORECASE)

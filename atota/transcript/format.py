@@ -17,7 +17,7 @@ A line ends where the traffic turns round or pauses, after a line feed that foll
 512 bytes: so it does not matter how the bytes were cut into reads and writes.
 
 A ``*`` stands for one byte that is not shown since it belongs to a secret; a star that passed over the
-link is written ``\x2a``. `atota.link.recording` reads a transcript, `atota.link.replay` plays it.
+link is written ``\x2a``. `atota.transcript.recording` reads a transcript, `atota.transcript.replay` plays it.
 """
 
 import re
@@ -27,7 +27,7 @@ from typing import Self, TextIO
 from atota.clock import Clock, utc_iso
 from atota.errors import LinkError
 from atota.link.base import Link
-from atota.link.masking import Direction, Masker, Span
+from atota.transcript.masking import Direction, Masker, Span
 
 FIRST_LINE = "# atota transcript 1"
 PAUSE_S = 0.1  # bytes further apart than this begin a new line

@@ -5,9 +5,9 @@ from http import HTTPStatus
 from typing import NoReturn
 
 from atota.errors import AtotaError, BadAnswer, PlatformRefused, ServerError, UsageError
-from atota.ota.errnos import Action, Endpoint, meaning
+from atota.ota.onenet.errnos import Action, Endpoint, meaning
+from atota.ota.onenet.wire import Envelope, decode_envelope, first_words, looks_like_html
 from atota.ota.secrets import scrub
-from atota.ota.wire import Envelope, decode_envelope, first_words, looks_like_html
 
 MAX_ANSWER = 64 * 1024  # ours: a task is under 1 KiB; anything larger is not the platform
 MAX_RETRY_AFTER_S = 60.0  # ours: longer than this, a bench engineer would rather be told

@@ -11,8 +11,8 @@ from pathlib import Path
 import msgspec
 
 from atota.errors import ConfigError
-from atota.link.masking import Direction, Span
-from atota.link.transcript import FIRST_LINE, escape, hidden_in, unescape
+from atota.transcript.format import FIRST_LINE, escape, hidden_in, unescape
+from atota.transcript.masking import Direction, Span
 
 _HEAD = re.compile(r"# ([a-z][a-z0-9-]*)(?: (.*))?")
 _LINE = re.compile(r"(\d{1,9}\.\d{3}) ([<>!]) (.+)")

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator
 
 from atota.errors import LinkLost
-from atota.link.recording import BaudChange, Entry, Fault, LinesSet, Opened, Recording, Traffic
+from atota.transcript.recording import BaudChange, Entry, Fault, LinesSet, Opened, Recording, Traffic
 
 _SLACK_S = 1e-9  # floating point sums of times
 

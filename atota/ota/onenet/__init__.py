@@ -1,0 +1,1 @@
+"""The OTA APIs of China Mobile OneNET."""

@@ -1,0 +1,1 @@
+"""Options, environment, board file, user configuration: one job description, with origins."""

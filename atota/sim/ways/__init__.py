@@ -1,0 +1,1 @@
+"""The ways of updating that simulated modules have."""

@@ -1,0 +1,1 @@
+"""Transcripts of a link's bytes: written, masked, read, played back."""
