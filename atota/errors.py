@@ -36,7 +36,48 @@ command line. ``retry`` says whether the same thing may be tried again without a
 
 import enum
 import errno
-from typing import ClassVar
+from typing import ClassVar, Self
+
+
+class Outcome(enum.StrEnum):
+    """How a command ends, and the exit code that says so; README publishes both.
+
+    Attributes:
+        exit_code: the exit code of a command that ends so.
+        is_settled: True if the job leaves nothing behind that a later run could continue.
+    """
+
+    exit_code: int
+    is_settled: bool
+
+    def __new__(cls, value: str, exit_code: int = 1, is_settled: bool = False) -> Self:
+        """Make a member of its word, its exit code and whether it settles the task."""
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.exit_code = exit_code
+        member.is_settled = is_settled
+        return member
+
+    DONE = "done", 0, True
+    TASK = "task", 0, True
+    UPDATED = "updated", 0, True
+    ALREADY_CURRENT = "already-current", 0, True
+    NO_TASK = "no-task", 0, True
+    ERROR = "error", 1
+    USAGE = "usage", 2, True
+    BAD_CONFIG = "bad-config", 3, True
+    PORT = "port", 4
+    NO_ANSWER = "no-answer", 5
+    REFUSED = "refused", 6, True
+    BAD_PACKAGE = "bad-package", 7, True
+    SERVER = "server", 8
+    WRITE_FAILED = "write-failed", 9, True
+    UNKNOWN_AFTER_REBOOT = "unknown-after-reboot", 11
+    OLD_VERSION = "old-version", 12, True
+    LIMIT = "limit", 13
+    UPDATED_UNREPORTED = "updated-unreported", 14, True
+    TIMEOUT = "timeout", 124
+    INTERRUPTED = "interrupted", 130
 
 
 class Retry(enum.Enum):
@@ -56,10 +97,15 @@ class AtotaError(Exception):
     """
 
     code: ClassVar[str] = "atota"
-    exit_code: ClassVar[int] = 1
-    outcome: ClassVar[str] = "error"
+    outcome: ClassVar[Outcome] = Outcome.ERROR
+    exit_code: ClassVar[int] = Outcome.ERROR.exit_code
     retry: ClassVar[Retry] = Retry.NEVER
     default_hint: ClassVar[str] = "Please report this with the command you ran and its output."
+
+    def __init_subclass__(cls) -> None:
+        """Derive the exit code from the outcome."""
+        super().__init_subclass__()
+        cls.exit_code = cls.outcome.exit_code
 
     def __init__(self, message: str, *, hint: str | None = None, tried: tuple[str, ...] = ()) -> None:
         super().__init__(message)
@@ -72,8 +118,7 @@ class UsageError(AtotaError):
     """The call itself is wrong: an option is missing, or two exclude each other."""
 
     code = "usage"
-    exit_code = 2
-    outcome = "usage"
+    outcome = Outcome.USAGE
     default_hint = "Run the command with --help to see a worked example."
 
 
@@ -81,8 +126,7 @@ class ConfigError(AtotaError):
     """A board, station, dialect or configuration file is wrong."""
 
     code = "config"
-    exit_code = 3
-    outcome = "bad-config"
+    outcome = Outcome.BAD_CONFIG
     default_hint = "Correct the file at the place named."
 
 
@@ -90,8 +134,7 @@ class LinkError(AtotaError):
     """The wire: the port is missing, busy, forbidden or lost."""
 
     code = "link"
-    exit_code = 4
-    outcome = "port"
+    outcome = Outcome.PORT
     retry = Retry.LATER
     default_hint = "Check the cable and the adapter; `atota ports` lists what is there."
 
@@ -163,8 +206,7 @@ class ModuleError(AtotaError):
     """The conversation with the module broke down."""
 
     code = "module"
-    exit_code = 5
-    outcome = "no-answer"
+    outcome = Outcome.NO_ANSWER
     retry = Retry.LATER
     default_hint = "Check power, TX/RX wiring and ground; try `atota identify -p PORT -v`."
 
@@ -210,8 +252,7 @@ class Refused(AtotaError):
     """We refused before touching the slot."""
 
     code = "refused"
-    exit_code = 6
-    outcome = "refused"
+    outcome = Outcome.REFUSED
     default_hint = "Nothing was changed. Correct what is named and run the command again."
 
 
@@ -219,8 +260,7 @@ class PackageError(AtotaError):
     """The package has the wrong size, digest or format."""
 
     code = "package"
-    exit_code = 7
-    outcome = "bad-package"
+    outcome = Outcome.BAD_PACKAGE
     default_hint = (
         "Get the package again, or have the operator upload the right file. The module was not touched."
     )
@@ -230,8 +270,7 @@ class ServerError(AtotaError):
     """The platform or the network."""
 
     code = "server"
-    exit_code = 8
-    outcome = "server"
+    outcome = Outcome.SERVER
     retry = Retry.LATER
     default_hint = "Check the network and --server, then run the command again; the task is still there."
 
@@ -280,8 +319,7 @@ class WriteFailed(AtotaError):
     """The slot could not be written, validated or started; the module runs what it ran."""
 
     code = "write"
-    exit_code = 9
-    outcome = "write-failed"
+    outcome = Outcome.WRITE_FAILED
     default_hint = (
         "The module still runs its old firmware. Check supply and wiring, then run the command again."
     )
@@ -291,8 +329,7 @@ class RebootTimeout(AtotaError):
     """The module did not come back in time after the update was started."""
 
     code = "reboot"
-    exit_code = 11
-    outcome = "unknown-after-reboot"
+    outcome = Outcome.UNKNOWN_AFTER_REBOOT
     default_hint = "Leave the module powered for ten minutes, then run `atota identify` to read its version."
 
 
@@ -300,8 +337,7 @@ class OldVersion(AtotaError):
     """The module came back with the version it had before."""
 
     code = "old-version"
-    exit_code = 12
-    outcome = "old-version"
+    outcome = Outcome.OLD_VERSION
     default_hint = "The module rolled back. Check that the package was made for exactly this base version."
 
 
@@ -309,8 +345,7 @@ class LimitReached(AtotaError):
     """A job limit, a lock or a duplicate."""
 
     code = "limit"
-    exit_code = 13
-    outcome = "limit"
+    outcome = Outcome.LIMIT
     default_hint = "Another job holds this module, or the number of jobs allowed is used up."
 
 
@@ -318,8 +353,7 @@ class JobTimeout(AtotaError):
     """The time limit of the whole job is over."""
 
     code = "timeout"
-    exit_code = 124
-    outcome = "timeout"
+    outcome = Outcome.TIMEOUT
     retry = Retry.LATER
     default_hint = "Run the command again with a larger --timeout."
 
@@ -328,8 +362,7 @@ class Interrupted(AtotaError):
     """Stopped by the user."""
 
     code = "interrupted"
-    exit_code = 130
-    outcome = "interrupted"
+    outcome = Outcome.INTERRUPTED
     retry = Retry.LATER
     default_hint = "Run the same command again to go on."
 

@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from atota.cli.progress import JobView
+    from atota.settings.spec import JobSpec
     from atota.update.plan import Wanted
-    from atota.update.spec import JobResult, JobSpec
+    from atota.update.result import JobResult
     from atota.values import Identity
 
 _ANY_BASE = (
@@ -76,7 +77,7 @@ def flash(
 ) -> int:
     """Stream a local package into the module, start it, and confirm the new version. No platform is asked."""
     from atota.cli.wiring import job_spec
-    from atota.update.spec import LocalPackage
+    from atota.settings.spec import LocalPackage
     from atota.values import checked_md5, checked_sha256
 
     digest = checked_sha256(sha256) if sha256 is not None else None

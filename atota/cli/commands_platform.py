@@ -95,8 +95,8 @@ def task_fields(task: "Task") -> dict[str, Any]:
 
 def _query(call: Call) -> "CheckQuery":
     """The question, from the module if a port is given, else from the options alone."""
+    from atota.settings.spec import JobSpec
     from atota.update.asking import check_query
-    from atota.update.spec import JobSpec
 
     settings = call.settings
     if settings.dev_id is None:

@@ -198,15 +198,9 @@ def _outcome(given: str | None) -> str | None:
 
 def _outcomes() -> set[str]:
     """Every outcome that a job can have."""
-    from typing import get_args
+    from atota.errors import Outcome
 
-    from atota.errors import AtotaError
-    from atota.update.spec import Outcome
-
-    kinds: list[type[AtotaError]] = [AtotaError]
-    for kind in kinds:
-        kinds += kind.__subclasses__()
-    return {*get_args(Outcome), *(kind.outcome for kind in kinds)}
+    return {outcome.value for outcome in Outcome} - {Outcome.DONE, Outcome.TASK}
 
 
 def _moment(flag: str, text: str, *, whole_day: bool = False) -> float:

@@ -16,11 +16,12 @@ from atota.ota.onenet.signer import KeyAuth, product_res
 from atota.otaserver import model as tasks_file
 from atota.otaserver.serve import RunningServer
 from atota.otaserver.service import Platform
+from atota.settings.spec import JobSpec
 from atota.sim.package import build_package
 from atota.update.events import Listener
 from atota.update.job import Job
 from atota.update.platform import Downloader
-from atota.update.spec import JobResult, JobSpec
+from atota.update.result import JobResult
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -14,7 +14,7 @@ from atota.module.module import Module, open_module
 if TYPE_CHECKING:
     from atota.ota.client import PlatformClient
     from atota.ota.onenet.signer import Auth
-    from atota.update.spec import JobSpec
+    from atota.settings.spec import JobSpec
 
 
 @contextmanager
@@ -141,8 +141,7 @@ def _read_back(how: str | None) -> bool:
 
 def job_spec(call: Call, **more: Any) -> Any:
     """What the options and settings ask a job to do."""
-    from atota.update.plan import Allowed
-    from atota.update.spec import JobSpec
+    from atota.settings.spec import Allowed, JobSpec
 
     settings, options = call.settings, call.options
     return JobSpec(

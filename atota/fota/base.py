@@ -6,7 +6,7 @@ from typing import Protocol
 
 import msgspec
 
-from atota.errors import AtotaError, PackageError, Retry
+from atota.errors import AtotaError, Outcome, PackageError, Retry
 from atota.module.session import Session
 
 Progress = Callable[[int, int], None]
@@ -17,8 +17,7 @@ class SlotLost(AtotaError):
     """What was written is gone or in doubt (the module rebooted): begin the write again."""
 
     code = "slot-lost"
-    exit_code = 9
-    outcome = "write-failed"
+    outcome = Outcome.WRITE_FAILED
     retry = Retry.LATER
     default_hint = "The module still runs its old firmware. Check its supply, then run the command again."
 

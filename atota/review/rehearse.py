@@ -20,14 +20,13 @@ from atota.errors import AtotaError
 from atota.module import identify
 from atota.module.module import Module
 from atota.module.session import Session
+from atota.settings.spec import Allowed, JobSpec, LocalPackage
 from atota.sim.link import SimLink, make_module
 from atota.sim.options import Options
 from atota.sim.package import build_package
 from atota.sim.persona import Persona
 from atota.sim.personas.catalogue import PERSONAS, find_persona
 from atota.update.job import Job
-from atota.update.plan import Allowed
-from atota.update.spec import JobSpec, LocalPackage
 from atota.values import Digests
 
 _SIZE = 6144

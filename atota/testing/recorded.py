@@ -21,6 +21,7 @@ from atota.errors import AtotaError, ConfigError, ReplayDiverged
 from atota.link.base import Link
 from atota.link.ports import PortInfo
 from atota.module.module import Module, expected_row
+from atota.settings.spec import JobSpec, LocalPackage
 from atota.testing.rebuilt import rebuild
 from atota.transcript.format import escape
 from atota.transcript.recording import Opened, Recording, read_recording
@@ -28,7 +29,6 @@ from atota.transcript.replay import ReplayLink
 from atota.update import supplying
 from atota.update.job import Job
 from atota.update.retold import package_of, spec_of
-from atota.update.spec import JobSpec, LocalPackage
 from atota.values import Digests
 
 JOBS = ("flash", "update")

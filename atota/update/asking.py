@@ -9,9 +9,9 @@ from atota.errors import Refused
 from atota.fota.base import Method
 from atota.module.identify import Findings
 from atota.ota.onenet.wire import CheckQuery
+from atota.settings.spec import JobSpec
 from atota.update.plan import Wanted, base_from_name
 from atota.update.platform import Task
-from atota.update.spec import JobSpec
 from atota.values import Identity, version_problem
 
 

@@ -7,9 +7,10 @@ import msgspec
 from atota.errors import PackageError, error_fields
 from atota.link.ports import PortInfo
 from atota.ota.package import digests_of
+from atota.settings.spec import JobSpec
 from atota.update.chronicle import Chronicle
+from atota.update.result import JobResult
 from atota.update.resume import Earlier
-from atota.update.spec import JobResult, JobSpec
 from atota.values import Identity
 
 

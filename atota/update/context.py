@@ -4,13 +4,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from atota.clock import StopToken
-from atota.errors import LinkLost
+from atota.errors import LinkLost, Outcome
 from atota.journal.store import Journal
+from atota.settings.spec import JobSpec
 from atota.update.chronicle import Chronicle
 from atota.update.outbox import Outgoing
 from atota.update.plan import Wanted
 from atota.update.platform import Downloader, Platform
-from atota.update.spec import JobResult, JobSpec
+from atota.update.result import JobResult
 from atota.update.stages import StageLog
 from atota.values import Identity
 
@@ -40,11 +41,11 @@ class Context:
         """Where verdicts for the platform at ``place`` go."""
         return Outgoing(self.journal, place, lambda: self.chronicle.id, self.log.warn)
 
-    def end(self, outcome: str, exit_code: int = 0) -> None:
-        """Say how the job ends."""
+    def end(self, outcome: Outcome) -> None:
+        """Set how the job ends."""
         self.result.outcome = outcome
-        self.result.exit_code = exit_code
+        self.result.exit_code = outcome.exit_code
 
     def end_updated(self, *, told: bool) -> None:
         """The module was updated; ``told``: the platform knows it."""
-        self.end("updated" if told else "updated-unreported", 0 if told else 14)
+        self.end(Outcome.UPDATED if told else Outcome.UPDATED_UNREPORTED)

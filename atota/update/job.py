@@ -23,6 +23,7 @@ from atota.module import identify
 from atota.module.identify import Findings
 from atota.module.module import Module, open_module
 from atota.module.reconnect import Adapters, Reconnector, UsbAdapters
+from atota.settings.spec import JobSpec, checked, completed
 from atota.update import plan
 from atota.update.bookkeeping import begin, end
 from atota.update.chronicle import Chronicle
@@ -30,9 +31,9 @@ from atota.update.context import Approve, Context
 from atota.update.events import JobEvent, Listener, UrcEvent, Weights
 from atota.update.finishing import confirmed, told_now, verdict_of
 from atota.update.platform import Downloader, Platform, Status
+from atota.update.result import JobResult
 from atota.update.resume import Earlier
 from atota.update.road import Road
-from atota.update.spec import JobResult, JobSpec, checked, completed
 from atota.update.stages import StageLog, with_advice
 from atota.update.takeover import TakeOver, concerns
 from atota.update.writing import Left
@@ -219,7 +220,7 @@ class Job:
         if asked_for or (self._log.started and isinstance(error, LinkError)):
             error = with_advice(error, self._log.current, started=self._log.started)
         self._result.error = error
-        self._context.end(error.outcome, error.exit_code)
+        self._context.end(error.outcome)
 
     # -- what is heard and written down -----------------------------------------------------
 

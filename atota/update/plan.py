@@ -9,6 +9,7 @@ from atota.dialects.model import Dialect
 from atota.dialects.streams import Watched
 from atota.errors import Refused
 from atota.settings.board import Board
+from atota.settings.spec import Allowed
 from atota.values import Identity
 
 
@@ -24,15 +25,6 @@ class Wanted(msgspec.Struct, frozen=True):
     signal: int = 0
     power: int = 0
     base: str | None = None
-
-
-class Allowed(msgspec.Struct, frozen=True):
-    """What the user takes on himself."""
-
-    unproven: bool = False
-    downgrade: bool = False
-    any_base: bool = False
-    vendor_package: bool = False
 
 
 class Go(msgspec.Struct, frozen=True):

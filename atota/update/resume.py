@@ -5,28 +5,12 @@ from typing import Any, Literal
 import msgspec
 
 from atota.dialects.streams import Watched
+from atota.errors import Outcome
 from atota.journal.model import Past
 from atota.update.writing import Left
 
 Standing = Literal["nothing", "writing", "started"]
 """How far the module was brought: untouched or settled; its slot in the making; the update started."""
-
-_SETTLED = frozenset(
-    {
-        "updated",
-        "updated-unreported",
-        "already-current",
-        "no-task",
-        "old-version",
-        "write-failed",
-        "refused",
-        "bad-package",
-        "usage",
-        "bad-config",
-    }
-)
-"""Verdicts after which nothing is left to be gone on with; all others end a run, not what it was about."""
-
 
 _CARRIED = ("target", "package", "task", "dialect")
 
@@ -90,7 +74,7 @@ class Earlier(msgspec.Struct, frozen=True, kw_only=True):
 
 def earlier(past: Past | None) -> Earlier | None:
     """What ``past`` left to be gone on with; None if it came to its end, or nowhere."""
-    if past is None or (past.verdict is not None and past.verdict.outcome in _SETTLED):
+    if past is None or (past.verdict is not None and Outcome(past.verdict.outcome).is_settled):
         return None
     standing = _standing(past)
     inherited = past.fact("earlier")

@@ -9,8 +9,7 @@ from typing import Any
 import msgspec
 
 from atota.errors import ConfigError
-from atota.update.plan import Allowed
-from atota.update.spec import JobSpec, LocalPackage, completed
+from atota.settings.spec import Allowed, JobSpec, LocalPackage, completed
 
 _OPTIONS = (
     "baud",

@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 
 from atota.clock import Deadline
-from atota.errors import LinkLost, OldVersion, PlatformRefused, Refused, WriteFailed
+from atota.errors import LinkLost, OldVersion, Outcome, PlatformRefused, Refused, WriteFailed
 from atota.fota.base import Method, SlotLost
 from atota.fota.registry import method_for
 from atota.module.identify import Findings
@@ -124,7 +124,7 @@ class Road:
                 reporter.version(query.version)
             task = obtainer.check()
         if task is None:
-            self._context.end("no-task")
+            self._context.end(Outcome.NO_TASK)
             return False
         self._obtainer = obtainer
         self._result.task = task_fields(task)
@@ -157,7 +157,7 @@ class Road:
         if self._obtainer is not None:
             with self._log.stage("report"):
                 self._obtainer.reporter.current(self._obtainer.task, wanted.target)
-        self._context.end("already-current")
+        self._context.end(Outcome.ALREADY_CURRENT)
         return None
 
     def _package(self, method: Method, serving: ExitStack) -> Package:
@@ -230,7 +230,7 @@ class Road:
     def _report(self, wanted: plan.Wanted) -> None:
         if self._obtainer is None:
             self._log.skip("report", "no platform")
-            self._context.end("updated")
+            self._context.end(Outcome.UPDATED)
             return
         with self._log.stage("report"):
             try:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from atota.clock import Clock
 from atota.errors import AtotaError
 from atota.update.events import STAGES, JobEvent, Listener, Note, Progress, Stage, StageEvent
-from atota.update.spec import JobResult
+from atota.update.result import JobResult
 
 
 class StageLog:

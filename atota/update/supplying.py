@@ -6,10 +6,10 @@ from pathlib import Path
 from atota.errors import PackageError, Refused
 from atota.fota.base import Method
 from atota.ota.package import require, verify_file
+from atota.settings.spec import JobSpec
 from atota.update.obtaining import Obtainer
 from atota.update.platform import Status
 from atota.update.serving import serve
-from atota.update.spec import JobSpec
 from atota.update.stages import StageLog
 from atota.values import Digests, checked_sha256
 

@@ -14,8 +14,8 @@ from atota.link.ports import PortInfo
 from atota.module.module import Module
 from atota.module.reboot import await_return
 from atota.module.session import Session
+from atota.settings.spec import JobSpec
 from atota.update.resume import Earlier, earlier
-from atota.update.spec import JobSpec
 from atota.update.stages import StageLog
 from atota.values import Identity, is_unique_imei, mask
 

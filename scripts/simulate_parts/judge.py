@@ -7,7 +7,7 @@ import msgspec
 
 from atota.journal.store import Journal
 from atota.update.events import Progress
-from atota.update.spec import JobResult
+from atota.update.result import JobResult
 from scripts.simulate_parts.scenario import Scenario
 from scripts.simulate_parts.world import DEV_ID, KEY, World
 

@@ -25,6 +25,7 @@ from atota.otaserver import exchange
 from atota.otaserver.model import Auth, Device, TasksFile, TaskSpec, build
 from atota.otaserver.reply import Reply, Request
 from atota.otaserver.service import Platform
+from atota.settings.spec import Allowed, JobSpec, LocalPackage
 from atota.sim.link import SimLink
 from atota.sim.module import SimModule
 from atota.sim.options import Options
@@ -32,9 +33,8 @@ from atota.sim.package import build_package
 from atota.sim.personas.catalogue import find_persona
 from atota.update.events import JobEvent, StageEvent
 from atota.update.job import Job
-from atota.update.plan import Allowed
 from atota.update.platform import Downloader
-from atota.update.spec import JobResult, JobSpec, LocalPackage
+from atota.update.result import JobResult
 from scripts.simulate_parts.database import empty_database
 from scripts.simulate_parts.scenario import MODELS, Scenario
 

@@ -15,6 +15,7 @@ import pytest
 
 from atota.clock import SimulatedClock
 from atota.module.module import Module
+from atota.settings.spec import JobSpec, LocalPackage
 from atota.sim.link import SimLink, make_module
 from atota.sim.package import build_package
 from atota.testing.recorded import expected, replayed
@@ -22,7 +23,6 @@ from atota.transcript.format import TranscriptLink
 from atota.transcript.recording import read_recording
 from atota.update.job import Job
 from atota.update.retold import context_of
-from atota.update.spec import JobSpec, LocalPackage
 from atota.values import Digests
 from tests.meta.sources import ROOT
 

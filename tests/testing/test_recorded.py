@@ -15,6 +15,7 @@ from atota.errors import ConfigError, ReplayDiverged
 from atota.link.base import Link
 from atota.link.ports import PortInfo
 from atota.module.module import Module
+from atota.settings.spec import JobSpec, LocalPackage
 from atota.sim.link import SimLink, make_module
 from atota.sim.package import build_package
 from atota.testing.recorded import Outcome, expected, known_package, replayed, told
@@ -22,8 +23,8 @@ from atota.transcript.format import TranscriptLink
 from atota.transcript.masking import Masker
 from atota.transcript.recording import Fault, Opened, Traffic, read_recording
 from atota.update.job import Job
+from atota.update.result import JobResult
 from atota.update.retold import context_of
-from atota.update.spec import JobResult, JobSpec, LocalPackage
 from atota.values import Digests
 from tests.meta.sources import ROOT
 

@@ -20,13 +20,14 @@ from atota.ota.client import PlatformClient
 from atota.ota.onenet.signer import KeyAuth, product_res
 from atota.otaserver.model import Auth, Device, TasksFile, TaskSpec, build
 from atota.otaserver.service import Platform
+from atota.settings.spec import JobSpec, LocalPackage
 from atota.sim.link import SimLink, open_sim_link
 from atota.sim.module import SimModule
 from atota.sim.package import build_package
 from atota.update.events import JobEvent, Progress, StageEvent
 from atota.update.job import Job
 from atota.update.platform import Downloader
-from atota.update.spec import JobResult, JobSpec, LocalPackage
+from atota.update.result import JobResult
 from scripts.simulate_parts import scenario
 from scripts.simulate_parts.world import answered
 

@@ -4,7 +4,7 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
-from atota.update.plan import Allowed
+from atota.settings.spec import Allowed
 
 ALL = Allowed(unproven=True, vendor_package=True)
 STREAMS = ("SIM7000C", "SIM7020C", "ME3616", "EC21", "EC800M", "SARA-R410")

@@ -15,8 +15,8 @@ from atota.errors import Refused, WriteFailed
 from atota.fota.registry import method_for
 from atota.fota.url_pull import HandedUrl
 from atota.module.session import Session
+from atota.settings.spec import Allowed
 from atota.sim.link import open_sim_link
-from atota.update.plan import Allowed
 from tests.update.streams import free_port
 
 MakeBench = Callable[..., Any]

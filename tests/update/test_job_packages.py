@@ -19,12 +19,11 @@ from atota.otaserver.model import Auth, Device, TasksFile, TaskSpec, build
 from atota.otaserver.serve import RunningServer
 from atota.otaserver.service import Platform
 from atota.settings.board import Accept, Board, Limits, Ota, Serial
+from atota.settings.spec import Allowed, JobSpec, LocalPackage
 from atota.sim.package import build_package
 from atota.update.events import JobEvent, Note, StageEvent
 from atota.update.job import Job
-from atota.update.plan import Allowed
 from atota.update.platform import Downloader
-from atota.update.spec import JobSpec, LocalPackage
 
 MakeBench = Callable[..., Any]
 MODELS = ("BC28", "M5310-A", "BC95-B8", "SARA-N200")

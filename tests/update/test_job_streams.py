@@ -12,11 +12,11 @@ from atota.ota.onenet.signer import KeyAuth, product_res
 from atota.otaserver.model import Auth, Device, TasksFile, TaskSpec, build
 from atota.otaserver.serve import RunningServer
 from atota.otaserver.service import Platform
+from atota.settings.spec import JobSpec
 from atota.sim.package import build_package
 from atota.update.events import JobEvent, Note
 from atota.update.job import Job
 from atota.update.platform import Downloader
-from atota.update.spec import JobSpec
 from tests.update.streams import ALL, STREAMS, flashed, made
 
 MakeBench = Callable[..., Any]

@@ -8,8 +8,8 @@ import pytest
 from atota.dialects import catalogue, loader
 from atota.errors import Refused
 from atota.settings.board import Accept, Board
+from atota.settings.spec import Allowed
 from atota.update.plan import (
-    Allowed,
     AlreadyCurrent,
     Go,
     Refusal,

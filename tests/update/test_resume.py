@@ -10,7 +10,7 @@ from atota.clock import SimulatedClock
 from atota.journal.model import Opened
 from atota.journal.store import Journal
 from atota.update.events import Note, StageEvent
-from atota.update.spec import JobResult
+from atota.update.result import JobResult
 from scripts.simulate_parts.scenario import Scenario
 from scripts.simulate_parts.world import DEV_ID, World
 

@@ -1,22 +1,22 @@
-"""What a job is asked to do, and what came of it."""
+"""One frozen job description: the module on one port, and the version that it is to get."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
-from atota.errors import AtotaError, UsageError
+from atota.errors import UsageError
 from atota.settings.board import Board
-from atota.update.events import Stage
-from atota.update.plan import Allowed
-from atota.values import Digests, Identity, checked_md5, checked_sha256
+from atota.values import checked_md5, checked_sha256
 
-Outcome = Literal[
-    "updated",
-    "already-current",
-    "no-task",
-    "updated-unreported",
-]
+
+class Allowed(msgspec.Struct, frozen=True):
+    """What the user takes on himself."""
+
+    unproven: bool = False
+    downgrade: bool = False
+    any_base: bool = False
+    vendor_package: bool = False
 
 
 class LocalPackage(msgspec.Struct, frozen=True):
@@ -108,32 +108,3 @@ def completed(spec: JobSpec) -> JobSpec:
         reboot_timeout_s=limits.reboot_timeout_s if spec.reboot_timeout_s is None else spec.reboot_timeout_s,
         allowed=msgspec.structs.replace(spec.allowed, downgrade=downgrade, vendor_package=vendor_package),
     )
-
-
-class JobResult(msgspec.Struct, kw_only=True):
-    """What came of a job. ``error`` is what ended it, if something did.
-
-    ``record_id`` names its record in the journal; ``resumes`` the job that it went on from.
-    """
-
-    outcome: str = "error"
-    exit_code: int = 1
-    record_id: str = ""
-    identity: Identity | None = None
-    task: dict[str, Any] | None = None
-    package: Digests | None = None
-    version_before: str | None = None
-    version_after: str | None = None
-    stages_ms: dict[Stage, int] = {}
-    blocks: int = 0
-    retries: int = 0
-    longest_silence_ms: int = 0
-    boots: int = 0
-    resumes: str | None = None
-    warnings: list[str] = []
-    error: AtotaError | None = None
-
-    @property
-    def ok(self) -> bool:
-        """Whether the job ended as wished: updated, or nothing to do."""
-        return self.exit_code == 0
