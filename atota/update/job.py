@@ -11,7 +11,7 @@ power) are compared once, in the plan: what follows takes minutes, and the radio
 """
 
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from atota.at.events import Event, Urc
@@ -21,7 +21,7 @@ from atota.journal.model import Opened
 from atota.journal.store import Journal
 from atota.module import identify
 from atota.module.identify import Findings
-from atota.module.module import Module, open_module
+from atota.module.module import Module, Opener, open_module
 from atota.module.reconnect import Adapters, Reconnector, UsbAdapters
 from atota.settings.spec import JobSpec, checked, completed
 from atota.update import plan
@@ -65,7 +65,7 @@ class Job:
         listener: Listener | None = None,
         stop: StopToken | None = None,
         clock: Clock | None = None,
-        opener: Callable[..., Module] = open_module,
+        opener: Opener = open_module,
         approve: Approve | None = None,
         adapters: Adapters | None = None,
         journal: Journal | None = None,
@@ -136,6 +136,7 @@ class Job:
             module = self._opener(
                 spec.port,
                 baud=spec.baud,
+                first_baud=spec.first_baud,
                 dialect=spec.dialect,
                 model=spec.model,
                 board=spec.board,

@@ -6,7 +6,7 @@ from typing import Self
 
 import pytest
 
-from atota.cli.output import Output, plain, styled
+from atota.cli.view.output import Output, plain, styled
 from atota.values import Identity
 from tests.cli.running import KEY, TARGET, Bench, Cli
 
