@@ -4,7 +4,7 @@ import typer
 
 from atota import __version__
 from atota.cli.command import Command, Program, declare
-from atota.settings.table import Group
+from atota.settings.groups import Group
 
 _PROMISE = "Take a cellular module from the firmware it has to the firmware that the OTA platform wants."
 _KEY = "ATOTA_ACCESS_KEY=…"

@@ -13,7 +13,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from atota.cli.view.output import Ending
-from atota.settings.table import Group
+from atota.settings.groups import Group
 
 Body = Callable[..., int | None]
 

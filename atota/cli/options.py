@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from atota.settings.table import Group, Row, rows
+from atota.settings.groups import Group
+from atota.settings.table import Row, rows
 
 
 def complete_ports(incomplete: str) -> list[str]:

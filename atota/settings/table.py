@@ -9,7 +9,6 @@ A row is a field of `Settings`. Its annotation holds the type, as programs and T
 A field of `atota.settings.spec.JobSpec` with the same name is filled by itself.
 """
 
-import enum
 import functools
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin, 
 
 import msgspec
 
+from atota.settings.groups import Group
 from atota.settings.kinds import (
     Baud,
     Seconds,
@@ -33,16 +33,6 @@ from atota.settings.kinds import (
 )
 from atota.settings.secret import Secret
 from atota.values import DEFAULT_SERVER, AuthMethod, ServerUrl, TaskType
-
-
-class Group(enum.StrEnum):
-    """Settings that commands take together; the value is their heading in the help."""
-
-    LINK = "Port and module"
-    PLATFORM = "Platform"
-    PACKAGE = "Local package"
-    UPDATE = "Update"
-    JOURNAL = "Journal"
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -105,198 +95,120 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ``reboot_timeout_s`` the dialect's own.
     """
 
-    port: Annotated[
-        Text | None,
-        _LINK(
-            text, "--port", "-p", metavar="PORT", variable="ATOTA_PORT", key="port", complete="ports",
-            help="Device, socket://HOST:PORT, rfc2217://HOST:PORT, sim://MODEL, replay://FILE.",
-        ),
-    ] = None  # fmt: skip
-    baud: Annotated[
-        Baud | None,
-        _LINK(
-            whole(1, 4_000_000), "--baud", "-b", metavar="RATE", variable="ATOTA_BAUD",
-            help="The only rate to try, bit/s; searched for if not given.",
-        ),
-    ] = None  # fmt: skip
+    port: Annotated[Text | None, _LINK(
+        text, "--port", "-p", metavar="PORT", variable="ATOTA_PORT", key="port", complete="ports",
+        help="Device, socket://HOST:PORT, rfc2217://HOST:PORT, sim://MODEL, replay://FILE.",
+    )] = None  # fmt: skip
+    baud: Annotated[Baud | None, _LINK(
+        whole(1, 4_000_000), "--baud", "-b", metavar="RATE", variable="ATOTA_BAUD",
+        help="The only rate to try, bit/s; searched for if not given.",
+    )] = None  # fmt: skip
     first_baud: Annotated[Baud | None, _row(whole(1, 4_000_000), key="baud", board="serial.baud")] = None
-    dialect: Annotated[
-        Text | None,
-        _LINK(
-            text, "--dialect", metavar="NAME", variable="ATOTA_DIALECT", key="dialect", board="dialect",
-            complete="dialects", help="The module's dialect; recognised by its answers if not given.",
-        ),
-    ] = None  # fmt: skip
-    model: Annotated[
-        Text | None,
-        _LINK(
-            text, "--model", metavar="MODEL", variable="ATOTA_MODEL", key="model", board="model",
-            complete="models", help="The module's name in `atota modules`; read from it if not given.",
-        ),
-    ] = None  # fmt: skip
-    board: Annotated[
-        Path | None,
-        _LINK(
-            path, "--board", metavar="FILE", variable="ATOTA_BOARD", key="board",
-            help="Board file: adapter, rates, reset lines.",
-        ),
-    ] = None  # fmt: skip
-    transcript: Annotated[
-        Path | None,
-        _LINK(
-            path, "--transcript", metavar="FILE", variable="ATOTA_TRANSCRIPT", key="transcript",
-            help="Write every byte of both directions to FILE.",
-        ),
-    ] = None  # fmt: skip
-    timeout_s: Annotated[
-        Seconds | None,
-        _LINK(
-            seconds, "--timeout", metavar="SECONDS", variable="ATOTA_TIMEOUT", key="timeout_s",
-            board="limits.timeout_s", help="Time limit of the whole command (exit 124).",
-        ),
-    ] = None  # fmt: skip
-    server: Annotated[
-        ServerUrl,
-        _PLATFORM(
-            server_url, "--server", metavar="URL", variable="ATOTA_SERVER", key="server", board="ota.server",
-            help="The OTA platform; https unless the address begins with http://.",
-        ),
-    ] = DEFAULT_SERVER  # fmt: skip
-    dev_id: Annotated[
-        Text | None,
-        _PLATFORM(
-            text, "--dev-id", metavar="ID", variable="ATOTA_DEV_ID", key="dev_id", board="ota.dev_id",
-            help="The platform's id of the device.",
-        ),
-    ] = None  # fmt: skip
-    product_id: Annotated[
-        Text | None,
-        _PLATFORM(
-            text, "--product-id", metavar="ID", variable="ATOTA_PRODUCT_ID", key="product_id",
-            board="ota.product_id", help="The product that the access key belongs to.",
-        ),
-    ] = None  # fmt: skip
-    task_type: Annotated[
-        TaskType,
-        _PLATFORM(
-            one_of("fota", "sota"), "--type", metavar="fota|sota", variable="ATOTA_TYPE", key="type",
-            board="ota.type", help="Module firmware or application firmware.",
-        ),
-    ] = "fota"  # fmt: skip
-    fw_version: Annotated[
-        Text | None,
-        _PLATFORM(
-            version, "--fw-version", metavar="TEXT", variable="ATOTA_FW_VERSION", key="fw_version",
-            board="ota.fw_version", help="The version to send instead of the one that the module answers.",
-        ),
-    ] = None  # fmt: skip
-    auth_method: Annotated[
-        AuthMethod,
-        _PLATFORM(
-            one_of("md5", "sha1", "sha256"), "--auth-method", metavar="md5|sha1|sha256",
-            variable="ATOTA_AUTH_METHOD", key="auth_method", board="ota.auth_method",
-            help="The digest that signs requests.",
-        ),
-    ] = "sha256"  # fmt: skip
-    device_name: Annotated[
-        Text | None,
-        _PLATFORM(
-            text, "--device-name", metavar="NAME", variable="ATOTA_DEVICE_NAME", key="device_name",
-            board="ota.device_name", help="Sign for this one device, with its own key.",
-        ),
-    ] = None  # fmt: skip
-    auth_ttl_s: Annotated[
-        int,
-        _PLATFORM(
-            whole(1, 315_360_000),  # ten years; the platform's own samples go far into the future
-            "--auth-ttl", metavar="SECONDS", variable="ATOTA_AUTH_TTL", key="auth_ttl_s",
-            help="Time for which a signature stays valid.",
-        ),
-    ] = 3600  # fmt: skip
-    access_key: Annotated[
-        Secret | None,
-        _PLATFORM(
-            path, "--access-key-file", metavar="FILE", variable="ATOTA_ACCESS_KEY_FILE",
-            key="access_key_file", secret="ATOTA_ACCESS_KEY",  # noqa: S106 - the variable's name
-            help="File with the access key; the variable ATOTA_ACCESS_KEY holds the key itself.",
-        ),
-    ] = None  # fmt: skip
+    dialect: Annotated[Text | None, _LINK(
+        text, "--dialect", metavar="NAME", variable="ATOTA_DIALECT", key="dialect", board="dialect",
+        complete="dialects", help="The module's dialect; recognised by its answers if not given.",
+    )] = None  # fmt: skip
+    model: Annotated[Text | None, _LINK(
+        text, "--model", metavar="MODEL", variable="ATOTA_MODEL", key="model", board="model",
+        complete="models", help="The module's name in `atota modules`; read from it if not given.",
+    )] = None  # fmt: skip
+    board: Annotated[Path | None, _LINK(
+        path, "--board", metavar="FILE", variable="ATOTA_BOARD", key="board",
+        help="Board file: adapter, rates, reset lines.",
+    )] = None  # fmt: skip
+    transcript: Annotated[Path | None, _LINK(
+        path, "--transcript", metavar="FILE", variable="ATOTA_TRANSCRIPT", key="transcript",
+        help="Write every byte of both directions to FILE.",
+    )] = None  # fmt: skip
+    timeout_s: Annotated[Seconds | None, _LINK(
+        seconds, "--timeout", metavar="SECONDS", variable="ATOTA_TIMEOUT", key="timeout_s",
+        board="limits.timeout_s", help="Time limit of the whole command (exit 124).",
+    )] = None  # fmt: skip
+    server: Annotated[ServerUrl, _PLATFORM(
+        server_url, "--server", metavar="URL", variable="ATOTA_SERVER", key="server", board="ota.server",
+        help="The OTA platform; https unless the address begins with http://.",
+    )] = DEFAULT_SERVER  # fmt: skip
+    dev_id: Annotated[Text | None, _PLATFORM(
+        text, "--dev-id", metavar="ID", variable="ATOTA_DEV_ID", key="dev_id", board="ota.dev_id",
+        help="The platform's id of the device.",
+    )] = None  # fmt: skip
+    product_id: Annotated[Text | None, _PLATFORM(
+        text, "--product-id", metavar="ID", variable="ATOTA_PRODUCT_ID", key="product_id",
+        board="ota.product_id", help="The product that the access key belongs to.",
+    )] = None  # fmt: skip
+    task_type: Annotated[TaskType, _PLATFORM(
+        one_of("fota", "sota"), "--type", metavar="fota|sota", variable="ATOTA_TYPE", key="type",
+        board="ota.type", help="Module firmware or application firmware.",
+    )] = "fota"  # fmt: skip
+    fw_version: Annotated[Text | None, _PLATFORM(
+        version, "--fw-version", metavar="TEXT", variable="ATOTA_FW_VERSION", key="fw_version",
+        board="ota.fw_version", help="The version to send instead of the one that the module answers.",
+    )] = None  # fmt: skip
+    auth_method: Annotated[AuthMethod, _PLATFORM(
+        one_of("md5", "sha1", "sha256"), "--auth-method", metavar="md5|sha1|sha256",
+        variable="ATOTA_AUTH_METHOD", key="auth_method", board="ota.auth_method",
+        help="The digest that signs requests.",
+    )] = "sha256"  # fmt: skip
+    device_name: Annotated[Text | None, _PLATFORM(
+        text, "--device-name", metavar="NAME", variable="ATOTA_DEVICE_NAME", key="device_name",
+        board="ota.device_name", help="Sign for this one device, with its own key.",
+    )] = None  # fmt: skip
+    auth_ttl_s: Annotated[int, _PLATFORM(
+        whole(1, 315_360_000),  # ten years; the platform's own samples go far into the future
+        "--auth-ttl", metavar="SECONDS", variable="ATOTA_AUTH_TTL", key="auth_ttl_s",
+        help="Time for which a signature stays valid.",
+    )] = 3600  # fmt: skip
+    access_key: Annotated[Secret | None, _PLATFORM(
+        path, "--access-key-file", metavar="FILE", variable="ATOTA_ACCESS_KEY_FILE",
+        key="access_key_file", secret="ATOTA_ACCESS_KEY",  # noqa: S106 - the variable's name
+        help="File with the access key; the variable ATOTA_ACCESS_KEY holds the key itself.",
+    )] = None  # fmt: skip
     authorization: Annotated[Secret | None, _row(path, secret="ATOTA_AUTHORIZATION")] = None  # noqa: S106
     cdn: Annotated[
         bool,
         _PLATFORM(flag, "--cdn/--no-cdn", help="Download from the address that the platform names."),
     ] = False
-    journal: Annotated[
-        Path | None,
-        _row(
-            path, "--journal", metavar="FILE", group=Group.JOURNAL, variable="ATOTA_JOURNAL", key="journal",
-            help="The journal of all jobs; without it, the one in the user's data folder.",
-        ),
-    ] = None  # fmt: skip
-    any_base: Annotated[
-        bool,
-        _row(
-            flag, "--any-base", group=Group.PACKAGE,
-            help="Ignore the base version in the package's file name.",
-        ),
-    ] = False  # fmt: skip
-    transfer_baud: Annotated[
-        TransferBaud | None,
-        _UPDATE(
-            whole(0, 4_000_000), "--transfer-baud", metavar="RATE", board="serial.transfer_baud",
-            help="Raise the rate to this for the transfer; 0 keeps it. Without it, the dialect decides.",
-        ),
-    ] = None  # fmt: skip
-    block: Annotated[
-        int | None,
-        _UPDATE(
-            whole(1, 1_000_000), "--block", metavar="BYTES",
-            help="Bytes in a block. Without it, the dialect decides.",
-        ),
-    ] = None  # fmt: skip
-    reboot_timeout_s: Annotated[
-        Seconds | None,
-        _UPDATE(
-            seconds, "--reboot-timeout", metavar="SECONDS", variable="ATOTA_REBOOT_TIMEOUT",
-            key="reboot_timeout_s", board="limits.reboot_timeout_s",
-            help="Time in which the module must come back (exit 11).",
-        ),
-    ] = None  # fmt: skip
-    expect_version: Annotated[
-        Text | None,
-        _UPDATE(
-            text, "--expect-version", metavar="TEXT",
-            help="The version that the module prints after the update, if it is not the target's name.",
-        ),
-    ] = None  # fmt: skip
-    verify: Annotated[
-        Literal["read-back"] | None,
-        _UPDATE(
-            one_of("read-back"), "--verify", metavar="read-back",
-            help="Read back what was written and compare it, where the module can be asked for it.",
-        ),
-    ] = None  # fmt: skip
-    serve_url: Annotated[
-        Text | None,
-        _UPDATE(
-            text, "--serve-url", metavar="http://HOST:PORT",
-            help="Serve the package from here, for modules that fetch it themselves.",
-        ),
-    ] = None  # fmt: skip
-    resume: Annotated[
-        Text | None,
-        _UPDATE(
-            text, "--resume", metavar="RUN",
-            help="Continue this run. Without it, the module's newest unfinished run is found and continued.",
-        ),
-    ] = None  # fmt: skip
-    vendor_package: Annotated[
-        bool,
-        _UPDATE(
-            flag, "--vendor-package", board="ota.vendor_package",
-            help="The platform's package is the module vendor's own, not one that OneNET made.",
-        ),
-    ] = False  # fmt: skip
+    journal: Annotated[Path | None, _row(
+        path, "--journal", metavar="FILE", group=Group.JOURNAL, variable="ATOTA_JOURNAL", key="journal",
+        help="The journal of all jobs; without it, the one in the user's data folder.",
+    )] = None  # fmt: skip
+    any_base: Annotated[bool, _row(
+        flag, "--any-base", group=Group.PACKAGE,
+        help="Ignore the base version in the package's file name.",
+    )] = False  # fmt: skip
+    transfer_baud: Annotated[TransferBaud | None, _UPDATE(
+        whole(0, 4_000_000), "--transfer-baud", metavar="RATE", board="serial.transfer_baud",
+        help="Raise the rate to this for the transfer; 0 keeps it. Without it, the dialect decides.",
+    )] = None  # fmt: skip
+    block: Annotated[int | None, _UPDATE(
+        whole(1, 1_000_000), "--block", metavar="BYTES",
+        help="Bytes in a block. Without it, the dialect decides.",
+    )] = None  # fmt: skip
+    reboot_timeout_s: Annotated[Seconds | None, _UPDATE(
+        seconds, "--reboot-timeout", metavar="SECONDS", variable="ATOTA_REBOOT_TIMEOUT",
+        key="reboot_timeout_s", board="limits.reboot_timeout_s",
+        help="Time in which the module must come back (exit 11).",
+    )] = None  # fmt: skip
+    expect_version: Annotated[Text | None, _UPDATE(
+        text, "--expect-version", metavar="TEXT",
+        help="The version that the module prints after the update, if it is not the target's name.",
+    )] = None  # fmt: skip
+    verify: Annotated[Literal["read-back"] | None, _UPDATE(
+        one_of("read-back"), "--verify", metavar="read-back",
+        help="Read back what was written and compare it, where the module can be asked for it.",
+    )] = None  # fmt: skip
+    serve_url: Annotated[Text | None, _UPDATE(
+        text, "--serve-url", metavar="http://HOST:PORT",
+        help="Serve the package from here, for modules that fetch it themselves.",
+    )] = None  # fmt: skip
+    resume: Annotated[Text | None, _UPDATE(
+        text, "--resume", metavar="RUN",
+        help="Continue this run. Without it, the module's newest unfinished run is found and continued.",
+    )] = None  # fmt: skip
+    vendor_package: Annotated[bool, _UPDATE(
+        flag, "--vendor-package", board="ota.vendor_package",
+        help="The platform's package is the module vendor's own, not one that OneNET made.",
+    )] = False  # fmt: skip
     allow_unproven: Annotated[
         bool, _UPDATE(flag, "--allow-unproven", help="Use a method that no document names for this module.")
     ] = False
