@@ -19,7 +19,7 @@
     ├── PackageError          size, digest or format                          7  bad-package
     ├── ServerError           the platform or the network                     8  server
     │   ├── ServerUnreachable
-    │   ├── PlatformRefused       an errno of the platform
+    │   ├── PlatformRefused       a refusal by the platform
     │   │   └── DownloadRefused       its one-byte answer to a download
     │   └── BadAnswer             not what the platform documents
     ├── WriteFailed           the slot was not activated                      9  write-failed
@@ -85,6 +85,20 @@ class Retry(enum.Enum):
 
     NEVER = "never"
     LATER = "later"
+
+
+class StepResult(enum.Enum):
+    """A platform's answer to one request about a task, in words that no API of a platform owns."""
+
+    OK = "ok"
+    NO_TASK = "no-task"  # nothing to do
+    OVER = "over"  # finished or cancelled: report nothing more
+    MOVED_ON = "moved-on"  # the task is in a later state than the request assumes
+    PAUSED = "paused"  # by the operator: ask again after the task's interval
+    EXPIRED = "expired"  # the token: a new query may bring a valid one
+    LATER = "later"  # the platform's own trouble: the same request may work in a moment
+    BAD_VERSION = "bad-version"  # the platform never accepts this version text
+    REFUSED = "refused"  # anything else: a person must look
 
 
 class AtotaError(Exception):
@@ -282,19 +296,27 @@ class ServerUnreachable(ServerError):
 
 
 class PlatformRefused(ServerError):
-    """The platform answered with an errno.
+    """The platform understood a request and refused it.
 
     Attributes:
-        errno: the platform's number.
+        result: what the refusal means for the task; all policy goes by it.
+        errno: the platform's own number, for people; None if it has none.
     """
 
     code = "server.refused"
     retry = Retry.NEVER
 
     def __init__(
-        self, message: str, *, errno: int, hint: str | None = None, tried: tuple[str, ...] = ()
+        self,
+        message: str,
+        *,
+        result: StepResult = StepResult.REFUSED,
+        errno: int | None = None,
+        hint: str | None = None,
+        tried: tuple[str, ...] = (),
     ) -> None:
         super().__init__(message, hint=hint, tried=tried)
+        self.result = result
         self.errno = errno
 
 

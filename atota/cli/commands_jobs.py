@@ -112,8 +112,9 @@ def _run(call: Call, spec: "JobSpec", platform: Any) -> int:
     from atota.cli.progress import job_view
     from atota.cli.wiring import module_opener
     from atota.clock import SystemClock
+    from atota.ota.cache import Cache
+    from atota.ota.download import Downloader
     from atota.update.job import Job
-    from atota.update.platform import Downloader
 
     call.out.begin(port=spec.port)
     asked_for = call.settings.transcript is not None
@@ -124,7 +125,7 @@ def _run(call: Call, spec: "JobSpec", platform: Any) -> int:
         job = Job(
             spec,
             platform=platform,
-            downloader=Downloader(platform, SystemClock()) if platform is not None else None,
+            downloader=Downloader(platform, SystemClock(), Cache()) if platform is not None else None,
             listener=view.listener,
             stop=call.stop,
             opener=module_opener(call, stack, spec),

@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from atota.clock import StopToken
 from atota.errors import LinkLost, Outcome
 from atota.journal.store import Journal
+from atota.ota.base import Platform
+from atota.ota.download import Downloader
+from atota.ota.serve import serve
 from atota.settings.spec import JobSpec
 from atota.update.chronicle import Chronicle
-from atota.update.outbox import Outgoing
+from atota.update.package import Serve
 from atota.update.plan import Wanted
-from atota.update.platform import Downloader, Platform
+from atota.update.report import Outbox
 from atota.update.result import JobResult
 from atota.update.stages import StageLog
 from atota.values import Identity
@@ -36,10 +39,16 @@ class Context:
     platform: Platform | None = None
     downloader: Downloader | None = None
     approve: Approve | None = None
+    serve: Serve = serve
 
-    def outgoing(self, place: str) -> Outgoing:
-        """Where verdicts for the platform at ``place`` go."""
-        return Outgoing(self.journal, place, lambda: self.chronicle.id, self.log.warn)
+    def outbox(self) -> Outbox:
+        """The sender of this job's reports."""
+        return Outbox(
+            self.journal,
+            lambda: self.chronicle.id,
+            self.log.warn,
+            lambda told: self.chronicle.fact("told", {"what": told.what}),
+        )
 
     def end(self, outcome: Outcome) -> None:
         """Set how the job ends."""

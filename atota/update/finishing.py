@@ -1,17 +1,14 @@
 """Brings an update to its end that an earlier run started: waits, confirms, tells."""
 
-from collections.abc import Callable
-
 import msgspec
 
-from atota.errors import AtotaError
 from atota.fota.base import SlotLost
 from atota.fota.registry import method_for
 from atota.module.module import Module
+from atota.ota.base import Status
 from atota.update.context import Context
-from atota.update.outbox import Verdict, tell
 from atota.update.plan import Wanted
-from atota.update.platform import Platform, Status
+from atota.update.report import Report
 from atota.update.resume import Earlier
 from atota.update.starting import Starter
 from atota.values import Identity
@@ -43,27 +40,17 @@ def confirmed(context: Context, module: Module, identity: Identity, found: Earli
         return None
 
 
-def verdict_of(found: Earlier, status: Status) -> Verdict | None:
-    """What the platform is to be told of an earlier run's task; None if there was no task."""
+def report_of(found: Earlier, status: Status) -> Report | None:
+    """The report of an earlier run's task; None if it had no task."""
     task = found.task
     if task is None or not task.get("server"):
         return None
-    return Verdict(
-        place=task["server"],
-        dev_id=task["dev_id"],
+    return Report(
+        server=task["server"],
+        device=task["dev_id"],
         type=task["type"],
         target=task["target"],
         md5=task["md5"],
         status=int(status),
         version=task["target"] if status is Status.UPGRADED else None,
     )
-
-
-def told_now(platform: Platform, verdict: Verdict, warn: Callable[[str], None]) -> bool:
-    """Tell the platform. Whether it knows it now."""
-    try:
-        tell(platform, verdict)
-    except AtotaError as error:
-        warn(f"the platform was not told: {error.message}")
-        return False
-    return True

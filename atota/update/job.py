@@ -23,14 +23,17 @@ from atota.module import identify
 from atota.module.identify import Findings
 from atota.module.module import Module, open_module
 from atota.module.reconnect import Adapters, Reconnector, UsbAdapters
+from atota.ota.base import Platform, Status
+from atota.ota.download import Downloader
+from atota.ota.serve import serve
 from atota.settings.spec import JobSpec, checked, completed
 from atota.update import plan
 from atota.update.bookkeeping import begin, end
 from atota.update.chronicle import Chronicle
 from atota.update.context import Approve, Context
 from atota.update.events import JobEvent, Listener, UrcEvent, Weights
-from atota.update.finishing import confirmed, told_now, verdict_of
-from atota.update.platform import Downloader, Platform, Status
+from atota.update.finishing import confirmed, report_of
+from atota.update.package import Serve
 from atota.update.result import JobResult
 from atota.update.resume import Earlier
 from atota.update.road import Road
@@ -54,6 +57,7 @@ class Job:
         adapters: finds an adapter again that went away; those on the USB if not given.
         approve: asked before anything is downloaded or written; nobody is asked if not given.
         journal: where the job is written down, and where earlier runs stand.
+        serve: serves the package to a module that fetches it itself.
     """
 
     def __init__(
@@ -69,6 +73,7 @@ class Job:
         approve: Approve | None = None,
         adapters: Adapters | None = None,
         journal: Journal | None = None,
+        serve: Serve = serve,
     ) -> None:
         self._spec = completed(spec)
         self._clock = clock
@@ -95,6 +100,7 @@ class Job:
             platform,
             downloader,
             approve,
+            serve,
         )
 
     def run(self) -> JobResult:
@@ -199,16 +205,14 @@ class Job:
 
     def _tell_earlier(self, found: Earlier, status: Status) -> bool:
         """Tell the platform what came of an earlier run's task. Whether it knows it now."""
-        verdict = verdict_of(found, status)
-        if verdict is None:
+        report = report_of(found, status)
+        if report is None:
             return True
-        outgoing = self._context.outgoing(verdict.place)
-        platform = self._context.platform
-        if platform is None or platform.server != verdict.place:
-            outgoing.keep(verdict)
-            return False
+        outbox, platform = self._context.outbox(), self._context.platform
+        if platform is None or platform.server != report.server:
+            return outbox.send(None, report).is_delivered
         with self._log.stage("report"):
-            return outgoing.send(verdict, lambda: told_now(platform, verdict, self._log.warn))
+            return outbox.send(platform, report).is_delivered
 
     def _reconnect(self, lost: LinkLost) -> None:
         if self._reconnector is None:

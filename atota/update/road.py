@@ -11,15 +11,13 @@ from atota.fota.base import Method, SlotLost
 from atota.fota.registry import method_for
 from atota.module.identify import Findings
 from atota.module.module import Module
+from atota.ota.base import Platform, Status
 from atota.update import plan
-from atota.update.asking import check_query, dialect_fields, target_fields, task_fields, wanted_of
+from atota.update.asking import dialect_fields, target_fields, task_fields, wanted_of
 from atota.update.context import Context
-from atota.update.obtaining import Obtainer
-from atota.update.outbox import deliver
-from atota.update.platform import Platform, Status
-from atota.update.reporting import Reporter, refusal_status
+from atota.update.package import Package, PackageFetcher, obtain_package, task_query
+from atota.update.report import Reporter, deliver_waiting, refusal_status
 from atota.update.starting import Starter
-from atota.update.supplying import Package, Supplier
 from atota.update.writing import DEFAULT_RESTARTS, UNDO_S, Left, RetriesUsedUpError, Writer, give_back
 from atota.values import Digests, Identity
 
@@ -40,7 +38,7 @@ class Road:
         self._log = context.log
         self._module = module
         self._findings = findings
-        self._obtainer: Obtainer | None = None
+        self._fetcher: PackageFetcher | None = None
         self._left = Left()
         self._ready_is_due = False
 
@@ -57,7 +55,7 @@ class Road:
             self._refuse_before_asking()
             if not self._check(identity):
                 return
-        wanted = wanted_of(self._spec, self._obtainer.task if self._obtainer is not None else None)
+        wanted = wanted_of(self._spec, self._fetcher.task if self._fetcher is not None else None)
         self._context.chronicle.fact("target", target_fields(identity, wanted))
         method = self._plan(identity, wanted)
         if method is None:
@@ -107,26 +105,26 @@ class Road:
         assert self._context.downloader is not None
         with self._log.stage("check"):
             self._deliver_waiting(platform)
-            query = check_query(self._spec, identity)
-            outgoing = self._context.outgoing(platform.server)
-            reporter = Reporter(platform, query.dev_id, query.type, self._log.warn, outgoing)
-            obtainer = Obtainer(
+            query = task_query(self._spec, identity, platform.capabilities)
+            reporter = Reporter(platform, query.dev_id, query.type, self._context.outbox())
+            fetcher = PackageFetcher(
                 platform,
                 self._context.downloader,
                 query,
                 reporter,
-                self._log,
+                note=self._log.note,
+                progress=lambda done, total: self._log.progress("download", done, total),
                 clock=session.clock,
                 stop=self._context.stop,
                 limit=session.limit or Deadline(session.clock, None),
             )
             if self._spec.register:
                 reporter.version(query.version)
-            task = obtainer.check()
+            task = fetcher.check()
         if task is None:
             self._context.end(Outcome.NO_TASK)
             return False
-        self._obtainer = obtainer
+        self._fetcher = fetcher
         self._result.task = task_fields(task)
         place = {"server": platform.server, "dev_id": query.dev_id, "type": query.type}
         self._context.chronicle.fact("task", {**self._result.task, **place})
@@ -154,9 +152,9 @@ class Road:
                     raise Refused("you said no", hint="Nothing was changed.")
                 return method
         self._result.version_after = identity.version
-        if self._obtainer is not None:
+        if self._fetcher is not None:
             with self._log.stage("report"):
-                self._obtainer.reporter.current(self._obtainer.task, wanted.target)
+                self._fetcher.reporter.current(self._fetcher.task, wanted.target)
         self._context.end(Outcome.ALREADY_CURRENT)
         return None
 
@@ -165,7 +163,14 @@ class Road:
         if _pushed_by_platform(method):
             self._log.note("the platform must push the package: start the task in its console now")
             return Path(), Digests(0, "", "")
-        package = Supplier(self._spec, self._obtainer, self._log, serving).package(method)
+        package = obtain_package(
+            self._spec,
+            method,
+            self._fetcher,
+            stage=self._log.stage,
+            serve=self._context.serve,
+            stack=serving,
+        )
         self._result.package = package[1]
         self._context.chronicle.fact("package", {"name": package[0].name, **msgspec.to_builtins(package[1])})
         return package
@@ -210,7 +215,7 @@ class Road:
     ) -> None:
         """From the point of no return to the report."""
         # What the platform believes to be in place it gives to nobody any more, not to the module either.
-        self._ready_is_due = self._obtainer is not None and self._result.package is not None
+        self._ready_is_due = self._fetcher is not None and self._result.package is not None
         if not (method.needs_address and self._spec.serve_url is None):
             self._module.session.check()
             self._tell_ready(updated=False)
@@ -223,12 +228,12 @@ class Road:
         self._report(wanted)
 
     def _tell_ready(self, *, updated: bool) -> None:
-        if self._obtainer is not None and self._ready_is_due:
-            self._obtainer.ready(updated=updated)
+        if self._fetcher is not None and self._ready_is_due:
+            self._fetcher.ready(updated=updated)
         self._ready_is_due = False
 
     def _report(self, wanted: plan.Wanted) -> None:
-        if self._obtainer is None:
+        if self._fetcher is None:
             self._log.skip("report", "no platform")
             self._context.end(Outcome.UPDATED)
             return
@@ -237,7 +242,7 @@ class Road:
                 self._tell_ready(updated=True)
             except PlatformRefused as error:
                 self._log.warn(error.message)
-            told = self._obtainer.reporter.updated(self._obtainer.task, wanted.target)
+            told = self._fetcher.reporter.updated(self._fetcher.task, wanted.target)
         self._context.end_updated(told=told)
 
     def _deliver_waiting(self, platform: Platform) -> None:
@@ -245,15 +250,15 @@ class Road:
         journal = self._context.journal
         if journal is None:
             return
-        for one in deliver(journal, platform, platform.server):
-            if one.how is None:
-                self._log.warn(f"a verdict of job {one.job} still waits to be told: {one.detail}")
+        for delivery in deliver_waiting(journal, platform):
+            if delivery.how is None:
+                self._log.warn(f"a report of job {delivery.job} still waits: {delivery.detail}")
             else:
-                self._log.note(f"told what waited, of job {one.job}: {one.detail}")
+                self._log.note(f"the report of job {delivery.job} is {delivery.how}: {delivery.detail}")
 
     @property
     def _retry(self) -> int:
-        return self._obtainer.task.retry if self._obtainer is not None else 0
+        return self._fetcher.task.retry if self._fetcher is not None else 0
 
     def _give_up(self, writer: Writer, error: BaseException) -> None:
         """Nothing was started: give back what was changed, also when the user has asked for the end."""
@@ -273,8 +278,8 @@ class Road:
                 give_back(self._module.session, undo)
 
     def _tell_failure(self, status: Status) -> None:
-        if self._obtainer is not None:
-            self._obtainer.failed(status)
+        if self._fetcher is not None:
+            self._fetcher.failed(status)
 
     def _on_written(self, done: int, total: int) -> None:
         self._context.chronicle.written(done, total, self._module.session.clock)

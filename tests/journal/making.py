@@ -1,14 +1,32 @@
 """What the tests of the journal share: a job as the host writes one down."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
+
+import pytest
 
 from atota.clock import Clock, SimulatedClock
+from atota.journal.facts import Told
 from atota.journal.model import Opened, Record
 from atota.journal.store import JobBook, Journal
+from atota.ota.base import Platform, Task
+from atota.update.report import Outbox, Reporter
 
 IMEI = "490154203237518"
 OTHER = "356938035643809"
+
+
+TASK = Task(target="BC28JAR01A05", token="a-token", size=40960, md5="0" * 32)
+
+
+class Accepting:
+    """A platform that accepts every report."""
+
+    server = "http://ota.test"
+
+    def report_step(self, *_: object) -> None: ...
+
+    def report_version(self, *_: object, **__: object) -> None: ...
 
 
 def opened(run: str = "run1", attempt: int = 1, **more: Any) -> Opened:
@@ -61,8 +79,14 @@ def finish(book: JobBook, clock: Clock) -> Record:
     book.fact("confirmed", {"version": "BC28JAR01A05"})
     book.fact("tally", {"blocks": 80, "retries": 1, "longest_silence_ms": 1250, "boots": 1})
     book.fact("warning", {"text": "the module cannot tell its supply voltage"})
-    book.fact("told", {"what": "101: downloaded"})
-    book.fact("told", {"what": "201: updated"})
+
+    def on_told(told: Told) -> None:
+        book.fact("told", {"what": told.what})
+
+    outbox = Outbox(None, str, pytest.fail, on_told)
+    reporter = Reporter(cast("Platform", Accepting()), "6523", "fota", outbox)
+    reporter.ready(TASK, renew=None, pause=lambda error, _: pytest.fail(str(error)))
+    reporter.updated(TASK, TASK.target)
     book.stage("report", "skipped", "no platform")
     return book.verdict("updated", 0)
 

@@ -53,7 +53,7 @@ def test_a_record_holds_all_that_proves_what_happened(path: Path) -> None:
     assert record.task is not None
     assert (record.blocks, record.retries, record.longest_silence_ms, record.boots) == (80, 1, 1250, 1)
     assert record.written == {"done": 40960, "total": 40960}
-    assert record.told == ["101: downloaded", "201: updated"]
+    assert record.told == ["101: package downloaded", "201: upgraded", "version BC28JAR01A05"]
     assert record.warnings == ["the module cannot tell its supply voltage"]
     assert (record.started_at, record.ended_at) == ("2026-01-01T00:00:00.000Z", "2026-01-01T00:02:42.620Z")
     assert record.duration_ms == 162_620

@@ -9,7 +9,7 @@ from atota.errors import ModuleRebooted
 from atota.journal import rows
 from atota.journal.store import JobBook
 from atota.update import confirming, job, plan, writing
-from atota.update.reporting import Reporter
+from atota.update.report import Reporter
 from scripts.simulate_parts.main import run
 from scripts.simulate_parts.runs import simulate
 from scripts.simulate_parts.scenario import METHODS, STAGES, Scenario, draw, fault_names
