@@ -201,9 +201,16 @@ class ModuleTarget:
 
     # -- the slot ------------------------------------------------------------------------------
 
-    def prepare(self, package: Path, written: int, on_undo_changed: Callable[[tuple[str, ...]], None]) -> int:
+    def prepare(
+        self,
+        package: Path,
+        written: int,
+        *,
+        undo: tuple[str, ...],
+        on_undo_changed: Callable[[tuple[str, ...]], None],
+    ) -> int:
         """Quiet the module, raise the rate, make the slot ready; bytes of the package that it holds."""
-        self._quiet(on_undo_changed)
+        self._quiet(list(undo), on_undo_changed)
         session = self._module.session
         resumed = self.method.take_up(session, package, written) if written else None
         if resumed is None:
@@ -339,9 +346,7 @@ class ModuleTarget:
         rates = tuple(dict.fromkeys((session.link.baud, *session.dialect.uart.bauds)))
         limit_s = limit_s or reboot.limit_s
         self._note(f"waiting up to {limit_s:g} s for the module to come back")
-        await_return(
-            session, rates=rates, limit=Deadline(session.clock, limit_s), tick=session.check
-        )
+        await_return(session, rates=rates, limit=Deadline(session.clock, limit_s), tick=session.check)
 
 
 def open_target(
@@ -355,11 +360,10 @@ def open_target(
     opener: Callable[..., Module] = open_module,
     adapters: Adapters | None = None,
 ) -> ModuleTarget:
-    """Open the module on a job's port; `atota.update.target.TargetOpener` describes the arguments.
+    """Open the module on a job's port.
 
-    Args:
-        opener: opens the module.
-        adapters: finds an adapter again that was unplugged; those on the USB if not given.
+    `atota.update.target.TargetOpener` describes the arguments that every opener of targets has. ``opener``
+    opens the module; ``adapters`` finds an adapter again that was unplugged (default: those on the USB).
     """
 
     def on_event(event: Event) -> None:

@@ -20,7 +20,7 @@ _NEXT_SEQ = (
 
 
 def add_states(db: sqlite3.Connection) -> None:
-    """Append to every job the state that it was left in and what it had inherited, in the form of version 2."""
+    """Append to every job the state that it was left in and what it had inherited, as version 2 has it."""
     for job, run, attempt in db.execute("SELECT id, run, attempt FROM job").fetchall():
         rows = _rows(db, job)
         state = _last_state(rows)

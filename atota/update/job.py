@@ -9,8 +9,8 @@ of a job through the rooms::
             -> Run.execute -> Writer.fill -> Starter.run -> Reporter
 
 With a journal, a job continues the run before it that was cut off (`atota.update.resume`). Without one it
-goes by what it sees: a target that runs the wanted version is reported so, any other gets a whole fresh write.
-The thresholds of the task (signal, power) are compared once, in the plan: what follows takes minutes, and the
+goes by what it sees: a target that runs the wanted version is reported so, any other gets a fresh write. The
+thresholds of the task (signal, power) are compared once, in the plan: what follows takes minutes, and the
 radio is off meanwhile.
 """
 

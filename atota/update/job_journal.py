@@ -76,7 +76,7 @@ class JobJournal:
     def begin(
         self, spec: JobSpec, identity: Identity, adapter: PortInfo | None, prior: PriorRun | None
     ) -> None:
-        """Open the entry as the next attempt of ``prior``, or as a run of its own, and write what was kept."""
+        """Open the entry as the next attempt of ``prior``, or as a new run, and write what was kept."""
         board = spec.board.name if spec.board is not None else None
         opened = msgspec.structs.replace(self.opened, adapter=adapter, board=board)
         if prior is not None:

@@ -1,4 +1,4 @@
-"""Decide if a target may be given a package. Pure: values in, a decision out. No port, no server, no clock."""
+"""Decide if a target may be given a package. Pure: no port, no server, no clock."""
 
 import re
 
@@ -114,6 +114,6 @@ def is_downgrade(current: str, target: str) -> bool:
 
 
 def base_from_name(name: str) -> tuple[str, str] | None:
-    """Return base and target of a package called ``<base>_TO_<target>[_NN].bin``, Quectel's form of a name."""
+    """Return base and target of a package called ``<base>_TO_<target>[_NN].bin``, Quectel's form."""
     match = re.fullmatch(r"(.+)_TO_(.+?)(?:_\d{1,3})?\.\w+", name, re.IGNORECASE)
     return (match[1], match[2]) if match else None

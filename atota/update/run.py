@@ -11,9 +11,9 @@ from atota.journal.facts import MethodFact, PackageFact, TaskFact, VersionsFact
 from atota.ota.base import Status, Task
 from atota.update import plan
 from atota.update.context import JobContext
-from atota.update.package import PackageFetcher, obtain_package, refusal_status, task_query
+from atota.update.package import PackageFetcher, obtain_package, task_query
 from atota.update.plan import Goal
-from atota.update.report import Reporter, deliver_waiting
+from atota.update.report import Reporter, deliver_waiting, refusal_status
 from atota.update.start import Starter
 from atota.update.target import Target
 from atota.update.write import DEFAULT_RETRIES, RetriesUsedUp, Writer
@@ -80,7 +80,7 @@ class Run:
     # -- before the slot is touched --------------------------------------------------------------
 
     def _goal(self) -> Goal | None:
-        """Return the version to reach: of the user's own package, else of the platform's task; None: no task."""
+        """Return the version to reach: of the user's package, else of the platform's task."""
         local, expected = self._spec.package, self._spec.expect_version
         if local is not None:
             named = plan.base_from_name(local.path.name)

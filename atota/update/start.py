@@ -81,7 +81,9 @@ class Starter:
                 version = restart.confirm()
         except OldVersion as error:
             if not (is_certain or restart.has_update_cause):
-                raise SlotLost(f"{error.message}: the start seems to have been lost", hint=error.hint) from error
+                raise SlotLost(
+                    f"{error.message}: the start seems to have been lost", hint=error.hint
+                ) from error
             machine.to(JobState.ENDED_OLD)
             entry.fact(ConfirmedFact(self._versions.before))
             raise

@@ -54,26 +54,45 @@ class Target(Protocol):
     """A module or a chip that a job updates, on an open port.
 
     Attributes:
-        streams: the package is sent from here; otherwise the target gets it by itself.
-        validates: the slot is validated before the start, not in the boot after it.
-        needs_address: `set_url` has to name an address from which the target can fetch the package.
-        starts_itself: once it is made ready, its own platform may update it at any time.
-        can_start_before_activate: it may start once it has, or believes to have, the whole package.
-        weights: the share of each stage in the time of a job.
-        blocks, retries: counters of the write: blocks acknowledged, blocks sent again.
-        boots, longest_silence_s: counters of the conversation.
         limit: the time limit of everything that waits.
-        adapter: the adapter of the port, if it can be told from others.
     """
 
-    streams: bool
-    validates: bool
-    needs_address: bool
-    starts_itself: bool
-    can_start_before_activate: bool
-    weights: dict[str, float]
     limit: Deadline | None
-    adapter: PortInfo | None
+
+    @property
+    def adapter(self) -> PortInfo | None:
+        """The adapter of the port, if it can be told from others."""
+        ...
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """The share of each stage in the time of a job."""
+        ...
+
+    @property
+    def streams(self) -> bool:
+        """True if the package is sent from here; otherwise the target gets it by itself."""
+        ...
+
+    @property
+    def validates(self) -> bool:
+        """True if the slot is validated before the start, not in the boot after it."""
+        ...
+
+    @property
+    def needs_address(self) -> bool:
+        """True if the target fetches the package from the address that `set_url` names."""
+        ...
+
+    @property
+    def starts_itself(self) -> bool:
+        """True if, once it is made ready, the target's own platform may update it at any time."""
+        ...
+
+    @property
+    def can_start_before_activate(self) -> bool:
+        """True if it may start once it has, or believes to have, the whole package."""
+        ...
 
     @property
     def clock(self) -> Clock:

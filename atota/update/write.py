@@ -4,7 +4,7 @@ The ladder of a write::
 
     prepare -> write -> validate        each step may lose the slot (a reboot, a lost port, silence)
        ^         |          |
-       +---------+----------+           one retry is spent, the target is found again, and the write begins anew
+       +---------+----------+           one retry is spent, the target is found again, the write begins anew
 
 With no retry left a target that still answers is a `RetriesUsedUp`, one that does not a `NoAnswer`, and a
 lost port a `LinkLost`. The same retries pay for a start that was lost (`recover`, `refill`).
