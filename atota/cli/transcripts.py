@@ -16,7 +16,7 @@ from atota.link.base import Link
 from atota.settings.spec import JobSpec
 from atota.transcript.format import TranscriptLink
 from atota.transcript.masking import Masker
-from atota.update.result import JobResult
+from atota.update.events import JobResult
 from atota.update.retold import context_of
 
 

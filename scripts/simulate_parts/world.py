@@ -19,22 +19,21 @@ from atota.journal.store import Journal
 from atota.link.base import Link
 from atota.link.ports import PortInfo
 from atota.module.module import Module
-from atota.ota.client import PlatformClient
-from atota.ota.onenet.signer import KeyAuth, product_res
-from atota.otaserver import exchange
+from atota.ota.cache import Cache
+from atota.ota.download import Downloader
+from atota.ota.registry import Access, open_platform
+from atota.otaserver import routes
 from atota.otaserver.model import Auth, Device, TasksFile, TaskSpec, build
-from atota.otaserver.reply import Reply, Request
-from atota.otaserver.service import Platform
+from atota.otaserver.reply import HttpReply, HttpRequest
+from atota.otaserver.service import LocalPlatform
 from atota.settings.spec import Allowed, JobSpec, LocalPackage
 from atota.sim.link import SimLink
 from atota.sim.module import SimModule
 from atota.sim.options import Options
 from atota.sim.package import build_package
 from atota.sim.personas.catalogue import find_persona
-from atota.update.events import JobEvent, StageEvent
+from atota.update.events import JobEvent, JobResult, StageEvent
 from atota.update.job import Job
-from atota.update.platform import Downloader
-from atota.update.result import JobResult
 from scripts.simulate_parts.database import empty_database
 from scripts.simulate_parts.scenario import MODELS, Scenario
 
@@ -203,7 +202,7 @@ class World:
         )
         return SimModule(find_persona(scenario.model), options, faults=scenario.of("m"))
 
-    def _platform(self, manuf: str, code: str) -> Platform:
+    def _platform(self, manuf: str, code: str) -> LocalPlatform:
         spec = TaskSpec(
             dev_id=DEV_ID,
             manuf=manuf,
@@ -218,7 +217,7 @@ class World:
             auth=Auth(product_id="123", access_key=KEY), devices=(Device(dev_id=DEV_ID),), tasks=(spec,)
         )
         faults = "+".join(self.scenario.of("p"))
-        return Platform(build(file, {"p": self.package}), clock=self.clock, faults=faults)
+        return LocalPlatform(build(file, {"p": self.package}), clock=self.clock, faults=faults)
 
     def _arm(self, host: tuple[str, ...]) -> None:
         self._kills: dict[str, list[Trigger]] = {"journal": [], "command": [], "reply": [], "request": []}
@@ -431,17 +430,19 @@ class World:
             spec["package"] = LocalPackage(path, md5, self.change.get("flash_target", self.target))
         else:
             spec["dev_id"] = DEV_ID
-            client = PlatformClient(
-                SERVER,
-                KeyAuth(KEY, product_res("123"), clock=self.clock),
+            access = Access(
+                server=SERVER,
                 clock=self.clock,
+                access_key=KEY,
+                product_id="123",
                 stop=stop,
                 transport=httpx.MockTransport(self.handle),
             )
+            client = open_platform("generic", access)
         return Job(
             JobSpec(**spec),
             platform=client,
-            downloader=Downloader(client, self.clock, folder=self.folder / "cache") if client else None,
+            downloader=Downloader(client, self.clock, Cache(self.folder / "cache")) if client else None,
             listener=listen,
             stop=stop,
             clock=self.clock,
@@ -455,12 +456,12 @@ class World:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def answered(platform: Platform, request: httpx.Request, clock: Clock) -> httpx.Response:
+def answered(platform: LocalPlatform, request: httpx.Request, clock: Clock) -> httpx.Response:
     """What the platform answers, without a network in between; its body takes time on ``clock``."""
     headers = {name.lower(): value for name, value in request.headers.items()}
-    query = exchange.parse_query(request.url.query.decode())
-    reply = exchange.respond(
-        platform, Request(request.method, request.url.path, query, headers, request.content)
+    query = routes.parse_query(request.url.query.decode())
+    reply = routes.respond(
+        platform, HttpRequest(request.method, request.url.path, query, headers, request.content)
     )
     sent = [*reply.headers]
     if reply.declare_length:
@@ -471,7 +472,7 @@ def answered(platform: Platform, request: httpx.Request, clock: Clock) -> httpx.
 class _Body(httpx.SyncByteStream):
     """A body that takes its time, breaks off or never ends, where the platform's fault says so."""
 
-    def __init__(self, reply: Reply, clock: Clock) -> None:
+    def __init__(self, reply: HttpReply, clock: Clock) -> None:
         self._reply = reply
         self._clock = clock
 

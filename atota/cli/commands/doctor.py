@@ -17,8 +17,8 @@ from atota.doctor.platform import Asked, examine_platform
 from atota.doctor.timing import parse_size
 from atota.errors import AtotaError, Interrupted, JobTimeout
 from atota.link import ports
-from atota.ota.client import reach
-from atota.ota.reached import Reached
+from atota.ota.http import reach
+from atota.ota.probe import Reached
 from atota.settings.resolve import BUILT_IN
 
 _REACH_S = 10.0

@@ -17,11 +17,12 @@ from atota.cli.view.progress import JobView, job_view
 from atota.cli.view.prompt import confirm
 from atota.cli.wiring import module_opener, opened_journal
 from atota.clock import SystemClock
-from atota.ota.client import PlatformClient
+from atota.ota.base import Platform
+from atota.ota.cache import Cache
+from atota.ota.download import Downloader
 from atota.settings.spec import JobSpec, LocalPackage, job_spec
 from atota.update.job import Job
-from atota.update.plan import Wanted
-from atota.update.platform import Downloader
+from atota.update.plan import Goal
 from atota.values import Identity, checked_md5, checked_sha256
 
 
@@ -63,7 +64,7 @@ def update(
         return _run(call, spec, platform)
 
 
-def _run(call: Call, spec: JobSpec, platform: PlatformClient | None) -> int:
+def _run(call: Call, spec: JobSpec, platform: Platform | None) -> int:
     call.out.begin(port=spec.port)
     is_wanted = spec.transcript is not None
     spec = replace(spec, transcript=transcript_path(call), keeps_transcript=is_wanted)
@@ -73,7 +74,7 @@ def _run(call: Call, spec: JobSpec, platform: PlatformClient | None) -> int:
         job = Job(
             spec,
             platform=platform,
-            downloader=Downloader(platform, SystemClock()) if platform is not None else None,
+            downloader=Downloader(platform, SystemClock(), Cache()) if platform is not None else None,
             listener=view.listener,
             stop=call.stop,
             opener=module_opener(call, spec, stack),
@@ -96,7 +97,7 @@ class _Approval:
     def __init__(self, view: JobView) -> None:
         self._view = view
 
-    def __call__(self, identity: Identity, goal: Wanted, /) -> bool:
+    def __call__(self, identity: Identity, goal: Goal, /) -> bool:
         change = f"{identity.model or 'the module'}: {identity.version or '?'} → {goal.target}"
         with self._view.paused():
             return confirm(f"Update {plain(change)}?")

@@ -45,8 +45,8 @@ def identify(call: Call) -> None:
         findings = module.findings
     if findings is not None and call.settings.model is not None:
         require_consistent(findings)
-    elif findings is not None and findings.contradiction is not None:
-        call.out.warn(findings.contradiction)
+    elif findings is not None and findings.mismatch is not None:
+        call.out.warn(findings.mismatch)
     call.done(partial(identity_table, identity), module=msgspec.to_builtins(identity))
 
 

@@ -17,10 +17,11 @@ from atota.clock import SystemClock
 from atota.errors import ConfigError, Outcome, UsageError
 from atota.module.identify import require_consistent
 from atota.module.module import expected_row
-from atota.ota.onenet.wire import CheckQuery, Task
+from atota.ota.base import CheckQuery, Platform, Task
+from atota.ota.cache import Cache
+from atota.ota.download import Downloader
 from atota.settings.spec import job_spec
-from atota.update.asking import check_query
-from atota.update.platform import Downloader
+from atota.update.package import task_query
 from atota.values import Identity
 
 _NO_TASK = "no task: the platform has none for this device"
@@ -39,7 +40,7 @@ def check(
     """Print the platform's task for the device, or the request that would ask for it."""
     call.out.begin()
     with opened_platform(call) as platform:
-        query = _query(call, signals, powers)
+        query = _query(call, platform, signals, powers)
         if dry_run:
             request = platform.dry_run(query)
             call.done(_request_page(request), request=request)
@@ -74,7 +75,7 @@ def task_fields(task: Task) -> dict[str, Any]:
     return fields
 
 
-def _query(call: Call, signals: int | None, powers: int | None) -> CheckQuery:
+def _query(call: Call, platform: Platform, signals: int | None, powers: int | None) -> CheckQuery:
     """Return the check request: of the module if a port is given, else of the options alone."""
     settings = call.settings
     if settings.dev_id is None:
@@ -86,7 +87,8 @@ def _query(call: Call, signals: int | None, powers: int | None) -> CheckQuery:
         identity = msgspec.structs.replace(identity, signal=signals)
     if powers is not None:
         identity = msgspec.structs.replace(identity, battery_percent=powers)
-    return check_query(job_spec(settings, call.board, port=settings.port or ""), identity)
+    spec = job_spec(settings, call.board, port=settings.port or "")
+    return task_query(spec, identity, platform.capabilities)
 
 
 def _identity_on_port(call: Call) -> Identity:
@@ -124,13 +126,13 @@ def download(
     """Fetch and verify the package of the platform's task."""
     call.out.begin()
     with opened_platform(call) as platform, ExitStack() as stack:
-        query = _query(call, signals, powers)
+        query = _query(call, platform, signals, powers)
         task = platform.check(query)
         if task is None:
             call.done(_NO_TASK, outcome=Outcome.NO_TASK, task=None)
             return
         bar = stack.enter_context(transfer_bar(call.out, "download", task.size))
-        package = Downloader(platform, SystemClock()).fetch(
+        package = Downloader(platform, SystemClock(), Cache()).fetch(
             task,
             query.dev_id,
             sha256=sha256,

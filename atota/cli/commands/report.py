@@ -11,7 +11,7 @@ from atota.cli.platforms import opened_platform
 from atota.cli.wiring import opened_journal
 from atota.errors import ServerError, UsageError
 from atota.journal.store import Journal
-from atota.update.outbox import Told, Verdict, deliver, waiting
+from atota.update.report import Delivery, Report, deliver_waiting, waiting
 
 _NOTHING = "nothing waits to be reported"
 
@@ -29,34 +29,31 @@ def report(
             call.done(_NOTHING, told=[], waiting=0)
             return 0
         with opened_platform(call) as platform:
-            deliveries = deliver(journal, platform, platform.server)
+            deliveries = deliver_waiting(journal, platform)
         return _end(call, deliveries, len(waiting(journal)))
 
 
 def _list(call: Call, journal: Journal) -> int:
     reports = waiting(journal)
     lines = [
-        f"{one.job}  device {verdict.dev_id}  {_words(verdict)}  for {verdict.place}"
-        for one, verdict in reports
+        f"{one.job}  device {report.device}  {_words(report)}  for {report.server}" for one, report in reports
     ]
     call.done(
         "\n".join(lines) if lines else None,
         told=[],
         waiting=len(reports),
-        reports=[_fields(one.job, verdict) for one, verdict in reports],
+        reports=[_fields(one.job, report) for one, report in reports],
     )
     call.out.say(f"{len(reports)} waiting; --pending sends them" if reports else _NOTHING)
     return 0
 
 
-def _end(call: Call, deliveries: Sequence[Told], still_waiting: int) -> int:
+def _end(call: Call, deliveries: Sequence[Delivery], still_waiting: int) -> int:
     for one in deliveries:
         mark = one.how or "still waits"
-        call.out.page(f"{one.job}  device {one.verdict.dev_id}  {_words(one.verdict)}  {mark}: {one.detail}")
+        call.out.page(f"{one.job}  device {one.report.device}  {_words(one.report)}  {mark}: {one.detail}")
     fields: dict[str, Any] = {
-        "told": [
-            _fields(one.job, one.verdict) | {"how": one.how, "detail": one.detail} for one in deliveries
-        ],
+        "told": [_fields(one.job, one.report) | {"how": one.how, "detail": one.detail} for one in deliveries],
         "waiting": still_waiting,
     }
     stuck = next((one for one in deliveries if one.how is None), None)
@@ -75,10 +72,10 @@ def _end(call: Call, deliveries: Sequence[Told], still_waiting: int) -> int:
     return 0
 
 
-def _words(verdict: Verdict) -> str:
-    status = [f"status {verdict.status}"] if verdict.status is not None else []
-    return " and ".join([*status, *([f"version {verdict.version}"] if verdict.version is not None else [])])
+def _words(report: Report) -> str:
+    status = [f"status {report.status}"] if report.status is not None else []
+    return " and ".join([*status, *([f"version {report.version}"] if report.version is not None else [])])
 
 
-def _fields(job: str, verdict: Verdict) -> dict[str, Any]:
-    return {"job": job, **msgspec.to_builtins(verdict)}
+def _fields(job: str, report: Report) -> dict[str, Any]:
+    return {"job": job, **msgspec.to_builtins(report)}

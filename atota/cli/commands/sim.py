@@ -13,7 +13,7 @@ from atota.clock import SystemClock, clock_at
 from atota.errors import ConfigError, UsageError
 from atota.otaserver.model import load
 from atota.otaserver.serve import RunningServer
-from atota.otaserver.service import Platform
+from atota.otaserver.service import LocalPlatform
 from atota.sim.link import make_module, parse_sim_url
 from atota.sim.package import build_package
 from atota.sim.serve import serve_pty, serve_tcp
@@ -110,7 +110,7 @@ def serve_platform(
     """Serve the local platform until the stop token is set."""
     if init:
         _make_folder(call, folder)
-    platform = Platform(load(folder), faults="+".join(fault or []))
+    platform = LocalPlatform(load(folder), faults="+".join(fault or []))
     call.out.begin(folder=str(folder))
 
     def log(line: str) -> None:

@@ -9,7 +9,7 @@ from rich.text import Text
 from atota.cli.call import Call
 from atota.cli.view.output import styled
 from atota.errors import Outcome
-from atota.update.result import JobResult
+from atota.update.events import JobResult
 
 _NOTHING_TO_DO = frozenset({Outcome.ALREADY_CURRENT, Outcome.NO_TASK})
 DETAILED = 10
