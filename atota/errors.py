@@ -23,6 +23,9 @@
     │   │   └── DownloadRefused       its one-byte answer to a download
     │   └── BadAnswer             not what the platform documents
     ├── WriteFailed           the slot was not activated                      9  write-failed
+    │   ├── Unanswered            the command that starts the update, asked twice (fota)
+    │   └── RetriesUsedUpError    the slot was lost more often than the task allows (update)
+    ├── SlotLost              what was written is in doubt (fota)             9  write-failed
     ├── RebootTimeout         it did not come back in time                   11  unknown-after-reboot
     ├── OldVersion            it came back with the old version              12  old-version
     ├── LimitReached          job limit, lock or duplicate                   13  limit
@@ -35,7 +38,6 @@ command line. ``retry`` says whether the same thing may be tried again without a
 """
 
 import enum
-import errno
 from typing import ClassVar, Self
 
 
@@ -134,6 +136,14 @@ class UsageError(AtotaError):
     code = "usage"
     outcome = Outcome.USAGE
     default_hint = "Run the command with --help to see a worked example."
+
+
+def extra_missing(error: ModuleNotFoundError, extra: str, feature: str) -> UsageError:
+    """Make the error of a ``feature`` whose packages come with the optional dependencies ``atota[extra]``."""
+    return UsageError(
+        f"{feature} needs the package {error.name}, which is not installed",
+        hint=f"Install it with: pip install 'atota[{extra}]'",
+    )
 
 
 class ConfigError(AtotaError):
@@ -298,25 +308,17 @@ class ServerUnreachable(ServerError):
 class PlatformRefused(ServerError):
     """The platform understood a request and refused it.
 
-    Attributes:
-        result: what the refusal means for the task; all policy goes by it.
-        errno: the platform's own number, for people; None if it has none.
+    ``result`` is the meaning for the task, by which all policy goes; ``errno`` the platform's own number.
     """
 
     code = "server.refused"
     retry = Retry.NEVER
 
     def __init__(
-        self,
-        message: str,
-        *,
-        result: StepResult = StepResult.REFUSED,
-        errno: int | None = None,
-        hint: str | None = None,
-        tried: tuple[str, ...] = (),
+        self, message: str, *, result: StepResult | None = None, errno: int | None = None, hint: str = ""
     ) -> None:
-        super().__init__(message, hint=hint, tried=tried)
-        self.result = result
+        super().__init__(message, hint=hint)
+        self.result = result or StepResult.REFUSED
         self.errno = errno
 
 
@@ -387,10 +389,6 @@ class Interrupted(AtotaError):
     outcome = Outcome.INTERRUPTED
     retry = Retry.LATER
     default_hint = "Run the same command again to go on."
-
-
-DISK_FULL = frozenset({errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)})
-"""What a system calls a disk, a file or a user's share of it that takes no more."""
 
 
 def error_fields(error: AtotaError) -> dict[str, object]:

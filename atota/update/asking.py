@@ -38,13 +38,13 @@ def task_fields(task: Task) -> dict[str, Any]:
     }
 
 
-def target_fields(identity: Identity, wanted: Wanted) -> dict[str, Any]:
+def target_fields(identity: Identity, target: Wanted) -> dict[str, Any]:
     """The versions before and after, as the journal has them."""
     return {
         "before": identity.version,
         "before_revision": identity.revision,
-        "target": wanted.target,
-        "expected": wanted.expected,
+        "target": target.target,
+        "expected": target.expected,
     }
 
 

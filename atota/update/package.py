@@ -12,6 +12,7 @@ from atota.ota.download import Downloader
 from atota.ota.package import require, verify_file
 from atota.ota.waiting import Pause
 from atota.settings.spec import JobSpec
+from atota.update.plan import Wanted
 from atota.update.report import Reporter
 from atota.values import Digests, Identity, Stage, checked_sha256, version_problem
 
@@ -49,6 +50,15 @@ def task_query(spec: JobSpec, identity: Identity, capabilities: Capabilities) ->
         powers=identity.battery_percent if capabilities.has_thresholds else None,
         cdn=spec.cdn,
     )
+
+
+def refusal_status(identity: Identity, target: Wanted) -> Status:
+    """The status that names the reason why a task's conditions are not met."""
+    if target.power > 0 and identity.battery_percent is not None and identity.battery_percent <= target.power:
+        return Status.DOWNLOAD_LOW_BATTERY
+    if target.signal > 0 and identity.signal is not None and identity.signal <= target.signal:
+        return Status.DOWNLOAD_POOR_SIGNAL
+    return Status.UPGRADE_MISMATCH
 
 
 class PackageFetcher:

@@ -22,8 +22,7 @@ from atota.journal.facts import Told
 from atota.journal.model import QueuedReport
 from atota.journal.store import Journal
 from atota.ota.base import Platform, Status, Task
-from atota.update.plan import Wanted
-from atota.values import Identity, TaskType
+from atota.values import TaskType
 
 How = Literal["delivered", "obsolete"]
 OnTold = Callable[[Told], None]
@@ -215,7 +214,7 @@ def deliver_waiting(journal: Journal, platform: Platform) -> list[Delivery]:
 
 
 class Outbox:
-    """Sends the reports of one job: queues each, delivers it, settles it.
+    """The way out for the reports of one job: each is queued, delivered and settled.
 
     Args:
         journal: holds queued reports; None: a report that cannot be delivered is lost.
@@ -249,7 +248,7 @@ class Outbox:
         return delivery
 
     def _queue(self, report: Report) -> int | None:
-        """Queue a report; None if there is no journal or it fails."""
+        """Queue a report; None without a journal, or if it fails."""
         if self._journal is None:
             return None
         try:
@@ -395,12 +394,3 @@ class Reporter:
             version=version,
         )
         return self._outbox.send(self._platform, report, task)
-
-
-def refusal_status(identity: Identity, wanted: Wanted) -> Status:
-    """The status that names the reason why a task's conditions are not met."""
-    if wanted.power > 0 and identity.battery_percent is not None and identity.battery_percent <= wanted.power:
-        return Status.DOWNLOAD_LOW_BATTERY
-    if wanted.signal > 0 and identity.signal is not None and identity.signal <= wanted.signal:
-        return Status.DOWNLOAD_POOR_SIGNAL
-    return Status.UPGRADE_MISMATCH

@@ -15,8 +15,8 @@ from atota.ota.base import Platform, Status
 from atota.update import plan
 from atota.update.asking import dialect_fields, target_fields, task_fields, wanted_of
 from atota.update.context import Context
-from atota.update.package import Package, PackageFetcher, obtain_package, task_query
-from atota.update.report import Reporter, deliver_waiting, refusal_status
+from atota.update.package import Package, PackageFetcher, obtain_package, refusal_status, task_query
+from atota.update.report import Reporter, deliver_waiting
 from atota.update.starting import Starter
 from atota.update.writing import DEFAULT_RESTARTS, UNDO_S, Left, RetriesUsedUpError, Writer, give_back
 from atota.values import Digests, Identity

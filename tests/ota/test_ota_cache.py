@@ -179,7 +179,7 @@ class Source:
     def open_package(self, task: Task, first: int = 0, *, bare_range: bool = False) -> Iterator[Part]:
         self.opened += 1
         chunks = (DATA[at : at + 1000] for at in range(first, len(DATA), 1000))
-        yield Part(partial=False, place=None, length=len(DATA), chunks=chunks)
+        yield Part(partial=False, content_range=None, length=len(DATA), chunks=chunks)
 
 
 def test_several_lanes_fetch_a_package_once(tmp_path: Path) -> None:
