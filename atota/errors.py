@@ -323,10 +323,7 @@ class PlatformRefused(ServerError):
 
 
 class DownloadRefused(PlatformRefused):
-    """The platform answered a download with one of its one-byte errors.
-
-    ``errno`` is that byte's number, 1-6: a numbering of its own, not the one of the other calls.
-    """
+    """A one-byte error in place of a package; ``errno`` is its number, 1-6: a numbering of its own."""
 
     code = "server.download-refused"
 
