@@ -293,9 +293,19 @@ class Reporter:
         if percent < self._reported_percent + _EVERY_PERCENT or self.is_over:
             return
         self._reported_percent = percent
-        result = self._step(task, percent, "the progress")
-        if result is not StepResult.OK:
-            self._reported_percent = 100  # the next report would delay the download as long again
+        try:
+            self._platform.report_step(self._dev_id, task.token, percent)
+        except PlatformRefused as error:
+            self._raise_if_over(error)
+            if error.result is not StepResult.MOVED_ON:
+                self._warn("the progress", error)
+        except (Interrupted, JobTimeout):
+            raise
+        except AtotaError as error:
+            self._warn("the progress", error)
+        else:
+            return
+        self._reported_percent = 100  # the next report would delay the download as long again
 
     def ready(
         self,
@@ -334,22 +344,6 @@ class Reporter:
             else:
                 self._outbox.on_told(Told(f"{int(Status.DOWNLOADED)}: {Status.DOWNLOADED.sentence}"))
             return
-
-    def _step(self, task: Task, step: int, what: str) -> StepResult | None:
-        """Report a step; None if the platform could not be asked."""
-        try:
-            self._platform.report_step(self._dev_id, task.token, step)
-        except PlatformRefused as error:
-            self._raise_if_over(error)
-            if error.result is not StepResult.MOVED_ON:
-                self._warn(what, error)
-            return error.result
-        except (Interrupted, JobTimeout):
-            raise
-        except AtotaError as error:
-            self._warn(what, error)
-            return None
-        return StepResult.OK
 
     def _raise_if_over(self, error: PlatformRefused) -> None:
         if error.result is StepResult.OVER:
