@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from atota.cli.progress import JobView
     from atota.settings.spec import JobSpec
-    from atota.update.plan import Wanted
-    from atota.update.result import JobResult
+    from atota.update.events import JobResult
+    from atota.update.plan import Goal
     from atota.values import Identity
 
 _ANY_BASE = (
@@ -147,7 +147,7 @@ def _approver(call: Call, view: "JobView") -> Any:
     from atota.cli.output import plain
     from atota.cli.prompt import asked
 
-    def approve(identity: "Identity", wanted: "Wanted") -> bool:
+    def approve(identity: "Identity", wanted: "Goal") -> bool:
         what = f"{identity.model or 'the module'}: {identity.version or '?'} → {wanted.target}"
         with view.paused():
             return asked(f"Update {plain(what)}?")

@@ -19,9 +19,8 @@ from atota.otaserver.serve import RunningServer
 from atota.otaserver.service import LocalPlatform
 from atota.settings.spec import JobSpec
 from atota.sim.package import build_package
-from atota.update.events import Listener
+from atota.update.events import JobResult, Listener
 from atota.update.job import Job
-from atota.update.result import JobResult
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -6,14 +6,13 @@ from pathlib import Path
 
 from atota.clock import Clock, Deadline, StopToken
 from atota.errors import AtotaError, JobTimeout, PackageError, PlatformRefused, Refused, StepResult
-from atota.fota.base import Method
 from atota.ota.base import Capabilities, CheckQuery, Platform, Status, Task
 from atota.ota.download import Downloader
 from atota.ota.package import require, verify_file
 from atota.ota.waiting import Pause
 from atota.settings.spec import JobSpec
-from atota.update.plan import Wanted
 from atota.update.report import Reporter
+from atota.update.target import Target
 from atota.values import Digests, Identity, Stage, checked_sha256, version_problem
 
 Package = tuple[Path, Digests]
@@ -50,15 +49,6 @@ def task_query(spec: JobSpec, identity: Identity, capabilities: Capabilities) ->
         powers=identity.battery_percent if capabilities.has_thresholds else None,
         cdn=spec.cdn,
     )
-
-
-def refusal_status(identity: Identity, target: Wanted) -> Status:
-    """The status that names the reason why a task's conditions are not met."""
-    if target.power > 0 and identity.battery_percent is not None and identity.battery_percent <= target.power:
-        return Status.DOWNLOAD_LOW_BATTERY
-    if target.signal > 0 and identity.signal is not None and identity.signal <= target.signal:
-        return Status.DOWNLOAD_POOR_SIGNAL
-    return Status.UPGRADE_MISMATCH
 
 
 class PackageFetcher:
@@ -209,18 +199,18 @@ class PackageFetcher:
 
 def obtain_package(
     spec: JobSpec,
-    method: Method,
+    target: Target,
     fetcher: PackageFetcher | None,
     *,
     stage: Callable[[Stage], AbstractContextManager[None]],
     serve: Serve,
     stack: ExitStack,
 ) -> Package:
-    """Return a job's verified package, of a kind that the method can use.
+    """Return a job's verified package, of a kind that the target takes.
 
     Args:
         spec: the job's settings.
-        method: the method that will use the package; it gets the package's address if it needs one.
+        target: the target; it gets the package's address if it needs one.
         fetcher: the platform's side; None if the package is a local file.
         stage: marks a stage of the job.
         serve: serves the package to a module that fetches it itself.
@@ -244,10 +234,10 @@ def obtain_package(
         elif spec.sha256 is not None:
             # The user's own expectation is not a failure of the task: it is not reported.
             require(digests, "the package", size=None, md5=None, sha256=checked_sha256(spec.sha256))
-        if method.needs_address:
-            method.locate(_address(spec, path, fetcher, serve, stack))
+        if target.needs_address:
+            target.set_url(_address(spec, path, fetcher, serve, stack))
         try:
-            method.check(path)
+            target.check(path)
         except PackageError:
             if fetcher is not None:
                 fetcher.failed(Status.UPGRADE_MISMATCH)

@@ -22,7 +22,8 @@ from atota.journal.facts import Told
 from atota.journal.model import QueuedReport
 from atota.journal.store import Journal
 from atota.ota.base import Platform, Status, Task
-from atota.values import TaskType
+from atota.update.plan import Goal
+from atota.values import Identity, TaskType
 
 How = Literal["delivered", "obsolete"]
 OnTold = Callable[[Told], None]
@@ -308,11 +309,7 @@ class Reporter:
         self._reported_percent = 100  # the next report would delay the download as long again
 
     def ready(
-        self,
-        task: Task,
-        *,
-        renew: Callable[[], Task] | None,
-        pause: Callable[[AtotaError, Task], None],
+        self, task: Task, *, renew: Callable[[], Task] | None, pause: Callable[[AtotaError, Task], None]
     ) -> None:
         """Report that the slot holds the whole package (101), just before the update is started.
 
@@ -388,3 +385,12 @@ class Reporter:
             version=version,
         )
         return self._outbox.send(self._platform, report, task)
+
+
+def refusal_status(identity: Identity, goal: Goal) -> Status:
+    """Return the status that names why a task's conditions are not met."""
+    if goal.power > 0 and identity.battery_percent is not None and identity.battery_percent <= goal.power:
+        return Status.DOWNLOAD_LOW_BATTERY
+    if goal.signal > 0 and identity.signal is not None and identity.signal <= goal.signal:
+        return Status.DOWNLOAD_POOR_SIGNAL
+    return Status.UPGRADE_MISMATCH

@@ -32,9 +32,8 @@ from atota.sim.module import SimModule
 from atota.sim.options import Options
 from atota.sim.package import build_package
 from atota.sim.personas.catalogue import find_persona
-from atota.update.events import JobEvent, StageEvent
+from atota.update.events import JobEvent, JobResult, StageEvent
 from atota.update.job import Job
-from atota.update.result import JobResult
 from scripts.simulate_parts.database import empty_database
 from scripts.simulate_parts.scenario import MODELS, Scenario
 

@@ -25,9 +25,8 @@ from atota.settings.spec import JobSpec, LocalPackage
 from atota.sim.link import SimLink, open_sim_link
 from atota.sim.module import SimModule
 from atota.sim.package import build_package
-from atota.update.events import JobEvent, Progress, StageEvent
+from atota.update.events import JobEvent, JobResult, Progress, StageEvent
 from atota.update.job import Job
-from atota.update.result import JobResult
 from scripts.simulate_parts import scenario
 from scripts.simulate_parts.world import answered
 

@@ -17,10 +17,9 @@ from atota.ota.download import Downloader
 from atota.settings.spec import JobSpec
 from atota.sim.link import SimLink, open_sim_link
 from atota.sim.package import build_package
-from atota.update.events import JobEvent, Note, StageEvent
+from atota.update.events import JobEvent, JobResult, Note, StageEvent
 from atota.update.job import Job
 from atota.update.report import waiting
-from atota.update.result import JobResult
 from tests.ota.platforms import OPERATORS, Operator
 
 BASE, TARGET = "BC28JAR01A03", "BC28JAR01A05"
