@@ -248,7 +248,11 @@ class Platform(PackageSource, Protocol):
         ...
 
     def package_url(self, task: Task) -> str:
-        """Return the URL of the package, for a module that fetches it itself; may be a secret."""
+        """Return the URL of the package, for a module that fetches it itself; may be a secret.
+
+        Raises:
+            Refused: a request without the platform's signature gets no package there.
+        """
         ...
 
     def report_version(self, dev_id: str, f_version: str | None = None, s_version: str | None = None) -> None:

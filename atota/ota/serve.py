@@ -2,13 +2,16 @@
 
 import secrets
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from atota.errors import ServerError, UsageError
+
+Serve = Callable[[Path, str], AbstractContextManager[str]]
+"""Serves a package at an address of this machine and yields its URL; `serve` does it over HTTP."""
 
 _CHUNK = 65536
 _POLL_S = 0.05
