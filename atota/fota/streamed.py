@@ -32,6 +32,8 @@ _FOLLOW_S = 5.0
 class Unanswered(WriteFailed):
     """A module that talks did not answer the command that starts it, asked twice."""
 
+    code = "write.unanswered"
+
 
 class Streamed:
     """A method whose module judges the package when it starts the update, and tells of it as it goes.
