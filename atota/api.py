@@ -14,7 +14,7 @@ import msgspec
 from atota.clock import Clock, Deadline, StopToken, SystemClock
 from atota.journal.store import Journal
 from atota.module.module import open_module
-from atota.ota.client import DEFAULT_SERVER, PlatformClient
+from atota.ota.client import PlatformClient
 from atota.ota.onenet.signer import KeyAuth, device_res, product_res
 from atota.settings.board import load_board
 from atota.settings.spec import Allowed, JobSpec, LocalPackage
@@ -22,7 +22,7 @@ from atota.update.events import Listener
 from atota.update.job import Job
 from atota.update.platform import Downloader, Platform
 from atota.update.result import JobResult
-from atota.values import Identity
+from atota.values import DEFAULT_SERVER, Identity
 
 
 def identify_module(

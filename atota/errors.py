@@ -1,4 +1,4 @@
-"""Every error atota raises on purpose, in one tree.
+"""Every error that atota raises on purpose, in one tree.
 
     AtotaError
     ├── UsageError            the call itself is wrong                        2  usage
@@ -43,7 +43,7 @@ from typing import ClassVar, Self
 
 
 class Outcome(enum.StrEnum):
-    """How a command ends, and the exit code that says so; README publishes both.
+    """The end of a command, and its exit code; README publishes both.
 
     Attributes:
         exit_code: the exit code of a command that ends so.
@@ -84,7 +84,7 @@ class Outcome(enum.StrEnum):
 
 
 class Retry(enum.Enum):
-    """Whether the same attempt may succeed if it is simply made again."""
+    """The prospect of the same attempt, made again without a change."""
 
     NEVER = "never"
     LATER = "later"
@@ -94,9 +94,9 @@ class AtotaError(Exception):
     """Base of everything atota raises on purpose.
 
     Args:
-        message: what happened, one sentence.
-        hint: what to do next; the class has a default.
-        tried: what was tried before giving up, one item a line.
+        message: the problem, one sentence.
+        hint: the next thing to do; the class has a default.
+        tried: the attempts before giving up, one item a line.
     """
 
     code: ClassVar[str] = "atota"
@@ -118,7 +118,7 @@ class AtotaError(Exception):
 
 
 class UsageError(AtotaError):
-    """The call itself is wrong: an option is missing, or two exclude each other."""
+    """A wrong call: an option is missing, or two exclude each other."""
 
     code = "usage"
     outcome = Outcome.USAGE
@@ -181,21 +181,21 @@ class LinkLost(LinkError):
     """The port went away while it was open."""
 
     code = "link.lost"
-    default_hint = "Plug the adapter in again and run the same command; it goes on from what the module says."
+    default_hint = "Plug the adapter in again and run the same command; it continues where the module stands."
 
 
 class ReplayDiverged(LinkError):
-    """The host does something else than the one that was recorded did.
+    """The host does something else than the recorded one did.
 
     Attributes:
-        line: the recording's line at which they part.
-        expected: what that line says, as it is written there.
-        got: what the host did, in the same notation.
+        line: the recording's line at which they differ.
+        expected: the text of that line.
+        got: the host's action, in the same notation.
     """
 
     code = "link.replay"
     retry = Retry.NEVER
-    default_hint = "A recording answers only what was asked in it. Compare the command and its options."
+    default_hint = "A recording answers only the commands in it. Compare the command and its options."
 
     def __init__(
         self,
@@ -223,13 +223,13 @@ class ModuleError(AtotaError):
 
 
 class NoAnswer(ModuleError):
-    """Nothing intelligible came back in time."""
+    """No readable response came in time."""
 
     code = "module.no-answer"
 
 
 class Desynchronised(ModuleError):
-    """Answers can no longer be told apart; the module needs a reset."""
+    """Responses can no longer be told apart; the module needs a reset."""
 
     code = "module.desynchronised"
     default_hint = "Reset or power-cycle the module and run the command again."
@@ -253,14 +253,14 @@ class ModuleRebooted(ModuleError):
 
 
 class ModuleRefused(ModuleError):
-    """The module understood and said no, where the caller needed a yes."""
+    """An error response where the caller needed OK."""
 
     code = "module.refused"
     default_hint = "Look the error code up in the module's AT manual; -v shows the conversation."
 
 
 class Refused(AtotaError):
-    """We refused before touching the slot."""
+    """A refusal of atota's own, before the slot was touched."""
 
     code = "refused"
     outcome = Outcome.REFUSED
@@ -268,7 +268,7 @@ class Refused(AtotaError):
 
 
 class PackageError(AtotaError):
-    """The package has the wrong size, digest or format."""
+    """A package of the wrong size, digest or format."""
 
     code = "package"
     outcome = Outcome.BAD_PACKAGE
@@ -278,7 +278,7 @@ class PackageError(AtotaError):
 
 
 class ServerError(AtotaError):
-    """The platform or the network."""
+    """A failure of the platform or the network."""
 
     code = "server"
     outcome = Outcome.SERVER
@@ -287,13 +287,13 @@ class ServerError(AtotaError):
 
 
 class ServerUnreachable(ServerError):
-    """No connection, or it broke, or it timed out."""
+    """No connection, or a broken one, or a timeout."""
 
     code = "server.unreachable"
 
 
 class PlatformRefused(ServerError):
-    """The platform answered with an errno.
+    """A refusal of the platform, with its errno.
 
     Attributes:
         errno: the platform's number.
@@ -310,7 +310,7 @@ class PlatformRefused(ServerError):
 
 
 class DownloadRefused(PlatformRefused):
-    """The platform answered a download with one of its one-byte errors.
+    """A one-byte error in answer to a download.
 
     ``errno`` is that byte's number, 1-6: a numbering of its own, not the one of the other calls.
     """
@@ -319,7 +319,7 @@ class DownloadRefused(PlatformRefused):
 
 
 class BadAnswer(ServerError):
-    """The server answered something that the platform does not document."""
+    """An answer that the platform does not document."""
 
     code = "server.bad-answer"
     retry = Retry.NEVER
@@ -327,7 +327,7 @@ class BadAnswer(ServerError):
 
 
 class WriteFailed(AtotaError):
-    """The slot could not be written, validated or started; the module runs what it ran."""
+    """The slot could not be written, validated or started; the module runs its old firmware."""
 
     code = "write"
     outcome = Outcome.WRITE_FAILED
@@ -379,11 +379,11 @@ class Interrupted(AtotaError):
 
 
 DISK_FULL = frozenset({errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)})
-"""What a system calls a disk, a file or a user's share of it that takes no more."""
+"""The system's error numbers for a full disk, a file too large and an exhausted quota."""
 
 
 def error_fields(error: AtotaError) -> dict[str, object]:
-    """An error as results and records have it."""
+    """Return an error as results and records have it."""
     return {
         "code": error.code,
         "message": error.message,

@@ -169,7 +169,7 @@ def test_a_module_is_updated_from_the_platform_in_one_call(
     from atota.clock import SimulatedClock, SystemClock
     from atota.otaserver.model import Auth, Device, TasksFile, TaskSpec, build
     from atota.otaserver.serve import RunningServer
-    from atota.otaserver.service import Platform
+    from atota.otaserver.service import LocalPlatform
     from atota.sim.package import build_package
 
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
@@ -179,7 +179,7 @@ def test_a_module_is_updated_from_the_platform_in_one_call(
     tasks = TasksFile(
         auth=Auth(product_id="123", access_key=key), devices=(Device(dev_id="1"),), tasks=(task,)
     )
-    platform = Platform(build(tasks, {"p": package}), clock=SystemClock())
+    platform = LocalPlatform(build(tasks, {"p": package}), clock=SystemClock())
     with RunningServer(platform) as server:
         result = atota.update_module(
             "sim://BC28",
