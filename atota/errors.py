@@ -293,7 +293,7 @@ class ServerUnreachable(ServerError):
 
 
 class PlatformRefused(ServerError):
-    """A refusal of the platform, with its errno.
+    """The platform answered with an errno.
 
     Attributes:
         errno: the platform's number.
@@ -310,7 +310,7 @@ class PlatformRefused(ServerError):
 
 
 class DownloadRefused(PlatformRefused):
-    """A one-byte error in answer to a download.
+    """The platform answered a download with one of its one-byte errors.
 
     ``errno`` is that byte's number, 1-6: a numbering of its own, not the one of the other calls.
     """
@@ -379,7 +379,7 @@ class Interrupted(AtotaError):
 
 
 DISK_FULL = frozenset({errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)})
-"""The system's error numbers for a full disk, a file too large and an exhausted quota."""
+"""What a system calls a disk, a file or a user's share of it that takes no more."""
 
 
 def error_fields(error: AtotaError) -> dict[str, object]:
