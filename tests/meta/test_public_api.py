@@ -19,14 +19,14 @@ _BOARD = "board: pathlib.Path | str | None = None"
 _CLOCK = "clock: atota.clock.Clock | None = None"
 _STOP = "stop: atota.clock.StopToken | None = None"
 _OPTIONS = "**options: Unpack[JobOptions]"
-_RESULT = "atota.update.result.JobResult"
+_RESULT = "atota.update.events.JobResult"
 SIGNATURES = {
     "identify_module": f"(port: str, *, {_TARGET}, {_BOARD}, timeout_s: float | None = None, "
     f"{_STOP}, {_CLOCK}) -> atota.values.Identity",
     "flash_module": "(port: str, package: pathlib.Path | str, *, md5: str, target: str, "
     f"{_OPTIONS}) -> {_RESULT}",
     "update_module": "(port: str, *, dev_id: str, product_id: str, access_key: str, "
-    "device_name: str | None = None, server: str = 'https://ota.heclouds.com', "
+    "device_name: str | None = None, api: str = 'generic', server: str = 'https://ota.heclouds.com', "
     f"{_OPTIONS}) -> {_RESULT}",
     "open_session": "(port: str, *, dialect: str = '3gpp', baud: int | None = None, "
     f"{_CLOCK}, {_STOP}, listener: collections.abc.Callable[[Event], None] | None = None) "
