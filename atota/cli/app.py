@@ -2,7 +2,7 @@
 
 import typer
 
-from atota import __version__
+from atota._version import __version__
 from atota.cli.command import Command, Program, declare
 from atota.settings.groups import Group
 

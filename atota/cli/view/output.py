@@ -10,7 +10,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any, TextIO
 
-from atota import __version__
+from atota._version import __version__
 from atota.clock import SystemClock, utc_iso
 from atota.errors import AtotaError, error_fields
 
