@@ -49,7 +49,7 @@ def _ready(module: SimModule, mark: str, now: float) -> float:
     module.tick(now)
     end = now + (3000.0 if mark == "> " else 5.0)
     while now < end and (
-        module.booting or module.wanted is not None if mark == "> " else module.wanted is None
+        module.booting or module.bytes_needed is not None if mark == "> " else module.bytes_needed is None
     ):
         now += 5.0 if mark == "> " else 0.02
         module.tick(now)

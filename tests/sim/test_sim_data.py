@@ -27,7 +27,7 @@ def begin(link: SimLink, model: str, size: int) -> None:
         link.write((line % size if b"%d" in line else line) + b"\r")
         link.clock.sleep(6.0)
         link.read(0)
-    assert link.module.wanted is not None
+    assert link.module.bytes_needed is not None
 
 
 @given(st.sampled_from(list(BEGIN)), st.binary(min_size=1, max_size=500), st.data())
@@ -42,7 +42,7 @@ def test_a_piece_is_stored_whole_however_it_is_cut_and_whatever_its_bytes(
         link.clock.sleep(data.draw(st.sampled_from([0.0, 0.01, 0.3])))
     link.clock.sleep(1.0)
     link.read(0)
-    assert link.module.wanted is None
+    assert link.module.bytes_needed is None
     assert link.module.slot == piece
     assert link.module.truth().good
 
@@ -53,7 +53,7 @@ def test_the_piece_ends_with_its_last_byte_and_not_with_the_hosts_last(model: st
     begin(link, model, 100)
     now = link.clock.monotonic()
     link.write(bytes(100) + b"x" * 900)
-    while link.module.wanted is not None:
+    while link.module.bytes_needed is not None:
         link.read(0.001)
     assert link.clock.monotonic() - now == pytest.approx(100 * 10 / 9600, abs=0.003)
 
@@ -75,7 +75,7 @@ def test_a_hardware_reset_ends_a_data_phase(model: str) -> None:
     link.set_lines(rts=False)
     link.clock.sleep(30.0)
     link.read(0)
-    assert link.module.wanted is None
+    assert link.module.bytes_needed is None
     link.write(b"AT\r")
     link.clock.sleep(1.0)
     assert link.read(0) == b"AT\r\r\nOK\r\n"

@@ -370,5 +370,5 @@ def test_faults_compose() -> None:
 
 
 def test_an_unknown_fault_in_a_url_is_refused() -> None:
-    with pytest.raises(UsageError, match="no such fault"):
+    with pytest.raises(UsageError, match="unknown fault"):
         open_sim_link("sim://BC28?fault=explode")

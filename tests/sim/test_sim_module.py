@@ -126,7 +126,7 @@ def test_a_new_rate_begins_after_its_ok_and_stays_if_it_is_used() -> None:
     assert bench.module.baud == 115200
     assert bench.say(b"AT") == OK
     bench.wait(60)
-    assert (bench.module.baud, bench.module.stored_baud) == (115200, 9600)
+    assert (bench.module.baud, bench.module.rate.stored) == (115200, 9600)
     bench.say(b"AT+NRB")
     bench.wait(20)
     assert bench.module.baud == 9600
