@@ -98,7 +98,7 @@ class Urc(msgspec.Struct, frozen=True, gc=False):
         return "\n".join(view(part) for part in (self.raw, *self.more))
 
 
-class Late(msgspec.Struct, frozen=True, gc=False):
+class StaleResponse(msgspec.Struct, frozen=True, gc=False):
     """What belongs to an answer that nobody waits for any more, or a result that nobody owes.
 
     ``result`` says that it is a final result, so that those who count them need not read it.
@@ -132,4 +132,4 @@ class Done(msgspec.Struct, frozen=True, gc=False):
     dropped: int = 0
 
 
-Event = Echo | Information | Urc | Late | Prompt | Data | Garbage | Boot | BootDone | Done
+Event = Echo | Information | Urc | StaleResponse | Prompt | Data | Garbage | Boot | BootDone | Done

@@ -25,10 +25,10 @@ from atota.at.events import (
     Final,
     Garbage,
     Information,
-    Late,
     Line,
     ParserEvent,
     Prompt,
+    StaleResponse,
     Urc,
     view,
 )
@@ -80,7 +80,7 @@ class Exchange:
         return None if self._flight is None else self._flight.command
 
     @property
-    def owed(self) -> int:
+    def outstanding(self) -> int:
         """How many final results abandoned commands still owe."""
         return len(self._debts)
 
@@ -218,7 +218,7 @@ class Exchange:
             else:
                 events.append(event)
         elif self._debts:
-            events.append(Late(event.raw))
+            events.append(StaleResponse(event.raw))
         else:
             # Only the command's own answer raises these: what was held back was its beginning.
             self._no_echo(events)
@@ -270,10 +270,10 @@ class Exchange:
         owners = (*self._debts, self._flight) if self._flight is not None else self._debts
         owned = any(owner.owns(raw) for owner in owners) and not self._urcs.is_unsolicited(raw)
         if owned:
-            events.append(Late(raw))
+            events.append(StaleResponse(raw))
         elif not self._urcs.take(raw, events):
             alien = is_foreign(raw) and not any(owner.takes(raw) for owner in owners)
-            events.append(Urc(raw, known=False) if alien else Late(raw))
+            events.append(Urc(raw, known=False) if alien else StaleResponse(raw))
 
     def _on_idle_line(self, raw: bytes, events: list[Event]) -> None:
         if not self._urcs.take(raw, events):
@@ -336,12 +336,12 @@ class Exchange:
             return
         owner = self._debts[0] if self._debts else self._flight
         if owner is None:
-            events.append(Late(final.raw, result=True))
+            events.append(StaleResponse(final.raw, result=True))
         elif owner.finals.never and final.raw.rstrip(b" ") in owner.finals.never:
             self._on_interim(final.raw, events)
         elif self._debts:
             self._debts.popleft()
-            events.append(Late(final.raw, result=True))
+            events.append(StaleResponse(final.raw, result=True))
             self._hint()
         else:
             self._finish(owner, final, events)
@@ -349,7 +349,7 @@ class Exchange:
     def _on_interim(self, raw: bytes, events: list[Event]) -> None:
         """A result that does not end this command."""
         if self._debts:
-            events.append(Late(raw))
+            events.append(StaleResponse(raw))
         elif self._expected and self.echo:
             self._hold(raw, events)
         else:

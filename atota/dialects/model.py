@@ -21,8 +21,8 @@ from atota.dialects.streams import (
     Watched,
     XmodemUpload,
 )
+from atota.values import Evidence
 
-Evidence = Literal["documented", "family", "inferred", "none"]
 
 
 class Recognise(Profiled, frozen=True, kw_only=True):

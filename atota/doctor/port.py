@@ -13,7 +13,7 @@ import msgspec
 
 from atota.doctor.findings import Finding, State, blamed
 from atota.errors import LinkError, PortNotFound
-from atota.link import faults
+from atota.link import translate
 from atota.link.holders import MODEM_MANAGER, Holder, holders_of, modem_manager
 from atota.link.ports import PortInfo, list_ports
 
@@ -131,7 +131,7 @@ def _permission(facts: PortFacts) -> Finding:
 
 def _held(facts: PortFacts) -> Finding:
     if facts.holders:
-        error = faults.busy(facts.name, list(facts.holders), facts.manager)
+        error = translate.busy(facts.name, list(facts.holders), facts.manager)
         return blamed("port", "holders", error, port=facts.name)
     if facts.sees_all:
         return _finding(facts.name, "holders", "ok", "no other program has it open")
@@ -149,7 +149,7 @@ def _manager(facts: PortFacts, manager: Holder) -> Finding:
         MODEM_MANAGER,
         "warning",
         f"{manager} runs, and sends AT commands to every serial port that is plugged in",
-        faults.manager_hint(manager, certain=True, vendor=vendor),
+        translate.manager_hint(manager, certain=True, vendor=vendor),
     )
 
 
@@ -173,9 +173,9 @@ def _trouble(name: str) -> LinkError | None:
     if sys.platform == "win32":  # there are no files of ports: opening tells
         return None
     if not os.path.lexists(name) or not Path(name).exists():
-        return faults.missing(name)
+        return translate.missing(name)
     if not os.access(name, os.R_OK | os.W_OK):
-        return faults.forbidden(name)
+        return translate.forbidden(name)
     return None
 
 

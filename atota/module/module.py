@@ -11,6 +11,7 @@ from atota.errors import ConfigError, LineUnavailable, LinkLost, NoAnswer, Usage
 from atota.link.base import Link
 from atota.link.open import open_link
 from atota.module import identify
+from atota.module.baud import find_baud
 from atota.module.identify import Findings
 from atota.module.session import Session
 from atota.settings.board import Board, Step
@@ -66,7 +67,7 @@ class Module:
         """
         if self._reopener is None:
             raise LinkLost("this module's port cannot be opened again")
-        self.session.relink(self._reopener(port, self.session.link.baud))
+        self.session.replace_link(self._reopener(port, self.session.link.baud))
 
     def find(self) -> int:
         """Find the rate at which the module answers, the last known one first; bit/s.
@@ -75,8 +76,8 @@ class Module:
             NoAnswer: nothing intelligible at any rate.
         """
         if self.findings is None and self._baud is not None:
-            return identify.find_baud(self.session, only=self._baud)
-        return identify.find_baud(self.session, first=self.session.link.baud)
+            return find_baud(self.session, only=self._baud)
+        return find_baud(self.session, first=self.session.link.baud)
 
     def identify(self) -> Identity:
         """Read who the module is.
@@ -90,7 +91,7 @@ class Module:
         try:
             self.findings = self._identified()
         except NoAnswer:
-            self.session.forget()
+            self.session.reset_state()
             self.find()
             self.findings = self._identified()
         return self.findings.identity

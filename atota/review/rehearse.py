@@ -18,6 +18,7 @@ from atota.dialects.anatomy import Send, sends
 from atota.dialects.model import Dialect
 from atota.errors import AtotaError
 from atota.module import identify
+from atota.module.baud import find_baud
 from atota.module.module import Module
 from atota.module.session import Session
 from atota.settings.spec import Allowed, JobSpec, LocalPackage
@@ -109,7 +110,7 @@ def _answers(persona: str) -> tuple[str, str, str]:
     link = SimLink(make_module(persona), SimulatedClock(), baud=find_persona(persona).baud)
     with Session(link, loader.stranger()) as session:
         try:
-            identify.find_baud(session)
+            find_baud(session)
             manufacturer, model, version = (
                 "\n".join("\n".join(reply.lines) for reply in map(session.command, commands) if reply.ok)
                 for commands in (("AT+CGMI",), ("AT+CGMM", "ATI"), ("AT+CGMR",))

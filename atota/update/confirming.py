@@ -129,7 +129,7 @@ class Confirmer:
         except LinkLost as lost:
             self._reconnect(lost)
         except ModuleError:
-            self._session.forget()
+            self._session.reset_state()
         self.wait()
         return ()
 
@@ -167,7 +167,7 @@ class Confirmer:
 
     def _show(self) -> None:
         """Tell how far it is: by the module's own words where it says so, else by the usual time."""
-        for line in self._session.heard_urcs():
+        for line in self._session.drain_urcs():
             before = self._method.percent
             self._method.hear(line)
             if self._method.percent != before:

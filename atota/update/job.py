@@ -162,8 +162,8 @@ class Job:
             self._log.emit(Weights(findings.dialect.weights))
             if not self._spec.allowed.unproven:
                 identify.require_consistent(findings)
-            elif findings.contradiction:
-                self._log.warn(findings.contradiction)
+            elif findings.mismatch:
+                self._log.warn(findings.mismatch)
             plan.require_accepted(self._spec.board, identity)
         return identity
 

@@ -81,7 +81,7 @@ class TakeOver:
         except ModuleError as silence:
             if before is None or before.standing == "nothing":
                 raise
-            module.session.forget()
+            module.session.reset_state()
             if before.standing == "started":
                 self._await_update(module.session, before, silence)
             else:

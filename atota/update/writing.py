@@ -9,9 +9,9 @@ import msgspec
 from atota.clock import Deadline
 from atota.errors import AtotaError, LinkError, LinkLost, ModuleError, PackageError, Refused, WriteFailed
 from atota.fota.base import Method, SlotLost
-from atota.module import identify
 from atota.module.baud import raise_baud, transfer_rate
 from atota.module.module import Module
+from atota.module.query import send_query, wait_until_free
 from atota.module.session import Session
 from atota.ota.package import digests_of
 from atota.values import Digests
@@ -173,9 +173,9 @@ class Writer:
         if isinstance(lost, LinkLost):
             self._reconnect(lost)
         self._module.find()
-        identify.wait_until_free(self._session)
+        wait_until_free(self._session)
         for command in self._session.dialect.setup:
-            identify.ask(self._session, command)
+            send_query(self._session, command)
 
     def _prepare(self) -> None:
         self._quiet()

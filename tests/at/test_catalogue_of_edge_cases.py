@@ -35,8 +35,8 @@ from atota.at.events import (
     Event,
     Garbage,
     Information,
-    Late,
     Prompt,
+    StaleResponse,
     Urc,
     view,
 )
@@ -139,7 +139,7 @@ def short(event: Event) -> str:
             return ("U " if known else "U? ") + event.text.replace("\n", " + ")
         case Echo(raw=raw, damaged=damaged):
             return ("E~ " if damaged else "E ") + view(raw)
-    letters = {Information: "I", Prompt: "P", Data: "D", Garbage: "G", Late: "L"}
+    letters = {Information: "I", Prompt: "P", Data: "D", Garbage: "G", StaleResponse: "L"}
     return f"{letters[type(event)]} {view(event.raw)}"
 
 
@@ -177,7 +177,7 @@ def steer(exchange: Exchange, step: str) -> list[Event]:
         case "echo on" | "echo off":
             assert exchange.echo is (step == "echo on")
         case "owed 0":
-            assert exchange.owed == 0
+            assert exchange.outstanding == 0
             assert exchange.in_flight is None
         case "in flight":
             assert exchange.in_flight is not None
