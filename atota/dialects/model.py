@@ -24,7 +24,6 @@ from atota.dialects.streams import (
 from atota.values import Evidence
 
 
-
 class Recognise(Profiled, frozen=True, kw_only=True):
     """How the module's own answers show that it speaks this dialect: every pattern given must be found.
 

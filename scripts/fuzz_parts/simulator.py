@@ -43,7 +43,7 @@ def module(data: bytes) -> None:
         said += sum(len(one.data) for one in sent)
         said += sum(len(answer) for _, answer in made.feed(came, now))
         now += 0.05 + len(came) / 960
-        need(len(made._line._held) < persona.line_limit, "a line longer than its limit is held")
+        need(len(made._port._line._held) < persona.line_limit, "a line longer than its limit is held")
         need(len(made.slot) <= persona.way.capacity, "more than the slot holds")
     need(said <= acts * _MOST_A_STEP, f"{said} bytes for {acts} steps")
 

@@ -45,8 +45,8 @@ def test_a_planted_fault_is_found_and_its_command_repeats_it(
     with monkeypatch.context() as planted:
         planted.setattr(Parser, "receive", faulty)
         assert command.main(["tokeniser", "--engine", "built-in", "--runs", "5000"]) == 1
-        told = capsys.readouterr().out
-        line = next(line for line in told.splitlines() if line.startswith("  repeat: "))
+        output = capsys.readouterr().out
+        line = next(line for line in output.splitlines() if line.startswith("  repeat: "))
         script, *words = shlex.split(line.removeprefix("  repeat: "))
         assert (ROOT / script).is_file()
         assert command.main(words) == 1
@@ -62,17 +62,17 @@ def test_an_exception_of_any_kind_is_a_failure_with_its_traceback(
 
     monkeypatch.setattr(Parser, "receive", raises)
     assert command.main(["tokeniser", "--engine", "built-in", "--runs", "3"]) == 1
-    told = capsys.readouterr().out
-    assert "Traceback" in told
-    assert told.splitlines()[-1] == "  repeat: scripts/fuzz tokeniser --input ''"
-    assert command.main(shlex.split(told.splitlines()[-1])[2:]) == 1
+    output = capsys.readouterr().out
+    assert "Traceback" in output
+    assert output.splitlines()[-1] == "  repeat: scripts/fuzz tokeniser --input ''"
+    assert command.main(shlex.split(output.splitlines()[-1])[2:]) == 1
 
 
 def test_every_target_is_listed_with_its_promise(capsys: pytest.CaptureFixture[str]) -> None:
     assert command.main(["--list"]) == 0
-    told = capsys.readouterr().out
-    assert len(told.splitlines()) == len(TARGETS) > 15
-    assert all(f"{name} " in told and target.promise in told for name, target in TARGETS.items())
+    output = capsys.readouterr().out
+    assert len(output.splitlines()) == len(TARGETS) > 15
+    assert all(f"{name} " in output and target.promise in output for name, target in TARGETS.items())
 
 
 def test_a_target_that_is_none_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:

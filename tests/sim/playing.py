@@ -13,11 +13,11 @@ from tests.sim.test_sim_traces import TRACES, header, unescape
 
 def ways() -> dict[str, Path]:
     """A conversation of each way of updating, by the updater's class."""
-    found: dict[str, Path] = {}
+    traces: dict[str, Path] = {}
     for persona in PERSONAS:
         kind = type(make_module(persona.name).updater).__name__
-        found.setdefault(kind, TRACES / persona.name.lower() / f"{persona.way.name}.trace")
-    return {kind: path for kind, path in found.items() if kind != "NoUpdater"}
+        traces.setdefault(kind, TRACES / persona.name.lower() / f"{persona.way.name}.trace")
+    return {kind: path for kind, path in traces.items() if kind != "NoUpdater"}
 
 
 WAYS = ways()

@@ -225,10 +225,10 @@ def test_a_reboot_amid_the_bytes_keeps_what_was_written() -> None:
         ("stay-dead-after-update", b"Start to update", "NEW"),
     ],
 )
-def test_an_update_that_goes_another_way(fault: str, told: bytes, version: str) -> None:
+def test_an_update_that_goes_another_way(fault: str, answer: bytes, version: str) -> None:
     talk = Talk(fault)
     talk.load()
     assert talk.start() == OK
     text = talk.read_until(900.0, b"never")
-    assert told in text
+    assert answer in text
     assert talk.module.version == version

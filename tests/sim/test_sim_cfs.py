@@ -246,11 +246,11 @@ def test_a_reboot_amid_the_bytes_loses_the_piece_and_the_buffer_but_not_the_file
         ("quiet-update", b"RDY", b"6", "NEW"),
     ],
 )
-def test_an_update_that_goes_another_way(fault: str, told: bytes, code: bytes, version: str) -> None:
+def test_an_update_that_goes_another_way(fault: str, answer: bytes, code: bytes, version: str) -> None:
     talk = Talk(fault)
     talk.load()
     text = talk.update()
-    assert told in text
+    assert answer in text
     assert (b"+CFOTA:" in text) == (fault != "quiet-update")
     assert b"+CFOTA: " + code in talk.say(b"AT+CFOTA?")
     assert talk.module.version == version

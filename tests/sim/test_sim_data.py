@@ -1,4 +1,4 @@
-"""What all ways of updating share: data phases on the wire, autobaud, and no input that breaks a module."""
+"""The common part of all ways of updating: data phases, autobaud, and no input that breaks a module."""
 
 from binascii import crc_hqx
 
@@ -96,21 +96,21 @@ def test_a_module_that_falls_silent_at_a_piece_says_nothing_more(model: str) -> 
 @pytest.mark.parametrize("model", ["SIM7000C", "SIM7020C", "ME3616"])
 def test_autobaud_needs_at_in_one_case(model: str) -> None:
     link = open_sim_link(f"sim://{model}", baud=57600)
-    for line, heard in ((b"At\r", False), (b"hello\r", False), (b"at\r", True)):
+    for line, is_heard in ((b"At\r", False), (b"hello\r", False), (b"at\r", True)):
         link.write(line)
         link.clock.sleep(0.5)
         link.read(0)
-        assert (link.module.baud == 57600) == heard
+        assert (link.module.baud == 57600) == is_heard
 
 
 def test_what_a_module_with_autobaud_says_before_the_first_at_comes_at_its_default_rate() -> None:
-    heard = []
+    is_heard = []
     for baud in (9600, 115200):
         link = open_sim_link("sim://SIM7020C?fault=boot-garbage", baud=baud)
         link.clock.sleep(30.0)
-        heard.append(link.read(0))
-    assert b"*MATREADY" not in heard[0]
-    assert b"\r\n*MATREADY: 1\r\n\r\n+CFUN: 1\r\n\r\n+CPIN: READY\r\n" in heard[1]
+        is_heard.append(link.read(0))
+    assert b"*MATREADY" not in is_heard[0]
+    assert b"\r\n*MATREADY: 1\r\n\r\n+CFUN: 1\r\n\r\n+CPIN: READY\r\n" in is_heard[1]
 
 
 def test_autobaud_begins_again_after_a_reboot() -> None:
@@ -124,7 +124,7 @@ def test_autobaud_begins_again_after_a_reboot() -> None:
     for _ in range(2):
         link.write(b"AT\r")
         link.clock.sleep(0.5)
-    assert link.read(0) == b"T\rAT\r\r\nOK\r\n"  # of the first AT only its end was heard
+    assert link.read(0) == b"T\rAT\r\r\nOK\r\n"  # of the first AT only its end was is_heard
 
 
 _LINES = st.one_of(

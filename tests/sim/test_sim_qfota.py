@@ -233,12 +233,12 @@ def test_a_pushed_stream_that_stops_ends_with_a_code() -> None:
         ("stay-dead-after-update", b"", "NEW"),
     ],
 )
-def test_an_update_that_goes_another_way(fault: str, told: bytes, version: str) -> None:
+def test_an_update_that_goes_another_way(fault: str, answer: bytes, version: str) -> None:
     talk = Talk(fault)
     talk.upload(package())
     assert talk.start() == OK
     text = talk.read_until(600.0, b"SMS DONE\r\n")
-    assert told in text
+    assert answer in text
     assert (b"FOTA" in text) == (fault in ("fail-update", "rollback"))
     assert talk.module.version == version
 

@@ -118,13 +118,13 @@ def test_lines_are_spelt_by_the_seed(seed: int) -> None:
 
 
 def test_every_sloppiness_of_the_guide_comes_up() -> None:
-    heard = b""
+    text = b""
     for seed in range(40):
         bench = Bench(seed=seed)
         bench.say(URL)
-        heard += bench.wait(300)
+        text += bench.wait(300)
     spellings = (b'"HTTPTART"', b'"HTTPSTART"', b'"DOWNLOADING", 5%', b'"DOWNLOADING",5\r', b'"UPDATING", 5%')
-    assert [spelling for spelling in spellings if spelling not in heard] == []
+    assert [spelling for spelling in spellings if spelling not in text] == []
 
 
 def test_an_unreachable_url_is_two_silent_minutes_and_12() -> None:
@@ -305,7 +305,7 @@ def test_the_default_fetcher_refuses_what_is_not_whole(server: str, path: str) -
 
 
 class _Hurried(SimulatedClock):
-    """A quarter of a minute passes whenever somebody looks."""
+    """A quarter of a minute passes whenever a test looks."""
 
     def monotonic(self) -> float:
         self.sleep(15.0)
