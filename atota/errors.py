@@ -19,12 +19,12 @@
     ├── PackageError          size, digest or format                          7  bad-package
     ├── ServerError           the platform or the network                     8  server
     │   ├── ServerUnreachable
-    │   ├── PlatformRefused       an errno of the platform
+    │   ├── PlatformRefused       a refusal by the platform
     │   │   └── DownloadRefused       its one-byte answer to a download
     │   └── BadAnswer             not what the platform documents
     ├── WriteFailed           the slot was not activated                      9  write-failed
     │   ├── Unanswered            the command that starts the update, asked twice (fota)
-    │   └── RetriesUsedUpError    the slot was lost more often than the task allows (update)
+    │   └── RetriesUsedUp         the slot was lost more often than the task allows (update)
     ├── SlotLost              what was written is in doubt (fota)             9  write-failed
     ├── RebootTimeout         it did not come back in time                   11  unknown-after-reboot
     ├── OldVersion            it came back with the old version              12  old-version
@@ -37,57 +37,12 @@ An error says what happened (its text), what was tried (``tried``) and what to d
 command line. ``retry`` says whether the same thing may be tried again without a human.
 """
 
-import enum
 import errno
-from typing import ClassVar, Self
+from typing import ClassVar
 
-
-class Outcome(enum.StrEnum):
-    """How a command ends, and the exit code that says so; README publishes both.
-
-    Attributes:
-        exit_code: the exit code of a command that ends so.
-        is_settled: True if the job leaves nothing behind that a later run could continue.
-    """
-
-    exit_code: int
-    is_settled: bool
-
-    def __new__(cls, value: str, exit_code: int = 1, is_settled: bool = False) -> Self:
-        """Make a member of its word, its exit code and whether it settles the task."""
-        member = str.__new__(cls, value)
-        member._value_ = value
-        member.exit_code = exit_code
-        member.is_settled = is_settled
-        return member
-
-    DONE = "done", 0, True
-    TASK = "task", 0, True
-    UPDATED = "updated", 0, True
-    ALREADY_CURRENT = "already-current", 0, True
-    NO_TASK = "no-task", 0, True
-    ERROR = "error", 1
-    USAGE = "usage", 2, True
-    BAD_CONFIG = "bad-config", 3, True
-    PORT = "port", 4
-    NO_ANSWER = "no-answer", 5
-    REFUSED = "refused", 6, True
-    BAD_PACKAGE = "bad-package", 7, True
-    SERVER = "server", 8
-    WRITE_FAILED = "write-failed", 9, True
-    UNKNOWN_AFTER_REBOOT = "unknown-after-reboot", 11
-    OLD_VERSION = "old-version", 12, True
-    LIMIT = "limit", 13
-    UPDATED_UNREPORTED = "updated-unreported", 14, True
-    TIMEOUT = "timeout", 124
-    INTERRUPTED = "interrupted", 130
-
-
-class Retry(enum.Enum):
-    """Whether the same attempt may succeed if it is simply made again."""
-
-    NEVER = "never"
-    LATER = "later"
+from atota.outcomes import Outcome as Outcome
+from atota.outcomes import Retry as Retry
+from atota.outcomes import StepResult as StepResult
 
 
 class AtotaError(Exception):
@@ -293,19 +248,27 @@ class ServerUnreachable(ServerError):
 
 
 class PlatformRefused(ServerError):
-    """The platform answered with an errno.
+    """The platform understood a request and refused it.
 
     Attributes:
-        errno: the platform's number.
+        result: what the refusal means for the task; all policy goes by it.
+        errno: the platform's own number, for people; None if it has none.
     """
 
     code = "server.refused"
     retry = Retry.NEVER
 
     def __init__(
-        self, message: str, *, errno: int, hint: str | None = None, tried: tuple[str, ...] = ()
+        self,
+        message: str,
+        *,
+        result: StepResult = StepResult.REFUSED,
+        errno: int | None = None,
+        hint: str | None = None,
+        tried: tuple[str, ...] = (),
     ) -> None:
         super().__init__(message, hint=hint, tried=tried)
+        self.result = result
         self.errno = errno
 
 
@@ -334,6 +297,15 @@ class WriteFailed(AtotaError):
     default_hint = (
         "The module still runs its old firmware. Check supply and wiring, then run the command again."
     )
+
+
+class SlotLost(AtotaError):
+    """The content of the slot is lost or in doubt (the target restarted): the write begins again."""
+
+    code = "slot-lost"
+    outcome = Outcome.WRITE_FAILED
+    retry = Retry.LATER
+    default_hint = "The module still runs its old firmware. Check its supply, then run the command again."
 
 
 class RebootTimeout(AtotaError):

@@ -194,3 +194,24 @@ def _checked_hex(text: str, digits: int, what: str) -> str:
     if not re.fullmatch(rf"[0-9a-f]{{{digits}}}", value):
         raise UsageError(f"{text!r} is not {what}: {digits} hex digits are needed")
     return value
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """A refusal before anything is touched: the reason, and what to do next."""
+
+    why: str
+    hint: str
+
+
+class MethodChoice(msgspec.Struct, frozen=True, kw_only=True):
+    """The way in which a target is written.
+
+    ``digest`` is the SHA-256 of the dialect's files, ``block`` in bytes (None: the package is not cut), and
+    ``window_s`` the seconds for which the target waits for bytes that it asked for.
+    """
+
+    dialect: str
+    digest: str
+    method: str
+    block: int | None
+    window_s: float

@@ -11,9 +11,11 @@ from msgspec.structs import replace
 from atota.at.events import view
 from atota.clock import SimulatedClock
 from atota.errors import AtotaError, BadAnswer, UsageError
+from atota.ota import replies
+from atota.ota.base import Task
 from atota.ota.onenet import answers, wire
 from atota.ota.onenet.errnos import Endpoint
-from atota.ota.source import parse_content_range
+from atota.ota.replies import parse_content_range
 from atota.otaserver import auth, routes
 from atota.otaserver.faults import KNOWN, Faults
 from atota.otaserver.model import Auth, Device, PlatformConfig, TasksFile, TaskSpec, build
@@ -23,7 +25,7 @@ from atota.otaserver.service import LocalPlatform
 from atota.sim.faults import KNOWN_FAULTS, FaultPlan
 from atota.sim.link import parse_sim_url
 from atota.sim.personas.catalogue import PERSONAS
-from atota.values import version_problem
+from atota.values import parse_server, version_problem
 from scripts.fuzz_parts.target import MARK, Target, head, need
 
 _KEY = "c2VjcmV0IGtleSBmb3IgdGVzdHM="
@@ -50,12 +52,12 @@ def ranges(data: bytes) -> None:
             need(span.total is None or span.last < span.total, "a range past the end")
         address = raises_only(BadAnswer, lambda text=text: wire.parse_ip_port(text))  # type: ignore[misc]
         need(address is None or isinstance(address, tuple), "no address")
-        seconds = answers.retry_after(text)
-        need(seconds is None or 0 <= seconds <= answers.MAX_RETRY_AFTER_S, "an endless wait")
-        length = answers.content_length(text)
+        seconds = replies.retry_after(text)
+        need(seconds is None or 0 <= seconds <= replies.MAX_RETRY_AFTER_S, "an endless wait")
+        length = replies.content_length(text)
         need(length is None or length >= 0, "a negative length")
-        answers.is_text(text)
-        raises_only(UsageError, lambda text=text: answers.base_url(text))  # type: ignore[misc]
+        replies.is_text(text)
+        raises_only(ValueError, lambda text=text: parse_server(text))  # type: ignore[misc]
         raises_only(UsageError, lambda text=text: wire.checked_dev_id(text))  # type: ignore[misc]
         raises_only(UsageError, lambda text=text: wire.checked_token(text))  # type: ignore[misc]
         version_problem(text)
@@ -67,11 +69,11 @@ def json(data: bytes) -> None:
     status = 200 if kind < 128 else 100 + (high * 7) % 900
     raises_only(AtotaError, lambda: answers.refuse_text(body))
     envelope = raises_only(AtotaError, lambda: answers.read_answer(status, body, endpoint))
-    need(len(wire.first_words(body)) <= 300, "more than the first words")
+    need(len(replies.first_words(body)) <= 300, "more than the first words")
     if isinstance(envelope, wire.Envelope):
         for cdn in (False, True):
             task = raises_only(AtotaError, lambda cdn=cdn: wire.decode_task(envelope.data, cdn=cdn))  # type: ignore[misc]
-            if isinstance(task, wire.Task):
+            if isinstance(task, Task):
                 need(f"token={task.token!r}" not in str(task), "the token is shown")
         raises_only(AtotaError, lambda: wire.decode_dev_id(envelope.data))
         raises_only(AtotaError, lambda: answers.refuse(envelope, endpoint))

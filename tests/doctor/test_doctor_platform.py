@@ -18,7 +18,7 @@ from atota.doctor.platform import (
     judge_resource,
 )
 from atota.errors import ConfigError, ServerUnreachable
-from atota.ota.reached import Reached
+from atota.ota.probe import Reached
 
 SECRET = base64.b64encode(b"nobody may ever read this text").decode()
 NOW = SimulatedClock().time()

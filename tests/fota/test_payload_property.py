@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 
 from atota.clock import Clock, SimulatedClock
 from atota.dialects import loader
-from atota.errors import ModuleError, NoAnswer, WriteFailed
-from atota.fota.base import SlotLost
+from atota.errors import ModuleError, NoAnswer, SlotLost, WriteFailed
 from atota.fota.registry import method_for
 from atota.module.data_phase import DataPhase, DataPrompt, leave_data_phase
 from atota.module.session import Session

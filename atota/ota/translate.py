@@ -1,4 +1,4 @@
-"""What can go wrong between us and a server, said so that a person can act on it. Knows no HTTP library."""
+"""Errors of the network, translated into sentences that a person can act on. Knows no HTTP library."""
 
 import errno
 import logging
@@ -18,7 +18,7 @@ _NAMES = re.compile(r"name or service|getaddrinfo|nodename|name resolution|no ad
 
 
 class _Mask(logging.Filter):
-    """Takes tokens and device ids out of the HTTP library's own log lines."""
+    """A filter that takes tokens and device ids out of the HTTP library's own log lines."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         record.msg = scrub_log(record.getMessage())
@@ -30,7 +30,7 @@ _MASK = _Mask()
 
 
 def mask_logs() -> None:
-    """Make the HTTP library's loggers mask the URLs they print: a download URL is a two-day credential."""
+    """Mask the URLs in the HTTP library's log lines: a download URL is a two-day credential."""
     for name in _LOGGERS:
         logging.getLogger(name).addFilter(_MASK)  # adding the same filter again changes nothing
 
@@ -45,13 +45,13 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def unreachable(error: BaseException, where: str, *, timeout: bool, connecting: bool) -> ServerUnreachable:
-    """The error for a connection that was not made, or broke.
+    """Make the error for a connection that was not made, or broke.
 
     Args:
-        error: the foreign exception; its causes tell the reason.
+        error: the foreign exception; its causes hold the reason.
         where: the server, as the user knows it.
-        timeout: whether time ran out.
-        connecting: whether there was no connection yet.
+        timeout: time ran out.
+        connecting: there was no connection yet.
     """
     causes = list(_chain(error))
     text = " ".join(str(cause) for cause in causes)
@@ -90,26 +90,26 @@ def _tls(where: str, text: str) -> ServerUnreachable:
         )
     return ServerUnreachable(
         f"no secure connection (TLS) to {where} could be made",
-        hint="If the server speaks plain HTTP, say so: --server http://HOST",
+        hint="If the server speaks plain HTTP, give --server http://HOST",
     )
 
 
 def clock_skew(date: str | None, now: float) -> float:
     """Seconds by which a server's ``Date`` is ahead of ``now``; 0 if it is missing or unreadable."""
     try:
-        told = parsedate_to_datetime(date or "")
+        server_time = parsedate_to_datetime(date or "")
     except (TypeError, ValueError, IndexError, OverflowError):
         return 0.0
-    if told.tzinfo is None:
-        told = told.replace(tzinfo=UTC)
-    return (told - datetime.fromtimestamp(now, UTC)).total_seconds()
+    if server_time.tzinfo is None:
+        server_time = server_time.replace(tzinfo=UTC)
+    return (server_time - datetime.fromtimestamp(now, UTC)).total_seconds()
 
 
-_SKEW_S = 120.0  # ours: less than this no validity of an hour notices
+_SKEW_S = 120.0  # ours: too little to matter to a validity of an hour
 
 
 def clock_hint(date: str | None, now: float, expired_s: float | None) -> str:
-    """What to say of the time when a signature was refused; empty if the time looks right."""
+    """A hint about the time, for a signature that was refused; empty if the time looks right."""
     if expired_s is not None:
         return f"The authorization's validity ended {expired_s:.0f} s ago: make a new one."
     skew = clock_skew(date, now)
