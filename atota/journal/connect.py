@@ -6,7 +6,7 @@ from pathlib import Path
 
 from atota.clock import Clock, Deadline
 from atota.journal import schema
-from atota.journal.owners import Owners, GivenOwners
+from atota.journal.owners import GivenOwners, Owners
 from atota.journal.translate import translated
 
 BUSY_S = 10.0  # ours: another process needs milliseconds for a write
