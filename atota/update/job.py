@@ -213,6 +213,6 @@ class Job:
         self._entry.on_event(event)
         self._listener(event)
 
-    def _on_told(self, told: Told) -> None:
-        self._context.result.told.append(told.what)
-        self._entry.fact(told)
+    def _on_told(self, fact: Told) -> None:
+        self._context.result.told.append(fact.what)
+        self._entry.fact(fact)
