@@ -37,7 +37,6 @@ An error says what happened (its text), what was tried (``tried``) and what to d
 command line. ``retry`` says whether the same thing may be tried again without a human.
 """
 
-import errno
 from typing import ClassVar
 
 from atota.outcomes import Outcome as Outcome
@@ -250,33 +249,22 @@ class ServerUnreachable(ServerError):
 class PlatformRefused(ServerError):
     """The platform understood a request and refused it.
 
-    Attributes:
-        result: what the refusal means for the task; all policy goes by it.
-        errno: the platform's own number, for people; None if it has none.
+    ``result`` is the meaning for the task, by which all policy goes; ``errno`` the platform's own number.
     """
 
     code = "server.refused"
     retry = Retry.NEVER
 
     def __init__(
-        self,
-        message: str,
-        *,
-        result: StepResult = StepResult.REFUSED,
-        errno: int | None = None,
-        hint: str | None = None,
-        tried: tuple[str, ...] = (),
+        self, message: str, *, result: StepResult | None = None, errno: int | None = None, hint: str = ""
     ) -> None:
-        super().__init__(message, hint=hint, tried=tried)
-        self.result = result
+        super().__init__(message, hint=hint)
+        self.result = result or StepResult.REFUSED
         self.errno = errno
 
 
 class DownloadRefused(PlatformRefused):
-    """The platform answered a download with one of its one-byte errors.
-
-    ``errno`` is that byte's number, 1-6: a numbering of its own, not the one of the other calls.
-    """
+    """A one-byte error in place of a package; ``errno`` is its number, 1-6: a numbering of its own."""
 
     code = "server.download-refused"
 
@@ -348,10 +336,6 @@ class Interrupted(AtotaError):
     outcome = Outcome.INTERRUPTED
     retry = Retry.LATER
     default_hint = "Run the same command again to go on."
-
-
-DISK_FULL = frozenset({errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)})
-"""What a system calls a disk, a file or a user's share of it that takes no more."""
 
 
 def error_fields(error: AtotaError) -> dict[str, object]:

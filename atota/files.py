@@ -7,6 +7,7 @@ The text of a mistake is always ``FILE: what is wrong``, for instance
 column, a wrong key or value its path (`msgspec` words both).
 """
 
+import errno
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +19,9 @@ from atota.errors import ConfigError
 
 T = TypeVar("T")
 Hook = Callable[[type, Any], Any]
+
+DISK_FULL = frozenset({errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)})
+"""The errors of a file system whose disk, file or user's share is full."""
 
 _LOCK = threading.RLock()
 _PREPARED: set[Any] = set()

@@ -34,7 +34,7 @@ class RecordedModule:
         self._ended_at: float | None = None
 
     @property
-    def gone(self) -> bool:
+    def unplugged(self) -> bool:
         """Whether the recorded port was lost here."""
         return self.link.is_lost
 
@@ -47,7 +47,7 @@ class RecordedModule:
     @property
     def comes_back(self) -> bool:
         """Whether the recorded port was lost here, and opened again later."""
-        return self.gone and isinstance(self.link.under_way, Opened)
+        return self.unplugged and isinstance(self.link.under_way, Opened)
 
     def from_host(self, data: bytes, now: float) -> None:  # noqa: ARG002 - part of what is served
         """Hold what the program wrote against the recording.
@@ -64,7 +64,7 @@ class RecordedModule:
 
     def to_host(self, now: float) -> bytes:
         """What is due by ``now``."""
-        if not self._present or self.gone:
+        if not self._present or self.unplugged:
             return b""
         try:
             data = self.link.read(0.0)
