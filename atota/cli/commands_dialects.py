@@ -103,15 +103,16 @@ def check_dialects(
 
     Exit 3 if one is wrong. Nothing is sent to any port.
     """
-    from atota.cli.reviews import review_fields, show_review
+    from atota.cli.reviews import checkout_traces, review_fields, show_review
     from atota.errors import ConfigError
-    from atota.review.review import every_profile, review, traces_folder
+    from atota.review.review import every_profile, review
+    from atota.testing.rehearse import Rehearsal
 
     call.out.begin()
-    folder = traces if traces is not None else traces_folder()
+    folder = traces if traces is not None else checkout_traces()
     found: list[Review] = []
     for name in dialect or every_profile():
-        found.append(review(name, against=against or (), traces=folder))
+        found.append(review(name, rehearsal=Rehearsal(), against=against or (), traces=folder))
         if not call.out.json:
             show_review(call.out, found[-1], whole=bool(dialect) or call.out.verbosity > 0)
     told = [review_fields(one) for one in found]

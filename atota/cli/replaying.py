@@ -47,7 +47,7 @@ class RecordedModule:
     @property
     def comes_back(self) -> bool:
         """Whether the recorded port was lost here, and opened again later."""
-        return self.gone and isinstance(self.link.under_way, Opened)
+        return self.gone and isinstance(self.link.current, Opened)
 
     def from_host(self, data: bytes, now: float) -> None:  # noqa: ARG002 - part of what is served
         """Hold what the program wrote against the recording.
@@ -81,7 +81,7 @@ class RecordedModule:
     def set_baud(self, baud: int, now: float) -> None:  # noqa: ARG002 - part of what is served
         """Learn the program's rate; it counts when it is the recorded one, or when something is written."""
         self._baud = baud
-        entry = self.link.under_way
+        entry = self.link.current
         if baud != self.link.baud and isinstance(entry, BaudChange) and entry.baud == baud:
             self.link.set_baud(baud)
 
@@ -94,9 +94,7 @@ class RecordedModule:
     def cut(self, now: float) -> None:
         """The program is gone; where the recorded one went, too, this is the end."""
         self._present = False
-        if (
-            self.link.under_way is None or isinstance(self.link.under_way, Closed)
-        ) and self._ended_at is None:
+        if (self.link.current is None or isinstance(self.link.current, Closed)) and self._ended_at is None:
             self.link.close()
             self._ended_at = now
 

@@ -55,12 +55,12 @@ def module_opener(call: Call, stack: ExitStack, spec: "JobSpec | None" = None) -
 def _wrapper(call: Call, stack: ExitStack, spec: "JobSpec") -> Any:
     import sys
 
-    from atota.transcript.format import TranscriptLink
+    from atota.settings.head import head_of
     from atota.transcript.masking import Masker
-    from atota.update.retold import context_of
+    from atota.transcript.writer import TranscriptLink
 
     path = spec.transcript
-    context = context_of(call.out.command, spec)
+    context = head_of(call.out.command, spec).lines()
     written: list[TranscriptLink] = []
 
     def wrap(link: Link) -> Link:

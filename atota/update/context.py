@@ -12,6 +12,7 @@ from atota.update.outbox import Outgoing
 from atota.update.plan import Wanted
 from atota.update.platform import Downloader, Platform
 from atota.update.result import JobResult
+from atota.update.serving import Serve, serve
 from atota.update.stages import StageLog
 from atota.values import Identity
 
@@ -36,6 +37,7 @@ class Context:
     platform: Platform | None = None
     downloader: Downloader | None = None
     approve: Approve | None = None
+    serve: Serve = serve
 
     def outgoing(self, place: str) -> Outgoing:
         """Where verdicts for the platform at ``place`` go."""

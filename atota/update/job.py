@@ -34,6 +34,7 @@ from atota.update.platform import Downloader, Platform, Status
 from atota.update.result import JobResult
 from atota.update.resume import Earlier
 from atota.update.road import Road
+from atota.update.serving import Serve, serve
 from atota.update.stages import StageLog, with_advice
 from atota.update.takeover import TakeOver, concerns
 from atota.update.writing import Left
@@ -54,6 +55,7 @@ class Job:
         adapters: finds an adapter again that went away; those on the USB if not given.
         approve: asked before anything is downloaded or written; nobody is asked if not given.
         journal: where the job is written down, and where earlier runs stand.
+        serve: serves the package to a module that fetches it itself; over HTTP if not given.
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class Job:
         approve: Approve | None = None,
         adapters: Adapters | None = None,
         journal: Journal | None = None,
+        serve: Serve = serve,
     ) -> None:
         self._spec = completed(spec)
         self._clock = clock
@@ -95,6 +98,7 @@ class Job:
             platform,
             downloader,
             approve,
+            serve,
         )
 
     def run(self) -> JobResult:

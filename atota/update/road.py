@@ -165,7 +165,9 @@ class Road:
         if _pushed_by_platform(method):
             self._log.note("the platform must push the package: start the task in its console now")
             return Path(), Digests(0, "", "")
-        package = Supplier(self._spec, self._obtainer, self._log, serving).package(method)
+        package = Supplier(self._spec, self._obtainer, self._log, serving, self._context.serve).package(
+            method
+        )
         self._result.package = package[1]
         self._context.chronicle.fact("package", {"name": package[0].name, **msgspec.to_builtins(package[1])})
         return package

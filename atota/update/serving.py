@@ -2,8 +2,8 @@
 
 import secrets
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -12,6 +12,8 @@ from atota.errors import ServerError, UsageError
 
 _CHUNK = 65536
 _POLL_S = 0.05
+Serve = Callable[[Path, str], AbstractContextManager[str]]
+"""Serves a package at an address, for as long as the context lasts; yields its URL."""
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from atota.ota.package import require, verify_file
 from atota.settings.spec import JobSpec
 from atota.update.obtaining import Obtainer
 from atota.update.platform import Status
-from atota.update.serving import serve
+from atota.update.serving import Serve
 from atota.update.stages import StageLog
 from atota.values import Digests, checked_sha256
 
@@ -24,13 +24,17 @@ class Supplier:
         obtainer: the platform's side, if the package comes from there.
         log: tells the listener.
         stack: ends, with the job, the serving of the package to the module.
+        serve: serves the package to a module that fetches it itself.
     """
 
-    def __init__(self, spec: JobSpec, obtainer: Obtainer | None, log: StageLog, stack: ExitStack) -> None:
+    def __init__(
+        self, spec: JobSpec, obtainer: Obtainer | None, log: StageLog, stack: ExitStack, serve: Serve
+    ) -> None:
         self._spec = spec
         self._obtainer = obtainer
         self._log = log
         self._stack = stack
+        self._serve = serve
 
     def package(self, method: Method) -> Package:
         """The package's file and its digests.
@@ -66,7 +70,7 @@ class Supplier:
     def _address(self, path: Path) -> str:
         """Where the module can fetch the package: from here, or from the platform itself."""
         if self._spec.serve_url is not None:
-            return self._stack.enter_context(serve(path, self._spec.serve_url))
+            return self._stack.enter_context(self._serve(path, self._spec.serve_url))
         if self._obtainer is None:
             raise Refused(
                 "this module fetches packages itself, and there is no address that it could fetch from",

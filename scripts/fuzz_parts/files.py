@@ -21,9 +21,10 @@ from atota.dialects.written import as_toml
 from atota.errors import ConfigError, UsageError
 from atota.files import decode_toml
 from atota.otaserver import model
-from atota.review.traces import header, read_traces, turns
+from atota.review.traces import read_traces, turns
 from atota.settings.board import decode_board
 from atota.settings.resolve import UserConfig, load_user_config, resolve
+from atota.transcript.trace import parse_trace
 
 _HEARD = b"\r\nREBOOT_CAUSE_X\r\n+CGMR: 1\r\n9999\r\n\xff\r\nOK\r\n"
 _LINES = ("", "a", "12345", '+FOTAIND: "UPDATING", 7', "9" * 5000)
@@ -240,10 +241,13 @@ def trace(data: bytes) -> None:
     (kind,), rest = head(data, 1)
     text = rest.decode("ascii", "ignore")
     dialect = seeds.dialects()[kind % len(seeds.dialects())]
-    header(text, "persona")
-    came = list(turns(text))
-    need(sum(len(turn.came) for turn in came) <= len(text), "more came than is written")
-    read_traces(dialect, [text])
+    try:
+        parsed = parse_trace(text)
+    except ConfigError as error:
+        need("line" in error.message, "the error does not name the line")
+        return
+    need(sum(len(turn.response) for turn in turns(parsed)) <= len(text), "more came than is written")
+    read_traces(dialect, [parsed])
 
 
 def transcript(data: bytes) -> None:

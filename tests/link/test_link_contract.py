@@ -19,9 +19,10 @@ from atota.errors import LineUnavailable, LinkLost
 from atota.link.base import Link
 from atota.link.memory import MemoryLink, memory_pair
 from atota.link.serial import SerialLink
-from atota.transcript.format import TranscriptLink, escape
+from atota.transcript.format import escape
 from atota.transcript.recording import parse_recording
 from atota.transcript.replay import ReplayLink
+from atota.transcript.writer import TranscriptLink
 
 WAIT_S = 10.0  # a limit for broken code, never waited out by code that works
 
