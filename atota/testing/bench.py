@@ -67,10 +67,12 @@ class Bench:
         model: the simulated module, see `atota sim module --list`.
         faults: of the module (`atota.sim.faults`), joined by ``+``.
         platform_faults: of the platform (`atota.otaserver.faults`), joined by ``+``.
-        options: differences between the module and others of its model.
+        options: differences between the module and others of its model. By default there are none, and
+            where the platform drives the update, it pushes the package.
         target: the version of the package; by default the next one of the module's.
         made_for: the version that the package updates; by default the module's.
         package: the package, if it is not to be made from ``target``, ``made_for`` and ``size`` (bytes).
+        dev_id: the platform's name of the device.
         codes: the platform's numbers of manufacturer and model; by default those of the catalogue.
         task: further fields of the platform's task: ``signal``, ``power``, ``retry``, ``interval``,
             ``target``.
@@ -102,6 +104,7 @@ class Bench:
         made_for: str | None = None,
         package: bytes | None = None,
         size: int = 4096,
+        dev_id: str = DEV_ID,
         codes: tuple[str, str] | None = None,
         task: dict[str, Any] | None = None,
         dialect: Dialect | None = None,
@@ -112,19 +115,19 @@ class Bench:
         wrap: Callable[[Link], Link] | None = None,
     ) -> None:
         persona = find_persona(model)
-        options = options or Options()
         self.model = persona.name
         self.clock = clock or SimulatedClock()
-        self.base = options.version or persona.version
+        self.base = (options and options.version) or persona.version
         self.target = target or next_version(self.base)
         self.package = package or build_package(
             model=self.model, base=made_for or self.base, target=self.target, size=size
         )
+        if options is None:
+            options = Options(push=self.target if persona.way.name == "platform" else "")
         if options.fetch is None:
             options = replace(options, fetch=lambda _url: self.package)
-        if persona.way.name == "platform" and not options.push:
-            options = replace(options, push=self.target)
         self.module = SimModule(persona, options, faults=faults and (faults,), on_change=self._on_change)
+        self.dev_id = dev_id
         self.codes = codes or _codes(self.model)
         self.platform = self._make_platform(task or {}, platform_faults)
         self.link: SimLink | None = None
@@ -143,10 +146,10 @@ class Bench:
     def _make_platform(self, task: dict[str, Any], faults: str) -> Platform:
         manuf, model = self.codes
         fields = {"target": self.target, **task}
-        spec = TaskSpec(dev_id=DEV_ID, manuf=manuf, model=model, package="p", **fields)
+        spec = TaskSpec(dev_id=self.dev_id, manuf=manuf, model=model, package="p", **fields)
         file = TasksFile(
             auth=Auth(product_id=PRODUCT_ID, access_key=ACCESS_KEY),
-            devices=(Device(dev_id=DEV_ID),),
+            devices=(Device(dev_id=self.dev_id),),
             tasks=(spec,),
         )
         return Platform(build(file, {"p": self.package}), clock=self.clock, faults=faults)
@@ -156,7 +159,7 @@ class Bench:
     @property
     def task(self) -> Task:
         """The task on the platform, with all that was reported of it."""
-        return self.platform.task(DEV_ID)
+        return self.platform.task(self.dev_id)
 
     def stages(self, state: str = "started") -> list[str]:
         """Return the stages of the last job that had this state, in order."""
@@ -196,7 +199,7 @@ class Bench:
 
         fields: dict[str, Any] = {"port": f"sim://{self.model}"} | options
         if "package" not in options:
-            fields.setdefault("dev_id", DEV_ID)
+            fields.setdefault("dev_id", self.dev_id)
         spec = JobSpec(**fields)
         with ExitStack() as stack:
             client = None if spec.package is not None else stack.enter_context(self._client(stop))
@@ -328,9 +331,9 @@ def opener(
     return opened
 
 
-def _serve_from_memory(package: Path, address: str) -> AbstractContextManager[str]:
+def _serve_from_memory(_package: Path, address: str) -> AbstractContextManager[str]:
     """Name an address of the form that `atota.update.serving.serve` has; the package comes from memory."""
-    return nullcontext(f"{address}/ota_{'0' * 20}/{package.name}")
+    return nullcontext(f"{address}/ota_{'0' * 20}/update.zip")
 
 
 def next_version(version: str) -> str:

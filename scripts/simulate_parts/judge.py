@@ -6,10 +6,11 @@ from typing import Any
 import msgspec
 
 from atota.journal.store import Journal
+from atota.testing.bench import ACCESS_KEY
 from atota.update.events import Progress
 from atota.update.result import JobResult
 from scripts.simulate_parts.scenario import Scenario
-from scripts.simulate_parts.world import DEV_ID, KEY, World
+from scripts.simulate_parts.world import World
 
 CODES = {
     "updated": 0,
@@ -34,7 +35,7 @@ UNTOUCHED = ("refused", "bad-package", "no-task", "bad-config")
 # Slots that nothing checks before the start: what was damaged on the wire is started; the boot refuses it.
 UNCHECKED = ("raw-stream", "pushed-stream")
 CSQ = 20  # what every persona tells of its signal
-SECRET = re.compile(rf"ota_[0-9A-Za-z]{{20}}|{re.escape(KEY)}|sign=")
+SECRET = re.compile(rf"ota_[0-9A-Za-z]{{20}}|{re.escape(ACCESS_KEY)}|sign=")
 LONGEST_S = 6 * 3600.0
 MOST_HELD = 65_536  # bytes of a line that does not end; the parser's own limit is below
 MOST_EVENTS = 20_000  # a storm of lines every 50 ms through the longest of the updates
@@ -149,12 +150,12 @@ class Judge:
 
     @property
     def _state(self) -> str:
-        return self._world.platform.task(DEV_ID).state.value
+        return self._world.task.state.value
 
     # -- the platform ----------------------------------------------------------------------------------
 
     def _orders(self) -> None:
-        reported = self._world.platform.task(DEV_ID).reported
+        reported = self._world.task.reported
         steps = [step for step in reported if step <= 100]
         if 100 in reported:
             raise Broken("100 was reported: 101 means the same")
@@ -237,7 +238,7 @@ def ends_right(world: World, result: JobResult | None, killed_task: bool) -> str
     """What is wrong with the end of a last attempt on a healed world; None if it is right."""
     if result is None:
         return "the process died, though nothing killed it"
-    state = world.platform.task(DEV_ID).state.value
+    state = world.task.state.value
     if world.module.version == world.target:
         if result.outcome not in GOOD and not (state in SETTLED_STATES and result.outcome == "no-task"):
             return f"the module runs the target, and the last attempt ended {result.outcome}"

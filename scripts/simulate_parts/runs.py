@@ -12,7 +12,7 @@ from atota.update.events import Note, Progress, StageEvent
 from atota.update.result import JobResult
 from scripts.simulate_parts.judge import Broken, Judge, ends_right
 from scripts.simulate_parts.scenario import Scenario
-from scripts.simulate_parts.world import DEV_ID, World
+from scripts.simulate_parts.world import World
 
 _RAM = Path("/dev/shm")  # noqa: S108 - a RAM disk, where there is one
 _NUMBER = itertools.count()
@@ -62,7 +62,7 @@ def simulate(scenario: Scenario, *, tell: bool = False) -> Run:
 def _attempts(world: World, outcomes: list[str], *, tell: bool) -> None:
     judge, begun = Judge(world), 0
     for attempt in range(ATTEMPTS):
-        before = world.platform.task(DEV_ID).state.value
+        before = world.task.state.value
         result = _attempt(world, judge, outcomes, tell=tell)
         tells_the_end = result is not None and result.outcome == "old-version" and attempt == 1 and begun > 0
         if attempt > 0 and not tells_the_end:  # what the attempt before had started ended so: one more
@@ -84,8 +84,8 @@ def _attempts(world: World, outcomes: list[str], *, tell: bool) -> None:
 def _attempt(world: World, judge: Judge, outcomes: list[str], *, tell: bool) -> JobResult | None:
     """One job, judged; None if its process died."""
     judge.begin()
-    result = world.run()
-    outcomes.append("killed" if result is None else result.outcome)
+    result = world.attempt()
+    outcomes.append("killed" if result is None else str(result.outcome))
     if tell:
         _show(world, outcomes[-1], result.error if result is not None else None)
     judge.after(result)
@@ -98,13 +98,13 @@ def _again(world: World, judge: Judge, outcomes: list[str], *, tell: bool) -> No
     if world.disk_is_full:  # the verdict could not be written: then the next one confirms once more
         expected += ("updated",)
     world.heal(power_cycle=False)
-    starts, told = len(world.module.starts), list(world.platform.task(DEV_ID).reported)
+    starts, told = len(world.module.starts), list(world.task.reported)
     _attempt(world, judge, outcomes, tell=tell)
     if outcomes[-1] not in expected:
         raise Broken(f"once more after {outcomes[:-1]}: the last one ended {outcomes[-1]}")
     if len(world.module.starts) > starts:
         raise Broken(f"once more after {outcomes[:-1]}: something was started")
-    if (now := world.platform.task(DEV_ID).reported) != told:
+    if (now := world.task.reported) != told:
         raise Broken(f"once more after {outcomes[:-1]}: the platform was told {now[len(told) :]}")
 
 
@@ -125,7 +125,7 @@ def _show(world: World, outcome: str, error: object) -> None:
     module = world.module
     print(
         f"  truth: runs {module.version} (updating: {module.updating}), starts {module.starts},"
-        f" task {world.platform.task(DEV_ID).state.value}, told {world.platform.task(DEV_ID).reported},"
+        f" task {world.task.state.value}, told {world.task.reported},"
         f" struck {module.faults.struck}, at {world.clock.monotonic():.1f} s"
     )
 
