@@ -1,5 +1,6 @@
 """Finding a module at its rate, knowing it by its answers, changing its rate, and waiting for its return."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -57,15 +58,25 @@ def test_only_the_given_rate_is_tried(scripted: Scripted) -> None:
     assert set(link.rates) <= {9600}
 
 
-def test_what_came_at_each_rate_is_told(scripted: Scripted) -> None:
+def test_silence_at_each_rate_is_told(scripted: Scripted) -> None:
     link = scripted(lambda _line, _number: [], baud=38400)
-    link.say(b"\xf8\x00\x80", 1.0)
     with pytest.raises(NoAnswer) as caught:
         find_baud(session(link))
-    assert any("bytes of noise" in line for line in caught.value.tried) or all(
-        "silence" in line for line in caught.value.tried
-    )
+    rates = [int(line.split()[0]) for line in caught.value.tried]
+    assert sorted(rates) == sorted(loader.load("3gpp").uart.bauds)
+    assert caught.value.tried == tuple(f"{rate} baud: silence" for rate in rates)
+    assert "TX/RX" in caught.value.hint
+
+
+def test_noise_at_each_rate_is_told(scripted: Scripted) -> None:
+    link = scripted(lambda _line, _number: [], baud=38400)
+    for number in range(4000):
+        link.say(b"\xf8\x00\x80", number / 4)
+    with pytest.raises(NoAnswer) as caught:
+        find_baud(session(link))
     assert len(caught.value.tried) == 9
+    for line in caught.value.tried:
+        assert re.fullmatch(r"\d+ baud: [1-9]\d* bytes of (noise|text, but no answer)", line)
     assert "TX/RX" in caught.value.hint
 
 
