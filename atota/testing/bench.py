@@ -1,6 +1,6 @@
 """A whole job in memory: a simulated module, the local OTA platform, and the job between them.
 
-There is no port, no network and no waiting: all of it lives in simulated time, so an update with a reboot of
+It uses no port and no network, and lives in simulated time, so an update with a reboot of
 twelve minutes takes some milliseconds. The bench outlives its jobs: a second one finds the module and the
 platform as the first one left them.
 
@@ -67,8 +67,8 @@ class Bench:
         model: the simulated module, see `atota sim module --list`.
         faults: of the module (`atota.sim.faults`), joined by ``+``.
         platform_faults: of the platform (`atota.otaserver.faults`), joined by ``+``.
-        options: differences between the module and others of its model. By default there are none, and
-            where the platform drives the update, it pushes the package.
+        options: differences between the module and others of its model. By default without differences;
+            a platform that drives the update itself pushes the package.
         target: the version of the package; by default the next one of the module's.
         made_for: the version that the package updates; by default the module's.
         package: the package, if it is not to be made from ``target``, ``made_for`` and ``size`` (bytes).

@@ -1,4 +1,4 @@
-"""Rebuilds a package from the transcript of its transfer.
+"""Rebuild a package from the transcript of its transfer.
 
 Hex blocks name their number; raw bytes are those that the host sent between a prompt and a final result.
 If a transfer was restarted, the size and the MD5 show which bytes are the package.

@@ -1,4 +1,4 @@
-"""Rehearses a profile with the simulated modules of its family: a whole job each, in simulated time.
+"""Rehearse a profile with the simulated modules of its family: a whole job each, in simulated time.
 
 A simulated module is of the family if, of all built-in profiles and the rehearsed one, its own responses
 show the rehearsed one: as for a real module.

@@ -1,4 +1,4 @@
-"""Finds the secrets in the traffic of a link, so that a transcript can be given away.
+"""Masking of the secrets in the traffic of a link, so that a transcript can be given away.
 
 A secret on the wire is the address from which a module may fetch its package: the platform's download token
 and the word in our own addresses are both ``ota_`` and twenty letters or digits. They are replaced byte for
@@ -22,7 +22,7 @@ _PIECE = 6
 
 
 class Masker:
-    """Reads the two streams of one conversation, line by line, and finds the secrets in them.
+    """The secrets of one conversation, found in its two streams line by line.
 
     The ends of lines may cut a secret in pieces, so the end of the previous line counts. A secret of the
     host is also recognised in pieces, where its echo was damaged on the way.

@@ -1,4 +1,4 @@
-"""Reads a transcript: the traffic of the link, byte for byte, with its times.
+"""The reader of transcripts: the traffic of the link, byte for byte, with its times.
 
 A transcript that was cut off (a crash, a full disk) is read up to its last whole line. Every other mistake
 is an error that names the line.

@@ -34,7 +34,7 @@ _KEPT = 4096
 
 
 class ReplayLink:
-    """Plays the module's side of a recording. Time passes on ``clock`` only during a read.
+    """The module's side of a recording. Time passes on ``clock`` only during a read.
 
     Args:
         recording: the recording to play.

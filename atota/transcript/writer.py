@@ -22,7 +22,7 @@ _TEXT = re.compile(rb"[^\r\n]")
 
 
 class TranscriptLink(ForwardingLink):
-    """Passes everything on to ``inner`` and writes it to ``file``.
+    """A link that passes everything on to ``inner`` and writes it to ``file``.
 
     The traffic is in the file at once, so it survives a crash. A transcript may be given away: pass a
     ``masker`` that finds secrets. With one, a line is written only when it is whole, since a secret may

@@ -47,7 +47,7 @@ class Broken(Exception):
 
 
 class Judge:
-    """Looks at one world after each of its jobs."""
+    """The judge of one world, after each of its jobs."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -58,14 +58,14 @@ class Judge:
         self._jobs = 0
 
     def begin(self) -> None:
-        """A job begins."""
+        """Note the state at the beginning of a job."""
         world = self._world
         self._began = world.clock.monotonic()
         self._version, self._starts = world.module.version, len(world.module.starts)
         self._jobs += 1
 
     def after(self, result: JobResult | None) -> None:
-        """A job has ended, or died (None)."""
+        """Judge a job that has ended, or died (None)."""
         world = self._world
         if world.false_words:
             raise Broken(f"the platform was told {world.false_words[0]}")
@@ -112,7 +112,7 @@ class Judge:
         world, outcome = self._world, result.outcome
         module, host = world.module, self._scenario.of("h")
         struck = bool(module.faults.struck or module.faults.shown)
-        said = f"{outcome}: {result.error.message if result.error else ''}"
+        ending = f"{outcome}: {result.error.message if result.error else ''}"
         platform = bool(self._scenario.of("p") or self._scenario.of("n"))
         jumped = any(f.startswith("clock-jump") for f in host)
         thresholds = self._scenario.signal >= CSQ or self._scenario.power > 0
@@ -133,7 +133,7 @@ class Judge:
             "updated-unreported": platform or jumped or any(f.startswith(("stop", "timeout")) for f in host),
         }
         if not reasons.get(outcome, outcome == "updated"):
-            raise Broken(f"nothing that happened is a reason for {said}")
+            raise Broken(f"nothing that happened is a reason for {ending}")
 
     @property
     def _may_start_damaged(self) -> bool:
@@ -194,16 +194,16 @@ class Judge:
         ).fetchall()
         open_jobs = [job for job, outcome, _ in rows if outcome is None]
         if result is not None and not full:
-            mine = next((row for row in rows if row[0] == result.record_id), None)
-            if mine is None:
+            entry = next((row for row in rows if row[0] == result.record_id), None)
+            if entry is None:
                 raise Broken("the journal has nothing of the job")
-            if mine[1] != result.outcome or mine[2] is None:
-                raise Broken(f"the journal says {mine[1]} of a job that ended {result.outcome}")
+            if entry[1] != result.outcome or entry[2] is None:
+                raise Broken(f"the journal says {entry[1]} of a job that ended {result.outcome}")
             if open_jobs:
                 raise Broken(f"jobs without a verdict: {open_jobs}")
-            told = msgspec.json.decode(mine[2])
-            if result.outcome in GOOD and told.get("version_after") != self._world.target:
-                raise Broken(f"the record of {result.outcome} has the version {told.get('version_after')}")
+            record = msgspec.json.decode(entry[2])
+            if result.outcome in GOOD and record.get("version_after") != self._world.target:
+                raise Broken(f"the record of {result.outcome} has the version {record.get('version_after')}")
             if result.outcome == "updated-unreported":
                 with_journal = Journal.on(database, clock=self._world.clock)
                 if not with_journal.pending():
@@ -219,10 +219,10 @@ class Judge:
             raise Broken(f"{len(world.events)} events of one job")
 
     def _secrets(self, result: JobResult | None) -> None:
-        said: list[object] = [event for event in self._world.events if not isinstance(event, Progress)]
+        shown: list[object] = [event for event in self._world.events if not isinstance(event, Progress)]
         if result is not None and result.error is not None:
-            said += [str(result.error), result.error.hint, *result.error.tried]
-        if SECRET.search(repr(said)):
+            shown += [str(result.error), result.error.hint, *result.error.tried]
+        if SECRET.search(repr(shown)):
             raise Broken("a secret stands in the events or the errors")
 
     def end(self) -> None:
@@ -235,7 +235,7 @@ class Judge:
 
 
 def ends_right(world: World, result: JobResult | None, killed_task: bool) -> str | None:
-    """What is wrong with the end of a last attempt on a healed world; None if it is right."""
+    """Return the problem with the end of a last attempt on a healed world; None if it is right."""
     if result is None:
         return "the process died, though nothing killed it"
     state = world.task.state.value
@@ -251,7 +251,7 @@ def ends_right(world: World, result: JobResult | None, killed_task: bool) -> str
 
 
 def _lasting_reasons(world: World) -> tuple[str, ...]:
-    """How even a healed world may end: what the task or the package itself is to blame for."""
+    """Return the outcomes that even a healed world may have, for a reason in its task or package."""
     scenario = world.scenario
     reasons: tuple[str, ...] = ()
     if scenario.signal >= CSQ:

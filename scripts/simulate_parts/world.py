@@ -20,6 +20,7 @@ from atota.link.ports import PortInfo
 from atota.module.module import Module
 from atota.ota.memory import MemoryRequest, MemoryResponse
 from atota.otaserver import exchange
+from atota.otaserver.tasks import Said
 from atota.settings.spec import Allowed
 from atota.sim.options import Options
 from atota.testing.bench import Bench
@@ -49,12 +50,12 @@ class WallClock(SimulatedClock):
 
 
 MOST_READS = 200_000  # of one job: a storm of lines through the longest of the updates needs a tenth
-_BOOT_S = 60.0  # nobody asks a module that was just powered
+_BOOT_S = 60.0  # a module that was just powered is left alone for so long
 _BUSY_S = 75.0  # longer than the longest of the late replies that are drawn: until then it is deaf
 
 
 class Trigger:
-    """Counts events of one kind, and says when the one that was asked for comes."""
+    """A counter of events of one kind; `hit` is True for one of them."""
 
     def __init__(self, at: int) -> None:
         self.left = at
@@ -203,7 +204,7 @@ class World(Bench):
                 self.adapters = ComingBack(int(arguments[0]))
 
     def heal(self, *, power_cycle: bool) -> None:
-        """What a person does before the next attempt: every fault is gone, what hangs is power-cycled."""
+        """Repair the world before the next attempt: no faults, and a hung module is power-cycled."""
         self.healed = True
         hung = self.module.silent or self.module.dead
         self.module.heal(self.clock.monotonic())
@@ -222,12 +223,12 @@ class World(Bench):
     # -- what the machine does -----------------------------------------------------------------------
 
     def alive(self) -> None:
-        """Raises, once the machine is dead."""
+        """Raise `Killed` once the machine is dead."""
         if self.dead:
             raise Killed
 
     def after(self, what: str) -> None:
-        """Something of this kind is done: the machine may die of it."""
+        """Count an action of this kind; the machine may die of it."""
         if what == "command":
             for trigger, seconds in self._jumps:
                 if trigger.hit():
@@ -250,7 +251,7 @@ class World(Bench):
         self.after("journal")
 
     def journal(self) -> Journal:
-        """The journal, as a process of this machine opens it. Other processes are dead."""
+        """Open the journal as a process of this machine does. Other processes are dead."""
         self._owner += 1
         return Journal.on(
             self.database,
@@ -275,7 +276,7 @@ class World(Bench):
     # -- the network ---------------------------------------------------------------------------------
 
     def answer(self, request: MemoryRequest) -> MemoryResponse:
-        """One request, on its way there and back."""
+        """Answer one request, with the faults of the network."""
         self.alive()
         number = len(self.requests) + 1
         struck = {name for name, first, count in self._network if first <= number < first + count}
@@ -287,36 +288,36 @@ class World(Bench):
             self.clock.sleep(20.0)
             raise TimeoutError("timed out")
         if request.path == "/ota/south/check":
-            self._weigh_question(exchange.parse_query(request.query))
-        told = len(self.task.history)
+            self._weigh_query(exchange.parse_query(request.query))
+        known = len(self.task.history)
         response = super().answer(request)
-        for said in self.task.history[told:]:
-            self._weigh(said)
+        for call in self.task.history[known:]:
+            self._weigh(call)
         self.after("request")
         if struck:
             raise ConnectionResetError("the connection broke")
         return response
 
-    def _weigh_question(self, asked: Mapping[str, str]) -> None:
-        """Whether the platform is asked for the module that there is: another version fails a delta task."""
-        codes = (asked["manuf"], asked["model"])
-        if asked["version"] != self.module.version or codes != self.codes:
-            self.false_words.append(f"{codes} {asked['version']}, and the module runs {self.module.version}")
+    def _weigh_query(self, query: Mapping[str, str]) -> None:
+        """Check that the query is for the module as it is: another version fails a delta task."""
+        codes = (query["manuf"], query["model"])
+        if query["version"] != self.module.version or codes != self.codes:
+            self.false_words.append(f"{codes} {query['version']}, and the module runs {self.module.version}")
 
-    def _weigh(self, said: Any) -> None:
-        """Whether what the platform was just told is true at this moment."""
+    def _weigh(self, call: Said) -> None:
+        """Check that a report to the platform is true at this moment."""
         runs_target = self.module.version == self.target
-        if said.errno:
+        if call.errno:
             return
-        if said.call in ("progress", "report") and said.value == 201 and not runs_target:
+        if call.call in ("progress", "report") and call.value == 201 and not runs_target:
             self.false_words.append("201, and the module does not run the target")
-        if said.call == "version" and said.value != self.module.version:
-            self.false_words.append(f"version {said.value}, and the module runs {self.module.version}")
-        if said.call in ("progress", "report") and said.value in (206, 205, 204, 207) and runs_target:
-            self.false_words.append(f"{said.value}, and the module runs the target")
+        if call.call == "version" and call.value != self.module.version:
+            self.false_words.append(f"version {call.value}, and the module runs {self.module.version}")
+        if call.call in ("progress", "report") and call.value in (206, 205, 204, 207) and runs_target:
+            self.false_words.append(f"{call.value}, and the module runs the target")
         # A module that fetches by itself was started when it was told where: it judges what it fetched.
         judges = self.scenario.method == "url-pull" or "m/quiet-update" in self.scenario.faults
-        if said.value == 206 and not self.module.starts and not judges:
+        if call.value == 206 and not self.module.starts and not judges:
             self.false_words.append("206, and nothing was ever started")
 
     # -- a job ---------------------------------------------------------------------------------------
