@@ -50,7 +50,9 @@ def _identify_seeds() -> list[bytes]:
     mark = bytes([MARK])
     for number, talk in enumerate(seeds.conversations()):
         said = [
-            turn.came.strip().removesuffix(b"OK").strip() for turn in talk if turn.sent[:4] in ("AT+C", "ATI")
+            turn.response.strip().removesuffix(b"OK").strip()
+            for turn in talk
+            if turn.command[:4] in ("AT+C", "ATI")
         ]
         if said:
             found += [bytes([number % 40, at % 4]) + mark.join(said[at : at + 3]) for at in range(len(said))]

@@ -55,7 +55,7 @@ def _seeds() -> list[bytes]:
         kind = names.index(name) if name in names else len(found) % len(PERSONAS)
         text = bytes([kind, 128])
         for turn in talk:
-            text += turn.sent.encode("latin-1", "replace") + b"\r" + doing("T", 1)
+            text += turn.command.encode("latin-1", "replace") + b"\r" + doing("T", 1)
             if len(text) > 300:
                 found.append(text)
                 text = bytes([kind, len(found) % 64])
