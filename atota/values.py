@@ -1,8 +1,9 @@
-"""Frozen values that travel through the whole program: what a module is, what a version may be."""
+"""Frozen values that travel through the whole program: identities, versions, digests, addresses."""
 
 import hashlib
 import re
-from typing import Literal, get_args
+from typing import Final, Literal, NewType, get_args
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -11,6 +12,16 @@ from atota.errors import UsageError
 _VERSION = re.compile(r"[A-Za-z0-9_.\-]{1,20}")  # platform page, errno 27: the characters and the length
 _IMEI = re.compile(r"\d{15}")  # 3GPP 23.003 section 6.2.1: 14 digits and a check digit
 
+_SERVER = re.compile(
+    r"(https?)://(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::([0-9]{1,5}))?/?", re.ASCII | re.IGNORECASE
+)
+
+TaskType = Literal["fota", "sota"]
+"""Module firmware, or the application's own: the platform page's words."""
+AuthMethod = Literal["md5", "sha1", "sha256"]
+"""The digest that signs a request: the platform page's words."""
+Evidence = Literal["documented", "family", "inferred", "none"]
+"""How well a claim about a module is documented, the best first."""
 
 Stage = Literal[
     "open",
@@ -28,11 +39,50 @@ Stage = Literal[
     "report",
 ]
 STAGES: tuple[Stage, ...] = get_args(Stage)
-"""The stages of a job, in their order: everybody who names one takes it from here."""
+"""The stages of a job, in their order."""
+
+
+ServerUrl = NewType("ServerUrl", str)
+"""A server's address in its normal form: scheme, host in lower case and port. Made by `parse_server` only."""
+
+
+def parse_server(text: str) -> ServerUrl:
+    """Parse an address: ``OTA.example:8443/`` is ``https://ota.example:8443``, for https goes without saying.
+
+    Raises:
+        ValueError: the text is not such an address. The error does not repeat a text that may hold a secret.
+    """
+    address = text.strip()
+    if "://" not in address and re.search(r"[.:]|^localhost/?$", address):
+        address = f"https://{address}"
+    match = _SERVER.fullmatch(address)
+    if match is None or (match[3] is not None and not 1 <= int(match[3]) <= 65535):
+        raise ValueError(_server_problem(text))
+    port = "" if match[3] is None else f":{int(match[3])}"
+    return ServerUrl(f"{match[1].lower()}://{match[2].lower()}{port}")
+
+
+def is_local_server(url: str) -> bool:
+    """True if the server runs on this machine."""
+    return urlsplit(url).hostname in ("localhost", "127.0.0.1", "::1")
+
+
+def _server_problem(text: str) -> str:
+    if "@" in text:
+        return "an address holds no user name or password"
+    if "?" in text or "#" in text:
+        return "an address ends with its host or port: '?' and '#' are not part of it"
+    if re.search(r"[^:/]/+[^/]", text):
+        return f"{text!r} has a path, and the platform's own paths are added to the address"
+    return f"{text!r} is not an address like 'https://ota.heclouds.com'"
+
+
+DEFAULT_SERVER: Final = ServerUrl("https://ota.heclouds.com")
+"""OneNET: platform page "check upgrade task"."""
 
 
 def version_problem(version: str) -> str | None:
-    """Say why the platform would refuse ``version``, or None if it may be sent.
+    """Return the reason for which the platform would refuse ``version``; None if it may be sent.
 
     The rule is the platform page's errno 27: 1-20 characters of ``[A-Za-z0-9_.-]``.
     """
@@ -47,14 +97,14 @@ def version_problem(version: str) -> str | None:
 
 
 def is_imei(text: str) -> bool:
-    """Whether ``text`` is fifteen digits."""
+    """True if ``text`` is fifteen digits."""
     return _IMEI.fullmatch(text) is not None
 
 
 def is_unique_imei(text: str) -> bool:
-    """Whether ``text`` may be one module's own IMEI: its check digit fits, and it is no mere placeholder.
+    """True if ``text`` may be one module's own IMEI: its check digit fits, and it is not a placeholder.
 
-    3GPP 23.003 annex B: the check digit is Luhn's. Unprogrammed modules tell zeros or the like.
+    3GPP 23.003 annex B: the check digit is Luhn's. Unprogrammed modules report zeros or the like.
     """
     if not is_imei(text) or len(set(text[:-1])) == 1:
         return False
@@ -64,7 +114,7 @@ def is_unique_imei(text: str) -> bool:
 
 
 def mask(identifier: str | None) -> str:
-    """An identifier as logs and people's text show it: the first two and last four characters."""
+    """Mask an identifier for logs and people's text: only the first two and last four characters remain."""
     if not identifier:
         return "-"
     if len(identifier) <= 6:
@@ -80,10 +130,10 @@ class Codes(msgspec.Struct, frozen=True):
 
 
 class Identity(msgspec.Struct, frozen=True, kw_only=True):
-    """Who a module said it is.
+    """The identity of a module, by its own answers.
 
     ``signal`` is CSQ 0-31 (None: unknown or 99); ``supply_mv`` millivolts; ``battery_percent`` 0-100.
-    ``revision`` is the vendor's own version text, ``version`` the one token that the platform is told;
+    ``revision`` is the vendor's own version text, ``version`` the one token that is sent to the platform;
     ``serial`` is the module's serial number, where it has one besides its IMEI (27.007: CGSN, snt 0).
     """
 
@@ -122,19 +172,19 @@ class Digests(msgspec.Struct, frozen=True):
 
 
 def checked_md5(text: str) -> str:
-    """An MD5 as 32 lower-case hex digits.
+    """Return an MD5 as 32 lower-case hex digits.
 
     Raises:
-        UsageError: it is anything else.
+        UsageError: ``text`` is anything else.
     """
     return _checked_hex(text, 32, "an MD5")
 
 
 def checked_sha256(text: str) -> str:
-    """A SHA-256 as 64 lower-case hex digits.
+    """Return a SHA-256 as 64 lower-case hex digits.
 
     Raises:
-        UsageError: it is anything else.
+        UsageError: ``text`` is anything else.
     """
     return _checked_hex(text, 64, "a SHA-256")
 
@@ -144,3 +194,24 @@ def _checked_hex(text: str, digits: int, what: str) -> str:
     if not re.fullmatch(rf"[0-9a-f]{{{digits}}}", value):
         raise UsageError(f"{text!r} is not {what}: {digits} hex digits are needed")
     return value
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """A refusal before anything is touched: the reason, and what to do next."""
+
+    why: str
+    hint: str
+
+
+class MethodChoice(msgspec.Struct, frozen=True, kw_only=True):
+    """The way in which a target is written.
+
+    ``digest`` is the SHA-256 of the dialect's files, ``block`` in bytes (None: the package is not cut), and
+    ``window_s`` the seconds for which the target waits for bytes that it asked for.
+    """
+
+    dialect: str
+    digest: str
+    method: str
+    block: int | None
+    window_s: float

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from atota.doctor.platform import Asked
     from atota.errors import AtotaError
     from atota.module.module import Module
-    from atota.ota.reached import Reached
+    from atota.ota.probe import Reached
 
 _REACH_S = 10.0
 _COLOURS = {"ok": "green", "warning": "yellow", "bad": "bold red", "unknown": "cyan"}
@@ -121,7 +121,7 @@ def _opened(call: Call) -> "AbstractContextManager[Module]":
 
 
 def _look(limit: "Deadline", server: str) -> "Reached":
-    from atota.ota.client import reach
+    from atota.ota.http import reach
 
     return reach(server, clock=limit.clock, timeout_s=max(0.1, min(_REACH_S, limit.remaining)))
 

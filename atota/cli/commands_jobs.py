@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from atota.cli.progress import JobView
     from atota.settings.spec import JobSpec
-    from atota.update.plan import Wanted
-    from atota.update.result import JobResult
+    from atota.update.events import JobResult
+    from atota.update.plan import Goal
     from atota.values import Identity
 
 _ANY_BASE = (
@@ -112,8 +112,9 @@ def _run(call: Call, spec: "JobSpec", platform: Any) -> int:
     from atota.cli.progress import job_view
     from atota.cli.wiring import module_opener
     from atota.clock import SystemClock
+    from atota.ota.cache import Cache
+    from atota.ota.download import Downloader
     from atota.update.job import Job
-    from atota.update.platform import Downloader
 
     call.out.begin(port=spec.port)
     asked_for = call.settings.transcript is not None
@@ -124,7 +125,7 @@ def _run(call: Call, spec: "JobSpec", platform: Any) -> int:
         job = Job(
             spec,
             platform=platform,
-            downloader=Downloader(platform, SystemClock()) if platform is not None else None,
+            downloader=Downloader(platform, SystemClock(), Cache()) if platform is not None else None,
             listener=view.listener,
             stop=call.stop,
             opener=module_opener(call, stack, spec),
@@ -146,7 +147,7 @@ def _approver(call: Call, view: "JobView") -> Any:
     from atota.cli.output import plain
     from atota.cli.prompt import asked
 
-    def approve(identity: "Identity", wanted: "Wanted") -> bool:
+    def approve(identity: "Identity", wanted: "Goal") -> bool:
         what = f"{identity.model or 'the module'}: {identity.version or '?'} → {wanted.target}"
         with view.paused():
             return asked(f"Update {plain(what)}?")

@@ -66,8 +66,8 @@ def identify(call: Call) -> None:
         findings = module.findings
     if findings is not None and call.settings.model is not None:
         require_consistent(findings)
-    elif findings is not None and findings.contradiction is not None:
-        call.out.warn(findings.contradiction)
+    elif findings is not None and findings.mismatch is not None:
+        call.out.warn(findings.mismatch)
     if not call.out.json:
         call.out.show(_identity_table(identity))
     call.done(module=msgspec.to_builtins(identity))

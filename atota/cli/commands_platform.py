@@ -12,7 +12,7 @@ from atota.cli.options import LINK, PLATFORM, SHOW, option
 from atota.errors import UsageError
 
 if TYPE_CHECKING:
-    from atota.ota.onenet.wire import CheckQuery, Task
+    from atota.ota.base import CheckQuery, Platform, Task
     from atota.values import Identity
 
 _GIVEN = (
@@ -54,7 +54,7 @@ def check(
 
     call.out.begin()
     with opened_platform(call) as platform:
-        query = _query(call)
+        query = _query(call, platform)
         if dry_run:
             request = platform.dry_run(query)
             if not call.out.json:
@@ -93,10 +93,10 @@ def task_fields(task: "Task") -> dict[str, Any]:
     return fields
 
 
-def _query(call: Call) -> "CheckQuery":
+def _query(call: Call, platform: "Platform") -> "CheckQuery":
     """The question, from the module if a port is given, else from the options alone."""
     from atota.settings.spec import JobSpec
-    from atota.update.asking import check_query
+    from atota.update.package import task_query
 
     settings = call.settings
     if settings.dev_id is None:
@@ -111,7 +111,7 @@ def _query(call: Call) -> "CheckQuery":
         fw_version=settings.fw_version,
         cdn=bool(call.options.get("cdn")),
     )
-    return check_query(spec, identity)
+    return task_query(spec, identity, platform.capabilities)
 
 
 def _identity_on_port(call: Call) -> "Identity":
@@ -165,18 +165,19 @@ def download(
     from atota.cli.wiring import opened_platform
     from atota.clock import SystemClock
     from atota.errors import ConfigError
-    from atota.update.platform import Downloader
+    from atota.ota.cache import Cache
+    from atota.ota.download import Downloader
 
     call.out.begin()
     with opened_platform(call) as platform, ExitStack() as stack:
-        query = _query(call)
+        query = _query(call, platform)
         task = platform.check(query)
         if task is None:
             call.out.show("no task: the platform wants nothing of this device")
             call.done(outcome="no-task", task=None)
             return
         bar = stack.enter_context(transfer_bar(call.out, "download", task.size))
-        package = Downloader(platform, SystemClock()).fetch(
+        package = Downloader(platform, SystemClock(), Cache()).fetch(
             task,
             query.dev_id,
             sha256=sha256,

@@ -10,7 +10,7 @@ from atota.errors import UsageError
 
 if TYPE_CHECKING:
     from atota.journal.store import Journal
-    from atota.update.outbox import Told
+    from atota.update.report import Delivery, Report
 
 
 def declare(app: typer.Typer) -> None:
@@ -27,7 +27,7 @@ def report(
     """Show the verdicts that the platform could not be told; with --pending, tell them now."""
     from atota.cli.keeping import opened_journal
     from atota.cli.wiring import opened_platform
-    from atota.update.outbox import deliver, waiting
+    from atota.update.report import deliver_waiting, waiting
 
     call.out.begin()
     with opened_journal(call) as journal:
@@ -39,31 +39,31 @@ def report(
             call.done(told=[], waiting=0)
             return 0
         with opened_platform(call) as platform:
-            told = deliver(journal, platform, platform.server)
-        return _end(call, told, len(waiting(journal)))
+            deliveries = deliver_waiting(journal, platform)
+        return _end(call, deliveries, len(waiting(journal)))
 
 
 def _show(call: Call, journal: "Journal") -> int:
-    from atota.update.outbox import waiting
+    from atota.update.report import waiting
 
     found = waiting(journal)
     if not call.out.json:
-        for one, verdict in found:
-            call.out.show(f"{one.job}  device {verdict.dev_id}  {_words(verdict)}  for {verdict.place}")
+        for one, report in found:
+            call.out.show(f"{one.job}  device {report.device}  {_words(report)}  for {report.server}")
         call.out.say(f"{len(found)} waiting; --pending sends them" if found else "nothing waits to be told")
-    call.done(told=[], waiting=len(found), reports=[_fields(one.job, verdict) for one, verdict in found])
+    call.done(told=[], waiting=len(found), reports=[_fields(one.job, report) for one, report in found])
     return 0
 
 
-def _end(call: Call, told: "list[Told]", left: int) -> int:
-    stuck = next((one for one in told if one.how is None), None)
+def _end(call: Call, deliveries: "list[Delivery]", left: int) -> int:
+    stuck = next((one for one in deliveries if one.how is None), None)
     if not call.out.json:
-        for one in told:
+        for one in deliveries:
             mark = one.how or "still waits"
             call.out.show(
-                f"{one.job}  device {one.verdict.dev_id}  {_words(one.verdict)}  {mark}: {one.detail}"
+                f"{one.job}  device {one.report.device}  {_words(one.report)}  {mark}: {one.detail}"
             )
-    fields = {"told": [_fields(one.job, one.verdict, one) for one in told], "waiting": left}
+    fields = {"told": [_fields(one.job, one.report, one) for one in deliveries], "waiting": left}
     if stuck is not None:
         from atota.errors import ServerError
 
@@ -73,7 +73,7 @@ def _end(call: Call, told: "list[Told]", left: int) -> int:
         )
         call.out.failure(error, **fields)
         return error.exit_code
-    if left and not told:
+    if left and not deliveries:
         raise UsageError(
             "what waits is for another platform",
             hint="Name it with --server; `atota report` shows what waits.",
@@ -82,13 +82,13 @@ def _end(call: Call, told: "list[Told]", left: int) -> int:
     return 0
 
 
-def _words(verdict: Any) -> str:
-    what = [f"status {verdict.status}"] if verdict.status is not None else []
-    return " and ".join([*what, *([f"version {verdict.version}"] if verdict.version is not None else [])])
+def _words(report: "Report") -> str:
+    status = [f"status {report.status}"] if report.status is not None else []
+    return " and ".join([*status, *([f"version {report.version}"] if report.version is not None else [])])
 
 
-def _fields(job: str, verdict: Any, told: "Told | None" = None) -> dict[str, Any]:
+def _fields(job: str, report: "Report", delivery: "Delivery | None" = None) -> dict[str, Any]:
     import msgspec
 
-    fields = {"job": job, **msgspec.to_builtins(verdict)}
-    return fields if told is None else {**fields, "how": told.how, "detail": told.detail}
+    fields = {"job": job, **msgspec.to_builtins(report)}
+    return fields if delivery is None else {**fields, "how": delivery.how, "detail": delivery.detail}

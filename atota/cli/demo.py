@@ -11,17 +11,16 @@ from atota.cli.call import Call
 from atota.cli.output import explain, styled
 from atota.clock import StopToken, SystemClock
 from atota.errors import Interrupted
-from atota.ota.client import PlatformClient
-from atota.ota.onenet.signer import KeyAuth, product_res
+from atota.ota.cache import Cache
+from atota.ota.download import Downloader
+from atota.ota.registry import Access, open_platform
 from atota.otaserver import model as tasks_file
 from atota.otaserver.serve import RunningServer
-from atota.otaserver.service import Platform
+from atota.otaserver.service import LocalPlatform
 from atota.settings.spec import JobSpec
 from atota.sim.package import build_package
-from atota.update.events import Listener
+from atota.update.events import JobResult, Listener
 from atota.update.job import Job
-from atota.update.platform import Downloader
-from atota.update.result import JobResult
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -95,7 +94,7 @@ def run_demo(call: Call, speed: float) -> int:
     return code
 
 
-def _platform() -> Platform:
+def _platform() -> LocalPlatform:
     packages = {
         bench.lane: build_package(
             model=bench.model, base=bench.made_for or bench.base, target=bench.target, size=bench.size
@@ -116,7 +115,7 @@ def _platform() -> Platform:
             for bench in BENCHES
         ),
     )
-    return Platform(tasks_file.build(tasks, packages))
+    return LocalPlatform(tasks_file.build(tasks, packages))
 
 
 def _run_all(call: Call, url: str, folder: Path, speed: float) -> list[tuple[Bench, JobResult]]:
@@ -140,13 +139,13 @@ def _run_one(
     bench: Bench, url: str, folder: Path, speed: float, listener: Listener, stop: StopToken
 ) -> JobResult:
     clock = SystemClock()
-    auth = KeyAuth(_KEY, product_res(_PRODUCT), clock=clock)
+    access = Access(server=url, clock=clock, access_key=_KEY, product_id=_PRODUCT, stop=stop)
     port = f"sim://{bench.model}?speed={speed:g}&seed={bench.lane}"
     if bench.fault:
         port += f"&fault={bench.fault}"
-    with PlatformClient(url, auth, clock=clock, stop=stop) as platform:
+    with open_platform("generic", access) as platform:
         spec = JobSpec(port=port, dev_id=bench.lane)
-        downloader = Downloader(platform, clock, folder=folder)
+        downloader = Downloader(platform, clock, Cache(folder))
         return Job(spec, platform=platform, downloader=downloader, listener=listener, stop=stop).run()
 
 

@@ -11,7 +11,7 @@ from atota.clock import SystemClock
 
 if TYPE_CHECKING:
     from atota.journal.store import Journal
-    from atota.update.result import JobResult
+    from atota.update.events import JobResult
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from atota.cli.output import Output, console, plain, styled
-from atota.update.events import STAGES, JobEvent, Listener, Note, Progress, StageEvent, UrcEvent, Weights
+from atota.update.events import STAGES, JobEvent, Listener, Note, Progress, StageEvent, StageShares, UrcEvent
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
@@ -41,7 +41,7 @@ class JobMeter:
 
     def take(self, event: JobEvent) -> None:
         """Learn from one event."""
-        if isinstance(event, Weights):
+        if isinstance(event, StageShares):
             self._shares.update(event.shares)
         elif isinstance(event, Progress):
             self._done[event.stage] = event.done / event.total if event.total else 1.0
@@ -67,7 +67,7 @@ def json_listener(out: Output, **always: str) -> Listener:
     """Events as JSON lines, fields as they are; ``always`` stands in each."""
 
     def listen(event: JobEvent) -> None:
-        if isinstance(event, Weights):
+        if isinstance(event, StageShares):
             return
         given = msgspec.structs.asdict(event).items()
         fields = {**always, **{key: value for key, value in given if value not in (None, "")}}

@@ -3,7 +3,11 @@
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from atota.cli.output import plain, styled
+from atota.errors import Outcome
+from atota.update.state import MEANINGS
 from atota.values import mask
 
 if TYPE_CHECKING:
@@ -66,10 +70,14 @@ def _known_version(record: "Record") -> str:
     """The version that the module is known to run since then; nobody knows once an update was started."""
     if record.version_after is not None:
         return record.version_after
-    started = any(one.stage == "activate" and one.state in ("started", "done") for one in record.stages)
-    if started and record.outcome != "old-version":
-        return "unknown"
-    return record.version_before or "-"
+    return "unknown" if _may_have_changed(record) else record.version_before or "-"
+
+
+def _may_have_changed(record: "Record") -> bool:
+    """True if the module may run another version than before, and nothing says which."""
+    if record.state is None:  # written before records had a state
+        return not Outcome(record.outcome).is_settled
+    return MEANINGS[record.state].must_not_interrupt and record.outcome != Outcome.OLD_VERSION
 
 
 def page(record: "Record") -> "Text":
@@ -108,8 +116,8 @@ def _colour(record: "Record") -> str:
 
 
 def _verdict(record: "Record") -> Iterator["Text"]:
-    error = record.error or {}
-    meaning = _MEANING.get(record.outcome) or error.get("message") or "no reason was written down"
+    message = record.error.message if record.error is not None else ""
+    meaning = _MEANING.get(record.outcome) or message or "no reason was written down"
     colour = _colour(record)
     words = (record.outcome, meaning, record.exit_code)
     yield styled(f"  [bold {colour}]{{}}[/]: {{}}[dim]  (exit {{}})[/]", *words)
@@ -124,11 +132,11 @@ def _wrong(record: "Record") -> Iterator["Text"]:
     if not error:
         return
     if record.outcome in _MEANING:
-        yield styled("  but:   {}", error.get("message", ""))
-    for place, line in enumerate(error.get("tried") or ()):
+        yield styled("  but:   {}", error.message)
+    for place, line in enumerate(error.tried):
         yield styled("  [dim]{}[/]{}", "       " if place else "tried: ", line)
-    if error.get("hint"):
-        yield styled("  [bold]next:[/]  {}", error["hint"])
+    if error.hint:
+        yield styled("  [bold]next:[/]  {}", error.hint)
 
 
 def _module_rows(record: "Record") -> Iterator[tuple[str, Any]]:
@@ -151,14 +159,15 @@ def _version_rows(record: "Record") -> Iterator[tuple[str, Any]]:
 
 
 def _package_rows(record: "Record") -> Iterator[tuple[str, Any]]:
-    package, written = record.package or {}, record.written or {}
-    yield "file", package.get("name")
-    yield "size", _bytes(package.get("size"))
-    yield "md5", package.get("md5")
-    yield "sha256", package.get("sha256")
-    if written:
-        yield "written", f"{_bytes(written.get('done'))} of {_bytes(written.get('total'))}"
-    if package or written:
+    package, written = record.package, record.written
+    if package is not None:
+        yield "file", package.name
+        yield "size", _bytes(package.size)
+        yield "md5", package.md5
+        yield "sha256", package.sha256
+    if written is not None:
+        yield "written", f"{_bytes(written.done)} of {_bytes(written.total)}"
+    if package is not None or written is not None:
         yield "blocks", record.blocks
         yield "bytes a block", record.block
         yield "retries", record.retries
@@ -172,8 +181,8 @@ def _bytes(size: object) -> str | None:
 
 def _port_rows(record: "Record") -> Iterator[tuple[str, Any]]:
     yield "port", record.port
-    adapter = record.adapter or {}
-    yield "adapter", ", ".join(f"{words}{adapter[name]}" for name, words in _ADAPTER if adapter.get(name))
+    known = ((words, getattr(record.adapter, name, None)) for name, words in _ADAPTER)
+    yield "adapter", ", ".join(f"{words}{value}" for words, value in known if value)
     yield "board", record.board
 
 
@@ -183,13 +192,18 @@ def _job_rows(record: "Record") -> Iterator[tuple[str, Any]]:
     yield "goes on from", record.resumes
     yield (
         "task",
-        ", ".join(f"{name} {value}" for name, value in (record.task or {}).items() if value is not None),
+        ", ".join(f"{name} {value}" for name, value in _task_fields(record) if value not in (None, "")),
     )
     yield "atota", record.tool_version
     yield "host", record.host
-    transcript = record.transcript or {}
-    yield "transcript", transcript.get("path")
-    yield "its sha256", transcript.get("sha256")
+    if record.transcript is not None:
+        yield "transcript", record.transcript.path
+        yield "its sha256", record.transcript.sha256
+
+
+def _task_fields(record: "Record") -> Iterator[tuple[str, Any]]:
+    if record.task is not None:
+        yield from msgspec.structs.asdict(record.task).items()
 
 
 def _stages(record: "Record") -> "list[Line]":

@@ -10,10 +10,10 @@ from atota.clock import SystemClock
 from atota.errors import ConfigError, UsageError
 from atota.link.base import Link
 from atota.module.module import Module, open_module
+from atota.values import is_local_server
 
 if TYPE_CHECKING:
-    from atota.ota.client import PlatformClient
-    from atota.ota.onenet.signer import Auth
+    from atota.ota.base import Platform
     from atota.settings.spec import JobSpec
 
 
@@ -85,52 +85,29 @@ def _created(path: Path, stack: ExitStack) -> TextIO:
 
 
 @contextmanager
-def opened_platform(call: Call) -> Iterator["PlatformClient"]:
-    """The platform's client, signing as the settings say."""
-    from atota.ota.client import PlatformClient
+def opened_platform(call: Call) -> Iterator["Platform"]:
+    """The platform, opened as the settings say."""
+    from atota.ota.registry import DEFAULT, Access, open_platform
 
     settings = call.settings
-    client = PlatformClient(
-        settings.server,
-        _auth(call),
+    key, header = settings.access_key, settings.authorization
+    access = Access(
+        server=settings.server,
         clock=SystemClock(),
+        access_key=None if key is None or header is not None else key.read(),
+        authorization=None if header is None else header.read(),
+        product_id=settings.product_id,
+        device_name=settings.device_name,
+        auth_method=settings.auth_method,
+        auth_ttl_s=settings.auth_ttl_s,
         stop=call.stop,
         on_wait=lambda why, seconds: call.out.say(f"{why}; trying again in {seconds:g} s"),
     )
-    with client:
-        if client.plain_http and not _is_local(client.server):
-            call.out.warn(f"{client.server} is plain http: everybody on the way can read the download token")
-        yield client
-
-
-def _is_local(url: str) -> bool:
-    from urllib.parse import urlsplit
-
-    return urlsplit(url).hostname in ("localhost", "127.0.0.1", "::1")
-
-
-def _auth(call: Call) -> "Auth":
-    from atota.ota.onenet.signer import GivenAuth, KeyAuth, device_res, product_res
-
-    settings = call.settings
-    if settings.authorization is not None:
-        return GivenAuth(settings.authorization.read())
-    if settings.access_key is None:
-        raise UsageError(
-            "the access key is missing",
-            hint="Set ATOTA_ACCESS_KEY, or give --access-key-file FILE; the console shows the key.",
-        )
-    if settings.product_id is None:
-        raise UsageError("the product id is missing", hint="Give --product-id: the access key belongs to it.")
-    name = settings.device_name
-    res = device_res(settings.product_id, name) if name is not None else product_res(settings.product_id)
-    return KeyAuth(
-        settings.access_key.read(),
-        res,
-        clock=SystemClock(),
-        method=settings.auth_method,
-        ttl_s=settings.auth_ttl_s,
-    )
+    with open_platform(DEFAULT, access) as platform:
+        server = platform.server
+        if server.startswith("http://") and not is_local_server(server):
+            call.out.warn(f"{server} is plain http: everybody on the way can read the download token")
+        yield platform
 
 
 def _read_back(how: str | None) -> bool:

@@ -21,8 +21,7 @@ from atota.dialects.streams import (
     Watched,
     XmodemUpload,
 )
-
-Evidence = Literal["documented", "family", "inferred", "none"]
+from atota.values import Evidence
 
 
 class Recognise(Profiled, frozen=True, kw_only=True):

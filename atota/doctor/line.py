@@ -12,8 +12,9 @@ import msgspec
 
 from atota.doctor.findings import Finding, State
 from atota.errors import Desynchronised, LinkError, LinkLost, ModuleRebooted, NoAnswer
-from atota.module.identify import find_baud
-from atota.module.session import Reply, Session
+from atota.module.baud import find_baud
+from atota.module.response import Response
+from atota.module.session import Session
 
 DEFAULT_EXCHANGES = 50
 _SHORT, _LONG = "AT", "AT+CGMR"
@@ -97,14 +98,14 @@ def exchange(session: Session, count: int) -> Exchanges:
         garbled=sum(_odd_ones(given) for given in answers.values()),
         noise_bytes=session.garbage_bytes - noise,
         turns_s=tuple(turns),
-        wire_s=session.wire_s(_TURN_BYTES + (_ECHO_BYTES if session.echo else 0)),
-        echo=session.echo,
+        wire_s=session.wire_s(_TURN_BYTES + (_ECHO_BYTES if session.exchange.echo else 0)),
+        echo=session.exchange.echo,
         boots=session.boots - boots,
         given_up=in_a_row >= _HOPELESS,
     )
 
 
-def _asked(session: Session, question: str) -> tuple[Reply | None, float]:
+def _asked(session: Session, question: str) -> tuple[Response | None, float]:
     """The reply and the seconds that it took; None if none came."""
     try:
         session.settle()  # the pause that the dialect wants is no part of the round trip
@@ -115,7 +116,7 @@ def _asked(session: Session, question: str) -> tuple[Reply | None, float]:
         return None, 0.0
     except Desynchronised:
         session.listen(_ANSWER_S)
-        session.forget()
+        session.reset_state()
         return None, 0.0
 
 
@@ -148,7 +149,7 @@ def scan_rates(session: Session) -> Rates:
         (answering if _answers(session, _TRIES) else silent).append(baud)
     session.set_baud(home)
     session.listen(_CALM_S)
-    session.forget()
+    session.reset_state()
     if not _answers(session, _BACK_TRIES):
         find_baud(session, first=home)
     return Rates(home=home, answering=tuple(answering), silent=tuple(silent), impossible=tuple(impossible))

@@ -8,7 +8,8 @@ import msgspec
 from atota.at.events import BootDone, Event, Urc
 from atota.dialects.model import Dialect
 from atota.doctor.findings import Finding, State
-from atota.module.identify import Findings, ask
+from atota.module.identify import Findings
+from atota.module.query import send_query
 from atota.module.session import Session
 from atota.values import Identity
 
@@ -79,7 +80,7 @@ def read_supply(session: Session, identity: Identity) -> Supply:
     query = next((one for one in session.dialect.identify if one.field == "supply_mv"), None)
     while query is not None and len(readings) < _READINGS:
         session.listen(_PAUSE_S)
-        reply = ask(session, query.send)
+        reply = send_query(session, query.send)
         value = query.find(reply.lines) if reply is not None and reply.ok else None
         if value is None:
             break
@@ -93,9 +94,9 @@ def judge_identity(found: Findings, *, port: str | None = None) -> list[Finding]
     name = " ".join(text for text in (who.manufacturer, who.model) if text) or "does not tell its name"
     version = f", version {who.version or who.revision}" if who.version or who.revision else ""
     told = _finding("identity", "ok", f"{name}{version}", port=port)
-    if found.contradiction is not None:
+    if found.mismatch is not None:
         next_ = "The answers win: name the right --model, or leave it out."
-        told = _finding("identity", "warning", found.contradiction, next_, port=port)
+        told = _finding("identity", "warning", found.mismatch, next_, port=port)
     return [told, _judge_method(found.dialect, who, port)]
 
 

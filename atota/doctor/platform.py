@@ -12,7 +12,7 @@ from atota.clock import Clock
 from atota.doctor.findings import AUTHORIZATION, KEY, PRODUCT_ID, Finding, State, blamed, unseen
 from atota.errors import AtotaError, ServerError
 from atota.ota.onenet.signer import GivenAuth, decode_key, device_res, expired_since, fields, product_res
-from atota.ota.reached import Reached
+from atota.ota.probe import Reached
 
 _SKEW_S = 60.0
 """A clock that is kept by the network is right within a second; a minute is a sign that nobody keeps it."""
@@ -35,7 +35,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Look = Callable[[str], Reached]
-"""Asks a server for its front page; raises as `atota.ota.client.reach` does."""
+"""Asks a server for its front page; raises as `atota.ota.http.reach` does."""
 
 
 def examine_platform(asked: Asked | None, *, clock: Clock, look: Look) -> Iterator[Finding]:

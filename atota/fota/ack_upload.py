@@ -13,8 +13,9 @@ from atota.dialects.streams import AckUpload
 from atota.errors import ModuleRebooted, NoAnswer, Refused
 from atota.fota.base import Progress, SlotLost
 from atota.fota.streamed import ANSWER_S, Streamed
-from atota.module.payload import Ready, ask, push_acknowledged
-from atota.module.session import Reply, Session
+from atota.module.data_phase import DataPhase, DataPrompt
+from atota.module.response import Response
+from atota.module.session import Session
 
 
 def xor16(data: bytes) -> int:
@@ -55,18 +56,17 @@ class AcknowledgedUpload(Streamed):
         data = package.read_bytes()
         text = self._method.open.format(size=len(data))
         try:
-            ready = Ready(line=self._method.ready)
-            refused = ask(session, text, ready, timeout_s=ANSWER_S, window_s=self._method.window_s)
+            prompt = DataPrompt(line=self._method.ready)
+            phase = DataPhase(session, text, prompt, window_s=self._method.window_s)
+            refused = phase.open(ANSWER_S)
             if refused is not None:
                 raise SlotLost(f"the module does not take the file: {self.said(refused)}")
-            reply = push_acknowledged(
-                session,
+            reply = phase.push_acknowledged(
                 data,
-                asked=text,
                 ack=self._method.ack.encode(),
                 every=self._method.ack_every,
                 timeout_s=ANSWER_S,
-                sent=lambda done: self._sent(done, len(data), progress),
+                on_sent=lambda done: self._sent(done, len(data), progress),
             )
         except NoAnswer as error:
             raise SlotLost(error.message) from error
@@ -85,7 +85,7 @@ class AcknowledgedUpload(Streamed):
         self.tally.blocks = -(-done // self._method.ack_every)
         progress(done, total)
 
-    def _verify(self, reply: Reply, data: bytes) -> None:
+    def _verify(self, reply: Response, data: bytes) -> None:
         match = re.search(self._method.done, "\n".join(reply.lines))
         if match is None:
             raise SlotLost("the module did not tell the size and checksum of what it stored")

@@ -6,20 +6,12 @@ from typing import Protocol
 
 import msgspec
 
-from atota.errors import AtotaError, Outcome, PackageError, Retry
+from atota.errors import PackageError
+from atota.errors import SlotLost as SlotLost
 from atota.module.session import Session
 
 Progress = Callable[[int, int], None]
 """Called with bytes done and bytes in all."""
-
-
-class SlotLost(AtotaError):
-    """What was written is gone or in doubt (the module rebooted): begin the write again."""
-
-    code = "slot-lost"
-    outcome = Outcome.WRITE_FAILED
-    retry = Retry.LATER
-    default_hint = "The module still runs its old firmware. Check its supply, then run the command again."
 
 
 class Tally(msgspec.Struct):

@@ -17,7 +17,7 @@ from atota.dialects.streams import FileAppend
 from atota.errors import ModuleRebooted, NoAnswer, Refused, WriteFailed
 from atota.fota.base import Progress, SlotLost
 from atota.fota.streamed import ANSWER_S, Streamed
-from atota.module.payload import Ready, ask, push, read_counted
+from atota.module.data_phase import DataPhase, DataPrompt, read_counted
 from atota.module.session import Session
 
 _WINDOW_SHARE = 0.8
@@ -175,9 +175,9 @@ class AppendedFile(Streamed):
             mode=int(offset > 0), length=len(chunk), window_ms=self._method.window_ms
         )
         timeout_s = self.window_s + ANSWER_S
-        ready = Ready(line=self._method.ready)
-        refused = ask(session, text, ready, timeout_s=timeout_s, window_s=self.window_s)
-        reply = refused or push(session, chunk, asked=text, timeout_s=timeout_s)
+        phase = DataPhase(session, text, DataPrompt(line=self._method.ready), window_s=self.window_s)
+        refused = phase.open(timeout_s)
+        reply = refused or phase.push(chunk, timeout_s=timeout_s)
         if reply.ok and refused is None:
             return None
         return self.said(reply)

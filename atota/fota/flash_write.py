@@ -13,7 +13,7 @@ from atota.dialects.streams import FlashWrite
 from atota.errors import ModuleRebooted, NoAnswer, PackageError, Refused, WriteFailed
 from atota.fota.base import Progress, SlotLost
 from atota.fota.streamed import ANSWER_S, Streamed
-from atota.module.payload import Ready, ask, push
+from atota.module.data_phase import DataPhase, DataPrompt
 from atota.module.session import Session
 
 _ATTEMPTS = 3
@@ -118,9 +118,9 @@ class WrittenFlash(Streamed):
         """One try. None if the module took it, else what it said."""
         text = self._method.write.format(length=len(chunk), offset=offset, window_s=self._method.window_s)
         window_s = float(self._method.window_s)
-        ready = Ready(prompt=self._method.prompt)
-        refused = ask(session, text, ready, timeout_s=window_s + ANSWER_S, window_s=window_s)
-        reply = refused or push(session, chunk, asked=text, timeout_s=window_s + ANSWER_S)
+        phase = DataPhase(session, text, DataPrompt(prompt=self._method.prompt), window_s=window_s)
+        refused = phase.open(window_s + ANSWER_S)
+        reply = refused or phase.push(chunk, timeout_s=window_s + ANSWER_S)
         if reply.ok and refused is None:
             return None
         return self.said(reply)

@@ -33,8 +33,9 @@ from atota.errors import (
     WriteFailed,
 )
 from atota.fota.base import Progress, SlotLost, Tally, read_head
-from atota.module.identify import ask
-from atota.module.session import Reply, Session
+from atota.module.query import send_query
+from atota.module.response import Response
+from atota.module.session import Session
 
 ERASE, DOWNLOAD, VALIDATE, NAME, START = 0, 1, 2, 3, 5
 _MOST_BLOCKS = 65536
@@ -144,7 +145,7 @@ class HexBlocks:
 
     def probe(self, session: Session) -> None:
         """Ask for the test form: which codes does this firmware have?"""
-        reply = ask(session, f"{self._method.command}=?")
+        reply = send_query(session, f"{self._method.command}=?")
         if reply is None:
             raise Refused(f"this module does not answer {self._method.command}=?, though it answers others")
         self._codes = allowed_numbers(" ".join(reply.lines)) if reply.ok else frozenset()
@@ -347,7 +348,7 @@ class HexBlocks:
         reboot = self._dialect.reboot
         return reboot is not None and cause in reboot.update_causes
 
-    def _judged(self, session: Session, code: int) -> Reply:
+    def _judged(self, session: Session, code: int) -> Response:
         """Ask what may be asked twice: its answer may be lost."""
         for _ in range(self._method.attempts - 1):
             try:
@@ -356,13 +357,13 @@ class HexBlocks:
                 self.tally.retries += 1
         return self._once_judged(session, code)
 
-    def _once_judged(self, session: Session, code: int) -> Reply:
+    def _once_judged(self, session: Session, code: int) -> Response:
         try:
             return self._unless_busy(session, self._command(code), self._method.times.validate_s)
         except ModuleRebooted as error:
             raise SlotLost(f"the module rebooted during the validation ({error.cause})") from error
 
-    def _unless_busy(self, session: Session, command: Command, timeout_s: float) -> Reply:
+    def _unless_busy(self, session: Session, command: Command, timeout_s: float) -> Response:
         """Send a command; as long as the answer is "busy", wait and send it again, within bounds."""
         waited = 0.0
         while True:
@@ -373,13 +374,13 @@ class HexBlocks:
             waited += _BUSY_PAUSE_S
             self.tally.retries += 1
 
-    def _status(self, reply: Reply) -> str | None:
+    def _status(self, reply: Response) -> str | None:
         for line in reply.lines:
             if line.startswith(self._method.answer):
                 return line[len(self._method.answer) :].strip()
         return None
 
-    def _failed(self, what: str, reply: Reply) -> WriteFailed:
+    def _failed(self, what: str, reply: Response) -> WriteFailed:
         status = self._status(reply)
         code = self._dialect.error_words(reply.final.code)
         words = self._method.status_words(status) if status else code

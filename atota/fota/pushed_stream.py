@@ -14,14 +14,14 @@ from atota.dialects.streams import PushedStream
 from atota.errors import ModuleRebooted, NoAnswer, Refused
 from atota.fota.base import Progress, SlotLost
 from atota.fota.streamed import ANSWER_S, Streamed
-from atota.module.payload import Ready, leave
+from atota.module.data_phase import DataPrompt, leave_data_phase
 from atota.module.session import Session
 
 _ENDED_S = 60.0
 """How long after the last byte the module may take to say that it has the file."""
 
 
-_LATE = Ready(line="OK")
+_LATE = DataPrompt(line="OK")
 """A late result of the announcement is no end: it is from there that the module waits for the bytes."""
 
 
@@ -80,7 +80,7 @@ class PacedPush(Streamed):
         """Let a module that waits for the rest give up, before anything else is said to it."""
         if self._pushing:
             self._pushing = False
-            leave(session, self.window_s, _LATE)
+            leave_data_phase(session, self.window_s, _LATE)
             session.take_urcs()
         super().close(session)
 

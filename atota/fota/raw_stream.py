@@ -13,7 +13,7 @@ from atota.dialects.streams import RawStream
 from atota.errors import ModuleRebooted, NoAnswer, Refused
 from atota.fota.base import Progress, SlotLost
 from atota.fota.streamed import Streamed
-from atota.module.payload import Ready, ask, push
+from atota.module.data_phase import DataPhase, DataPrompt
 from atota.module.session import Session
 
 _STORED_S = 60.0
@@ -45,16 +45,13 @@ class Stream(Streamed):
         """Ask, wait for both signs, send everything."""
         data = package.read_bytes()
         text = self._method.open.format(size=len(data))
-        ready = Ready(prompt=self._method.prompt, line=self._method.ready)
+        prompt = DataPrompt(prompt=self._method.prompt, line=self._method.ready)
+        phase = DataPhase(session, text, prompt, window_s=self._method.window_s)
         try:
-            refused = ask(
-                session, text, ready, timeout_s=self._method.ready_s, window_s=self._method.window_s
-            )
+            refused = phase.open(self._method.ready_s)
             if refused is not None:
                 raise SlotLost(f"the module does not take the package: {self.said(refused)}")
-            reply = push(
-                session, data, asked=text, timeout_s=_STORED_S, sent=lambda done: progress(done, len(data))
-            )
+            reply = phase.push(data, timeout_s=_STORED_S, on_sent=lambda done: progress(done, len(data)))
         except NoAnswer as error:
             raise SlotLost(error.message) from error
         except ModuleRebooted as error:

@@ -17,9 +17,10 @@ from atota.errors import (
     WriteFailed,
 )
 from atota.fota.base import Tally, read_head
-from atota.module import payload
-from atota.module.identify import ask
-from atota.module.session import Reply, Session
+from atota.module.data_phase import leave_data_phase
+from atota.module.query import send_query
+from atota.module.response import Response
+from atota.module.session import Session
 
 ANSWER_S = 20.0
 """Limit for what a module does at once: open a file, take a piece, start."""
@@ -30,6 +31,8 @@ _FOLLOW_S = 5.0
 
 class Unanswered(WriteFailed):
     """A module that talks did not answer the command that starts it, asked twice."""
+
+    code = "write.unanswered"
 
 
 class Streamed:
@@ -103,19 +106,19 @@ class Streamed:
 
     def close(self, session: Session) -> None:
         """Let a module that may still be waiting for bytes give up, before anything else is said to it."""
-        if session.exchange.owed or session.exchange.in_flight is not None:
-            payload.leave(session, self.window_s)
+        if session.exchange.outstanding or session.exchange.in_flight is not None:
+            leave_data_phase(session, self.window_s)
 
     # -- for the methods themselves -----------------------------------------------------------
 
-    def test(self, session: Session, command: str) -> Reply:
+    def test(self, session: Session, command: str) -> Response:
         """Ask for a test form: harmless, and an error where the method is missing.
 
         Raises:
             Refused: it is missing.
         """
         for _ in range(2):  # a byte that was lost on the way makes a good question a wrong one
-            reply = ask(session, command)
+            reply = send_query(session, command)
             if reply is not None and reply.ok:
                 return reply
         said = f"answered {reply.final}" if reply is not None else "does not answer, though it answers others"
@@ -124,7 +127,7 @@ class Streamed:
             hint="A module of this name may hide another chip, or an older firmware.",
         )
 
-    def required(self, session: Session, command: str, what: str, *, timeout_s: float = ANSWER_S) -> Reply:
+    def required(self, session: Session, command: str, what: str, *, timeout_s: float = ANSWER_S) -> Response:
         """Send a command that has to be answered with OK.
 
         Raises:
@@ -135,11 +138,11 @@ class Streamed:
             raise self.refused(what, reply)
         return reply
 
-    def refused(self, what: str, reply: Reply) -> WriteFailed:
+    def refused(self, what: str, reply: Response) -> WriteFailed:
         """The error for a refusal, with the vendor's words where the profile has them."""
         return WriteFailed(f"{what}: {self.said(reply)}")
 
-    def said(self, reply: Reply) -> str:
+    def said(self, reply: Response) -> str:
         """A final result, with the vendor's words where the profile has them."""
         words = self.dialect.error_words(reply.final.code)
         return f"{reply.final}" + (f" ({words})" if words else "")
@@ -193,7 +196,7 @@ class Streamed:
 
         came = session.received_bytes
         session.listen(seconds, until=lambda: rebooted() or (eager and session.received_bytes != came))
-        lines = session.heard_urcs()
+        lines = session.drain_urcs()
         for line in lines:
             self.hear(line)
         if rebooted():

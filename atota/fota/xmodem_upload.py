@@ -14,7 +14,7 @@ from atota.dialects.streams import XmodemUpload
 from atota.errors import Interrupted, JobTimeout, ModuleRebooted, NoAnswer, Refused
 from atota.fota.base import Progress, SlotLost
 from atota.fota.streamed import ANSWER_S, Streamed
-from atota.module.payload import Ready, ask, expect_result, leave, wait_result
+from atota.module.data_phase import DataPhase, DataPrompt
 from atota.module.session import Session
 
 logging.getLogger("xmodem").addHandler(logging.NullHandler())  # what went wrong is told by our own error
@@ -50,9 +50,9 @@ class XmodemFile(Streamed):
     def write(self, session: Session, package: Path, progress: Progress) -> str:
         """Open the transfer and send the file."""
         data = package.read_bytes()
-        self._open(session)
+        phase = self._open(session)
         pipe = _Pipe(session)
-        expect_result(session, self._method.open)
+        phase.expect_result()
         sender = (XMODEM1k if self._method.block == 1024 else XMODEM)(pipe.get, pipe.put)
 
         def tell(_total: int, good: int, _bad: int) -> None:
@@ -67,10 +67,10 @@ class XmodemFile(Streamed):
             session.link.write(CAN + CAN)  # the module gives up at once
             raise
         if not taken:
-            leave(session, self._method.window_s)
+            phase.leave()
             raise SlotLost("the module broke the XMODEM transfer off")
         try:
-            reply = wait_result(session, _STORED_S, "the transfer", came=pipe.rest)
+            reply = phase.wait_result(_STORED_S, "the transfer", received=pipe.rest)
         except NoAnswer as error:
             raise SlotLost(error.message) from error
         if not reply.ok:
@@ -81,18 +81,18 @@ class XmodemFile(Streamed):
         """Install: the module restarts, and its port is dead until it has finished."""
         return self.start(session, self._method.start, "the module refused to install the package")
 
-    def _open(self, session: Session) -> None:
-        ready = Ready(line=self._method.ready)
+    def _open(self, session: Session) -> DataPhase:
+        prompt = DataPrompt(line=self._method.ready)
+        phase = DataPhase(session, self._method.open, prompt, window_s=self._method.window_s)
         try:
-            refused = ask(
-                session, self._method.open, ready, timeout_s=ANSWER_S, window_s=self._method.window_s
-            )
+            refused = phase.open(ANSWER_S)
         except NoAnswer as error:
             raise SlotLost(error.message) from error
         except ModuleRebooted as error:
             raise SlotLost(f"the module rebooted instead of taking the package ({error.cause})") from error
         if refused is not None:
             raise SlotLost(f"the module does not take the package: {self.said(refused)}")
+        return phase
 
 
 class _Pipe:

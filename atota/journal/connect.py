@@ -7,7 +7,7 @@ from pathlib import Path
 from atota.clock import Clock, Deadline
 from atota.journal import schema
 from atota.journal.owners import Owners, ToldOwners
-from atota.journal.trouble import translated
+from atota.journal.translate import translated
 
 BUSY_S = 10.0  # ours: another process needs milliseconds for a write
 _AGAIN_S = 0.02

@@ -15,8 +15,7 @@ _JOB = {
     "id": "id = :id",
     "port": "port = :port",
     "imei": "id IN (SELECT job FROM fact WHERE kind = 'module' AND about = :imei)",
-    "adapter": "(adapter_serial = :adapter"
-    " OR id IN (SELECT job FROM fact WHERE kind = 'adapter' AND about = :adapter))",
+    "adapter": "adapter_serial = :adapter",
 }
 _RECORD = {
     "imei": "imei = :imei",

@@ -16,15 +16,16 @@ from typing import Any, Literal, Self
 
 import platformdirs
 
-from atota import __version__
+from atota._version import __version__
 from atota.clock import Clock
-from atota.errors import Interrupted, LimitReached
+from atota.errors import LimitReached, Outcome
 from atota.journal import connect, rows, search
 from atota.journal.connect import Database
-from atota.journal.model import Opened, Past, QueuedReport, Record, Verdict
+from atota.journal.facts import Fact
+from atota.journal.model import Opened, PastJob, QueuedReport, Record, Verdict
 from atota.journal.owners import ToldOwners
 from atota.journal.records import compose
-from atota.journal.trouble import translated
+from atota.journal.translate import translated
 
 Hook = Callable[[str], None]
 Writing = Callable[[str], AbstractContextManager[sqlite3.Connection]]
@@ -121,13 +122,13 @@ class Journal:
 
     # -- writing ----------------------------------------------------------------------------
 
-    def open_job(self, opened: Opened, *, at: float | None = None) -> "JobBook":
+    def open_job(self, opened: Opened, *, at: float | None = None) -> "JobEntry":
         """Begin a job, now or at a time before.
 
         Raises:
             LimitReached: this attempt of this run has been begun already, perhaps by another process.
         """
-        job = rows.text(f"{opened.run}-{opened.attempt}")
+        job = rows.text(opened.id)
         with self._writing("job") as db:
             if db.execute("SELECT 1 FROM job WHERE id = ?", (job,)).fetchone() is not None:
                 raise LimitReached(
@@ -144,16 +145,16 @@ class Journal:
                 command=opened.command,
                 port=opened.port,
                 adapter=None if opened.adapter is None else rows.encoded(opened.adapter),
-                adapter_serial=rows.serial_of(opened.adapter),
+                adapter_serial=opened.adapter.serial_number if opened.adapter is not None else None,
                 board=opened.board,
                 resumes=opened.resumes,
                 tool_version=__version__,
                 host=socket.gethostname(),
                 pid=os.getpid(),
             )
-        return JobBook(job, opened, self._adding, self._writing, self._clock)
+        return JobEntry(job, opened, self._adding, self._writing, self._clock)
 
-    def recover(self) -> list[Past]:
+    def recover(self) -> list[PastJob]:
         """Close the jobs whose process died: interrupted, with a record of what is there. The closed ones."""
         found = self._read(
             "SELECT id, owner FROM job WHERE id NOT IN (SELECT job FROM verdict) ORDER BY number"
@@ -163,13 +164,13 @@ class Journal:
             self._owners.tidy()
         return [past for past in closed if past is not None]
 
-    def _close_dead(self, job: str) -> Past | None:
+    def _close_dead(self, job: str) -> PastJob | None:
         with self._writing("verdict") as db:
             past = rows.load(db, job, self._alive)
             if past.verdict is not None:  # another process was faster
                 return None
-            verdict = Verdict(Interrupted.outcome, Interrupted.exit_code, self._clock.time())
-            rows.insert_verdict(db, verdict, compose(past, verdict, cut_off=True), past.last_seen)
+            verdict = Verdict(Outcome.INTERRUPTED, self._clock.time())
+            rows.insert_verdict(db, verdict, compose(past, verdict, is_cut_off=True), past.last_seen)
             return rows.load(db, job, self._alive)
 
     def queue(self, job: str, document: dict[str, Any]) -> int:
@@ -228,7 +229,7 @@ class Journal:
         imei: str | None = None,
         port: str | None = None,
         adapter: str | None = None,
-    ) -> Past | None:
+    ) -> PastJob | None:
         """The newest job that fits all that is given; ``adapter`` is an adapter's serial number."""
         wanted = {"run": run, "id": id, "imei": imei, "port": port, "adapter": adapter}
         query, values = search.newest_job(wanted)
@@ -275,7 +276,7 @@ class Journal:
             return self._db.execute(query, values or {}).fetchall()
 
 
-class JobBook:
+class JobEntry:
     """One open job's pages. Made by `Journal.open_job`.
 
     Attributes:
@@ -304,21 +305,21 @@ class JobBook:
         """Write down that a stage began, ended, or did not apply; ``at`` if that was not just now."""
         when = self._clock.time() if at is None else at
         with self._adding("stage") as db:
-            rows.insert_step(db, self.id, when, stage, state, detail, elapsed_ms)
+            rows.insert_stage(db, self.id, when, stage, state, detail, elapsed_ms)
 
-    def fact(self, kind: str, data: dict[str, Any], *, at: float | None = None) -> None:
+    def fact(self, fact: Fact, *, at: float | None = None) -> None:
         """Write down what the job learned or did; ``at`` if that was not just now."""
         when = self._clock.time() if at is None else at
         with self._adding("fact") as db:
-            rows.insert_fact(db, self.id, when, kind, data)
+            rows.insert_fact(db, self.id, when, fact)
 
-    def verdict(self, outcome: str, exit_code: int) -> Record:
+    def verdict(self, outcome: Outcome) -> Record:
         """End the job: its verdict and its record, in one write. Nothing can be added to it afterwards.
 
         Raises:
             AssertionError: it has a verdict already.
         """
-        verdict = Verdict(outcome, exit_code, self._clock.time())
+        verdict = Verdict(outcome, self._clock.time())
         with self._writing("verdict") as db:
             past = rows.load(db, self.id, lambda _owner: True)
             if past.verdict is not None:

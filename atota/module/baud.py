@@ -1,9 +1,33 @@
-"""Raise the rate for a transfer, with a way back: unstored, and undone by the module itself on silence."""
+"""The baud rate: find the one at which a module talks, and raise it for a transfer.
+
+*Search.* At each rate of the dialect a few ``AT`` are sent, until something intelligible comes back::
+
+    -> AT          9600 baud    <- f8 00 80 …     noise: the wrong rate, or a boot ROM at its own
+    -> AT        115200 baud    <- AT OK          found
+
+A module in its boot is mute or noisy at every rate. So noise is worth another round over all rates, and
+silence another round over the likeliest ones.
+
+*Raising.* The higher rate is never stored. The module undoes it by itself if it hears nothing intelligible
+within its fallback time, so a failed change always ends at the old rate.
+"""
+
+from collections.abc import Sequence
 
 from atota.dialects.model import Dialect
 from atota.errors import LinkError, LinkLost, NoAnswer, Refused
 from atota.module.session import Session
 
+_FIRST_TRY_S = 0.6
+"""Limit for one AT at a rate that is only tried: a module answers within 300 ms."""
+_CALM_S = 0.05
+"""The module's responses to noise at wrong rates may still be on their way."""
+_ROUNDS = 3
+"""Rounds over all rates, if there was noise: a boot takes up to half a minute (M5310-A)."""
+_LIKELY = 3
+"""Number of rates, the likeliest, that are tried again after silence: profiles name the usual ones first."""
+_BOOT_PATIENCE_S = 3.0
+"""A module that was just powered dribbles its banner for about this long (field logs of BC28)."""
 _SWITCH_S = 0.1
 """The result comes at the old rate, then the module switches; drivers give it 100 ms."""
 _TRY_S = 0.5
@@ -11,19 +35,99 @@ _ATTEMPTS = 3
 _MARGIN_S = 1.0
 
 
-def transfer_rate(dialect: Dialect, baud: int, wanted: int | None) -> int:
-    """The rate that a transfer to a module at ``baud`` goes to, bit/s.
+def find_baud(session: Session, *, first: int | None = None, only: int | None = None) -> int:
+    """Find the rate at which the module answers, wake it if it sleeps, and leave the link at that rate.
 
-    ``wanted`` is what the user or the board says (0: stay); None: the profile's own, if that is higher.
+    Args:
+        session: the conversation; its dialect lists the rates worth trying.
+        first: the rate to try before all others, bit/s.
+        only: the only rate to try, bit/s.
+
+    Raises:
+        NoAnswer: nothing intelligible at any rate; ``tried`` has one line for each.
     """
-    if wanted is not None:
-        return wanted or baud
+    if only is not None:
+        bauds: tuple[int, ...] = (only,)
+    else:
+        start = (first,) if first is not None else ()
+        bauds = tuple(dict.fromkeys((*start, *session.dialect.uart.bauds)))
+    tried: dict[int, str] = {}
+    for _ in range(_ROUNDS):
+        if _found_among(session, bauds, tried):
+            return session.link.baud
+        # Noise, and yet no rate fits: the module may be in its boot, and all rates are worth another round.
+        if not any("bytes" in line for line in tried.values()):
+            # Silence may be a boot, too, that ended at a rate which had had its turn.
+            if _found_among(session, bauds[:_LIKELY], tried):
+                return session.link.baud
+            break
+    raise NoAnswer(
+        "no readable response from the module",
+        tried=tuple(tried[baud] for baud in bauds),
+        hint="Check power, TX/RX (crossed?) and ground; in deep sleep it may need its wake-up or reset line.",
+    )
+
+
+def _found_among(session: Session, bauds: Sequence[int], tried: dict[int, str]) -> bool:
+    """True if the module answers at one of the rates; ``tried`` gets a line for each of the others.
+
+    The first rate gets the most attempts.
+    """
+    for index, baud in enumerate(bauds):
+        tried.pop(baud, None)
+        received, noise = session.received_bytes, session.garbage_bytes
+        if _answers_at(session, baud, session.dialect.uart.wake_attempts if index == 0 else 2, tried):
+            session.listen(_CALM_S)
+            return True
+        tried.setdefault(baud, _summary(session, baud, received, noise))
+    return False
+
+
+def _summary(session: Session, baud: int, received: int, noise: int) -> str:
+    """Describe the bytes that came at a rate since the counts were ``received`` and ``noise``."""
+    noise = session.garbage_bytes - noise
+    text = session.received_bytes - received - noise
+    if noise:
+        return f"{baud} baud: {noise} bytes of noise"
+    return f"{baud} baud: {text} bytes of text, but no answer" if text > 0 else f"{baud} baud: silence"
+
+
+def _answers_at(session: Session, baud: int, attempts: int, tried: dict[int, str]) -> bool:
+    """True if the module answers one of ``attempts`` ATs at this rate: a sleeping one loses some."""
+    try:
+        if session.link.baud != baud:  # at the same rate nothing that is outstanding may be forgotten
+            session.set_baud(baud)
+    except LinkLost:
+        raise
+    except LinkError as error:
+        tried[baud] = f"{baud} baud: {error.message}"
+        return False
+    for _ in range(attempts):
+        received, noise = session.received_bytes, session.garbage_bytes
+        if session.is_alive(_FIRST_TRY_S):
+            return True
+        talks = session.received_bytes - received > 2 * (session.garbage_bytes - noise)
+        # It talks at this rate and does not listen: a boot banner, which only some dialects know as one.
+        if session.booting or talks:
+            session.await_boot(_BOOT_PATIENCE_S)
+            if session.is_alive(_FIRST_TRY_S):
+                return True
+    return False
+
+
+def transfer_rate(dialect: Dialect, baud: int, requested: int | None) -> int:
+    """Return the rate for a transfer to a module at ``baud``, bit/s.
+
+    ``requested`` is the user's or the board's value (0: stay); None: the profile's own, if that is higher.
+    """
+    if requested is not None:
+        return requested or baud
     raising = dialect.uart.raising
     return max(baud, raising.default) if raising is not None else baud
 
 
 def raise_baud(session: Session, target: int) -> bool:
-    """Bring both ends to ``target`` bit/s. False if it did not work and both are at the old rate again.
+    """Bring both ends to ``target`` bit/s. Return False if both are back at the old rate instead.
 
     Raises:
         NoAnswer: the module answers at neither rate.
@@ -40,11 +144,11 @@ def raise_baud(session: Session, target: int) -> bool:
             f"{session.dialect.title} cannot be raised to {target} baud", hint=f"Known rates: {known}."
         )
     try:
-        reply = session.command(rule.command.format(baud=target, fallback_s=rule.fallback_s))
-        if not reply.ok:
+        response = session.command(rule.command.format(baud=target, fallback_s=rule.fallback_s))
+        if not response.ok:
             return False
     except NoAnswer:
-        pass  # its answer may have been lost: whether it switched is found out
+        pass  # the response may have been lost; the attempts at the new rate show whether it switched
     session.listen(_SWITCH_S)
     try:
         session.set_baud(target)
@@ -58,7 +162,7 @@ def raise_baud(session: Session, target: int) -> bool:
     # The module hears nothing it understands: after its own time limit it goes back.
     session.set_baud(old)
     session.listen(rule.fallback_s + _MARGIN_S)
-    session.forget()
+    session.reset_state()
     if not any(session.is_alive(_TRY_S) for _ in range(_ATTEMPTS)):
         raise NoAnswer(
             "the module was lost while its baud rate was raised",

@@ -11,6 +11,7 @@ from atota.errors import ConfigError, LineUnavailable, LinkLost, NoAnswer, Usage
 from atota.link.base import Link
 from atota.link.open import open_link
 from atota.module import identify
+from atota.module.baud import find_baud
 from atota.module.identify import Findings
 from atota.module.session import Session
 from atota.settings.board import Board, Step
@@ -18,7 +19,7 @@ from atota.values import Identity
 
 
 class Module:
-    """A module on an open link. `find` it first, then `identify` it; `identify` finds by itself.
+    """A module on an open link. `identify` calls `find` first.
 
     Args:
         link: the open link; closed by `close`.
@@ -59,14 +60,14 @@ class Module:
         self.session.close()
 
     def reopen(self, port: str) -> None:
-        """Go on with the same module on ``port``, after its adapter went away and came back.
+        """Continue with the same module on ``port``, after its adapter went away and came back.
 
         Raises:
-            LinkError: the port can't be opened (yet), or nobody said how.
+            LinkError: the port can't be opened (yet), or the module has no ``reopener``.
         """
         if self._reopener is None:
             raise LinkLost("this module's port cannot be opened again")
-        self.session.relink(self._reopener(port, self.session.link.baud))
+        self.session.replace_link(self._reopener(port, self.session.link.baud))
 
     def find(self) -> int:
         """Find the rate at which the module answers, the last known one first; bit/s.
@@ -75,22 +76,23 @@ class Module:
             NoAnswer: nothing intelligible at any rate.
         """
         if self.findings is None and self._baud is not None:
-            return identify.find_baud(self.session, only=self._baud)
-        return identify.find_baud(self.session, first=self.session.link.baud)
+            return find_baud(self.session, only=self._baud)
+        return find_baud(self.session, first=self.session.link.baud)
 
     def identify(self) -> Identity:
         """Read who the module is.
 
-        One that stops answering is looked for once more: some boot at one rate and go on at another.
+        If it stops answering, its rate is searched once more: some modules boot at one rate and continue at
+        another.
 
         Raises:
-            NoAnswer: nothing intelligible came.
+            NoAnswer: no readable response.
         """
         self.find()
         try:
             self.findings = self._identified()
         except NoAnswer:
-            self.session.forget()
+            self.session.reset_state()
             self.find()
             self.findings = self._identified()
         return self.findings.identity
@@ -175,10 +177,10 @@ def _open(port: str, baud: int | None, board: Board, clock: Clock | None) -> Lin
 
 
 def expected_row(model: str, task_type: Literal["fota", "sota"] = "fota") -> catalogue.Row:
-    """The catalogue's row of a model that the user named.
+    """Return the catalogue's row of a model that the user named.
 
     Raises:
-        UsageError: there is none.
+        UsageError: the catalogue has no such row.
     """
     row = catalogue.by_name(model, task_type)
     if row is None:

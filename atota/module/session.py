@@ -1,28 +1,37 @@
-"""Commands and replies: pumps a link through an exchange, with a clock.
+"""The session: a link, an exchange and a clock make commands and responses.
 
-One command at a time. A command that got no answer in time still owes one; before the next command goes
-out the debt is paid (`settle`): first a quiet time in which the late result may come, then a probe whose
-results are counted, then a question whose answer cannot be mistaken for any other's. Input is never
-flushed: what comes late is recognised as late.
+One command is in flight at a time::
+
+    -> AT+CSQ         in flight, until its final result, the time limit, a boot banner or a lost port
+    <- +CSQ: 18,99    information
+    <- +CEREG: 1      unsolicited: kept for `Session.take_urcs`
+    <- OK             the final result: a `Response`
+
+A command whose time limit has passed is *outstanding*: sent, and its final result has not come (`Exchange`
+calls this its debt). Its result may come at any time, and must not be taken for the next command's. So
+before the next command goes out, `Session.settle` listens for half a second, and then sends probes
+(`atota.module.fences`), until nothing is outstanding. Input is never flushed: late lines are recognised.
+
+A wait looks at the bytes first and at the time then: a final result that is in the buffer at the deadline
+counts. Every wait passes `Session.read_events`, which looks at the stop token.
 """
 
 import re
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Self
 
-import msgspec
-
-from atota.at.events import BootDone, Done, Event, Final, Garbage, Information, Late, Urc, view
+from atota.at.events import BootDone, Done, Event, Garbage, Information, StaleResponse, Urc, view
 from atota.at.exchange import Exchange
 from atota.at.syntax import Command
 from atota.clock import Clock, Deadline, StopToken
 from atota.dialects import loader
 from atota.dialects.model import Dialect
-from atota.errors import Desynchronised, Interrupted, JobTimeout, LinkLost, ModuleRebooted, NoAnswer
+from atota.errors import Interrupted, JobTimeout, LinkLost, ModuleRebooted, NoAnswer
 from atota.link.base import Link
 from atota.link.open import open_link
-from atota.module.evidence import is_result, short, usable_fences
+from atota.module.fences import settle_by_probes
+from atota.module.response import Response, is_result, short
 
 DEFAULT_TIMEOUT_S = 5.0
 """V.250 and 27.007 give no limit; modules answer queries within 300 ms by their manuals: ample."""
@@ -34,30 +43,18 @@ _BOOT_LIMIT_S = 60.0
 _KEPT_URCS = 1000
 
 
-class Reply(msgspec.Struct, frozen=True):
-    """What a command was answered: ``lines`` of information as text, and the final result.
-
-    A refusal is a value: ``ok`` is False for ``ERROR`` and ``+CME ERROR: 50``.
-    """
-
-    command: str
-    lines: tuple[str, ...]
-    final: Final
-
-    @property
-    def ok(self) -> bool:
-        """Whether the final result is a good one."""
-        return self.final.ok
-
-
 class Session:
     """A conversation on a link, in a dialect.
 
     Args:
-        link: the open link; the session does not close it unless used as a context manager.
-        dialect: how the module talks; may be changed with `speak` once it is known.
+        link: the open link, and the clock that it lives by; closed only by the context manager.
+        dialect: how the module talks; `use_dialect` changes it once it is known.
         stop: looked at by every wait.
         listener: gets every event as it happens (for logs and ``--json``).
+
+    Attributes:
+        limit: the deadline of the whole job, looked at by every wait.
+        boots: the number of complete boot banners so far.
     """
 
     def __init__(
@@ -77,12 +74,12 @@ class Session:
         self.garbage_bytes = 0
         self.boots = 0
         self.last_boot_cause: str | None = None
+        self.longest_silence_s = 0.0  # of a module that had a command to answer
         self.exchange = Exchange(dialect.syntax)
         self._urcs: deque[str] = deque(maxlen=_KEPT_URCS)
-        self._unpaid: set[str] = set()  # texts of the commands given up since nothing was owed
+        self._abandoned: set[str] = set()  # the commands abandoned since nothing was outstanding
         self._quiet_since = self.clock.monotonic()
-        self._free_at = self._asked_at = 0.0
-        self.longest_silence_s = 0.0  # of a module that had a command to answer
+        self._free_at = self._sent_at = 0.0
 
     @property
     def clock(self) -> Clock:
@@ -90,13 +87,8 @@ class Session:
         return self.link.clock
 
     @property
-    def echo(self) -> bool | None:
-        """Whether the module echoes commands, as far as learned."""
-        return self.exchange.echo
-
-    @property
     def booting(self) -> bool:
-        """Whether a boot banner has begun and not ended."""
+        """True if a boot banner has begun and not ended."""
         return self.exchange.booting
 
     def __enter__(self) -> Self:
@@ -109,67 +101,70 @@ class Session:
         """Close the link."""
         self.link.close()
 
-    def speak(self, dialect: Dialect) -> None:
-        """Go on in another dialect. The conversation must be idle."""
+    def use_dialect(self, dialect: Dialect) -> None:
+        """Continue in another dialect. The conversation must be idle."""
         echo, self.dialect = self.exchange.echo, dialect
         self.exchange = Exchange(dialect.syntax)
         self.exchange.echo = echo
 
-    def forget(self) -> None:
-        """Begin anew: after a change of rate nothing of what was under way can be told any more."""
+    def reset_state(self) -> None:
+        """Discard the state of the conversation: after a change of rate nothing half received is usable."""
         self.exchange = Exchange(self.dialect.syntax)
-        self._unpaid.clear()
+        self._abandoned.clear()
 
-    def relink(self, link: Link) -> None:
-        """Go on with another link to the same module; the old one is closed."""
+    def replace_link(self, link: Link) -> None:
+        """Continue on another link to the same module; close the old one."""
         self.link.close()
         self.link = link
-        self.forget()
+        self.reset_state()
 
     def set_baud(self, baud: int) -> None:
-        """Change the host's rate; what is half received at the old one is lost."""
+        """Change the host's rate to ``baud`` bit/s; a half received line is lost."""
         self.link.set_baud(baud)
-        self.forget()
+        self.reset_state()
 
     def take_urcs(self) -> list[str]:
-        """The unsolicited lines since the last call, in order, as text (the newest thousand).
+        """Return the unsolicited lines since the last call, in order, as text (the newest thousand).
 
         Raises:
-            LinkLost: the port went away, and all that came before was taken.
+            LinkLost: the port went away, and all lines that came before were returned.
         """
         try:
-            self.take(0.0)
+            self.read_events(0.0)
         except LinkLost:
             if not self._urcs:
                 raise
-        return self.heard_urcs()
+        return self.drain_urcs()
 
-    def heard_urcs(self) -> list[str]:
-        """The same, of what was read so far; nothing is read."""
+    def drain_urcs(self) -> list[str]:
+        """Return the unsolicited lines of the bytes that were read so far, as `take_urcs` does; read none."""
         urcs = list(self._urcs)
         self._urcs.clear()
         return urcs
 
     def command(
         self, command: str | Command, *, timeout_s: float = DEFAULT_TIMEOUT_S, first_s: float | None = None
-    ) -> Reply:
+    ) -> Response:
         """Send a command and wait for its final result, good or bad.
 
         Args:
             command: the line without its terminator, or a `Command` that says what may come back.
             timeout_s: limit in seconds for the final result, counted from when the line has left the wire.
-            first_s: limit for the first byte of the answer, if shorter.
+            first_s: limit for the first byte of the response, if shorter.
 
         Raises:
             NoAnswer: silence.
             ModuleRebooted: a boot banner came instead.
-            Desynchronised: an earlier command's debt could not be paid.
+            Desynchronised: an earlier command is outstanding and cannot be settled.
             LinkLost: the port went away.
             Interrupted: the stop token was set.
         """
         self.settle()
-        what = Command.of(command) if isinstance(command, str) else command
-        return self._exchange_one(what, timeout_s, first_s)
+        line = Command.of(command) if isinstance(command, str) else command
+        try:
+            return self._await_response(line, timeout_s, first_s)
+        finally:
+            self.abandon()
 
     def check(self) -> None:
         """Raise if the user or the job's time limit wants the end.
@@ -184,17 +179,29 @@ class Session:
             raise JobTimeout("the time limit of the job is over")
 
     def listen(self, seconds: float, until: Callable[[], bool] | None = None) -> None:
-        """Take what comes for ``seconds``, or until ``until`` says enough."""
+        """Read for ``seconds``, or until ``until`` returns True."""
         deadline = Deadline(self.clock, seconds)
         while until is None or not until():
-            self.take(self._slice(deadline))
+            self.read_events(self._slice(deadline))
             if deadline.expired:
                 return
 
-    def await_boot(self, seconds: float, tick: Callable[[], None] = lambda: None) -> bool:
-        """Wait for a boot banner to begin and end. False if none was seen in time; waits out a begun one.
+    def reads(self, deadline: Deadline) -> Iterator[list[Event]]:
+        """Yield the events of each read. Bytes first, then time: the last read is at the deadline."""
+        is_over = False
+        while not is_over:
+            is_over = deadline.expired
+            yield self.read_events(0.0 if is_over else self._slice(deadline))
 
-        ``tick`` is called at least once a second while a banner goes on.
+    def until(self, deadline: Deadline) -> Iterator[Event]:
+        """Yield events as they come, until ``deadline``."""
+        for events in self.reads(deadline):
+            yield from events
+
+    def await_boot(self, seconds: float, tick: Callable[[], None] = lambda: None) -> bool:
+        """Wait for a boot banner to begin and end. Return False if none began in time.
+
+        A banner that has begun is waited out; meanwhile ``tick`` is called at least once a second.
         """
         boots = self.boots
         self.listen(seconds, until=lambda: self.boots > boots or self.booting)
@@ -202,82 +209,90 @@ class Session:
             self._wait_out_boot(tick)
         return self.boots > boots
 
+    def raise_if_rebooted(self, boots: int, subject: str) -> None:
+        """Raise if a boot banner has come since ``boots`` was counted; a begun one is waited out first.
+
+        Raises:
+            ModuleRebooted: it has, during ``subject``.
+        """
+        if self.booting or self.boots > boots:
+            self._wait_out_boot()
+            cause = self.last_boot_cause
+            message = f"the module rebooted during {short(subject)} (cause: {cause or 'not given'})"
+            raise ModuleRebooted(message, cause=cause)
+
     def is_alive(self, timeout_s: float) -> bool:
-        """Whether anything intelligible answers ``AT`` at this rate in time; what is owed stays owed."""
+        """True if a final result follows ``AT`` at this rate in time. Outstanding commands remain so."""
         try:
-            self._hear_out()
-            self.begin(Command.of("AT"))
+            self._await_pause()
+            self.send(Command.of("AT"))
             deadline = Deadline(self.clock, timeout_s + self.wire_s(3))
             while True:
-                came = self.received_bytes
-                for event in self.take(self._slice(deadline)):
+                received = self.received_bytes
+                for event in self.read_events(self._slice(deadline)):
                     if is_result(event):
                         return True
                     if isinstance(event, BootDone):
-                        return False  # a module that just came up has not heard the question
-                if deadline.expired and self.received_bytes == came:
+                        return False  # a module that just came up has not received the AT
+                # A response that is on its way when the time is over is waited for.
+                if deadline.expired and self.received_bytes == received:
                     return False
         finally:
             self.abandon()
 
-    def _exchange_one(self, what: Command, timeout_s: float, first_s: float | None) -> Reply:
-        boots, garbage = self.boots, self.garbage_bytes
-        wire_s = self.wire_s(len(what.text) + 1)
-        try:
-            self.begin(what)
-            came = self.received_bytes
-            total = Deadline(self.clock, timeout_s + wire_s)
-            first = None if first_s is None else Deadline(self.clock, first_s + wire_s)
-            while True:
-                # Bytes first, then time: what is there when the deadline passes still counts.
-                mute = first is not None and first.expired and self.received_bytes == came
-                wait_s = 0.0 if mute else self._slice(total)
-                over = wait_s <= 0.0
-                for event in self.take(wait_s if first is None else min(wait_s, first.remaining or wait_s)):
-                    if isinstance(event, Done):
-                        return Reply(what.text, tuple(view(line) for line in event.lines), event.final)
-                if self.exchange.booting or self.boots > boots:
-                    self._rebooted(what.text)
-                if over:
-                    raise self._no_answer(what.text, timeout_s, self.garbage_bytes - garbage)
-        finally:
-            self.abandon()
+    def _await_response(self, command: Command, timeout_s: float, first_s: float | None) -> Response:
+        boots, garbage, received = self.boots, self.garbage_bytes, self.received_bytes
+        wire_s = self.wire_s(len(command.text) + 1)
+        self.send(command)
+        total = Deadline(self.clock, timeout_s + wire_s)
+        first = Deadline(self.clock, None if first_s is None else first_s + wire_s)
+        while True:
+            # Bytes first, then time: one more read at the deadline, which takes what is there by then.
+            is_mute = first.expired and self.received_bytes == received
+            wait_s = 0.0 if is_mute else self._slice(total)
+            for event in self.read_events(min(wait_s, first.remaining or wait_s)):
+                if isinstance(event, Done):
+                    return Response.of(command.text, event)
+            # The final result wins over a banner behind it: the command was carried out.
+            self.raise_if_rebooted(boots, command.text)
+            if wait_s <= 0.0:
+                raise self._no_answer(command.text, timeout_s, self.garbage_bytes - garbage)
 
     def abandon(self) -> None:
-        """Give up what is in flight, if anything is: from now on it owes its result."""
-        given_up = self.exchange.in_flight
-        if given_up is not None:
-            self._unpaid.add(given_up.text)
+        """Stop waiting for the command in flight, if there is one: it is outstanding from now on."""
+        command = self.exchange.in_flight
+        if command is not None:
+            self._abandoned.add(command.text)
         self.exchange.abandon()
 
-    def begin(self, what: Command) -> None:
-        """Send a command without waiting. `settle` comes first, and then `take` until its result is there."""
-        self._asked_at = self.clock.monotonic()
-        self.link.write(self.exchange.send(what))
+    def send(self, command: Command) -> None:
+        """Send a command without waiting; call `settle` before it, and `until` for its events."""
+        self._sent_at = self.clock.monotonic()
+        self.link.write(self.exchange.send(command))
 
-    def _hear_out(self) -> None:
-        """Take what comes in the pause that the dialect wants, before the next command goes out."""
+    def _await_pause(self) -> None:
+        """Read during the pause that the dialect demands between a final result and the next command."""
         while True:
-            self.take(min(max(self._free_at - self.clock.monotonic(), 0.0), self.clock.slice_s))
+            self.read_events(min(max(self._free_at - self.clock.monotonic(), 0.0), self.clock.slice_s))
             if self.clock.monotonic() >= self._free_at:
                 return
 
     def wire_s(self, count: int) -> float:
-        """How many seconds ``count`` bytes are on the wire."""
+        """Return the seconds that ``count`` bytes take on the wire."""
         return count * 10 / self.link.baud  # 8N1: ten bits a byte
 
     def _slice(self, deadline: Deadline) -> float:
         return min(deadline.remaining, self.clock.slice_s)
 
-    def take(self, timeout_s: float) -> list[Event]:
-        """One read, and what it means. Every wait passes here: the stop token is looked at."""
+    def read_events(self, timeout_s: float) -> list[Event]:
+        """Read once, for at most ``timeout_s``, and return the events. It calls `check` first."""
         self.check()
         data = self.link.read(timeout_s)
         if not data:
             return []
         now = self.clock.monotonic()
         if self.exchange.in_flight is not None:
-            silent_since = max(self._quiet_since, self._asked_at)
+            silent_since = max(self._quiet_since, self._sent_at)
             self.longest_silence_s = max(self.longest_silence_s, now - silent_since)
         self.received_bytes += len(data)
         self._quiet_since = now
@@ -301,80 +316,57 @@ class Session:
 
     def _no_answer(self, text: str, timeout_s: float, garbage: int) -> NoAnswer:
         noise = f", but {garbage} bytes of noise (another baud rate?)" if garbage else ""
-        half = self.exchange.pending
-        half_line = f", but half a line: {view(half[:60])!r}" if half else ""
+        half_line = f", but half a line: {view(half[:60])!r}" if (half := self.exchange.pending) else ""
         return NoAnswer(f"{short(text)} got no answer within {timeout_s:g} s{noise}{half_line}")
 
-    def _rebooted(self, text: str) -> None:
-        self._wait_out_boot()
-        cause = self.last_boot_cause
-        message = f"the module rebooted during {short(text)} (cause: {cause or 'not told'})"
-        raise ModuleRebooted(message, cause=cause)
-
     def _wait_out_boot(self, tick: Callable[[], None] = lambda: None) -> None:
-        """Let a banner come to its end: its own OK, or silence."""
+        """Wait for the end of a banner: its own OK, or silence."""
         boot = self.dialect.grammar.boot
         quiet_s = boot.quiet_s if boot is not None else 0.0
         deadline = Deadline(self.clock, _BOOT_LIMIT_S)
         while self.exchange.booting:
-            self.take(min(self._slice(deadline), quiet_s or 0.1, 1.0))
+            self.read_events(min(self._slice(deadline), quiet_s or 0.1, 1.0))
             tick()
-            over = deadline.expired or self.clock.monotonic() - self._quiet_since >= quiet_s
-            if self.exchange.booting and over:
+            is_over = deadline.expired or self.clock.monotonic() - self._quiet_since >= quiet_s
+            if self.exchange.booting and is_over:
                 for event in self.exchange.boot_over():
                     self._note(event)
 
     def settle(self) -> None:
-        """Pay what earlier commands owe, so that no answer is given to the wrong command."""
-        self._hear_out()
-        if self.exchange.owed:
-            self.listen(_GRACE_S, until=lambda: not self.exchange.owed)
-            if self.exchange.owed:
-                self._pay_debts()
-            self._hear_out()
-        self._unpaid.clear()
+        """Wait or probe until nothing is outstanding, so that no response is given to the wrong command.
+
+        Raises:
+            NoAnswer, Desynchronised: as `atota.module.fences.settle_by_probes` does.
+        """
+        self._await_pause()
+        if self.exchange.outstanding:
+            self.listen(_GRACE_S, until=lambda: not self.exchange.outstanding)
+            if self.exchange.outstanding:
+                settle_by_probes(self._probe, lambda: not self.exchange.outstanding, self._abandoned)
+            self._await_pause()
+        self._abandoned.clear()
         if self.exchange.booting:
             self._wait_out_boot()
 
-    def _pay_debts(self) -> None:
-        """Ask until the answers tell that nothing is owed any more."""
-        tried = ["AT", "AT"]
-        if not (self._probe("AT") or self._probe("AT")) and self.exchange.owed:
-            raise NoAnswer("the module has stopped answering", tried=tuple(tried))
-        for text, mark in usable_fences(self._unpaid):
-            if not self.exchange.owed:
-                return
-            tried.append(text)
-            self._probe(text, mark)
-        if self.exchange.owed:
-            message = "answers can no longer be told apart: results of earlier commands are still owed"
-            raise Desynchronised(message, tried=tuple(tried))
-
-    def _probe(self, text: str, mark: re.Pattern[bytes] | None = None) -> bool:
-        """Ask something harmless while results are owed; True if any result came.
-
-        One result for each command owed and one for the probe pays everything. A ``mark`` that only this
-        command prints proves more: a module answers in order, so once it has come with its result,
-        nothing earlier can come any more.
-        """
-        answered = marked = proven = False
+    def _probe(self, text: str, mark: re.Pattern[bytes] | None) -> bool:
+        """Send a harmless command while results are outstanding. Return True if any result came."""
+        is_answered = is_marked = is_proven = False
         try:
-            self._hear_out()
-            self.begin(Command.of(text))
-            deadline = Deadline(self.clock, _PROBE_S + self.wire_s(len(text)))
-            while True:
-                over = deadline.expired
-                for event in self.take(0.0 if over else self._slice(deadline)):
-                    if mark and isinstance(event, Late | Information) and mark.match(event.raw):
-                        marked = True
+            self._await_pause()
+            self.send(Command.of(text))
+            for events in self.reads(Deadline(self.clock, _PROBE_S + self.wire_s(len(text)))):
+                for event in events:
+                    if mark and isinstance(event, StaleResponse | Information) and mark.match(event.raw):
+                        is_marked = True
                     elif is_result(event):
-                        answered = True
-                        proven = proven or marked or isinstance(event, Done)
-                if proven or over or self.exchange.booting:
-                    return answered
+                        is_answered = True
+                        is_proven = is_proven or is_marked or isinstance(event, Done)
+                if is_proven or self.exchange.booting:
+                    break
+            return is_answered
         finally:
             self.abandon()
-            if proven:
+            if is_proven:
                 self.exchange.forgive()
 
 
@@ -387,13 +379,19 @@ def open_session(
     stop: StopToken | None = None,
     listener: Callable[[Event], None] | None = None,
 ) -> Session:
-    """Open a port (a device name or URL) and talk to what is on it, with no assumption but the dialect.
+    """Open a port and talk to the module on it, with no assumption but the dialect.
 
-    ``dialect``: a built-in one's name, or a profile's file; ``baud``: bit/s, else the dialect's first one.
+    Args:
+        port: a device name or a URL: ``/dev/ttyUSB0``, ``COM3``, ``socket://…``, ``sim://BC28``…
+        dialect: a built-in dialect's name, or a profile's file.
+        baud: bit/s; the dialect's first rate if not given.
+        clock: the time to live in, for simulated ports.
+        stop: looked at by every wait.
+        listener: gets every event of the conversation.
 
     Raises:
         LinkError: the port can't be opened.
-        UsageError: there is no such dialect.
+        UsageError: the dialect is unknown.
     """
     profile = loader.load(dialect)
     rate = baud or profile.uart.bauds[0]

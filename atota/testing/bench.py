@@ -30,13 +30,16 @@ from atota.link.base import Link
 from atota.link.open import DEFAULT_BAUD
 from atota.module.module import Module, expected_row
 from atota.module.reconnect import Adapters
-from atota.ota.client import PlatformClient
+from atota.ota.base import Platform
+from atota.ota.cache import Cache
+from atota.ota.download import Downloader
 from atota.ota.memory import MemoryRequest, MemoryResponse, memory_transport
-from atota.ota.onenet.signer import KeyAuth, product_res
-from atota.otaserver import exchange
+from atota.ota.registry import Access, open_platform
+from atota.ota.serve import serve
+from atota.otaserver import routes
 from atota.otaserver.model import Auth, Device, TasksFile, TaskSpec, build
-from atota.otaserver.reply import Reply, Request
-from atota.otaserver.service import Platform
+from atota.otaserver.reply import HttpReply, HttpRequest
+from atota.otaserver.service import LocalPlatform
 from atota.otaserver.tasks import Task
 from atota.settings.spec import JobSpec, LocalPackage
 from atota.sim.link import SimLink
@@ -44,11 +47,8 @@ from atota.sim.module import SimModule
 from atota.sim.options import Options
 from atota.sim.package import build_package
 from atota.sim.personas.catalogue import find_persona
-from atota.update.events import JobEvent, Listener, Progress, StageEvent
+from atota.update.events import JobEvent, JobResult, Listener, Progress, StageEvent
 from atota.update.job import Job
-from atota.update.platform import Downloader
-from atota.update.result import JobResult
-from atota.update.serving import serve
 from atota.values import Digests
 
 PRODUCT_ID = "123"
@@ -143,7 +143,7 @@ class Bench:
             self._stack.enter_context(tempfile.TemporaryDirectory(prefix="atota-bench-"))
         )
 
-    def _make_platform(self, task: dict[str, Any], faults: str) -> Platform:
+    def _make_platform(self, task: dict[str, Any], faults: str) -> LocalPlatform:
         manuf, model = self.codes
         fields = {"target": self.target, **task}
         spec = TaskSpec(dev_id=self.dev_id, manuf=manuf, model=model, package="p", **fields)
@@ -152,7 +152,7 @@ class Bench:
             devices=(Device(dev_id=self.dev_id),),
             tasks=(spec,),
         )
-        return Platform(build(file, {"p": self.package}), clock=self.clock, faults=faults)
+        return LocalPlatform(build(file, {"p": self.package}), clock=self.clock, faults=faults)
 
     # -- the true state --------------------------------------------------------------------------------
 
@@ -206,7 +206,7 @@ class Bench:
             job = Job(
                 spec,
                 platform=client,
-                downloader=Downloader(client, self.clock, folder=self.folder / "cache") if client else None,
+                downloader=Downloader(client, self.clock, Cache(self.folder / "cache")) if client else None,
                 listener=listen,
                 stop=stop,
                 clock=self.clock,
@@ -228,14 +228,16 @@ class Bench:
         path.write_bytes(self.package)
         return LocalPackage(path, Digests.of(self.package).md5, self.target)
 
-    def _client(self, stop: StopToken) -> PlatformClient:
-        return PlatformClient(
-            SERVER,
-            KeyAuth(ACCESS_KEY, product_res(PRODUCT_ID), clock=self.clock),
+    def _client(self, stop: StopToken) -> Platform:
+        access = Access(
+            server=SERVER,
             clock=self.clock,
+            access_key=ACCESS_KEY,
+            product_id=PRODUCT_ID,
             stop=stop,
             transport=memory_transport(self.answer),
         )
+        return open_platform("generic", access)
 
     # -- the job's surroundings: a subclass may interfere ------------------------------------------------
 
@@ -266,20 +268,7 @@ class Bench:
     def answer(self, request: MemoryRequest) -> MemoryResponse:
         """Answer one request to the platform."""
         self.requests.append(f"{request.method} {request.path}")
-        reply = exchange.respond(
-            self.platform,
-            Request(
-                request.method,
-                request.path,
-                exchange.parse_query(request.query),
-                request.headers,
-                request.body,
-            ),
-        )
-        headers = [*reply.headers]
-        if reply.declare_length:
-            headers.append(("Content-Length", str(len(reply.body))))
-        return MemoryResponse(reply.status, headers, _body(reply, self.clock))
+        return respond(self.platform, request, self.clock)
 
     def _on_change(self, change: str) -> None:
         if change == "started":
@@ -296,6 +285,18 @@ class Bench:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def respond(platform: LocalPlatform, request: MemoryRequest, clock: Clock) -> MemoryResponse:
+    """Answer one request to a platform in memory; the body takes its time on ``clock``."""
+    query = routes.parse_query(request.query)
+    reply = routes.respond(
+        platform, HttpRequest(request.method, request.path, query, request.headers, request.body)
+    )
+    headers = [*reply.headers]
+    if reply.declare_length:
+        headers.append(("Content-Length", str(len(reply.body))))
+    return MemoryResponse(reply.status, headers, _body(reply, clock))
 
 
 def opener(
@@ -332,7 +333,7 @@ def opener(
 
 
 def _serve_from_memory(_package: Path, address: str) -> AbstractContextManager[str]:
-    """Name an address of the form that `atota.update.serving.serve` has; the package comes from memory."""
+    """Name an address of the form that `atota.ota.serve.serve` has; the package comes from memory."""
     return nullcontext(f"{address}/ota_{'0' * 20}/update.zip")
 
 
@@ -347,7 +348,7 @@ def _codes(model: str) -> tuple[str, str]:
     return (row.manuf_code, row.model_code) if row is not None else NOT_LISTED
 
 
-def _body(reply: Reply, clock: Clock) -> Iterator[bytes]:
+def _body(reply: HttpReply, clock: Clock) -> Iterator[bytes]:
     """Yield a reply's body; it takes its time, breaks off or never ends, as the platform's faults say."""
     if reply.bytes_per_s:
         clock.sleep(len(reply.body) / reply.bytes_per_s)

@@ -9,7 +9,7 @@
             server=ota_platform.url,
             product_id=ota_platform.product_id,
             dev_id=ota_platform.dev_id,
-            access_key_file=ota_platform.access_key_file,
+            access_key=ota_platform.access_key_file.read_text(),
         )
         assert result.outcome == "updated"
         assert module.version == ota_platform.target

@@ -15,6 +15,7 @@ from atota.errors import AtotaError
 from atota.link.base import Link
 from atota.link.forward import ForwardingLink
 from atota.module import identify
+from atota.module.baud import find_baud
 from atota.module.session import Session
 from atota.review.review import Played
 from atota.settings.spec import Allowed
@@ -103,7 +104,7 @@ def _identity(persona: str) -> tuple[str, str, str]:
     link = SimLink(make_module(persona), SimulatedClock(), baud=find_persona(persona).baud)
     with Session(link, loader.stranger()) as session:
         try:
-            identify.find_baud(session)
+            find_baud(session)
             manufacturer, model, version = (
                 "\n".join("\n".join(reply.lines) for reply in map(session.command, commands) if reply.ok)
                 for commands in (("AT+CGMI",), ("AT+CGMM", "ATI"), ("AT+CGMR",))

@@ -10,19 +10,20 @@ from fuzz_parts.target import MARK, Target, head, need
 from atota.at.events import view
 from atota.clock import SimulatedClock
 from atota.errors import AtotaError, BadAnswer, UsageError
+from atota.ota import replies
 from atota.ota.onenet import answers, wire
 from atota.ota.onenet.errnos import Endpoint
-from atota.ota.source import parse_content_range
-from atota.otaserver import auth, exchange
+from atota.ota.replies import parse_content_range
+from atota.otaserver import auth, routes
 from atota.otaserver.faults import KNOWN, Faults
 from atota.otaserver.model import Auth, Device, PlatformConfig, TasksFile, TaskSpec, build
 from atota.otaserver.ranges import clamp
-from atota.otaserver.reply import Reply, Request
-from atota.otaserver.service import Platform
+from atota.otaserver.reply import HttpReply, HttpRequest
+from atota.otaserver.service import LocalPlatform
 from atota.sim.faults import KNOWN_FAULTS, FaultPlan
 from atota.sim.link import parse_sim_url
 from atota.sim.personas.catalogue import PERSONAS
-from atota.values import version_problem
+from atota.values import parse_server, version_problem
 
 _KEY = "c2VjcmV0IGtleSBmb3IgdGVzdHM="
 _TOKEN = "ota_abcdefghijklmnopqrst"  # noqa: S105 - of no platform
@@ -48,12 +49,12 @@ def ranges(data: bytes) -> None:
             need(place.total is None or place.last < place.total, "a range past the end")
         address = raises_only(BadAnswer, lambda text=text: wire.parse_ip_port(text))  # type: ignore[misc]
         need(address is None or isinstance(address, tuple), "no address")
-        seconds = answers.retry_after(text)
-        need(seconds is None or 0 <= seconds <= answers.MAX_RETRY_AFTER_S, "an endless wait")
-        length = answers.content_length(text)
+        seconds = replies.retry_after(text)
+        need(seconds is None or 0 <= seconds <= replies.MAX_RETRY_AFTER_S, "an endless wait")
+        length = replies.content_length(text)
         need(length is None or length >= 0, "a negative length")
-        answers.is_text(text)
-        raises_only(UsageError, lambda text=text: answers.base_url(text))  # type: ignore[misc]
+        replies.is_text(text)
+        raises_only(ValueError, lambda text=text: parse_server(text))  # type: ignore[misc]
         raises_only(UsageError, lambda text=text: wire.checked_dev_id(text))  # type: ignore[misc]
         raises_only(UsageError, lambda text=text: wire.checked_token(text))  # type: ignore[misc]
         version_problem(text)
@@ -65,7 +66,7 @@ def json(data: bytes) -> None:
     status = 200 if kind < 128 else 100 + (high * 7) % 900
     raises_only(AtotaError, lambda: answers.refuse_text(body))
     envelope = raises_only(AtotaError, lambda: answers.read_answer(status, body, endpoint))
-    need(len(wire.first_words(body)) <= 300, "more than the first words")
+    need(len(replies.first_words(body)) <= 300, "more than the first words")
     if isinstance(envelope, wire.Envelope):
         for cdn in (False, True):
             task = raises_only(AtotaError, lambda cdn=cdn: wire.decode_task(envelope.data, cdn=cdn))  # type: ignore[misc]
@@ -149,13 +150,13 @@ def server(data: bytes) -> None:
     (kind, fault), rest = head(data, 2)
     faults = _FAULTS[fault % len(_FAULTS)]
     config = _configs()[kind % len(_configs())]
-    platform = Platform(config, clock=SimulatedClock(), faults=faults, token_source=lambda: _TOKEN)
+    platform = LocalPlatform(config, clock=SimulatedClock(), faults=faults, token_source=lambda: _TOKEN)
     told: list[str] = []
     asked = False  # to show the token, by who calls it his version
     for text in rest.split(bytes([MARK])):
         request = _request(text)
-        reply = exchange.respond(platform, request, told.append)
-        need(isinstance(reply, Reply) and 200 <= reply.status < 600, "no reply")
+        reply = routes.respond(platform, request, told.append)
+        need(isinstance(reply, HttpReply) and 200 <= reply.status < 600, "no reply")
         need(len(reply.body) <= max(len(_DATA), 4096), "more than was asked for")
         for name, value in reply.headers:
             need((name + value).isprintable(), "a header that is no line")
@@ -168,7 +169,7 @@ def server(data: bytes) -> None:
     need(asked or not any(_TOKEN in line for line in told), "the token is in the log")
 
 
-def _request(text: bytes) -> Request:
+def _request(text: bytes) -> HttpRequest:
     """A request written as in HTTP; what does not fit is taken as far as it goes."""
     top, _, body = text.partition(b"\n\n")
     first, *lines = top.decode("latin-1").split("\n")
@@ -179,7 +180,7 @@ def _request(text: bytes) -> Request:
     for line in lines:
         name, _, value = line.partition(":")
         headers[name.strip().lower()] = value.strip()
-    return Request(method, unquote(path), exchange.parse_query(query), headers, body, "127.0.0.1:8080")
+    return HttpRequest(method, unquote(path), routes.parse_query(query), headers, body, "127.0.0.1:8080")
 
 
 def _server_seeds() -> list[bytes]:

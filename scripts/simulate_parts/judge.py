@@ -7,8 +7,7 @@ import msgspec
 
 from atota.journal.store import Journal
 from atota.testing.bench import ACCESS_KEY
-from atota.update.events import Progress
-from atota.update.result import JobResult
+from atota.update.events import JobResult, Progress
 from scripts.simulate_parts.scenario import Scenario
 from scripts.simulate_parts.world import World
 

@@ -19,13 +19,12 @@ from atota.link.forward import ForwardingLink
 from atota.link.ports import PortInfo
 from atota.module.module import Module
 from atota.ota.memory import MemoryRequest, MemoryResponse
-from atota.otaserver import exchange
-from atota.otaserver.tasks import Said
+from atota.otaserver import routes
+from atota.otaserver.tasks import TaskEvent
 from atota.settings.spec import Allowed
 from atota.sim.options import Options
 from atota.testing.bench import Bench
-from atota.update.events import JobEvent, StageEvent
-from atota.update.result import JobResult
+from atota.update.events import JobEvent, JobResult, StageEvent
 from scripts.simulate_parts.database import empty_database
 from scripts.simulate_parts.scenario import MODELS, Scenario
 
@@ -288,7 +287,7 @@ class World(Bench):
             self.clock.sleep(20.0)
             raise TimeoutError("timed out")
         if request.path == "/ota/south/check":
-            self._weigh_query(exchange.parse_query(request.query))
+            self._weigh_query(routes.parse_query(request.query))
         known = len(self.task.history)
         response = super().answer(request)
         for call in self.task.history[known:]:
@@ -304,7 +303,7 @@ class World(Bench):
         if query["version"] != self.module.version or codes != self.codes:
             self.false_words.append(f"{codes} {query['version']}, and the module runs {self.module.version}")
 
-    def _weigh(self, call: Said) -> None:
+    def _weigh(self, call: TaskEvent) -> None:
         """Check that a report to the platform is true at this moment."""
         runs_target = self.module.version == self.target
         if call.errno:

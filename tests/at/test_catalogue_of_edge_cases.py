@@ -35,8 +35,8 @@ from atota.at.events import (
     Event,
     Garbage,
     Information,
-    Late,
     Prompt,
+    StaleResponse,
     Urc,
     view,
 )
@@ -139,7 +139,7 @@ def short(event: Event) -> str:
             return ("U " if known else "U? ") + event.text.replace("\n", " + ")
         case Echo(raw=raw, damaged=damaged):
             return ("E~ " if damaged else "E ") + view(raw)
-    letters = {Information: "I", Prompt: "P", Data: "D", Garbage: "G", Late: "L"}
+    letters = {Information: "I", Prompt: "P", Data: "D", Garbage: "G", StaleResponse: "L"}
     return f"{letters[type(event)]} {view(event.raw)}"
 
 
@@ -154,8 +154,6 @@ def play(steps: tuple[Step, ...], cut: Callable[[bytes], list[bytes]]) -> list[s
         elif step[0] == ">":
             command = COMMANDS.get(step[1:]) or Command.of(step[1:])
             assert exchange.send(command) == step[1:].encode() + b"\r"
-        elif step[0] == "<":
-            exchange.expect_echo_of(step[1:].encode())
         else:
             events += steer(exchange, step)
     return [short(event) for event in events]
@@ -177,7 +175,7 @@ def steer(exchange: Exchange, step: str) -> list[Event]:
         case "echo on" | "echo off":
             assert exchange.echo is (step == "echo on")
         case "owed 0":
-            assert exchange.owed == 0
+            assert exchange.outstanding == 0
             assert exchange.in_flight is None
         case "in flight":
             assert exchange.in_flight is not None

@@ -9,7 +9,7 @@ from collections import deque
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from atota.at.events import Boot, Done, Event, Garbage, Late, Urc
+from atota.at.events import Boot, Done, Event, Garbage, StaleResponse, Urc
 from atota.at.exchange import Exchange
 from atota.at.syntax import BootRule, Command, Syntax
 from atota.testing import strategies as at
@@ -109,12 +109,12 @@ class Conversation(RuleBasedStateMachine):
         self.exchange.abandon()
         self.end("given up")
 
-    @precondition(lambda self: self.exchange.owed and not self.module.wire and not self.module.asked)
+    @precondition(lambda self: self.exchange.outstanding and not self.module.wire and not self.module.asked)
     @rule()
     def forgive_what_will_never_come(self) -> None:
         if self.exchange.in_flight is not None:
             self.abandon()
-        self.written -= self.exchange.owed
+        self.written -= self.exchange.outstanding
         self.exchange.forgive()
 
     @precondition(lambda self: not self.module.booting)
@@ -146,7 +146,7 @@ class Conversation(RuleBasedStateMachine):
             self.end("answered")
             tokens = [int(line.removeprefix(b"+TOK: ").removeprefix(b"860000")) for line in event.lines]
             assert tokens == [self.number]
-        elif isinstance(event, Late) and event.result:
+        elif isinstance(event, StaleResponse) and event.result:
             self.results += 1
         elif isinstance(event, Boot) and self.number not in self.outcomes and self.number:
             self.end("rebooted")
@@ -168,7 +168,7 @@ class Conversation(RuleBasedStateMachine):
     @invariant()
     def results_and_debts_add_up(self) -> None:
         flying = self.exchange.in_flight is not None
-        assert self.results + self.exchange.owed + flying == self.written
+        assert self.results + self.exchange.outstanding + flying == self.written
 
     @invariant()
     def what_is_held_is_bounded(self) -> None:

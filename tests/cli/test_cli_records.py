@@ -9,8 +9,10 @@ import msgspec
 import pytest
 
 from atota.clock import SimulatedClock
+from atota.journal.facts import ErrorFact
 from atota.journal.model import Record
 from atota.journal.store import Journal
+from atota.values import Identity
 from tests.cli.running import Cli
 from tests.journal.making import IMEI, OTHER, filled, finish, opened, write_job
 
@@ -152,9 +154,9 @@ def test_an_id_that_fits_none_or_several_names_the_near_ones(cli: Cli, journal: 
 def test_what_a_module_said_does_nothing_to_the_terminal(cli: Cli, journal: Path) -> None:
     with Journal(journal, clock=SimulatedClock()) as more:
         book = more.open_job(opened("evil"))
-        book.fact("module", {"model": "\x1b[2J[red]", "manufacturer": "[/]"})
+        book.fact(Identity(model="\x1b[2J[red]", manufacturer="[/]"))
         book.stage("write", "failed", "\x07[bold]")
-        book.fact("error", {"message": "\x1b]0;x\x07", "hint": 7, "tried": "\x1b"})
+        book.fact(ErrorFact(message="\x1b]0;x\x07", hint=7, tried="\x1b"))
         book.verdict("write-failed", 9)
     for ran in (cli("records", "list"), cli("records", "show", "evil")):
         assert ran.code == 0, ran.err

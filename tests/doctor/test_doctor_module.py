@@ -52,7 +52,7 @@ def test_a_contradiction_and_a_weak_evidence_are_warnings() -> None:
     _, found = identified("sim://BC28")
     doubtful = msgspec.structs.replace(
         found,
-        contradiction="it says it is another",
+        mismatch="it says it is another",
         identity=msgspec.structs.replace(found.identity, evidence="inferred"),
     )
     identity, method = judge_identity(doubtful)

@@ -8,10 +8,9 @@ from hypothesis import strategies as st
 
 from atota.clock import Clock, SimulatedClock
 from atota.dialects import loader
-from atota.errors import ModuleError, NoAnswer, WriteFailed
-from atota.fota.base import SlotLost
+from atota.errors import ModuleError, NoAnswer, SlotLost, WriteFailed
 from atota.fota.registry import method_for
-from atota.module.payload import Ready, ask, leave, push, push_acknowledged
+from atota.module.data_phase import DataPhase, DataPrompt, leave_data_phase
 from atota.module.session import Session
 from atota.sim.link import SimLink
 from atota.sim.module import SimModule
@@ -20,9 +19,9 @@ from atota.sim.personas.catalogue import find_persona
 PAYLOAD = bytes(range(0x80, 0x100)) * 20
 WINDOW_S = 8.0
 KINDS = {
-    "line": (Ready(line="DOWNLOAD"), (b"\r\nDOWNLOAD\r\n",)),
-    "prompt": (Ready(prompt=">"), (b"\r\n>",)),
-    "both": (Ready(prompt=">", line="CONNECT"), (b"\r\n> ", b"\r\nCONNECT\r\n")),
+    "line": (DataPrompt(line="DOWNLOAD"), (b"\r\nDOWNLOAD\r\n",)),
+    "prompt": (DataPrompt(prompt=">"), (b"\r\n>",)),
+    "both": (DataPrompt(prompt=">", line="CONNECT"), (b"\r\n> ", b"\r\nCONNECT\r\n")),
 }
 NOISE = (
     b"\r\n+CEREG: 1\r\n",
@@ -119,9 +118,9 @@ def test_the_payload_goes_out_only_behind_its_signs_once_and_alone(
     link = Scripted(script, len(PAYLOAD))
     session = opened(link)
     try:
-        refused = ask(session, "AT+ASK", ready, timeout_s=30.0, window_s=WINDOW_S)
-        assert refused is None
-        reply = push(session, PAYLOAD, asked="AT+ASK", timeout_s=5.0)
+        phase = DataPhase(session, "AT+ASK", ready, window_s=WINDOW_S)
+        assert phase.open(30.0) is None
+        reply = phase.push(PAYLOAD, timeout_s=5.0)
         assert reply.ok
     except NoAnswer:
         assert not whole
@@ -145,7 +144,7 @@ def test_after_a_missing_sign_nothing_is_said_for_as_long_as_the_module_may_wait
     link = Scripted(script, len(PAYLOAD))
     session = opened(link)
     with pytest.raises(NoAnswer):
-        ask(session, "AT+ASK", ready, timeout_s=20.0, window_s=WINDOW_S)
+        DataPhase(session, "AT+ASK", ready, window_s=WINDOW_S).open(20.0)
     asked_again = link.clock.monotonic()
     heard = [when for when, _ in link.said]
     assert asked_again >= max([20.0, *heard]) + (WINDOW_S if not heard or heard[-1] < 29 else 0)
@@ -156,7 +155,7 @@ def test_a_late_refusal_ends_the_wait() -> None:
     link = Scripted([(21.0, b"\r\nERROR\r\n")], len(PAYLOAD))
     session = opened(link)
     with pytest.raises(NoAnswer):
-        ask(session, "AT+ASK", KINDS["line"][0], timeout_s=20.0, window_s=WINDOW_S)
+        DataPhase(session, "AT+ASK", KINDS["line"][0], window_s=WINDOW_S).open(20.0)
     assert link.clock.monotonic() < 21.5
     assert session.command("AT").ok
 
@@ -165,8 +164,9 @@ def test_a_result_in_the_middle_of_the_payload_ends_it() -> None:
     link = Scripted([(0.1, b"\r\nDOWNLOAD\r\n"), (0.25, b"\r\n+CME ERROR: 3\r\n")], 10**9)
     session = opened(link)
     data = PAYLOAD * 40
-    assert ask(session, "AT+ASK", KINDS["line"][0], timeout_s=5.0, window_s=WINDOW_S) is None
-    reply = push(session, data, asked="AT+ASK", timeout_s=5.0)
+    phase = DataPhase(session, "AT+ASK", KINDS["line"][0], window_s=WINDOW_S)
+    assert phase.open(5.0) is None
+    reply = phase.push(data, timeout_s=5.0)
     assert (reply.ok, reply.final.code) == (False, 3)
     assert 0 < len(link.payload) < len(data) // 2  # what the wire had carried, and little more
 
@@ -185,15 +185,14 @@ def test_lines_between_acknowledgements_are_none() -> None:
                 link._due.append((link.clock.monotonic() + 0.03, b"\r\n+ASK: 1\r\n\r\nOK\r\n"))
 
     link.write = write  # type: ignore[method-assign]
-    assert ask(session, "AT+ASK", Ready(line="CONNECT"), timeout_s=5.0, window_s=WINDOW_S) is None
-    reply = push_acknowledged(
-        session,
+    phase = DataPhase(session, "AT+ASK", DataPrompt(line="CONNECT"), window_s=WINDOW_S)
+    assert phase.open(5.0) is None
+    reply = phase.push_acknowledged(
         PAYLOAD,
-        asked="AT+ASK",
         ack=b"A",
         every=1024,
         timeout_s=5.0,
-        sent=lambda _: None,
+        on_sent=lambda _: None,
     )
     assert reply.ok
     assert reply.lines == ("+ASK: 1",)
@@ -204,10 +203,11 @@ def test_lines_between_acknowledgements_are_none() -> None:
 def test_leaving_waits_for_the_module_to_give_up_and_not_for_ever() -> None:
     link = Scripted([(0.1, b"\r\nDOWNLOAD\r\n")], 10**9)
     session = opened(link)
-    assert ask(session, "AT+ASK", KINDS["line"][0], timeout_s=5.0, window_s=WINDOW_S) is None
+    phase = DataPhase(session, "AT+ASK", KINDS["line"][0], window_s=WINDOW_S)
+    assert phase.open(5.0) is None
     began = link.clock.monotonic()
     link._due = [(began + 0.3 * tick, b"\r\n+CEREG: 1\r\n") for tick in range(1000)]
-    leave(session, WINDOW_S)
+    leave_data_phase(session, WINDOW_S)
     assert WINDOW_S <= link.clock.monotonic() - began <= 3 * WINDOW_S + 1
     assert len(link.written) == 1
 
@@ -279,7 +279,7 @@ def test_no_command_is_taken_for_payload(
     )
     session = Session(link, loader.stranger())
     assert any(session.is_alive(1.0) for _ in range(3))
-    session.speak(loader.load(DIALECTS[model]))
+    session.use_dialect(loader.load(DIALECTS[model]))
     for command in session.dialect.setup:
         session.command(command)
     method = method_for(session.dialect)

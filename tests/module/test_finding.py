@@ -9,8 +9,8 @@ import pytest
 from atota.clock import Deadline
 from atota.dialects import loader
 from atota.errors import ConfigError, LineUnavailable, LinkLost, NoAnswer, RebootTimeout, Refused, UsageError
-from atota.module.baud import raise_baud
-from atota.module.identify import Findings, find_baud, identify, recognise, require_consistent
+from atota.module.baud import find_baud, raise_baud
+from atota.module.identify import Findings, identify, recognise, require_consistent
 from atota.module.module import Module, expected_row, open_module
 from atota.module.reboot import await_return
 from atota.module.session import Session
@@ -58,26 +58,23 @@ def test_only_the_given_rate_is_tried(scripted: Scripted) -> None:
     assert set(link.rates) <= {9600}
 
 
-def test_silence_at_each_rate_is_told(scripted: Scripted) -> None:
-    link = scripted(lambda _line, _number: [], baud=38400)
-    with pytest.raises(NoAnswer) as caught:
-        find_baud(session(link))
-    rates = [int(line.split()[0]) for line in caught.value.tried]
-    assert sorted(rates) == sorted(loader.load("3gpp").uart.bauds)
-    assert caught.value.tried == tuple(f"{rate} baud: silence" for rate in rates)
-    assert "TX/RX" in caught.value.hint
-
-
-def test_noise_at_each_rate_is_told(scripted: Scripted) -> None:
-    link = scripted(lambda _line, _number: [], baud=38400)
-    for number in range(4000):
-        link.say(b"\xf8\x00\x80", number / 4)
+def test_the_error_lists_silence_at_each_rate(scripted: Scripted) -> None:
+    link = scripted(lambda _line, _number: [])
     with pytest.raises(NoAnswer) as caught:
         find_baud(session(link))
     assert len(caught.value.tried) == 9
-    for line in caught.value.tried:
-        assert re.fullmatch(r"\d+ baud: [1-9]\d* bytes of (noise|text, but no answer)", line)
+    assert all(re.fullmatch(r"\d+ baud: silence", line) for line in caught.value.tried)
     assert "TX/RX" in caught.value.hint
+
+
+def test_the_error_lists_the_noise_at_each_rate(scripted: Scripted) -> None:
+    link = scripted(lambda _line, _number: [])
+    for tick in range(1000):
+        link.say(b"\xf8\x00\x80\r\n", 0.2 * tick)
+    with pytest.raises(NoAnswer) as caught:
+        find_baud(session(link))
+    assert len(caught.value.tried) == 9
+    assert all(re.fullmatch(r"\d+ baud: \d+ bytes of noise", line) for line in caught.value.tried)
 
 
 def test_a_rate_that_the_port_cannot_run_at_is_passed_over(scripted: Scripted) -> None:
@@ -275,11 +272,11 @@ def test_a_module_is_known_by_its_answers(
     assert found.identity.model_code == code
     assert found.identity.version == version
     assert found.identity.method == "nfwupd"
-    assert found.contradiction is None
+    assert found.mismatch is None
     if b"AT+CGSN=1" in answers:
         assert found.identity.imei in ("867726031076062", "357518080013535")
     again = identify(session(scripted(table(answers)), "stranger"), expected=expected_row(name))
-    assert again.contradiction is None
+    assert again.mismatch is None
 
 
 def test_each_command_is_sent_once_or_twice_if_refused_or_of_the_version(scripted: Scripted) -> None:
@@ -321,8 +318,8 @@ def test_only_the_chip_is_recognised_where_the_vendor_is_unknown() -> None:
 
 def test_the_answers_win_over_what_the_user_says(scripted: Scripted) -> None:
     found = identify(session(scripted(table(ANSWERS[0][1])), "stranger"), expected=expected_row("M5310-A"))
-    assert found.contradiction is not None
-    assert "BC28" in found.contradiction
+    assert found.mismatch is not None
+    assert "BC28" in found.mismatch
     with pytest.raises(Refused):
         require_consistent(found)
 
@@ -331,8 +328,8 @@ def test_the_chip_contradicts_too(scripted: Scripted) -> None:
     answers = {b"AT+CGMR": told(*hi2110(b"V100R100C10B657SP3", b"x"))}
     found = identify(session(scripted(table(answers)), "stranger"), expected=expected_row("BC28"))
     assert isinstance(found, Findings)
-    assert found.contradiction is not None
-    assert "Hi2110" in found.contradiction
+    assert found.mismatch is not None
+    assert "Hi2110" in found.mismatch
 
 
 def test_a_boot_in_the_middle_is_not_taken_for_an_answer(scripted: Scripted) -> None:
@@ -372,7 +369,7 @@ def test_a_command_that_gets_no_answer_is_left_out_unless_it_decides(scripted: S
 
     found = identify(session(scripted(silent(b"AT+CSQ")), "stranger"))
     assert (found.identity.signal, found.identity.model_code) == (None, "01401")
-    with pytest.raises(NoAnswer, match="nobody knows what this module is"):
+    with pytest.raises(NoAnswer, match="cannot be identified"):
         identify(session(scripted(silent(b"AT+CGMI")), "stranger"))
 
 
@@ -530,7 +527,7 @@ def test_a_board_stands_in_for_model_and_dialect() -> None:
     with open_module("sim://M5310-A", board=Board(name="b", model="BC28")) as module:
         module.identify()
         assert module.findings is not None
-        assert module.findings.contradiction is not None
+        assert module.findings.mismatch is not None
 
 
 def test_a_flow_control_that_does_not_exist_is_refused_clearly() -> None:

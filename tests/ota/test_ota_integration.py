@@ -18,17 +18,17 @@ from atota.errors import (
     ServerUnreachable,
     UsageError,
 )
+from atota.ota.base import Auth, CheckQuery, Status, Task
 from atota.ota.cache import Cache
-from atota.ota.client import PlatformClient
 from atota.ota.download import PackageFile, fetch
-from atota.ota.onenet.errnos import Status
-from atota.ota.onenet.signer import METHODS, Auth, KeyAuth, device_res, product_res
-from atota.ota.onenet.wire import CheckQuery, Task
+from atota.ota.http import HttpClient
+from atota.ota.onenet.generic import GenericPlatform
+from atota.ota.onenet.signer import METHODS, KeyAuth, device_res, product_res
 from atota.otaserver.model import Auth as ServerAuth
 from atota.otaserver.model import Device, TasksFile, TaskSpec, build
 from atota.otaserver.serve import RunningServer
-from atota.otaserver.service import Platform
-from atota.otaserver.tasks import State
+from atota.otaserver.service import LocalPlatform
+from atota.otaserver.tasks import TaskState
 from atota.values import Digests
 
 KEY = "KuF3NT/jUBJ62LNBB/A8XZA9CqS3Cu79B/ABmfA1UCw="
@@ -41,14 +41,14 @@ class Line:
     """A served platform and a client that talks to it, at three hundred times the speed."""
 
     def __init__(
-        self, server: RunningServer, client: PlatformClient, clock: ScaledClock, folder: Path
+        self, server: RunningServer, client: GenericPlatform, clock: ScaledClock, folder: Path
     ) -> None:
         self.platform = server.platform
         self.client = client
         self.clock = clock
         self.cache = Cache(folder)
 
-    def state(self) -> State:
+    def state(self) -> TaskState:
         return self.platform.task("6523").state
 
     def check(self) -> Task:
@@ -72,18 +72,17 @@ def line(
         ),
         tasks=(TaskSpec(dev_id="6523", manuf="014", model="01404", package="a.bin", target="V2", **spec),),
     )
-    platform = Platform(build(file, {"a.bin": data}), clock=clock, faults=faults)
+    platform = LocalPlatform(build(file, {"a.bin": data}), clock=clock, faults=faults)
     auth = auth or KeyAuth(KEY, product_res("123123"), clock=clock)
     with (
         RunningServer(platform) as server,
-        PlatformClient(server.url, auth, clock=clock, timeout_s=2.0) as client,
+        GenericPlatform(HttpClient(server.url, auth, clock=clock, timeout_s=2.0)) as client,
     ):
         yield Line(server, client, clock, folder)
 
 
 def test_a_whole_job_from_look_up_to_version(tmp_path: Path) -> None:
     with line(tmp_path, retry=3, interval=5) as a:
-        assert a.client.plain_http
         assert a.client.dev_info("123123", "490154203237518") == "6523"
         task = a.check()
         assert (task.target, task.size, task.kind, task.retry, task.interval) == (
@@ -95,16 +94,16 @@ def test_a_whole_job_from_look_up_to_version(tmp_path: Path) -> None:
         )
         package = a.fetch(task)
         assert package.digests == Digests.of(DATA)
-        assert a.state() is State.DOWNLOADING
+        assert a.state() is TaskState.DOWNLOADING
         a.client.report_step("6523", task.token, 99)
         a.client.report_step("6523", task.token, Status.DOWNLOADED)
-        assert a.state() is State.UPGRADING
+        assert a.state() is TaskState.UPGRADING
         again = a.client.tasking("6523")
         assert again is not None
         assert again.md5 == task.md5
         a.client.report_status("6523", task.token, Status.UPGRADED)
         a.client.report_version("6523", "V2")
-        assert a.state() is State.DONE
+        assert a.state() is TaskState.DONE
         assert a.client.check(QUERY) is None
         assert a.platform.complaints == []
 
@@ -114,7 +113,7 @@ def test_signatures_of_product_and_device_are_taken(tmp_path: Path) -> None:
         for method in METHODS:
             for key, res in ((KEY, product_res("123123")), (DEVICE_KEY, device_res("123123", "line1"))):
                 auth = KeyAuth(key, res, clock=a.clock, method=method)
-                with PlatformClient(a.client.server, auth, clock=a.clock) as client:
+                with GenericPlatform(HttpClient(a.client.server, auth, clock=a.clock)) as client:
                     assert client.check(QUERY) is not None
 
 
@@ -212,7 +211,7 @@ def test_a_server_that_is_gone_is_told_as_such(tmp_path: Path) -> None:
         a.check()
         server = a.client.server
     clock = ScaledClock(1.0)
-    client = PlatformClient(server, KeyAuth(KEY, product_res("1"), clock=clock), clock=clock)
+    client = GenericPlatform(HttpClient(server, KeyAuth(KEY, product_res("1"), clock=clock), clock=clock))
     with client, pytest.raises(ServerUnreachable, match="nothing listens"):
         client.check(QUERY)
     with pytest.raises(UsageError, match="closed"):
@@ -224,7 +223,7 @@ def test_tls_towards_a_plain_server_is_told_as_such(tmp_path: Path) -> None:
         auth = KeyAuth(KEY, product_res("1"), clock=a.clock)
         server = a.client.server.replace("http://", "")
         with (
-            PlatformClient(server, auth, clock=a.clock) as client,
+            GenericPlatform(HttpClient(server, auth, clock=a.clock)) as client,
             pytest.raises(ServerUnreachable, match="TLS"),
         ):
             client.check(QUERY)
@@ -233,6 +232,6 @@ def test_tls_towards_a_plain_server_is_told_as_such(tmp_path: Path) -> None:
 def test_a_name_that_does_not_exist_is_told_as_such() -> None:
     clock = ScaledClock(300.0)
     auth = KeyAuth(KEY, product_res("1"), clock=clock)
-    client = PlatformClient("http://no-such-host.invalid", auth, clock=clock)
+    client = GenericPlatform(HttpClient("http://no-such-host.invalid", auth, clock=clock))
     with client, pytest.raises(ServerUnreachable, match="cannot be resolved"):
         client.check(QUERY)

@@ -13,13 +13,14 @@ from tests.meta.sources import ROOT
 TESTS = """
 import httpx
 import pytest
-from atota.module.module import open_module
+
+import atota
 
 
 def test_a_module_is_opened_and_keeps_its_state(simulated_module):
     simulated = simulated_module("BC28", imei="490154203237518")
     for _ in range(2):
-        with open_module(simulated.port) as module:
+        with atota.open_module(simulated.port) as module:
             identity = module.identify()
     assert (identity.model, identity.imei) == ("BC28", "490154203237518")
     assert simulated.version == "BC28JAR01A03"
@@ -28,7 +29,7 @@ def test_a_module_is_opened_and_keeps_its_state(simulated_module):
 
 def test_two_modules_are_not_the_same(simulated_module):
     first, second = simulated_module(faults="lose-reply:c1"), simulated_module("SIM7020C")
-    with open_module(first.port) as module:
+    with atota.open_module(first.port) as module:
         module.identify()
     assert first.struck == ["lose-reply:c1"]
     assert second.version == "1752B06SIM7020C"
@@ -41,22 +42,15 @@ def test_the_platform_has_a_task(ota_platform):
 
 
 @pytest.mark.parametrize("ota_platform", ["M5310-A"], indirect=True)
-def test_a_whole_job(simulated_module, ota_platform, tmp_path):
-
-
-    from atota.clock import SystemClock
-    from atota.ota.client import PlatformClient
-    from atota.ota.onenet.signer import KeyAuth, product_res
-    from atota.settings.spec import JobSpec
-    from atota.update.job import Job
-    from atota.update.platform import Downloader
-
-    simulated, clock = simulated_module("M5310-A"), SystemClock()
-    key = ota_platform.access_key_file.read_text()
-    auth = KeyAuth(key, product_res(ota_platform.product_id), clock=clock)
-    with PlatformClient(ota_platform.url, auth, clock=clock) as client:
-        spec = JobSpec(port=simulated.port, dev_id=ota_platform.dev_id)
-        result = Job(spec, platform=client, downloader=Downloader(client, clock, folder=tmp_path)).run()
+def test_a_whole_job(simulated_module, ota_platform):
+    simulated = simulated_module("M5310-A")
+    result = atota.update_module(
+        simulated.port,
+        server=ota_platform.url,
+        product_id=ota_platform.product_id,
+        dev_id=ota_platform.dev_id,
+        access_key=ota_platform.access_key_file.read_text(),
+    )
     assert result.outcome == "updated", result.error
     assert simulated.version == ota_platform.target
     assert ota_platform.task.reported[-1] == 201
@@ -80,7 +74,7 @@ def site(tmp_path: Path) -> Path:
 
 
 def run(site: Path, folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PYTHONPATH": f"{site}{os.pathsep}{ROOT}"}
+    environment = {**os.environ, "PYTHONPATH": f"{site}{os.pathsep}{ROOT}", "XDG_CACHE_HOME": str(site)}
     environment.pop("PYTEST_ADDOPTS", None)
     return subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *words],

@@ -23,8 +23,8 @@ from atota.testing.recorded import Ending, expectations, expected, known_package
 from atota.transcript.masking import Masker
 from atota.transcript.recording import Fault, Opened, Traffic, read_recording
 from atota.transcript.writer import TranscriptLink
+from atota.update.events import JobResult
 from atota.update.job import Job
-from atota.update.result import JobResult
 from atota.values import Digests
 from tests.meta.sources import ROOT
 

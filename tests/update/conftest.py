@@ -17,7 +17,7 @@ from atota.ota.memory import MemoryRequest, MemoryResponse
 from atota.sim.fetch import http_fetch
 from atota.sim.link import parse_sim_url
 from atota.testing import bench
-from atota.update.result import JobResult
+from atota.update.events import JobResult
 from scripts.simulate_parts import scenario
 
 MODELS = {
