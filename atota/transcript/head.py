@@ -31,6 +31,7 @@ class HeadOptions(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     """
 
     baud: int | None = None
+    first_baud: int | None = None
     dialect: str | None = None
     model: str | None = None
     expect_version: str | None = None

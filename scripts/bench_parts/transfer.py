@@ -63,7 +63,7 @@ class Watched(ForwardingLink):
         idle_at = self.sim._wire.idle_at  # noqa: SLF001 - when everything sent has left
         if self._answered is not None:
             self._add(max(self._answered, idle_at), self.pause_s)
-        elif self.sim.module.wanted is not None:
+        elif self.sim.module.bytes_needed is not None:
             self._add(idle_at, self.payload_pause_s)
         self._answered = None
         self.bytes += len(data)

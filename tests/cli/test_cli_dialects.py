@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from atota.cli.reviews import checkout_traces
+from atota.cli.view.review import checkout_traces
 from atota.dialects import loader
 from atota.dialects.model import Dialect
 from atota.review.review import review

@@ -13,11 +13,11 @@ from tests.sim.test_sim_traces import TRACES
 
 def ways() -> dict[str, Path]:
     """A conversation of each way of updating, by the updater's class."""
-    found: dict[str, Path] = {}
+    traces: dict[str, Path] = {}
     for persona in PERSONAS:
         kind = type(make_module(persona.name).updater).__name__
-        found.setdefault(kind, TRACES / persona.name.lower() / f"{persona.way.name}.trace")
-    return {kind: path for kind, path in found.items() if kind != "NoUpdater"}
+        traces.setdefault(kind, TRACES / persona.name.lower() / f"{persona.way.name}.trace")
+    return {kind: path for kind, path in traces.items() if kind != "NoUpdater"}
 
 
 WAYS = ways()
@@ -46,7 +46,9 @@ def _ready(module: SimModule, is_line: bool, now: float) -> float:
     now += 9.0 if is_line else 0.02
     module.tick(now)
     end = now + (3000.0 if is_line else 5.0)
-    while now < end and (module.booting or module.wanted is not None if is_line else module.wanted is None):
+    while now < end and (
+        module.booting or module.bytes_needed is not None if is_line else module.bytes_needed is None
+    ):
         now += 5.0 if is_line else 0.02
         module.tick(now)
     return now
