@@ -1,4 +1,4 @@
-"""How much of a transfer's time is the host's fault: everything but bytes on the wire, the module's own time
+"""The host's own share of a transfer's time: everything but bytes on the wire, the module's own time
 and the pauses that the dialect documents. All methods that send the package from here are measured.
 
 The wire is the simulator's, in simulated time, so the figures are the same on every machine.

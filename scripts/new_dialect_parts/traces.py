@@ -31,7 +31,7 @@ def copied(base: Persona, persona: Persona, name: str, after: str) -> str:
             owed += len(unescape(rest))
             continue
         if owed or mark == "~ ":
-            lines += said(in_step(old, new, owed, float(rest) if mark == "~ " else 0.0))
+            lines += trace_lines(in_step(old, new, owed, float(rest) if mark == "~ " else 0.0))
             owed = 0
         if mark in ("> ", ">>", "* "):
             data = sent(mark, rest)
@@ -39,7 +39,7 @@ def copied(base: Persona, persona: Persona, name: str, after: str) -> str:
             new.write(data)
         if mark in ("> ", ">>", "* ", "~ "):
             lines.append(line)
-    lines += said(in_step(old, new, owed, 1.0))
+    lines += trace_lines(in_step(old, new, owed, 1.0))
     return HEAD.format(name=persona.name) + "\n".join(lines) + "\n"
 
 
@@ -51,20 +51,20 @@ def sent(mark: str, rest: str) -> bytes:
 
 
 def in_step(old: SimLink, new: SimLink, owed: int, more_s: float) -> bytes:
-    """What the new module says until the old one has said what its trace has, and for a while after."""
-    came = 0
-    while came < owed and (data := old.read(1500.0)):
-        came += len(data)
+    """Read the new module until the old one has sent its trace, and for a while after."""
+    count = 0
+    while count < owed and (data := old.read(1500.0)):
+        count += len(data)
     old.clock.sleep(SLACK_S + more_s)
     old.read(0.0)
-    return hear(new, old.clock.monotonic())
+    return read_until(new, old.clock.monotonic())
 
 
-def hear(link: SimLink, until: float) -> bytes:
-    heard = b""
-    while (left := until - link.clock.monotonic()) > 1e-9:
-        heard += link.read(left)
-    return heard
+def read_until(link: SimLink, until: float) -> bytes:
+    data = b""
+    while (remaining := until - link.clock.monotonic()) > 1e-9:
+        data += link.read(remaining)
+    return data
 
 
 def opened(persona: Persona, base: Persona, text: str) -> SimLink:
@@ -75,7 +75,7 @@ def opened(persona: Persona, base: Persona, text: str) -> SimLink:
     return SimLink(module, SimulatedClock(), baud=baud, latency_s=what.latency_s)
 
 
-def said(data: bytes) -> list[str]:
+def trace_lines(data: bytes) -> list[str]:
     """The bytes as lines of a trace."""
     pieces = re.findall(rb"(?:\r\n)*[^\r\n][^\n]*(?:\n|$)|[\r\n]+", data)
     return [f"< {escaped(piece)}" for piece in pieces]

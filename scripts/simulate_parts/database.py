@@ -26,7 +26,7 @@ class RunDatabase(sqlite3.Connection):
 
     @property
     def in_transaction(self) -> bool:
-        """Whether the journal is in a transaction of its own."""
+        """True if the journal is in a transaction of its own."""
         return self._within
 
     def execute(self, statement: str, *parameters: Any) -> sqlite3.Cursor:

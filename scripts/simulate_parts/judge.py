@@ -45,7 +45,7 @@ class Broken(Exception):
 
 
 class Judge:
-    """Looks at one world after each of its jobs."""
+    """The judge of one world, who looks at it after each of its jobs."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -110,7 +110,7 @@ class Judge:
         world, outcome = self._world, result.outcome
         module, host = world.module, self._scenario.of("h")
         struck = bool(module.faults.struck or module.faults.shown)
-        said = f"{outcome}: {result.error.message if result.error else ''}"
+        ending = f"{outcome}: {result.error.message if result.error else ''}"
         platform = bool(self._scenario.of("p") or self._scenario.of("n"))
         jumped = any(f.startswith("clock-jump") for f in host)
         thresholds = self._scenario.signal >= CSQ or self._scenario.power > 0
@@ -131,7 +131,7 @@ class Judge:
             "updated-unreported": platform or jumped or any(f.startswith(("stop", "timeout")) for f in host),
         }
         if not reasons.get(outcome, outcome == "updated"):
-            raise Broken(f"nothing that happened is a reason for {said}")
+            raise Broken(f"nothing that happened is a reason for {ending}")
 
     @property
     def _may_start_damaged(self) -> bool:
@@ -192,16 +192,16 @@ class Judge:
         ).fetchall()
         open_jobs = [job for job, outcome, _ in rows if outcome is None]
         if result is not None and not full:
-            mine = next((row for row in rows if row[0] == result.record_id), None)
-            if mine is None:
+            row_of_job = next((row for row in rows if row[0] == result.record_id), None)
+            if row_of_job is None:
                 raise Broken("the journal has nothing of the job")
-            if mine[1] != result.outcome or mine[2] is None:
-                raise Broken(f"the journal says {mine[1]} of a job that ended {result.outcome}")
+            if row_of_job[1] != result.outcome or row_of_job[2] is None:
+                raise Broken(f"the journal says {row_of_job[1]} of a job that ended {result.outcome}")
             if open_jobs:
                 raise Broken(f"jobs without a verdict: {open_jobs}")
-            told = msgspec.json.decode(mine[2])
-            if result.outcome in GOOD and told.get("version_after") != self._world.target:
-                raise Broken(f"the record of {result.outcome} has the version {told.get('version_after')}")
+            record = msgspec.json.decode(row_of_job[2])
+            if result.outcome in GOOD and record.get("version_after") != self._world.target:
+                raise Broken(f"the record of {result.outcome} has the version {record.get('version_after')}")
             if result.outcome == "updated-unreported":
                 with_journal = Journal.on(database, clock=self._world.clock)
                 if not with_journal.pending():
@@ -217,10 +217,10 @@ class Judge:
             raise Broken(f"{len(world.events)} events of one job")
 
     def _secrets(self, result: JobResult | None) -> None:
-        said: list[object] = [event for event in self._world.events if not isinstance(event, Progress)]
+        texts: list[object] = [event for event in self._world.events if not isinstance(event, Progress)]
         if result is not None and result.error is not None:
-            said += [str(result.error), result.error.hint, *result.error.tried]
-        if SECRET.search(repr(said)):
+            texts += [str(result.error), result.error.hint, *result.error.tried]
+        if SECRET.search(repr(texts)):
             raise Broken("a secret stands in the events or the errors")
 
     def end(self) -> None:
@@ -233,7 +233,7 @@ class Judge:
 
 
 def ends_right(world: World, result: JobResult | None, killed_task: bool) -> str | None:
-    """What is wrong with the end of a last attempt on a healed world; None if it is right."""
+    """Return the fault of a last attempt on a healed world; None if it ended right."""
     if result is None:
         return "the process died, though nothing killed it"
     state = world.platform.task(DEV_ID).state.value
@@ -249,7 +249,7 @@ def ends_right(world: World, result: JobResult | None, killed_task: bool) -> str
 
 
 def _lasting_reasons(world: World) -> tuple[str, ...]:
-    """How even a healed world may end: what the task or the package itself is to blame for."""
+    """Return the other ends that a healed world may have because of its task or its package."""
     scenario = world.scenario
     reasons: tuple[str, ...] = ()
     if scenario.signal >= CSQ:

@@ -22,7 +22,7 @@ NOTHING_TO_DO = ("already-current", "no-task")
 
 
 class Run(msgspec.Struct, frozen=True):
-    """What came of one scenario. ``broken`` says which promise was, ``kind`` the same without numbers."""
+    """The result of one scenario. ``broken`` says which promise was, ``kind`` the same without numbers."""
 
     scenario: Scenario
     outcomes: tuple[str, ...]
@@ -97,14 +97,14 @@ def _again(world: World, judge: Judge, outcomes: list[str], *, tell: bool) -> No
     if world.disk_is_full:  # the verdict could not be written: then the next one confirms once more
         expected += ("updated",)
     world.heal(power_cycle=False)
-    starts, told = len(world.module.starts), list(world.platform.task(DEV_ID).reported)
+    starts, reported = len(world.module.starts), list(world.platform.task(DEV_ID).reported)
     _attempt(world, judge, outcomes, tell=tell)
     if outcomes[-1] not in expected:
         raise Broken(f"once more after {outcomes[:-1]}: the last one ended {outcomes[-1]}")
     if len(world.module.starts) > starts:
         raise Broken(f"once more after {outcomes[:-1]}: something was started")
-    if (now := world.platform.task(DEV_ID).reported) != told:
-        raise Broken(f"once more after {outcomes[:-1]}: the platform was told {now[len(told) :]}")
+    if (now := world.platform.task(DEV_ID).reported) != reported:
+        raise Broken(f"once more after {outcomes[:-1]}: the platform was told {now[len(reported) :]}")
 
 
 def _kind(text: str) -> str:
@@ -132,6 +132,6 @@ def _show(world: World, outcome: str, error: object) -> None:
 def repeat(scenario: Scenario) -> int:
     """Run one scenario and tell it step by step; 1 if a promise is broken."""
     print(scenario.text)
-    found = simulate(scenario, tell=True)
-    print(f"BROKEN: {found.broken}" if found.broken is not None else "no promise was broken")
-    return 1 if found.broken is not None else 0
+    outcome = simulate(scenario, tell=True)
+    print(f"BROKEN: {outcome.broken}" if outcome.broken is not None else "no promise was broken")
+    return 1 if outcome.broken is not None else 0

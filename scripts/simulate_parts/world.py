@@ -26,6 +26,7 @@ from atota.otaserver import routes
 from atota.otaserver.model import Auth, Device, TasksFile, TaskSpec, build
 from atota.otaserver.reply import HttpReply, HttpRequest
 from atota.otaserver.service import LocalPlatform
+from atota.otaserver.tasks import TaskEvent
 from atota.settings.spec import Allowed, JobSpec, LocalPackage
 from atota.sim.link import SimLink
 from atota.sim.module import SimModule
@@ -62,7 +63,7 @@ class WallClock(SimulatedClock):
 
 
 MOST_READS = 200_000  # of one job: a storm of lines through the longest of the updates needs a tenth
-_BOOT_S = 60.0  # nobody asks a module that was just powered
+_BOOT_S = 60.0  # no job asks a module that was just powered
 _BUSY_S = 75.0  # longer than the longest of the late replies that are drawn: until then it is deaf
 
 
@@ -246,7 +247,7 @@ class World:
                 self.adapters = ComingBack(int(arguments[0]))
 
     def heal(self, *, power_cycle: bool) -> None:
-        """What a person does before the next attempt: every fault is gone, what hangs is power-cycled."""
+        """Do what a person does before the next attempt: every fault is gone, what hangs is power-cycled."""
         self.healed = True
         hung = self.module.silent or self.module.dead
         self.module.heal(self.clock.monotonic())
@@ -352,35 +353,35 @@ class World:
         if request.url.path == "/ota/south/check":
             self._weigh_question(request.url.params)
         task = self.platform.task(DEV_ID)
-        told = len(task.history)
+        before = len(task.history)
         response = answered(self.platform, request, self.clock)
-        for said in task.history[told:]:
-            self._weigh(said)
+        for event in task.history[before:]:
+            self._weigh(event)
         self.after("request")
         if lose:
             raise httpx.ReadError("the connection broke")
         return response
 
-    def _weigh_question(self, asked: httpx.QueryParams) -> None:
-        """Whether the platform is asked for the module that there is: another version fails a delta task."""
-        codes = (asked["manuf"], asked["model"])
-        if asked["version"] != self.module.version or codes != self.codes:
-            self.false_words.append(f"{codes} {asked['version']}, and the module runs {self.module.version}")
+    def _weigh_question(self, query: httpx.QueryParams) -> None:
+        """Note a check for another module than there is: another version fails a delta task."""
+        codes = (query["manuf"], query["model"])
+        if query["version"] != self.module.version or codes != self.codes:
+            self.false_words.append(f"{codes} {query['version']}, and the module runs {self.module.version}")
 
-    def _weigh(self, said: Any) -> None:
-        """Whether what the platform was just told is true at this moment."""
+    def _weigh(self, event: TaskEvent) -> None:
+        """Note a report to the platform that is not true at this moment."""
         runs_target = self.module.version == self.target
-        if said.errno:
+        if event.errno:
             return
-        if said.call in ("progress", "report") and said.value == 201 and not runs_target:
+        if event.call in ("progress", "report") and event.value == 201 and not runs_target:
             self.false_words.append("201, and the module does not run the target")
-        if said.call == "version" and said.value != self.module.version:
-            self.false_words.append(f"version {said.value}, and the module runs {self.module.version}")
-        if said.call in ("progress", "report") and said.value in (206, 205, 204, 207) and runs_target:
-            self.false_words.append(f"{said.value}, and the module runs the target")
+        if event.call == "version" and event.value != self.module.version:
+            self.false_words.append(f"version {event.value}, and the module runs {self.module.version}")
+        if event.call in ("progress", "report") and event.value in (206, 205, 204, 207) and runs_target:
+            self.false_words.append(f"{event.value}, and the module runs the target")
         # A module that fetches by itself was started when it was told where: it judges what it fetched.
         judges = self.scenario.method == "url-pull" or "m/quiet-update" in self.scenario.faults
-        if said.value == 206 and not self.module.starts and not judges:
+        if event.value == 206 and not self.module.starts and not judges:
             self.false_words.append("206, and nothing was ever started")
 
     # -- a job ---------------------------------------------------------------------------------------
@@ -457,7 +458,7 @@ class World:
 
 
 def answered(platform: LocalPlatform, request: httpx.Request, clock: Clock) -> httpx.Response:
-    """What the platform answers, without a network in between; its body takes time on ``clock``."""
+    """Return the platform's answer, without a network in between; its body takes time on ``clock``."""
     headers = {name.lower(): value for name, value in request.headers.items()}
     query = routes.parse_query(request.url.query.decode())
     reply = routes.respond(
