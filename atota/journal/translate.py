@@ -8,7 +8,8 @@ from pathlib import Path
 
 import msgspec
 
-from atota.errors import DISK_FULL, AtotaError, ConfigError, LimitReached
+from atota.errors import AtotaError, ConfigError, LimitReached
+from atota.files import DISK_FULL
 
 _ELSEWHERE = "or name another file with --journal FILE or ATOTA_JOURNAL"
 _UNUSABLE = {

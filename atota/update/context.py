@@ -1,15 +1,15 @@
 """The parts that all steps of one job share, and the display of its progress."""
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 from atota.clock import Clock, StopToken
 from atota.errors import AtotaError, Outcome
 from atota.journal.store import Journal
 from atota.ota.base import Platform
 from atota.ota.download import Downloader
+from atota.ota.serve import Serve
 from atota.settings.spec import JobSpec
 from atota.update.events import STAGES, JobResult, Listener, Note, Progress, Stage, StageEvent
 from atota.update.job_journal import JobJournal
@@ -20,8 +20,6 @@ from atota.update.target import Target
 from atota.values import Identity
 
 Approve = Callable[[Identity, Goal], bool]
-Serve = Callable[[Path, str], AbstractContextManager[str]]
-"""Serves a package at an address of this machine, to a module that fetches it itself."""
 
 
 class ProgressReporter:

@@ -29,10 +29,11 @@ from atota.module.module import Module, open_module
 from atota.module.reconnect import Adapters
 from atota.ota.base import Platform
 from atota.ota.download import Downloader
+from atota.ota.serve import Serve
 from atota.ota.serve import serve as serve_http
 from atota.settings.spec import JobSpec, checked, completed
 from atota.update import plan
-from atota.update.context import Approve, JobContext, ProgressReporter, Serve
+from atota.update.context import Approve, JobContext, ProgressReporter
 from atota.update.events import JobEvent, JobResult, Listener, StageShares, UrcEvent
 from atota.update.job_journal import JobJournal
 from atota.update.report import Outbox

@@ -42,9 +42,12 @@ def prior_run(past: PastJob | None) -> PriorRun | None:
     if past is None or (past.verdict is not None and past.verdict.outcome.is_settled):
         return None
     inherited = past.latest(PriorRun)
-    if not past.states and inherited is not None:
-        # It had inherited from another run, and was cut off before its own first transition.
-        return msgspec.structs.replace(inherited, id=past.id, run=past.run, attempt=past.attempt)
+    if inherited is not None and _ENDED.issuperset(past.states):
+        # It was cut off before its own first change, so it is still about the run that it inherited from.
+        state, is_certain = _unfinished([inherited.state, *past.states])
+        return msgspec.structs.replace(
+            inherited, id=past.id, run=past.run, attempt=past.attempt, state=state, is_certain=is_certain
+        )
     state, is_certain = _unfinished(past.states)
     undo = past.latest(UndoFact)
     return PriorRun(

@@ -128,7 +128,7 @@ def tell_at_once(self: Any, task: Any, **_how: Any) -> None:
 
 
 def tell_the_token(self: Any, task: Any, **_how: Any) -> None:
-    self._warn(f"the token is {task.token}")
+    self._outbox.warn(f"the token is {task.token}")
 
 
 def write_the_key_down(self: Any, stage: str, state: str, *_what: Any, **_how: Any) -> None:
