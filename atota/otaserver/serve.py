@@ -33,7 +33,7 @@ except ModuleNotFoundError as error:
     raise extra_missing(error, "server", "the local OTA platform") from error
 
 OnReady = Callable[[str, int], None]
-_KEEP_ALIVE_S = 75  # what web servers of this kind commonly allow between two requests
+_KEEP_ALIVE_S = 75  # common among web servers: the pause allowed between two requests
 _GRACE_S = 0.5  # for replies in flight when the server is told to stop; then their connections are cut
 _TICK_S = 0.05  # the stop token is looked at this often
 
@@ -50,7 +50,7 @@ def serve(
     """Serve ``platform`` until ``stop`` is set or, in the main thread, a signal comes.
 
     Args:
-        platform: what answers.
+        platform: the platform that answers.
         host: the address to listen on.
         port: 0 takes any free one.
         on_ready: gets the bound host and port once connections are taken.
@@ -153,7 +153,7 @@ class RunningServer:
 
     Attributes:
         host, port: where it listens.
-        url: ``http://host:port``, what a client is given as its server.
+        url: ``http://host:port``, the server address for a client.
         lines: the log so far, one line a request.
     """
 
