@@ -8,6 +8,7 @@
     │   ├── PortBusy
     │   ├── PortForbidden
     │   ├── LineUnavailable       the port has no DTR, RTS or such a mode
+    │   ├── BoardMismatch         the port's adapter is not the one of the board file
     │   ├── LinkLost
     │   └── ReplayDiverged        the host does something else than its recording
     ├── ModuleError           the conversation with the module                5  no-answer
@@ -129,6 +130,14 @@ class LineUnavailable(LinkError):
 
     code = "link.no-line"
     default_hint = "Use an adapter that has the line, or a board file without it."
+
+
+class BoardMismatch(LinkError):
+    """The port's adapter is not the one that the board file names."""
+
+    code = "link.board-mismatch"
+    retry = Retry.NEVER
+    default_hint = "Give the port of that adapter (`atota ports` lists them), or this adapter's board file."
 
 
 class LinkLost(LinkError):

@@ -20,7 +20,7 @@ from atota.files import decode_toml
 from atota.otaserver import model
 from atota.review.traces import header, read_traces, turns
 from atota.settings.board import decode_board
-from atota.settings.resolve import UserConfig, load_user_config, resolve
+from atota.settings.resolve import load_user_config, resolve
 from scripts.fuzz_parts import seeds
 from scripts.fuzz_parts.answers import hearers, listen
 from scripts.fuzz_parts.target import Broken, Target, head, need
@@ -158,14 +158,14 @@ def board(data: bytes) -> None:
     board = decode_board(data, name="board.toml")
     board.accept.fits("BC28")
     board.adapter.matches(usb_id="10c4:ea60", serial="1", location="1-4.2:1.0", by_path="/dev/x")
-    _refused(lambda: resolve({}, {}, board, None), f"board {board.name}: ")
+    resolve({}, {}, board, {})
 
 
 def config(data: bytes) -> None:
     path = folder() / "config.toml"
     path.write_bytes(data)
     loaded = _refused(lambda: load_user_config({"ATOTA_CONFIG": str(path)}), f"{path}: ")
-    if isinstance(loaded, UserConfig):
+    if isinstance(loaded, dict):
         settings = resolve({}, {}, None, loaded)
         need(
             all(line.isprintable() or "\n" not in repr(line) for line in settings.explain()), "not explained"

@@ -13,7 +13,7 @@ _THIRD_PERSONS = """
     Lets
 """
 _FIRST_WORDS = frozenset((_QUESTIONS + " " + _THIRD_PERSONS).split())
-_NO_NOUN = re.compile(r"\b(?:is|are|was|were|be) (?:no|none)\b(?! longer)")
+_NO_NOUN = re.compile(r"(?<!there )\b(?:is|are|was|were|be) (?:no|none)\b(?! longer)")
 _SUBJECT = re.compile(r"\b(?:whoever|somebody|nobody)\b", re.IGNORECASE)
 _NAMES = """
     told found wanted place places mine road takeover take_over retold left gone said came heard asked go

@@ -552,7 +552,7 @@ def test_the_reset_line_is_pulsed_when_opening_and_only_its_end_when_opening_aga
     board = Board(
         name="b",
         reset=Reset(sequence=(Step("rts:1"), Step("wait:0.1"), Step("rts:0"))),
-        power=Power(on=(Step("dtr:1"),), off=(Step("dtr:0"),)),
+        power=Power(on=(Step("dtr:1"),)),
     )
     with open_module("sim://BC28?reset=rts", board=board, wrap=Recorder) as module:
         assert seen == [("dtr", True), ("rts", True), ("rts", False)]
