@@ -42,11 +42,17 @@ def prior_run(past: PastJob | None) -> PriorRun | None:
     if past is None or (past.verdict is not None and past.verdict.outcome.is_settled):
         return None
     inherited = past.latest(PriorRun)
-    if not past.states and inherited is not None:
-        # It had inherited from another run, and was cut off before its own first transition.
-        return msgspec.structs.replace(inherited, id=past.id, run=past.run, attempt=past.attempt)
-    state, is_certain = _unfinished(past.states)
-    undo = past.latest(UndoFact)
+    states = past.states if inherited is None else [inherited.state, *past.states]
+    state, is_certain = _unfinished(states)
+    if inherited is not None and _ENDED.issuperset(past.states):
+        # It had inherited from another run, and was cut off before it changed anything itself.
+        return msgspec.structs.replace(
+            inherited, id=past.id, run=past.run, attempt=past.attempt, state=state, is_certain=is_certain
+        )
+    changed = past.latest(UndoFact)
+    undo = changed.undo if changed is not None else ()
+    if changed is None and inherited is not None and _is_rewritten(inherited):
+        undo = inherited.undo
     return PriorRun(
         id=past.id,
         run=past.run,
@@ -58,9 +64,14 @@ def prior_run(past: PastJob | None) -> PriorRun | None:
         package=past.latest(PackageFact) or PackageFact(),
         task=past.latest(TaskFact),
         method=past.latest(MethodFact) or MethodFact(),
-        undo=undo.undo if undo is not None else (),
+        undo=undo,
         written=_written(past.facts),
     )
+
+
+def _is_rewritten(prior: PriorRun) -> bool:
+    """True if the run after ``prior`` takes its changes over, and writes anew."""
+    return MEANINGS[prior.state].after_crash is AfterCrash.WRITE_AGAIN
 
 
 def _unfinished(states: list[JobState]) -> tuple[JobState, bool]:
