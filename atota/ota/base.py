@@ -163,14 +163,14 @@ class Part:
 
     Attributes:
         partial: the server says that this is a part (HTTP 206).
-        place: the value of ``Content-Range``; None if it was missing or unreadable.
+        content_range: the value of ``Content-Range``; None if it was missing or unreadable.
         length: the value of ``Content-Length``; None if it was missing.
         chunks: the body as it arrives. It raises `ServerUnreachable` if the connection breaks and
             `PlatformRefused` if the body is an error of the platform instead of the package.
     """
 
     partial: bool
-    place: ContentRange | None
+    content_range: ContentRange | None
     length: int | None
     chunks: Iterator[bytes]
 
@@ -219,7 +219,7 @@ class PackageSource(Protocol):
 class Platform(PackageSource, Protocol):
     """An OTA platform, as a job uses it.
 
-    All calls raise `PlatformRefused` with a `StepResult`, or another `ServerError` if there is no usable
+    All calls raise `PlatformRefused` with a `StepResult`, or another `ServerError` without a usable
     answer; `UsageError` before anything is sent. No error holds a key, a signature or a token. A platform
     is a context manager that closes its connections.
     """
@@ -230,7 +230,7 @@ class Platform(PackageSource, Protocol):
         ...
 
     def check(self, query: CheckQuery) -> Task | None:
-        """Return the device's task; None if there is none.
+        """Return the device's task, or None.
 
         Not harmless: a platform stores the version, and may create or fail a task by it.
         """
@@ -241,14 +241,18 @@ class Platform(PackageSource, Protocol):
         ...
 
     def tasking(self, dev_id: str, task_type: TaskType = "fota", *, cdn: bool = False) -> Task | None:
-        """Return the task that is downloading or upgrading, with a valid token; None if there is none.
+        """Return the task that is downloading or upgrading, with a valid token, or None.
 
         Changes nothing on the platform.
         """
         ...
 
     def package_url(self, task: Task) -> str:
-        """Return the URL of the package, for a module that fetches it itself; may be a secret."""
+        """Return the URL of the package, for a module that fetches it itself; may be a secret.
+
+        Raises:
+            Refused: a request without the platform's signature gets no package there.
+        """
         ...
 
     def report_version(self, dev_id: str, f_version: str | None = None, s_version: str | None = None) -> None:

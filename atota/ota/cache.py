@@ -19,8 +19,8 @@ import msgspec
 import platformdirs
 
 from atota.clock import Clock, Deadline, StopToken
-from atota.errors import DISK_FULL, AtotaError, ConfigError, LimitReached, PackageError
-from atota.files import prepared
+from atota.errors import AtotaError, ConfigError, LimitReached, PackageError
+from atota.files import DISK_FULL, prepared
 from atota.locks import lock, unlock
 from atota.ota.base import OnWait
 from atota.ota.package import CHUNK, Hasher, digests_of
@@ -127,7 +127,7 @@ class Entry:
         self.lock_path = folder / f"{stem}.lock"
 
     def verified(self) -> Digests | None:
-        """Return the digests of the whole package; None if there is none, and a wrong one is removed."""
+        """Return the digests of the whole package, or None; a wrong package is removed."""
         if not self.path.exists():
             return None
         digests = digests_of(self.path)

@@ -257,30 +257,31 @@ class _Fetch:
             part.rewind(first)
         self._short = None
         with self._client.open_package(self._task, first, bare_range=self._bare_range) as answer:
-            start, end = self._place(answer, first)
+            start, end = self._span(answer, first)
             self._store_body(answer, part, first, start, end)
 
-    def _place(self, answer: Part, first: int) -> tuple[int, int]:
+    def _span(self, answer: Part, first: int) -> tuple[int, int]:
         """Return the place of the body in the package, by the server's headers and not by the request.
 
         A range that starts past the end is not refused by the platform but served from byte 0. A
         body that is announced shorter than it should be is taken: the next answer brings the rest.
         """
         size = self._task.size
-        place = answer.place
-        if not answer.partial or (place is None and not first):
+        content_range = answer.content_range
+        if not answer.partial or (content_range is None and not first):
             if answer.length is not None and answer.length > size:
                 raise PackageError(f"the task names {size} bytes, the server's file has {answer.length}")
             return 0, self._shortened(answer, 0, size)
-        if place is None:
+        if content_range is None:
             raise _StartAgainError("the server sent a part without its place")
-        if place.total is not None and place.total != size:
-            raise PackageError(f"the task names {size} bytes, the server's file has {place.total}")
-        if place.first != first or place.last >= size:
+        if content_range.total is not None and content_range.total != size:
+            raise PackageError(f"the task names {size} bytes, the server's file has {content_range.total}")
+        if content_range.first != first or content_range.last >= size:
             raise _StartAgainError(
-                f"the server sent bytes {place.first}-{place.last} instead of {first}-{size - 1}"
+                f"the server sent bytes {content_range.first}-{content_range.last}"
+                f" instead of {first}-{size - 1}"
             )
-        end = place.last + 1
+        end = content_range.last + 1
         if answer.length is not None and answer.length > end - first:
             raise _StartAgainError("the server announces more bytes than the part has")
         return first, self._shortened(answer, first, end)

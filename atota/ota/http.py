@@ -15,7 +15,7 @@ from urllib.parse import urljoin, urlsplit
 import httpx
 import msgspec
 
-from atota import __version__
+from atota._version import __version__
 from atota.clock import Clock, Deadline, StopToken
 from atota.errors import (
     AtotaError,
@@ -59,9 +59,9 @@ class Request:
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """The place of a package: its URL, more headers, and the TLS name if it differs from the URL's host.
+    """The place of a package: its URL, more headers, and a TLS name other than the URL's host.
 
-    ``signed``: the request has the ``Authorization`` header, as long as no redirect leads to another host.
+    ``signed``: the request has the ``Authorization`` header until a redirect leads to another host.
     """
 
     url: str
@@ -71,7 +71,7 @@ class Source:
 
 
 class HttpClient:
-    """Sends requests to one server.
+    """The connection to one server.
 
     ``timeout_s`` bounds each silence on the wire in the machine's own seconds; waits between
     attempts run by ``clock`` and end when ``stop`` is set.
@@ -210,7 +210,7 @@ class HttpClient:
 
     def _request(self, request: Request) -> httpx.Request:
         content = msgspec.json.encode(request.body) if request.body is not None else None
-        # OneNET's pages require the content type even where there is no body.
+        # OneNET's pages require the content type also without a body.
         headers = {"Content-Type": "application/json", "Authorization": self._auth.header()}
         return self._http.build_request(
             request.method,
@@ -306,12 +306,7 @@ class _TroubleError(Exception):
     """
 
     def __init__(
-        self,
-        error: ServerError,
-        *,
-        unsent: bool = False,
-        final: bool = False,
-        delay_s: float | None = None,
+        self, error: ServerError, *, unsent: bool = False, final: bool = False, delay_s: float | None = None
     ) -> None:
         super().__init__(error.message)
         self.error = error

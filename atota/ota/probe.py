@@ -31,7 +31,7 @@ class Reached(msgspec.Struct, frozen=True):
 
     @property
     def elsewhere(self) -> str | None:
-        """The other host to which it redirects, as a login page does; None if there is none."""
+        """The other host to which it redirects, as a login page does, or None."""
         if self.location is None:
             return None
         try:

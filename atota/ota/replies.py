@@ -63,15 +63,15 @@ def content_length(text: str | None) -> int | None:
 
 def parse_content_range(text: str | None) -> ContentRange | None:
     """Read a ``Content-Range``, with or without the word ``bytes``; None if it makes no sense."""
-    found = re.fullmatch(
+    match = re.fullmatch(
         r"\s*(?:bytes)?[\s=:]*([0-9]{1,18})\s*-\s*([0-9]{1,18})\s*/\s*([0-9]{1,18}|\*)\s*",
         text or "",
         re.IGNORECASE,
     )
-    if found is None:
+    if match is None:
         return None
-    first, last = int(found.group(1)), int(found.group(2))
-    total = None if found.group(3) == "*" else int(found.group(3))
+    first, last = int(match.group(1)), int(match.group(2))
+    total = None if match.group(3) == "*" else int(match.group(3))
     if first > last or (total is not None and last >= total):
         return None
     return ContentRange(first, last, total)

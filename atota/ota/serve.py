@@ -1,14 +1,17 @@
-"""Serves one package over plain HTTP to a module that fetches it itself, for as long as the job lasts."""
+"""A small HTTP server for one package, for a module that fetches it itself."""
 
 import secrets
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from atota.errors import ServerError, UsageError
+
+Serve = Callable[[Path, str], AbstractContextManager[str]]
+"""Serves a package at an address of this machine and yields its URL; `serve` does it over HTTP."""
 
 _CHUNK = 65536
 _POLL_S = 0.05
@@ -16,15 +19,15 @@ _POLL_S = 0.05
 
 @contextmanager
 def serve(package: Path, address: str) -> Iterator[str]:
-    """Serve ``package`` on the port that ``address`` names; yields the URL to hand to the module.
+    """Serve ``package`` on the port that ``address`` names; yields the URL for the module.
 
-    The path holds a random word, so that nobody stumbles on the package; it looks like a download token of
-    the platform's, so that transcripts hide it as one. All interfaces are listened on: the address may be
-    one that a router maps to this machine.
+    The path holds a random word, so that it cannot be guessed; it looks like a download token of
+    the platform's, so that transcripts mask it as one. The server listens on all interfaces, because a router
+    may map the address to this machine.
 
     Raises:
-        UsageError: the address is no ``http://HOST:PORT``.
-        ServerError: the port cannot be had.
+        UsageError: the address is not an ``http://HOST:PORT``.
+        ServerError: the port cannot be opened.
     """
     parts = urlsplit(address)
     try:
@@ -33,7 +36,7 @@ def serve(package: Path, address: str) -> Iterator[str]:
         port = None
     if parts.scheme != "http" or not parts.hostname or port is None or parts.path not in ("", "/"):
         raise UsageError(
-            f"{address!r} is no http://HOST:PORT", hint="Example: --serve-url http://10.0.0.5:8000"
+            f"{address!r} is not an http://HOST:PORT", hint="Example: --serve-url http://10.0.0.5:8000"
         )
     path = f"/ota_{secrets.token_hex(10)}/update.zip"
     try:
@@ -59,12 +62,12 @@ def _handler(package: Path, path: str) -> type[BaseHTTPRequestHandler]:
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
-            self._answer(body=True)
+            self._answer(has_body=True)
 
         def do_HEAD(self) -> None:
-            self._answer(body=False)
+            self._answer(has_body=False)
 
-        def _answer(self, *, body: bool) -> None:
+        def _answer(self, *, has_body: bool) -> None:
             if self.path != path:
                 self.send_error(404)
                 return
@@ -73,10 +76,10 @@ def _handler(package: Path, path: str) -> type[BaseHTTPRequestHandler]:
                 self.send_header("Content-Type", "application/octet-stream")
                 self.send_header("Content-Length", str(package.stat().st_size))
                 self.end_headers()
-                while body and (chunk := file.read(_CHUNK)):
+                while has_body and (chunk := file.read(_CHUNK)):
                     self.wfile.write(chunk)
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
-            """Nobody is there to read it, and the path is a secret."""
+            """Log nothing: the path is a secret."""
 
     return Handler

@@ -51,7 +51,7 @@ def unreachable(error: BaseException, where: str, *, timeout: bool, connecting: 
         error: the foreign exception; its causes hold the reason.
         where: the server, as the user knows it.
         timeout: time ran out.
-        connecting: there was no connection yet.
+        connecting: the connection was not made yet.
     """
     causes = list(_chain(error))
     text = " ".join(str(cause) for cause in causes)
@@ -75,7 +75,7 @@ def unreachable(error: BaseException, where: str, *, timeout: bool, connecting: 
         return ServerUnreachable(f"{where} did not answer in time")
     if any(isinstance(cause, OSError) and cause.errno in _ROUTE for cause in causes):
         return ServerUnreachable(
-            f"there is no network route to {where}", hint="Check the network cable or Wi-Fi."
+            f"the network has no route to {where}", hint="Check the network cable or Wi-Fi."
         )
     if connecting:
         return ServerUnreachable(f"no connection to {where} could be made")

@@ -1,4 +1,4 @@
-"""Waits with a reason: they can be shown, and they end when the stop token is set."""
+"""Pauses between requests: each has a reason to show, and ends when the stop token is set."""
 
 from atota.clock import Clock, Deadline, StopToken
 from atota.errors import AtotaError, Interrupted

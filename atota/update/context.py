@@ -1,15 +1,15 @@
 """The parts that all steps of one job share, and the display of its progress."""
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 from atota.clock import Clock, StopToken
 from atota.errors import AtotaError, Outcome
 from atota.journal.store import Journal
 from atota.ota.base import Platform
 from atota.ota.download import Downloader
+from atota.ota.serve import Serve
 from atota.settings.spec import JobSpec
 from atota.update.events import STAGES, JobResult, Listener, Note, Progress, Stage, StageEvent
 from atota.update.job_journal import JobJournal
@@ -20,12 +20,10 @@ from atota.update.target import Target
 from atota.values import Identity
 
 Approve = Callable[[Identity, Goal], bool]
-Serve = Callable[[Path, str], AbstractContextManager[str]]
-"""Serves a package at an address of this machine, to a module that fetches it itself."""
 
 
 class ProgressReporter:
-    """Shows the stages of one job as they pass, and keeps their times in the result.
+    """The display of one job: stages, progress, notes; it keeps their times in the result.
 
     Attributes:
         clock: the time of the link, once it is open.

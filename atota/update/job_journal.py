@@ -118,7 +118,8 @@ class JobJournal:
         self._write(lambda entry: entry.fact(fact, at=at))
 
     def state(self, state: JobState) -> None:
-        """Write down a transition of the job's state."""
+        """Write down a transition of the job's state; after FAILED only the end of the job follows."""
+        self._is_closing = self._is_closing or state is JobState.FAILED
         self.fact(StateFact(state))
 
     def written(self, done: int, total: int, clock: Clock) -> None:

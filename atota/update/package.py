@@ -9,6 +9,7 @@ from atota.errors import AtotaError, JobTimeout, PackageError, PlatformRefused, 
 from atota.ota.base import Capabilities, CheckQuery, Platform, Status, Task
 from atota.ota.download import Downloader
 from atota.ota.package import require, verify_file
+from atota.ota.serve import Serve
 from atota.ota.waiting import Pause
 from atota.settings.spec import JobSpec
 from atota.update.report import Reporter
@@ -16,8 +17,6 @@ from atota.update.target import Target
 from atota.values import Digests, Identity, Stage, checked_sha256, version_problem
 
 Package = tuple[Path, Digests]
-Serve = Callable[[Path, str], AbstractContextManager[str]]
-"""Serves a package at an address of this machine; `atota.ota.serve.serve` does it over HTTP."""
 
 
 def task_query(spec: JobSpec, identity: Identity, capabilities: Capabilities) -> CheckQuery:

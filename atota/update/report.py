@@ -215,7 +215,7 @@ def deliver_waiting(journal: Journal, platform: Platform) -> list[Delivery]:
 
 
 class Outbox:
-    """Sends the reports of one job: queues each, delivers it, settles it.
+    """The way out for the reports of one job: each is queued, delivered and settled.
 
     Args:
         journal: holds queued reports; None: a report that cannot be delivered is lost.
@@ -249,7 +249,7 @@ class Outbox:
         return delivery
 
     def _queue(self, report: Report) -> int | None:
-        """Queue a report; None if there is no journal or it fails."""
+        """Queue a report; None without a journal, or if it fails."""
         if self._journal is None:
             return None
         try:
@@ -294,16 +294,22 @@ class Reporter:
         if percent < self._reported_percent + _EVERY_PERCENT or self.is_over:
             return
         self._reported_percent = percent
-        result = self._step(task, percent, "the progress")
-        if result is not StepResult.OK:
-            self._reported_percent = 100  # the next report would delay the download as long again
+        try:
+            self._platform.report_step(self._dev_id, task.token, percent)
+        except PlatformRefused as error:
+            self._raise_if_over(error)
+            if error.result is not StepResult.MOVED_ON:
+                self._warn("the progress", error)
+        except (Interrupted, JobTimeout):
+            raise
+        except AtotaError as error:
+            self._warn("the progress", error)
+        else:
+            return
+        self._reported_percent = 100  # the next report would delay the download as long again
 
     def ready(
-        self,
-        task: Task,
-        *,
-        renew: Callable[[], Task] | None,
-        pause: Callable[[AtotaError, Task], None],
+        self, task: Task, *, renew: Callable[[], Task] | None, pause: Callable[[AtotaError, Task], None]
     ) -> None:
         """Report that the slot holds the whole package (101), just before the update is started.
 
@@ -335,22 +341,6 @@ class Reporter:
             else:
                 self._outbox.on_told(Told(f"{int(Status.DOWNLOADED)}: {Status.DOWNLOADED.sentence}"))
             return
-
-    def _step(self, task: Task, step: int, what: str) -> StepResult | None:
-        """Report a step; None if the platform could not be asked."""
-        try:
-            self._platform.report_step(self._dev_id, task.token, step)
-        except PlatformRefused as error:
-            self._raise_if_over(error)
-            if error.result is not StepResult.MOVED_ON:
-                self._warn(what, error)
-            return error.result
-        except (Interrupted, JobTimeout):
-            raise
-        except AtotaError as error:
-            self._warn(what, error)
-            return None
-        return StepResult.OK
 
     def _raise_if_over(self, error: PlatformRefused) -> None:
         if error.result is StepResult.OVER:

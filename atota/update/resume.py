@@ -42,13 +42,13 @@ def prior_run(past: PastJob | None) -> PriorRun | None:
     if past is None or (past.verdict is not None and past.verdict.outcome.is_settled):
         return None
     inherited = past.latest(PriorRun)
-    states = past.states if inherited is None else [inherited.state, *past.states]
-    state, is_certain = _unfinished(states)
     if inherited is not None and _ENDED.issuperset(past.states):
-        # It had inherited from another run, and was cut off before it changed anything itself.
+        # It was cut off before its own first change, so it is still about the run that it inherited from.
+        state, is_certain = _unfinished([inherited.state, *past.states])
         return msgspec.structs.replace(
             inherited, id=past.id, run=past.run, attempt=past.attempt, state=state, is_certain=is_certain
         )
+    state, is_certain = _unfinished(past.states)
     changed = past.latest(UndoFact)
     undo = changed.undo if changed is not None else ()
     if changed is None and inherited is not None and _is_rewritten(inherited):
@@ -295,10 +295,10 @@ def _without_certainty(prior: PriorRun | None) -> PriorRun | None:
 
 
 def _is_same_work(prior: PriorRun, spec: JobSpec) -> bool:
-    """True if the job is asked for what the earlier run was about."""
+    """True if the job is work for what the earlier run was about."""
     local = spec.package
     if local is not None:
-        asked = (local.md5.lower(), local.target)
-        return prior.command == "flash" and (prior.package.md5, prior.versions.target) == asked
+        work = (local.md5.lower(), local.target)
+        return prior.command == "flash" and (prior.package.md5, prior.versions.target) == work
     task = prior.task or TaskFact()
     return prior.command == "update" and (task.dev_id, task.type) == (spec.dev_id, spec.task_type)

@@ -210,7 +210,7 @@ FAILURES: dict[str, tuple[Exception, str, int]] = {
     "dns": (caused(httpx.ConnectError("x"), socket.gaierror(-2, "Name")), "cannot be resolved", 1),
     "dns by text": (httpx.ConnectError("[Errno -2] Name or service not known"), "cannot be resolved", 1),
     "refused": (caused(httpx.ConnectError("x"), ConnectionRefusedError(111, "no")), "nothing listens", 1),
-    "route": (caused(httpx.ConnectError("x"), OSError(101, "no route")), "no network route", 1),
+    "route": (caused(httpx.ConnectError("x"), OSError(101, "no route")), "has no route", 1),
     "certificate": (
         caused(httpx.ConnectError("x"), ssl.SSLCertVerificationError("CERTIFICATE_VERIFY_FAILED")),
         "certificate .* not trusted",

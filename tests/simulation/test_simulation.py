@@ -132,7 +132,7 @@ def tell_at_once(self: Any, task: Any, **_how: Any) -> None:
 
 
 def tell_the_token(self: Any, task: Any, **_how: Any) -> None:
-    self._warn(f"the token is {task.token}")
+    self._outbox.warn(f"the token is {task.token}")
 
 
 def write_the_key_down(self: Any, stage: str, state: str, *_what: Any, **_how: Any) -> None:
@@ -197,7 +197,7 @@ PLANTED: dict[str, tuple[Any, str, Callable[..., Any], Scenario, str]] = {
         "decide",
         go_whatever_it_runs,
         Scenario(seed=1, model="EC21"),
-        "once more after ['updated']",
+        "the last one ended updated",
     ),
     "a job without a record": (
         JobJournal,

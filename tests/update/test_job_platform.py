@@ -324,7 +324,7 @@ def test_a_value_that_the_module_cannot_tell_warns_only(make_bench: MakeBench) -
     bench = make_bench("BC28", sim={"csq": 99}, signal=10, power=50)
     result = bench.run()
     assert result.outcome == "updated"
-    assert len([line for line in result.warnings if "tells none" in line]) == 2
+    assert len([line for line in result.warnings if "reports none" in line]) == 2
 
 
 def test_a_refusal_is_told_only_if_asked_for(make_bench: MakeBench) -> None:

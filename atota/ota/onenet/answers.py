@@ -25,7 +25,7 @@ def read_answer(status: int, body: bytes, endpoint: Endpoint) -> Envelope:
     """Read the envelope of an answer; an errno counts more than the HTTP status it came with.
 
     Raises:
-        ServerError: the status is an error and there is no errno; `BadAnswer` if there is no envelope.
+        ServerError: the status is an error without an errno; `BadAnswer` without an envelope.
     """
     if 200 <= status < 300:
         return decode_envelope(body)
@@ -81,7 +81,7 @@ def part_of(stream: Stream, task: Task, first: int) -> Part:
         ServerError: it is not a package.
     """
     if stream.status == 416:  # the platform documents clamping instead; a proxy may not
-        return Part(partial=True, place=None, length=0, chunks=iter(()))
+        return Part(partial=True, content_range=None, length=0, chunks=iter(()))
     if stream.status not in (200, 206):
         raise http_error(stream.status, stream.read(), Endpoint.DOWNLOAD.value)
     length = content_length(stream.headers.get("Content-Length"))
@@ -91,8 +91,8 @@ def part_of(stream: Stream, task: Task, first: int) -> Part:
         head = next(chunks, b"")
         refuse_text(head)
         chunks = chain([head], chunks)
-    place = parse_content_range(stream.headers.get("Content-Range"))
-    return Part(partial=stream.status == 206, place=place, length=length, chunks=chunks)
+    content_range = parse_content_range(stream.headers.get("Content-Range"))
+    return Part(partial=stream.status == 206, content_range=content_range, length=length, chunks=chunks)
 
 
 def without_error_byte(part: Part, task: Task) -> Iterator[bytes]:
@@ -122,7 +122,7 @@ def _refuse_byte(body: bytes, part: Part, task: Task) -> None:
         DownloadRefused: it is an error's number.
     """
     problem = download_problem(body[0]) if body else None
-    is_package = part.place is not None and part.partial
+    is_package = part.content_range is not None and part.partial
     if task.size == 1:
         is_package = part.length == 1 or Digests.of(body).md5 == task.md5
     if problem is not None and not is_package:

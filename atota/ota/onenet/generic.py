@@ -86,7 +86,7 @@ class GenericPlatform:
     # -- tasks -------------------------------------------------------------------------------
 
     def check(self, query: CheckQuery) -> Task | None:
-        """Return the device's task; None if there is none.
+        """Return the device's task, or None.
 
         Not harmless: the platform stores the version, may create a task, and fails a task whose
         vendor or model code or (delta) base version differs.
@@ -100,7 +100,7 @@ class GenericPlatform:
         return request
 
     def tasking(self, dev_id: str, task_type: TaskType = "fota", *, cdn: bool = False) -> Task | None:
-        """Return the task that is downloading or upgrading already; None if there is none."""
+        """Return the task that is downloading or upgrading already, or None."""
         params = {"dev_id": checked_dev_id(dev_id), "type": str(checked_type(task_type))}
         if cdn:
             params["cdn"] = "true"
@@ -142,7 +142,7 @@ class GenericPlatform:
         given = {"f_version": f_version, "s_version": s_version}
         body = {name: checked_version(value) for name, value in given.items() if value is not None}
         if not body:
-            raise UsageError("there is no version to report")
+            raise UsageError("a version report needs a version")
         params = _device(dev_id)
         request = Request(method="POST", path="/ota/device/version", params=params, body=body)
         self._call(Endpoint.VERSION, request)
@@ -203,7 +203,7 @@ class GenericPlatform:
     def _call(
         self, endpoint: Endpoint, request: Request, *, idempotent: bool = True, secret: str = ""
     ) -> Envelope:
-        """Make a call; the envelope has errno 0 or says that there is no task."""
+        """Make a call; the envelope has errno 0 or the one for ``NO_TASK``."""
         return self._http.call(request, self._reader(endpoint), idempotent=idempotent, secret=secret)
 
     def _reader(self, endpoint: Endpoint) -> Callable[[Reply], Envelope]:

@@ -65,7 +65,7 @@ def decode_key(key: str) -> bytes:
     """
     text = key.strip()
     if not text:
-        raise UsageError("there is no access key", hint=_KEY_HINT)
+        raise UsageError("the access key is empty", hint=_KEY_HINT)
     problem = None
     data = b""
     if not text.isascii():

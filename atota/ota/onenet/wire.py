@@ -232,16 +232,16 @@ def decode_dev_id(data: Any) -> str:
 
 
 def parse_ip_port(text: str) -> tuple[str, int | None]:
-    """An ``ip`` or ``ip:port`` of the platform; the port is None if there was none.
+    """An ``ip`` or ``ip:port`` of the platform; the port may be missing.
 
     Raises:
         BadAnswer: it is anything else (the platform documents IPv4 only).
     """
-    found = re.fullmatch(r"([0-9.]{7,15})(?::([0-9]{1,5}))?", text)
-    if found is not None and _is_ipv4(found.group(1)):
-        port = int(found.group(2)) if found.group(2) else None
+    match = re.fullmatch(r"([0-9.]{7,15})(?::([0-9]{1,5}))?", text)
+    if match is not None and _is_ipv4(match.group(1)):
+        port = int(match.group(2)) if match.group(2) else None
         if port is None or 1 <= port <= 65535:
-            return found.group(1), port
+            return match.group(1), port
     raise BadAnswer(
         f"the platform's download address {text[:40]!r} is not an IP address with an optional port"
     )
