@@ -23,6 +23,8 @@
     │   │   └── DownloadRefused       its one-byte answer to a download
     │   └── BadAnswer             not what the platform documents
     ├── WriteFailed           the slot was not activated                      9  write-failed
+    │   └── Unanswered            no answer to the start (`atota.fota.streamed`)
+    ├── SlotLost              begin the write again (`atota.fota.base`)       9  write-failed
     ├── RebootTimeout         it did not come back in time                   11  unknown-after-reboot
     ├── OldVersion            it came back with the old version              12  old-version
     ├── LimitReached          job limit, lock or duplicate                   13  limit
@@ -224,6 +226,11 @@ class Desynchronised(ModuleError):
     default_hint = "Reset or power-cycle the module and run the command again."
 
 
+def cause_words(cause: str | None) -> str:
+    """Return a reboot's cause as messages name it: a module may give none."""
+    return cause or "cause not given"
+
+
 class ModuleRebooted(ModuleError):
     """The module rebooted while a command was in flight.
 
@@ -239,6 +246,11 @@ class ModuleRebooted(ModuleError):
     ) -> None:
         super().__init__(message, hint=hint, tried=tried)
         self.cause = cause
+
+    @property
+    def why(self) -> str:
+        """The cause as messages name it."""
+        return cause_words(self.cause)
 
 
 class ModuleRefused(ModuleError):

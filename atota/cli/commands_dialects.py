@@ -30,7 +30,7 @@ def declare(app: typer.Typer) -> None:
 
 def list_dialects(call: Call) -> None:
     """List the built-in dialects and your own: what they are for, and how they update."""
-    from atota.dialects.listing import listed
+    from atota.dialects.loader import listed
 
     call.out.begin()
     entries = listed()
@@ -70,15 +70,14 @@ def show_dialect(call: Call, name: _NAME) -> None:
     import msgspec
 
     from atota.dialects import loader
-    from atota.dialects.provenance import explain
-    from atota.dialects.written import as_toml
+    from atota.dialects.dump import as_toml, explain
 
     call.out.begin()
     dialect = loader.load(name)
     origins = explain(name)
     files = [layer.label for layer in loader.layers(name)]
     if not call.out.json:
-        call.out.show(as_toml(dialect, origins, files).rstrip())
+        call.out.show(as_toml(name).rstrip())
     call.done(
         dialect=msgspec.to_builtins(dialect), files=files, origins=msgspec.to_builtins(origins, str_keys=True)
     )

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from atota.cli.output import Output, styled
-from atota.dialects.anatomy import Send
+from atota.dialects.common import Send
 from atota.review.review import Against, Review
 
 

@@ -9,8 +9,7 @@ import re
 
 import msgspec
 
-from atota.dialects.model import DEFAULT_REBOOT, Dialect, Nfwupd
-from atota.dialects.streams import AckUpload, FileAppend, FlashWrite, PushedStream, RawStream, XmodemUpload
+from atota.dialects.model import DEFAULT_REBOOT, Dialect
 from atota.doctor.findings import Finding
 from atota.errors import UsageError
 from atota.module import baud as rates_of
@@ -20,29 +19,9 @@ DEFAULT_SIZE = 200 * 1024
 UNMEASURED_TURN_S = 0.02
 """What an answer takes beyond the wire where nothing was measured: ours, a module that answers at once."""
 _LARGEST = 64 * 1024 * 1024  # a slot of the modules in the catalogue has a few MiB at most
-_OK = len(b"\r\nOK\r\n")
-_CRLF = len(b"\r\n")
-_XMODEM_FRAME = 5  # header, number, its complement, two bytes of CRC
 _OTHER_STEPS = ("prepare", "validate", "activate", "confirm")
 _UNITS = {"": 1, "k": 1024, "m": 1024 * 1024}
 _SIZE = re.compile(r"(\d{1,9}(?:\.\d{1,3})?) ?([km]?)(?:i?b)?", re.IGNORECASE | re.ASCII)
-
-
-class Shape(msgspec.Struct, frozen=True, kw_only=True):
-    """How a method cuts a package.
-
-    For ``piece`` bytes of it at a time ``line`` bytes of a command go out, which an echo doubles, then
-    ``data`` raw ones; ``down`` come back, and ``turns`` answers are waited for. ``pause_s``: what a piece
-    takes at least.
-    """
-
-    piece: int
-    line: int = 0
-    data: int = 0
-    down: int = 0
-    turns: int = 1
-    pause_s: float = 0.0
-    is_hex: bool = False
 
 
 class Estimate(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,48 +56,19 @@ def parse_size(text: str) -> int:
     return size
 
 
-def shape_of(dialect: Dialect, baud: int, size: int) -> Shape | None:
-    """How the dialect's method cuts a package of ``size`` bytes; None if it is not sent from here."""
-    match dialect.method:
-        case Nfwupd() as way:
-            block = way.blocks.default
-            number = len(str(size // block // 2))
-            fields = len(f"{way.command}=1,,{block},,XX\r") + number + 2 * block
-            return Shape(piece=block, line=fields, down=_OK, is_hex=True)
-        case FileAppend() as way:
-            piece = max(1, min(way.piece, way.window_ms * baud // 10_000))
-            asks = len(way.write.format(mode=1, length=piece, window_ms=way.window_ms)) + 1
-            return Shape(piece=piece, line=asks, data=piece, down=len(way.ready) + 2 * _CRLF + _OK, turns=2)
-        case FlashWrite() as way:
-            asks = len(way.write.format(length=way.piece, offset=size // 2, window_s=way.window_s)) + 1
-            return Shape(
-                piece=way.piece, line=asks, data=way.piece, down=len(way.prompt) + _CRLF + _OK, turns=2
-            )
-        case RawStream():
-            return Shape(piece=size, data=size, down=_OK)
-        case AckUpload() as way:
-            return Shape(piece=way.ack_every, data=way.ack_every, down=len(way.ack))
-        case PushedStream() as way:
-            return Shape(piece=way.piece, data=way.piece, turns=0, pause_s=way.pause_s)
-        case XmodemUpload() as way:
-            return Shape(piece=way.block, data=way.block + _XMODEM_FRAME, down=1)
-        case _:
-            return None
-
-
 def estimate(dialect: Dialect, *, size: int, baud: int, turn_s: float, echo: bool = False) -> Estimate | None:
     """Estimate an update of ``size`` bytes at ``baud``; None if the package does not go over the wire.
 
     ``turn_s`` is what one answer takes beyond its bytes: the module's own time, the adapter and we.
     """
-    shape = shape_of(dialect, baud, size)
-    if shape is None:
+    plan = dialect.method.wire_plan(baud, size) if dialect.method is not None else None
+    if plan is None:
         return None
-    pieces = math.ceil(size / shape.piece)
-    piece_s = (shape.line * (2 if echo else 1) + shape.data + shape.down) * 10 / baud
-    wire_s = piece_s * size / shape.piece  # the last piece is shorter
-    waits_s = pieces * (shape.turns * (turn_s + dialect.uart.pause_after_final_s))
-    waits_s += pieces * max(0.0, shape.pause_s - piece_s)
+    pieces = math.ceil(size / plan.piece)
+    piece_s = (plan.line * (2 if echo else 1) + plan.data + plan.down) * 10 / baud
+    wire_s = piece_s * size / plan.piece  # the last piece is shorter
+    waits_s = pieces * (plan.turns * (turn_s + dialect.uart.pause_after_final_s))
+    waits_s += pieces * max(0.0, plan.pause_s - piece_s)
     reboot_s = (dialect.reboot or DEFAULT_REBOOT).usual_s
     return Estimate(
         baud=baud,
@@ -127,7 +77,7 @@ def estimate(dialect: Dialect, *, size: int, baud: int, turn_s: float, echo: boo
         waits_s=waits_s,
         others_s=_others_s(dialect, reboot_s),
         reboot_s=reboot_s,
-        is_hex=shape.is_hex,
+        is_hex=plan.is_hex,
     )
 
 

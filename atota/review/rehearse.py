@@ -14,8 +14,8 @@ import msgspec
 
 from atota.clock import Clock, SimulatedClock
 from atota.dialects import loader
-from atota.dialects.anatomy import Send, sends
-from atota.dialects.model import Dialect
+from atota.dialects.common import Send
+from atota.dialects.model import Dialect, sends
 from atota.errors import AtotaError
 from atota.module import identify
 from atota.module.baud import find_baud

@@ -7,12 +7,11 @@ from pathlib import Path
 import msgspec
 
 import atota
-from atota.dialects import loader
-from atota.dialects.anatomy import Send, sends
+from atota.dialects import layers, loader
 from atota.dialects.checks import Mistake, mistakes
-from atota.dialects.loader import Layer
-from atota.dialects.model import Dialect
-from atota.dialects.provenance import place_of
+from atota.dialects.common import Send
+from atota.dialects.layers import Layer, place_of
+from atota.dialects.model import Dialect, sends
 from atota.errors import ConfigError
 from atota.review.rehearse import Played, personas_of, play
 from atota.review.traces import Reading, read_traces
@@ -92,7 +91,7 @@ def review(name_or_file: str, *, against: Iterable[str] = (), traces: Path | Non
         return Review(Path(name_or_file).stem, name_or_file, "", "not seen", "", (mistake,))
     found = mistakes(chain)
     if found:
-        title, method = chain[0].tables.get("title"), loader.merged(chain).get("method")
+        title, method = chain[0].tables.get("title"), layers.values(layers.merge(chain)).get("method")
         kind = method.get("kind") if isinstance(method, dict) else None
         return Review(chain[0].name, chain[0].label, str(title), "not seen", str(kind), tuple(found))
     return _played(chain, loader.load(name_or_file), [find_persona(name) for name in against], traces)

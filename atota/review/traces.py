@@ -12,10 +12,9 @@ import msgspec
 
 from atota.at.events import Boot, Done, Information, Urc, view
 from atota.at.exchange import Exchange
-from atota.at.syntax import Command
-from atota.dialects.anatomy import PATTERNS, Send, parts, sends, texts
-from atota.dialects.model import Dialect, Query
-from atota.dialects.parts import Ask
+from atota.at.syntax import Command, UrcRule
+from atota.dialects.common import Ask, Pattern, Send, parts, texts
+from atota.dialects.model import Dialect, Query, Recognise, sends
 
 _ESCAPE = re.compile(rb"\\(r|n|\\|x[0-9a-fA-F]{2})")
 _MUST_PARSE = ("manufacturer", "model", "version", "revision", "imei")
@@ -137,10 +136,8 @@ def _idle(dialect: Dialect, answers: dict[str, list[tuple[str, ...]]]) -> Iterat
 
 def _unmatched(dialect: Dialect, lines: list[str]) -> Iterator[str]:
     """Patterns of lines that come by themselves, and of answers to the method's commands."""
-    for path, part, _ in parts(dialect):
-        if isinstance(part, Query | Ask) or path == "$.recognise" or ".urcs[" in path:
+    for text in texts(dialect, Pattern):
+        if isinstance(text.part, Query | Ask | Recognise | UrcRule):
             continue
-        for field in PATTERNS.get(type(part), {}):
-            for where, pattern in texts(part, field, path):
-                if not any(re.search(pattern, line) for line in lines):
-                    yield where
+        if not any(re.search(text.value, line) for line in lines):
+            yield text.path

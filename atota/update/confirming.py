@@ -169,7 +169,7 @@ class Confirmer:
         """Tell how far it is: by the module's own words where it says so, else by the usual time."""
         for line in self._session.drain_urcs():
             before = self._method.percent
-            self._method.hear(line)
+            self._method.on_line(line)
             if self._method.percent != before:
                 self._settled = self._until_settled()
         elapsed = self._session.clock.monotonic() - self._began

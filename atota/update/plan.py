@@ -6,7 +6,6 @@ import msgspec
 
 from atota.dialects.catalogue import Row
 from atota.dialects.model import Dialect
-from atota.dialects.streams import Watched
 from atota.errors import Refused
 from atota.settings.board import Board
 from atota.settings.spec import Allowed
@@ -79,7 +78,7 @@ def method_refusal(
     if dialect.method is None:
         note = (row.note if row is not None else None) or "`atota modules` tells what is known."
         return Refusal(f"there is no known way to push a package into {name} over its serial port", note)
-    if evidence in ("documented", "family") or allowed.unproven or isinstance(dialect.method, Watched):
+    if evidence in ("documented", "family") or allowed.unproven or dialect.method.starts_itself:
         return None  # where nothing is pushed, nothing can be pushed wrongly
     return Refusal(
         f"the evidence that {name} takes the method {dialect.method.kind} is: {evidence}",
@@ -89,7 +88,8 @@ def method_refusal(
 
 def package_refusal(dialect: Dialect, allowed: Allowed) -> Refusal | None:
     """Why a package from the platform may be none of the vendor's; None if it is."""
-    if not dialect.platform_makes_deltas or allowed.vendor_package or isinstance(dialect.method, Watched):
+    is_pushed_by_platform = dialect.method is not None and dialect.method.starts_itself
+    if not dialect.platform_makes_deltas or allowed.vendor_package or is_pushed_by_platform:
         return None
     return Refusal(
         "OneNET makes packages for this chip in a format of its own, which the vendor's commands cannot take",

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from atota.dialects.streams import Watched
+from atota.dialects.registry import method_specs
 from atota.errors import Outcome
 from atota.journal.model import Past
 from atota.update.writing import Left
@@ -107,7 +107,8 @@ def _standing(past: Past) -> Standing:
     last = max(marks, key=lambda name: marks[name])
     if marks[last] < 0:
         return "nothing"
-    if (past.fact("dialect") or {}).get("method") == Watched.__struct_config__.tag:
+    name = (past.fact("dialect") or {}).get("method")
+    if any(spec.starts_itself for spec in method_specs() if spec.method_name() == name):
         return "started"  # once it is logged in, the platform may push and start whenever it likes
     return "writing" if last == "writing" else "started"
 

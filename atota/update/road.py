@@ -70,8 +70,8 @@ class Road:
                 self._give_up(writer, error)
                 raise
             finally:
-                self._result.blocks = method.tally.blocks
-                self._result.retries = method.tally.retries
+                self._result.blocks = method.counters.blocks
+                self._result.retries = method.counters.retries
 
     def _go(
         self, method: Method, writer: Writer, identity: Identity, wanted: plan.Wanted, shield: ExitStack
@@ -81,7 +81,7 @@ class Road:
             self._fill(writer, method)
             self._start(method, writer, identity, wanted, shield)
         except WriteFailed as failed:
-            if not method.may_start_early:
+            if not method.spec.can_start_before_activate:
                 raise
             self._log.note(f"{failed.message}: looking whether the module was updated all the same")
             starter = Starter(self._context, self._module, method, identity, wanted)
@@ -194,12 +194,12 @@ class Road:
             taken_up = writer.prepare()
             if taken_up:
                 self._log.note(f"the slot holds the first {taken_up} bytes already: going on from there")
-        if method.streams:
+        if method.spec.streams:
             with self._log.stage("write"):
                 writer.write()
         else:
             self._log.skip("write", "the module gets the package by itself")
-        if not method.validates:
+        if not method.spec.validates:
             self._log.skip("validate", "the module checks the package when it starts the update")
             return
         with self._log.stage("validate"):
@@ -211,7 +211,7 @@ class Road:
         """From the point of no return to the report."""
         # What the platform believes to be in place it gives to nobody any more, not to the module either.
         self._ready_is_due = self._obtainer is not None and self._result.package is not None
-        if not (method.needs_address and self._spec.serve_url is None):
+        if not (method.spec.needs_address and self._spec.serve_url is None):
             self._module.session.check()
             self._tell_ready(updated=False)
         starter = Starter(self._context, self._module, method, identity, wanted)
@@ -283,4 +283,4 @@ class Road:
 
 def _pushed_by_platform(method: Method) -> bool:
     """Whether the platform brings the package into the module, and starts it."""
-    return not method.streams and not method.needs_address
+    return not method.spec.streams and not method.spec.needs_address

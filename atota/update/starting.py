@@ -102,7 +102,7 @@ class Starter:
     def _activate(self, shield: ExitStack) -> bool:
         """Start the update; from here on one request to stop is only noted. Whether it surely took it."""
         with self._log.stage("activate"):
-            self._log.started = self._method.may_start_early
+            self._log.started = self._method.spec.can_start_before_activate
             self._module.session.check()
             shield.enter_context(self._stop.shielded())
             if self._stop.is_noted:

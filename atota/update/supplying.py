@@ -53,8 +53,8 @@ class Supplier:
             elif self._spec.sha256 is not None:
                 # What the user expects is no fault of the platform: it is not told.
                 require(digests, "the package", size=None, md5=None, sha256=checked_sha256(self._spec.sha256))
-            if method.needs_address:
-                method.locate(self._address(path))
+            if method.spec.needs_address:
+                method.set_url(self._address(path))
             try:
                 method.check(path)
             except PackageError:

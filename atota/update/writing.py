@@ -100,7 +100,7 @@ class Writer:
             nonlocal taken_up
             self._quiet()
             written, self._written = self._written, 0
-            found = self._method.take_up(self._session, self._package, written) if written else None
+            found = self._method.resume_at(self._session, self._package, written) if written else None
             if found is None:
                 self._method.prepare(self._session)
             taken_up = found or 0
@@ -123,7 +123,7 @@ class Writer:
 
     def refill(self) -> None:
         """Everything again, after `recover`."""
-        work = self._rewrite if not self._method.validates else self._rewrite_and_validate
+        work = self._rewrite if not self._method.spec.validates else self._rewrite_and_validate
         self._again(work)
 
     def undo(self) -> None:
@@ -215,7 +215,7 @@ class Writer:
             self._warn(error.message)
 
     def _write(self) -> None:
-        if not self._method.streams:
+        if not self._method.spec.streams:
             return
         sent = self._method.write(self._session, self._package, self._progress)
         if (sent or digests_of(self._package).sha256) != self._digests.sha256:

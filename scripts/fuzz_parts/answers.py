@@ -15,9 +15,8 @@ import atota
 from atota.at.events import Event, view
 from atota.at.urcs import UrcReader
 from atota.dialects import catalogue
-from atota.dialects.anatomy import PATTERNS, parts, texts
+from atota.dialects.common import Ask, Pattern, Watch, parts, texts
 from atota.dialects.model import Dialect, Query
-from atota.dialects.parts import Ask, Watch
 from atota.module import identify as identification
 
 _STEPS_A_BYTE = 120  # three times what the worst pattern of today takes
@@ -111,11 +110,9 @@ def patterns() -> tuple[tuple[str, int, str], ...]:
     """Every regular expression of the project: the text, its flags and where it stands."""
     found: dict[tuple[str, int], str] = {}
     for dialect in seeds.dialects():
-        for path, part, _ in parts(dialect):
-            flags = re.MULTILINE if isinstance(part, Query | Ask) else 0
-            for field in PATTERNS.get(type(part), {}):
-                for where, text in texts(part, field, path):
-                    found.setdefault((text, flags), f"{dialect.name} {where}")
+        for text in texts(dialect, Pattern):
+            flags = re.MULTILINE if isinstance(text.part, Query | Ask) else 0
+            found.setdefault((text.value, flags), f"{dialect.name} {text.path}")
     for row in catalogue.rows():
         for text in (*row.names, *row.vendor_names):
             compiled = catalogue._whole(text)

@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 from atota.clock import SimulatedClock
 from atota.dialects import loader
 from atota.doctor import line
-from atota.doctor.timing import estimate, judge_time, parse_size, shape_of, spell, transfer_rate
+from atota.doctor.timing import estimate, judge_time, parse_size, spell, transfer_rate
 from atota.errors import UsageError
 from atota.fota.registry import method_for
 from atota.module.module import open_module
 from atota.sim.package import build_package
 
-WIRED = [one.name for one in loader.all_built_in() if shape_of(one, 9600, 1000) is not None]
+WIRED = [one.name for one in loader.all_built_in() if one.method is not None and one.method.streams]
 OTHERS = [one.name for one in loader.all_built_in() if one.name not in WIRED]
 
 

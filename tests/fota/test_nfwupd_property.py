@@ -71,7 +71,7 @@ def test_what_is_called_written_is_written(
             )
             writer.prepare()
             writer.write()
-            if method.validates:
+            if method.spec.validates:
                 writer.validate()
         except AtotaError as error:
             failure = error
