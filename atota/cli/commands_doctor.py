@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from atota.clock import Deadline
-    from atota.doctor.examine import Wishes
+    from atota.doctor.examine import Request
     from atota.doctor.findings import Finding
-    from atota.doctor.platform import Asked
+    from atota.doctor.platform import PlatformSettings
     from atota.errors import AtotaError
     from atota.module.module import Module
     from atota.ota.reached import Reached
@@ -46,19 +46,19 @@ def doctor(
     """
     import msgspec
 
-    from atota.doctor.examine import Wishes
+    from atota.doctor.examine import Request
     from atota.doctor.findings import ending, summary
     from atota.doctor.timing import parse_size
     from atota.errors import Interrupted, JobTimeout
 
     settings = call.settings
     raised = call.board.serial.transfer_baud if call.board is not None else None
-    wishes = Wishes(exchanges=exchanges, size=parse_size(size), baud=settings.baud, transfer_baud=raised)
+    request = Request(exchanges=exchanges, size=parse_size(size), baud=settings.baud, transfer_baud=raised)
     call.out.begin(port=settings.port)
     found: list[Finding] = []
     error: AtotaError | None = None
     try:
-        for finding in _examined(call, wishes):
+        for finding in _examined(call, request):
             found.append(finding)  # noqa: PERF402 - so that an interruption keeps what there is
     except (Interrupted, JobTimeout) as over:  # what was found so far is told all the same
         error = over
@@ -74,7 +74,7 @@ def doctor(
     return error.exit_code
 
 
-def _examined(call: Call, wishes: "Wishes") -> "Iterator[Finding]":
+def _examined(call: Call, request: "Request") -> "Iterator[Finding]":
     """Everything there is to find, in the order of its making."""
     from atota.clock import Deadline, SystemClock
     from atota.doctor.examine import examine_port
@@ -83,10 +83,10 @@ def _examined(call: Call, wishes: "Wishes") -> "Iterator[Finding]":
 
     limit = Deadline(SystemClock(), call.settings.timeout_s)
     if call.settings.port is None:
-        yield from _all_ports(wishes)
+        yield from _all_ports(request)
     else:
         yield from examine_port(
-            call.port, partial(_opened, call), wishes, note=lambda text: call.out.say(f"  {text} …")
+            call.port, partial(_opened, call), request, note=lambda text: call.out.say(f"  {text} …")
         )
     if call.stop.is_set:
         raise Interrupted("stopped by the user")
@@ -95,7 +95,7 @@ def _examined(call: Call, wishes: "Wishes") -> "Iterator[Finding]":
     yield from examine_platform(_asked(call), clock=limit.clock, look=partial(_look, limit))
 
 
-def _all_ports(wishes: "Wishes") -> "Iterator[Finding]":
+def _all_ports(request: "Request") -> "Iterator[Finding]":
     """Every serial port, as far as it can be told without opening it."""
     from atota.doctor.examine import examine_unopened
     from atota.doctor.findings import Finding
@@ -103,7 +103,7 @@ def _all_ports(wishes: "Wishes") -> "Iterator[Finding]":
 
     ports = list_ports()
     for info in ports:
-        yield from examine_unopened(info, wishes)
+        yield from examine_unopened(info, request)
     if not ports:
         next_ = "Check the cable, the adapter and its driver; `sim://BC28` is a port without hardware."
         yield Finding(
@@ -126,15 +126,15 @@ def _look(limit: "Deadline", server: str) -> "Reached":
     return reach(server, clock=limit.clock, timeout_s=max(0.1, min(_REACH_S, limit.remaining)))
 
 
-def _asked(call: Call) -> "Asked | None":
+def _asked(call: Call) -> "PlatformSettings | None":
     """What the settings say of the platform; None if the user has set nothing of it."""
-    from atota.doctor.platform import Asked
+    from atota.doctor.platform import PlatformSettings
 
     settings = call.settings
     key, header = settings.access_key, settings.authorization
     if key is None and header is None and settings.origin["server"] == "built-in":
         return None
-    return Asked(
+    return PlatformSettings(
         server=settings.server,
         product_id=settings.product_id,
         device_name=settings.device_name,

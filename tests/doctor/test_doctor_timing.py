@@ -120,14 +120,14 @@ def test_the_time_is_told_at_the_present_rate_and_at_that_of_the_transfer() -> N
     assert [one.check for one in found] == ["at 9600", "at 115200"]
     assert found[0].says == (
         "about 9 min 17 s for 204800 bytes: 7 min 32 s on the wire (hex doubles it), "
-        "32 s waiting for 800 answers, 13 s the other steps, 60 s reboot"
+        "32 s waiting for 800 responses, 13 s the other steps, 60 s reboot"
     )
     assert "an update raises the rate to this" in found[1].says
 
 
 def test_a_rate_that_is_only_assumed_is_told_so() -> None:
     (only,) = judge_time(
-        loader.load("quectel-hi2115"), size=1000, baud=9600, turn_s=0.0, wanted=0, assumed=True
+        loader.load("quectel-hi2115"), size=1000, baud=9600, turn_s=0.0, target=0, assumed=True
     )
     assert only.says.endswith("(if the far end runs at this rate)")
 
