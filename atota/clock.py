@@ -149,11 +149,12 @@ def is_speed(text: str) -> bool:
     return _SPEED.fullmatch(text) is not None
 
 
-def clock_at(speed: str) -> Clock:
-    """A new clock at a speed: ``max`` (simulated time), ``real``, or that many times as fast."""
+def clock_at(speed: str | float) -> Clock:
+    """Return a new clock at a speed: ``max`` (simulated time), ``real``, or that many times as fast."""
     if speed == "max":
         return SimulatedClock()
-    return SystemClock() if speed == "real" else ScaledClock(float(speed))
+    factor = 1.0 if speed == "real" else float(speed)
+    return SystemClock() if factor == 1.0 else ScaledClock(factor)
 
 
 def utc_iso(at: float) -> str:

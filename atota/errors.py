@@ -23,8 +23,9 @@
     │   │   └── DownloadRefused       its one-byte answer to a download
     │   └── BadAnswer             not what the platform documents
     ├── WriteFailed           the slot was not activated                      9  write-failed
-    │   └── Unanswered            no answer to the start (`atota.fota.streamed`)
-    ├── SlotLost              begin the write again (`atota.fota.base`)       9  write-failed
+    │   ├── Unanswered            the command that starts the update, asked twice (fota)
+    │   └── RetriesUsedUpError    the slot was lost more often than the task allows (update)
+    ├── SlotLost              what was written is in doubt (fota)             9  write-failed
     ├── RebootTimeout         it did not come back in time                   11  unknown-after-reboot
     ├── OldVersion            it came back with the old version              12  old-version
     ├── LimitReached          job limit, lock or duplicate                   13  limit
@@ -122,6 +123,14 @@ class UsageError(AtotaError):
     code = "usage"
     outcome = Outcome.USAGE
     default_hint = "Run the command with --help to see a worked example."
+
+
+def extra_missing(error: ModuleNotFoundError, extra: str, feature: str) -> UsageError:
+    """Make the error of a ``feature`` whose packages come with the optional dependencies ``atota[extra]``."""
+    return UsageError(
+        f"{feature} needs the package {error.name}, which is not installed",
+        hint=f"Install it with: pip install 'atota[{extra}]'",
+    )
 
 
 class ConfigError(AtotaError):
@@ -226,9 +235,7 @@ class Desynchronised(ModuleError):
     default_hint = "Reset or power-cycle the module and run the command again."
 
 
-def cause_words(cause: str | None) -> str:
-    """Return a reboot's cause as messages name it: a module may give none."""
-    return cause or "cause not given"
+NO_CAUSE = "cause not given"
 
 
 class ModuleRebooted(ModuleError):
@@ -250,7 +257,7 @@ class ModuleRebooted(ModuleError):
     @property
     def why(self) -> str:
         """The cause as messages name it."""
-        return cause_words(self.cause)
+        return self.cause or NO_CAUSE
 
 
 class ModuleRefused(ModuleError):

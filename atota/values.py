@@ -2,7 +2,8 @@
 
 import hashlib
 import re
-from typing import Literal, get_args
+from typing import Final, Literal, NewType, get_args
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -11,6 +12,16 @@ from atota.errors import UsageError
 _VERSION = re.compile(r"[A-Za-z0-9_.\-]{1,20}")  # platform page, errno 27: the characters and the length
 _IMEI = re.compile(r"\d{15}")  # 3GPP 23.003 section 6.2.1: 14 digits and a check digit
 
+_SERVER = re.compile(
+    r"(https?)://(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::([0-9]{1,5}))?/?", re.ASCII | re.IGNORECASE
+)
+
+TaskType = Literal["fota", "sota"]
+"""Module firmware, or the application's own: the platform page's words."""
+AuthMethod = Literal["md5", "sha1", "sha256"]
+"""The digest that signs a request: the platform page's words."""
+Evidence = Literal["documented", "family", "inferred", "none"]
+"""How well a claim about a module is documented, the best first."""
 
 Stage = Literal[
     "open",
@@ -29,6 +40,45 @@ Stage = Literal[
 ]
 STAGES: tuple[Stage, ...] = get_args(Stage)
 """The stages of a job, in their order: everybody who names one takes it from here."""
+
+
+ServerUrl = NewType("ServerUrl", str)
+"""A server's address in its normal form: scheme, host in lower case and port. Made by `parse_server` only."""
+
+
+def parse_server(text: str) -> ServerUrl:
+    """Parse an address: ``OTA.example:8443/`` is ``https://ota.example:8443``, for https goes without saying.
+
+    Raises:
+        ValueError: the text is not such an address. The error does not repeat a text that may hold a secret.
+    """
+    address = text.strip()
+    if "://" not in address and re.search(r"[.:]|^localhost/?$", address):
+        address = f"https://{address}"
+    match = _SERVER.fullmatch(address)
+    if match is None or (match[3] is not None and not 1 <= int(match[3]) <= 65535):
+        raise ValueError(_server_problem(text))
+    port = "" if match[3] is None else f":{int(match[3])}"
+    return ServerUrl(f"{match[1].lower()}://{match[2].lower()}{port}")
+
+
+def is_local_server(url: str) -> bool:
+    """True if the server runs on this machine."""
+    return urlsplit(url).hostname in ("localhost", "127.0.0.1", "::1")
+
+
+def _server_problem(text: str) -> str:
+    if "@" in text:
+        return "an address holds no user name or password"
+    if "?" in text or "#" in text:
+        return "an address ends with its host or port: '?' and '#' are not part of it"
+    if re.search(r"[^:/]/+[^/]", text):
+        return f"{text!r} has a path, and the platform's own paths are added to the address"
+    return f"{text!r} is not an address like 'https://ota.heclouds.com'"
+
+
+DEFAULT_SERVER: Final = ServerUrl("https://ota.heclouds.com")
+"""OneNET: platform page "check upgrade task"."""
 
 
 def version_problem(version: str) -> str | None:

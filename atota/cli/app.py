@@ -42,7 +42,7 @@ app.add_typer(records, name="records")
 
 def _version(wanted: bool) -> None:
     if wanted:
-        from atota import __version__
+        from atota._version import __version__
 
         typer.echo(f"atota {__version__}")
         raise typer.Exit

@@ -15,7 +15,7 @@ from atota.ota.client import PlatformClient
 from atota.ota.onenet.signer import KeyAuth, product_res
 from atota.otaserver import model as tasks_file
 from atota.otaserver.serve import RunningServer
-from atota.otaserver.service import Platform
+from atota.otaserver.service import LocalPlatform
 from atota.settings.spec import JobSpec
 from atota.sim.package import build_package
 from atota.update.events import Listener
@@ -95,7 +95,7 @@ def run_demo(call: Call, speed: float) -> int:
     return code
 
 
-def _platform() -> Platform:
+def _platform() -> LocalPlatform:
     packages = {
         bench.lane: build_package(
             model=bench.model, base=bench.made_for or bench.base, target=bench.target, size=bench.size
@@ -116,7 +116,7 @@ def _platform() -> Platform:
             for bench in BENCHES
         ),
     )
-    return Platform(tasks_file.build(tasks, packages))
+    return LocalPlatform(tasks_file.build(tasks, packages))
 
 
 def _run_all(call: Call, url: str, folder: Path, speed: float) -> list[tuple[Bench, JobResult]]:

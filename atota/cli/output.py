@@ -66,7 +66,7 @@ class Output:
 
     def begin(self, **fields: Any) -> None:
         """Print the first JSON line; once."""
-        from atota import __version__
+        from atota._version import __version__
 
         if not self._begun:
             self._begun = True

@@ -83,11 +83,11 @@ def serve_platform(call: Call, folder: Path, host: str, port: int, faults: list[
     """Serve the local platform until the stop token is set."""
     from atota.otaserver.model import load
     from atota.otaserver.serve import RunningServer
-    from atota.otaserver.service import Platform
+    from atota.otaserver.service import LocalPlatform
 
     if init:
         _make_folder(call, folder)
-    platform = Platform(load(folder), faults="+".join(faults))
+    platform = LocalPlatform(load(folder), faults="+".join(faults))
     call.out.begin(folder=str(folder))
 
     def log(line: str) -> None:

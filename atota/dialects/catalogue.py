@@ -4,15 +4,13 @@ import difflib
 import functools
 import re
 from importlib import resources
-from typing import Annotated, Literal
+from typing import Annotated
 
 import msgspec
 
-from atota.dialects.common import Evidence
 from atota.files import decode_toml
-from atota.values import Codes
+from atota.values import Codes, Evidence, TaskType
 
-TaskType = Literal["fota", "sota"]
 Text = Annotated[str, msgspec.Meta(min_length=1)]
 Names = tuple[Text, ...]
 

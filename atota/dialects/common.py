@@ -9,7 +9,7 @@ import functools
 import re
 import string
 from collections.abc import Iterator
-from typing import Annotated, Any, ClassVar, Generic, Literal, NamedTuple, TypeVar, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Generic, NamedTuple, TypeVar, get_args, get_origin
 
 import msgspec
 
@@ -48,9 +48,6 @@ class Pattern(msgspec.Struct, frozen=True):
 class Word(msgspec.Struct, frozen=True):
     """The role of a text that the module prints letter for letter."""
 
-
-Evidence = Literal["documented", "family", "inferred", "none"]
-"""The ground for a belief about a module, best first: the vendor's document, a sister module's, a guess."""
 
 Role = Command | Pattern | Word
 R = TypeVar("R", bound=Role)

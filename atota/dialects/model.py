@@ -13,7 +13,6 @@ from atota.at.syntax import BootRule, FinalRule, Syntax, UrcRule
 from atota.dialects.common import (
     Ask,
     Command,
-    Evidence,
     MethodSpec,
     Pattern,
     Profiled,
@@ -23,6 +22,7 @@ from atota.dialects.common import (
     texts,
 )
 from atota.dialects.registry import method_specs
+from atota.values import Evidence
 
 
 class Recognise(Profiled, frozen=True, kw_only=True):

@@ -9,7 +9,7 @@ import msgspec
 from atota.at.events import BootDone, Event, Urc
 from atota.dialects.model import Dialect
 from atota.doctor.findings import Finding, finding
-from atota.errors import cause_words
+from atota.errors import NO_CAUSE
 from atota.module.identify import Findings
 from atota.module.query import send_query
 from atota.module.session import Session
@@ -170,7 +170,7 @@ def judge_signal(findings: Findings, *, port: str | None = None) -> Finding:
 
 
 def _causes(causes: Sequence[str | None]) -> str:
-    return ", ".join(dict.fromkeys(map(cause_words, causes)))
+    return ", ".join(dict.fromkeys(cause or NO_CAUSE for cause in causes))
 
 
 def _times(count: int) -> str:

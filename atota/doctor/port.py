@@ -14,7 +14,7 @@ import msgspec
 
 from atota.doctor.findings import Finding, blamed, finding
 from atota.errors import LinkError, PortNotFound
-from atota.link import faults
+from atota.link import translate
 from atota.link.holders import MODEM_MANAGER, Holder, holders_of, modem_manager
 from atota.link.ports import PortInfo, list_ports
 
@@ -137,7 +137,7 @@ def _permission(facts: PortFacts) -> Finding:
 
 def _held(facts: PortFacts) -> Finding:
     if facts.holders:
-        error = faults.busy(facts.name, list(facts.holders), facts.manager)
+        error = translate.busy(facts.name, list(facts.holders), facts.manager)
         return blamed("port", "holders", error, port=facts.name)
     if facts.sees_all:
         return _finding("holders", "ok", "no other program has it open", port=facts.name)
@@ -151,7 +151,7 @@ def _manager(facts: PortFacts, manager: Holder) -> Finding:
         return _finding(MODEM_MANAGER, "ok", says, port=facts.name)
     vendor = (facts.info.usb_id or "").partition(":")[0]
     says = f"{manager} runs, and sends AT commands to every serial port that is plugged in"
-    next_ = faults.manager_hint(manager, certain=True, vendor=vendor)
+    next_ = translate.manager_hint(manager, certain=True, vendor=vendor)
     return _finding(MODEM_MANAGER, "warning", says, next_, port=facts.name)
 
 
@@ -173,9 +173,9 @@ def _trouble(name: str) -> LinkError | None:
     if sys.platform == "win32":  # ports have no files there
         return None
     if not os.path.lexists(name) or not Path(name).exists():
-        return faults.missing(name)
+        return translate.missing(name)
     if not os.access(name, os.R_OK | os.W_OK):
-        return faults.forbidden(name)
+        return translate.forbidden(name)
     return None
 
 

@@ -42,7 +42,7 @@ class AckUpload(Streamed):
         self.require_test_form(session, self.spec.test)
 
     def prepare(self, session: Session) -> None:
-        """Remove the file of an earlier upload; a refusal means that there was no such file."""
+        """Remove the file of an earlier upload; if it does not exist, the refusal is ignored."""
         super().prepare(session)
         session.command(self.spec.delete)
 

@@ -23,6 +23,7 @@ from atota.clock import Deadline
 from atota.dialects.methods.nfwupd import BlockRule, NfwupdSpec
 from atota.dialects.model import Dialect
 from atota.errors import (
+    NO_CAUSE,
     Desynchronised,
     LinkError,
     ModuleError,
@@ -31,7 +32,6 @@ from atota.errors import (
     PackageError,
     Refused,
     WriteFailed,
-    cause_words,
 )
 from atota.fota.base import Method, Options, Progress, SlotLost, read_head, slot_lost_on_reboot
 from atota.module.query import send_query
@@ -196,7 +196,7 @@ class Nfwupd(Method):
                     doubtful = self._block_stored(session, number, chunk, doubtful)
                 if session.boots != boots:
                     raise SlotLost(
-                        f"the module rebooted before block {number} ({cause_words(session.last_boot_cause)})"
+                        f"the module rebooted before block {number} ({session.last_boot_cause or NO_CAUSE})"
                     )
                 if number == 1 and session.garbage_bytes != noise:
                     # At another rate a reboot is noise; after one, block 1 is taken as the first.

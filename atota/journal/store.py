@@ -16,7 +16,7 @@ from typing import Any, Literal, Self
 
 import platformdirs
 
-from atota import __version__
+from atota._version import __version__
 from atota.clock import Clock
 from atota.errors import Interrupted, LimitReached
 from atota.journal import connect, rows, search

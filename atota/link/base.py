@@ -1,4 +1,4 @@
-"""What every byte pipe to a module can do. The seam between the program and the outside."""
+"""The protocol of a byte pipe to a module: the seam between the program and the outside."""
 
 from typing import Protocol
 
@@ -10,7 +10,7 @@ class Link(Protocol):
 
     Every foreign exception is translated where it arises: a link raises only `LinkError` and its
     children. ``clock`` is the time in which the link lives: the machine's for a real port,
-    simulated for a simulated one; whoever waits on a link waits by this clock.
+    simulated for a simulated one. Every wait on a link uses this clock.
     """
 
     name: str
@@ -22,7 +22,7 @@ class Link(Protocol):
         ...
 
     def read(self, timeout_s: float) -> bytes:
-        """Return what has arrived, at least one byte; ``b""`` if nothing came in ``timeout_s``.
+        """Return the bytes that have arrived, at least one; ``b""`` if none arrives within ``timeout_s``.
 
         With ``timeout_s`` of 0 it never waits.
 
@@ -35,7 +35,7 @@ class Link(Protocol):
         """Hand all of ``data`` to the port; it may still be on its way when this returns.
 
         Raises:
-            LinkLost: the port went away, or took nothing for a long time.
+            LinkLost: the port went away, or accepted no byte for a long time.
         """
         ...
 
@@ -47,10 +47,10 @@ class Link(Protocol):
         """Set the modem control lines (True: asserted).
 
         Raises:
-            LineUnavailable: the port has none.
+            LineUnavailable: the port does not have this line.
         """
         ...
 
     def close(self) -> None:
-        """Close the port and put back whatever opening it changed. May be called twice."""
+        """Close the port and restore the settings that opening it changed. May be called twice."""
         ...

@@ -1,4 +1,4 @@
-"""Which programs hold a serial port open. Reads /proc on Linux; knows nothing elsewhere."""
+"""The programs that have a serial port open. Read from /proc on Linux; empty on other systems."""
 
 import os
 import re
@@ -26,31 +26,31 @@ class Holder(msgspec.Struct, frozen=True):
 def holders(device: str) -> list[Holder]:
     """List the other programs that have ``device`` open, whether or not they lock it.
 
-    Programs of other users are seen only by root. Empty where the system does not tell.
+    Only root sees the programs of other users. Empty on systems that do not report it.
     """
     path = os.path.realpath(device)
     return holders_of([path])[path]
 
 
 def holders_of(devices: Iterable[str]) -> dict[str, list[Holder]]:
-    """Do what `holders` does for many real paths in one walk over the processes."""
-    found: dict[str, list[Holder]] = {device: [] for device in devices}
-    if not found:
-        return found
+    """List the other programs that have each of many real paths open, in one walk over the processes."""
+    holders: dict[str, list[Holder]] = {device: [] for device in devices}
+    if not holders:
+        return holders
     for pid in sorted(_pids()):
         if pid != os.getpid():
-            for device in _open_files(pid) & found.keys():
-                found[device].append(Holder(pid, _name(pid)))
-    return found
+            for device in _open_files(pid) & holders.keys():
+                holders[device].append(Holder(pid, _name(pid)))
+    return holders
 
 
 def held_by_us(device: str) -> bool:
-    """Whether this very process has ``device`` open."""
+    """True if this process has ``device`` open."""
     return os.path.realpath(device) in _open_files(os.getpid())
 
 
 def modem_manager() -> Holder | None:
-    """Find ModemManager if it runs: it probes every new serial port, and so disturbs what is on it."""
+    """Find ModemManager if it runs: it probes every new serial port and disturbs the device on it."""
     for pid in _pids():
         if _first_line(_PROC / str(pid) / "comm") == MODEM_MANAGER:
             return Holder(pid, MODEM_MANAGER)
@@ -91,7 +91,7 @@ def _name(pid: int) -> str:
         words = (_PROC / str(pid) / "cmdline").read_bytes().split(b"\0")
     except OSError:
         return comm
-    # Only the script's name: the rest of a command line may hold what is nobody's business.
+    # Only the script's name: the rest of a command line may hold a password.
     after = words[2:3] if words[1:2] == [b"-m"] else words[1:2]
     if not after or not after[0] or after[0].startswith(b"-"):
         return comm

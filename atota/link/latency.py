@@ -12,12 +12,12 @@ _FLAGS = 4  # index of `flags` in struct serial_struct, linux/serial.h, counted 
 
 
 def set_low_latency(fd: int) -> bool | None:
-    """Switch the mode on. Returns whether it was on before; None where the driver has no such mode."""
+    """Switch the mode on. Returns True if it was on before; None if the driver does not have it."""
     return _change(fd, on=True)
 
 
 def restore_low_latency(fd: int, before: bool | None) -> None:
-    """Put back what `set_low_latency` found."""
+    """Restore the state that `set_low_latency` returned."""
     if before is False:
         _change(fd, on=False)
 

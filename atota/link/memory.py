@@ -1,4 +1,4 @@
-"""Two links joined in memory: what one writes the other reads. For tests, ours and yours."""
+"""Two links joined in memory: one reads the bytes that the other writes. For tests, ours and yours."""
 
 import math
 import threading
@@ -10,7 +10,7 @@ _SLICE_S = 0.05  # how often a waiting reader looks at a clock that may run at a
 
 
 class _Shared:
-    """What the two ends have in common."""
+    """The state that the two ends share."""
 
     def __init__(self) -> None:
         self.changed = threading.Condition()
@@ -21,7 +21,7 @@ class MemoryLink:
     """One end of a `memory_pair`.
 
     Under the machine's time the two ends may be used by two threads. Under simulated time a read
-    that finds nothing lets its whole ``timeout_s`` pass at once: there is no other thread to wait for.
+    that finds nothing lets its whole ``timeout_s`` pass at once, since no other thread can write.
     """
 
     def __init__(self, name: str, clock: Clock, shared: _Shared) -> None:
@@ -39,10 +39,10 @@ class MemoryLink:
         return self._baud
 
     def read(self, timeout_s: float) -> bytes:
-        """Return what the other end wrote; ``b""`` if nothing came in ``timeout_s``.
+        """Return the bytes that the other end wrote; ``b""`` if none arrives within ``timeout_s``.
 
         Raises:
-            LinkLost: this end is closed, or the other is and all it wrote was read.
+            LinkLost: this end is closed, or the other end is closed and all its bytes were read.
         """
         deadline = Deadline(self.clock, timeout_s)
         with self._shared.changed:
@@ -83,7 +83,7 @@ class MemoryLink:
             self._check_open()
             self._baud = baud
 
-    def set_lines(self, *, dtr: bool | None = None, rts: bool | None = None) -> None:  # noqa: ARG002 (there are none)
+    def set_lines(self, *, dtr: bool | None = None, rts: bool | None = None) -> None:  # noqa: ARG002 (memory has no lines)
         """Refuse: memory has no control lines.
 
         Raises:
@@ -93,7 +93,7 @@ class MemoryLink:
         raise LineUnavailable(f"{self.name} is a link in memory and has no control lines")
 
     def close(self) -> None:
-        """Close this end; the other can still read what is under way. May be called twice."""
+        """Close this end; the other can still read the bytes on their way. May be called twice."""
         with self._shared.changed:
             if not self._closed:
                 self._closed = True

@@ -1,4 +1,4 @@
-"""The ways bytes move in and out of an open port. No pyserial here: each pipe is handed what it needs.
+"""The ways bytes move in and out of an open port. No pyserial here: each pipe gets the functions it needs.
 
 A pipe raises only what the system raises (`OSError` and its kin); `SerialLink` translates.
 """
@@ -15,7 +15,7 @@ from atota.clock import Clock, Deadline
 
 CHUNK = 4096  # the Linux tty layer hands out at most 4095 bytes a read
 _POLL = not sys.platform.startswith(("win", "darwin"))  # select.poll: no limit of 1024 descriptors
-_QUEUE_SLICE_S = 0.5  # how often to see whether the network reader is still alive
+_QUEUE_SLICE_S = 0.5  # how often to check that the network reader is still alive
 _SHORT_S = 0.02  # the fixed read time-out of a port that can't be waited for
 
 
@@ -23,16 +23,16 @@ class Pipe(Protocol):
     """Bytes in and out of an open port."""
 
     def read(self, timeout_s: float) -> bytes:
-        """Return what has arrived, waiting at most ``timeout_s`` for the first byte."""
+        """Return the bytes that have arrived, waiting at most ``timeout_s`` for the first byte."""
         ...
 
     def write(self, data: bytes, stall_s: float) -> None:
-        """Write all of ``data``; `TimeoutError` if not one byte is taken for ``stall_s``."""
+        """Write all of ``data``; `TimeoutError` if no byte is accepted for ``stall_s``."""
         ...
 
 
 def hung_up() -> OSError:
-    """Make the error of a port whose other side is gone."""
+    """Make the error for a port whose other side hung up."""
     return OSError(errno.EIO, "the device or its peer hung up")
 
 
@@ -40,12 +40,12 @@ class DescriptorPipe:
     """A descriptor that can be waited for: a tty (POSIX) or a socket (everywhere).
 
     pyserial's own reads and writes are not used here: its ``write`` spins on a full buffer, times
-    out although all was written, and does not say how much was; its socket reads are byte by byte.
+    out although all was written, and does not report how much was; its socket reads are byte by byte.
 
     Args:
         fd: the descriptor, non-blocking.
         take: reads at most so many bytes.
-        give: writes what it can and says how much that was.
+        give: writes as much as it can and returns that number.
         clock: the machine's time.
         empty_is_end: an empty read means the end (sockets). On a tty it may also mean that another
             program was faster; then only a hang-up is the end.
@@ -67,7 +67,7 @@ class DescriptorPipe:
         self._readable, self._writable = _waiters(fd)
 
     def read(self, timeout_s: float) -> bytes:
-        """Return what has arrived, waiting at most ``timeout_s`` for the first byte."""
+        """Return the bytes that have arrived, waiting at most ``timeout_s`` for the first byte."""
         deadline: Deadline | None = None
         while True:
             events = self._readable(timeout_s)
@@ -88,7 +88,7 @@ class DescriptorPipe:
             return None
 
     def write(self, data: bytes, stall_s: float) -> None:
-        """Write all of ``data``; `TimeoutError` if not one byte is taken for ``stall_s``."""
+        """Write all of ``data``; `TimeoutError` if no byte is accepted for ``stall_s``."""
         view = memoryview(data)
         deadline: Deadline | None = None
         while view:
@@ -98,10 +98,10 @@ class DescriptorPipe:
                 continue
             if deadline is None:
                 deadline = Deadline(self._clock, stall_s)
-            else:  # it said that there is room and then took nothing: do not spin
+            else:  # it reported room and then accepted nothing: do not spin
                 self._clock.sleep(0.001)
             if deadline.expired or not self._writable(deadline.remaining):
-                raise TimeoutError(errno.ETIMEDOUT, f"it took nothing for {stall_s:.1f} s")
+                raise TimeoutError(errno.ETIMEDOUT, f"no byte was accepted for {stall_s:.1f} s")
 
     def _give_some(self, view: memoryview) -> int:
         try:
@@ -113,13 +113,13 @@ class DescriptorPipe:
 class QueuePipe:
     """pyserial's RFC 2217 client: a thread of its own fills a queue byte by byte.
 
-    The queue is emptied in one go (a tenth of the cost of pyserial's ``read``), and what came in
-    before the connection broke is handed out before the break is told.
+    The queue is emptied in one go (a tenth of the cost of pyserial's ``read``). The bytes that arrived
+    before the connection broke are returned before the break is raised.
 
     Args:
         source: the queue; ``None`` in it is the end.
         write: pyserial's ``write``; blocks up to five seconds, so it gets small pieces.
-        alive: whether the reader thread still runs.
+        alive: True while the reader thread runs.
         piece: how much to write at once.
         clock: the machine's time.
     """
@@ -141,10 +141,10 @@ class QueuePipe:
         self._ended = False
 
     def read(self, timeout_s: float) -> bytes:
-        """Return what has arrived, waiting at most ``timeout_s`` for the first byte."""
+        """Return the bytes that have arrived, waiting at most ``timeout_s`` for the first byte."""
         deadline = Deadline(self._clock, timeout_s)
         while not self._ended:
-            alive = self._alive()  # asked first: what a dying thread put is still found below
+            alive = self._alive()  # asked first: the last bytes of a dying thread are still read below
             wait = min(deadline.remaining, _QUEUE_SLICE_S) if alive else 0.0
             try:
                 first = self._source.get(timeout=wait) if wait > 0 else self._source.get_nowait()
@@ -194,7 +194,7 @@ class PollingPipe:
         self._clock = clock
 
     def read(self, timeout_s: float) -> bytes:
-        """Return what has arrived, waiting at most ``timeout_s`` for the first byte."""
+        """Return the bytes that have arrived, waiting at most ``timeout_s`` for the first byte."""
         deadline = Deadline(self._clock, timeout_s)
         while True:
             if count := self._waiting():
@@ -217,7 +217,7 @@ def _in_pieces(data: bytes, piece: int, write: Callable[[bytes], object]) -> Non
         write(data[start : start + piece])
 
 
-_Waiter = Callable[[float], int]  # waits so long; what happened, 0 for nothing
+_Waiter = Callable[[float], int]  # waits so many seconds; returns the events, 0 for none
 
 
 def _waiters(fd: int) -> tuple[_Waiter, _Waiter]:
@@ -233,8 +233,8 @@ def _poll_waiter(fd: int, event: int) -> _Waiter:
     poll = poller.poll
 
     def wait(timeout_s: float) -> int:
-        happened = poll(None if timeout_s == math.inf else timeout_s * 1000)
-        return happened[0][1] if happened else 0
+        events = poll(None if timeout_s == math.inf else timeout_s * 1000)
+        return events[0][1] if events else 0
 
     return wait
 

@@ -1,4 +1,4 @@
-"""Which serial ports there are, and which of them is the adapter that just came back."""
+"""The serial ports of this machine, and the one that an adapter has after it came back."""
 
 import os
 import re
@@ -14,7 +14,7 @@ from atota.link.holders import Holder, holders_of
 _BY_ID = Path("/dev/serial/by-id")
 _BY_PATH = Path("/dev/serial/by-path")
 _SYS_TTY = Path("/sys/class/tty")
-# What a port is called, by system. /dev/cu.* on macOS: opening /dev/tty.* waits for carrier detect.
+# Names of ports, by system. /dev/cu.* on macOS: opening /dev/tty.* waits for carrier detect.
 _PATTERNS = {
     "linux": ("ttyUSB*", "ttyACM*", "ttyXRUSB*", "ttyAMA*", "ttyAP*", "rfcomm*", "ttyS*"),
     "darwin": ("cu.*",),
@@ -43,17 +43,18 @@ _CHIPS_EXACT = {
     "1a86:55d3": "CH343",
     "1a86:55d4": "CH9102",
 }
-# Serial numbers that chips carry unless somebody programs them (CP2102 as delivered: 0001): many
-# adapters have the same, so they say nothing about which adapter it is.
+# Serial numbers that chips carry as delivered (CP2102: 0001): many adapters have the same one, so it does
+# not identify the adapter.
 _COMMON_SERIAL = re.compile(r"0*[01]?|1234(56(78(90?)?)?)?|0123456789(abcdef)?", re.IGNORECASE)
 
 
 class PortInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """What the system knows of one serial port.
+    """The system's description of one serial port.
 
     ``usb_id`` is "vid:pid" in lower-case hex; ``location`` the USB path ("1-4.2", "1-4.2:1.1" where one
     adapter has several ports); ``chip`` a guess from the id; ``latency_timer_ms`` the FTDI driver's
-    read delay; ``by_id`` and ``by_path`` names that outlive renumbering; ``holders`` who has it open.
+    read delay; ``by_id`` and ``by_path`` names that survive renumbering; ``holders`` the
+    programs that have it open.
     """
 
     device: str
@@ -71,7 +72,7 @@ class PortInfo(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RawPort(Protocol):
-    """What pyserial says of a port."""
+    """A port as pyserial describes it."""
 
     @property
     def device(self) -> str: ...  # noqa: D102
@@ -89,10 +90,15 @@ class RawPort(Protocol):
     def location(self) -> str | None: ...  # noqa: D102
 
 
+def comports() -> Iterable[RawPort]:
+    """List the serial ports as pyserial sees them."""
+    from serial.tools import list_ports as tools  # pyserial takes time to load; most commands do without it
+
+    return tools.comports()
+
+
 def list_ports() -> list[PortInfo]:
     """List the serial ports that have hardware behind them, in natural order (ttyUSB2 before ttyUSB10)."""
-    from atota.link.serial import comports  # pyserial is loaded only by those who need it
-
     raw = [port for port in comports() if not _is_phantom(port.device)]
     holders = holders_of({os.path.realpath(port.device) for port in raw})
     by_id, by_path = _links(_BY_ID), _links(_BY_PATH)
@@ -111,7 +117,7 @@ def list_ports() -> list[PortInfo]:
 def describe(
     raw: RawPort, *, by_id: str | None = None, by_path: str | None = None, holders: Iterable[Holder] = ()
 ) -> PortInfo:
-    """Make a `PortInfo` of what pyserial and the system say of a port."""
+    """Make a `PortInfo` from the descriptions of pyserial and of the system."""
     usb_id = f"{raw.vid:04x}:{raw.pid:04x}" if raw.vid is not None and raw.pid is not None else None
     return PortInfo(
         device=raw.device,
@@ -137,10 +143,10 @@ def chip_of(usb_id: str | None) -> str | None:
 
 
 def find_again(port: PortInfo, *, exclude: Collection[str] = ()) -> str | None:
-    """Find the device name under which the adapter of ``port`` is there now, or None.
+    """Find the present device name of the adapter of ``port``, or None.
 
     Args:
-        port: the adapter as `list_ports` told it before it went away.
+        port: the adapter as `list_ports` described it before it went away.
         exclude: device names known to be other adapters (those of other lanes).
     """
     return match_port(port, [other for other in list_ports() if other.device not in exclude])
@@ -149,8 +155,8 @@ def find_again(port: PortInfo, *, exclude: Collection[str] = ()) -> str | None:
 def match_port(port: PortInfo, candidates: Iterable[PortInfo]) -> str | None:
     """Choose the candidate that is the same adapter as ``port``, or None. Never guesses between two.
 
-    The same USB id and serial number make it the same, wherever it is plugged in. Adapters without
-    a serial number of their own (CH340, PL2303, unprogrammed CP210x) are known only by their place.
+    The same USB id and serial number make it the same adapter, at any socket. Adapters without a serial
+    number of their own (CH340, PL2303, unprogrammed CP210x) are known only by their location.
     """
     candidates = list(candidates)
     if port.usb_id is None:
@@ -169,21 +175,21 @@ def match_port(port: PortInfo, candidates: Iterable[PortInfo]) -> str | None:
 
 
 def port_names() -> list[str]:
-    """List device names only, quickly: for shell completion and hints."""
+    """List device names without opening or describing them: for shell completion and hints."""
     patterns = _PATTERNS.get(sys.platform)
     if patterns is None:
         return [port.device for port in list_ports()]
-    found = {str(path) for pattern in patterns for path in Path("/dev").glob(pattern)}
-    return sorted((name for name in found if not _is_phantom(name)), key=_natural)
+    names = {str(path) for pattern in patterns for path in Path("/dev").glob(pattern)}
+    return sorted((name for name in names if not _is_phantom(name)), key=_natural)
 
 
 def stable_names() -> list[str]:
-    """List the names under /dev/serial/by-id (else by-path), which outlive renumbering (Linux)."""
+    """List the names under /dev/serial/by-id (else by-path), which survive renumbering (Linux)."""
     return sorted(_links(_BY_ID).values()) or sorted(_links(_BY_PATH).values())
 
 
 def latency_timer_ms(device: str) -> int | None:
-    """Read how long the driver holds back received bytes (FTDI: 16 ms unless set); None: it does not."""
+    """Read how long the driver holds back received bytes (FTDI: 16 ms by default); None if it does not."""
     try:
         return int((_SYS_TTY / _kernel_name(device) / "device" / "latency_timer").read_text())
     except (OSError, ValueError):
@@ -191,9 +197,9 @@ def latency_timer_ms(device: str) -> int | None:
 
 
 def _is_phantom(device: str) -> bool:
-    """Whether it is a name for hardware that is not there: Linux makes up to 32 ttyS on every PC.
+    """True if the name has no hardware behind it: Linux makes up to 32 ttyS on every PC.
 
-    pyserial 3.5 filters them by a kernel detail that changed in Linux 6.5; the type of the UART does not lie.
+    pyserial 3.5 filters them by a kernel detail that changed in Linux 6.5; the type of the UART is reliable.
     """
     name = _kernel_name(device)
     if not name.startswith("ttyS"):
@@ -209,11 +215,11 @@ def _driver(device: str) -> str | None:
         name = (_SYS_TTY / _kernel_name(device) / "device" / "driver").readlink().name
     except OSError:
         return None
-    return None if name == "port" else name  # the serial core's own layer (Linux 6.5), no driver's name
+    return None if name == "port" else name  # the serial core's own layer (Linux 6.5), not a driver
 
 
 def _links(folder: Path) -> dict[str, str]:
-    """Map real device names to the links in a folder; newer systems make two a device: the first one."""
+    """Map real device names to the links in a folder; of two links to one device, the first."""
     links: dict[str, str] = {}
     try:
         for path in sorted(folder.iterdir()):
@@ -224,7 +230,7 @@ def _links(folder: Path) -> dict[str, str]:
 
 
 def _interface(port: PortInfo) -> str:
-    """Tell the ports of one adapter apart: the ":1.2" of a location."""
+    """Return the ":1.2" of a location, which differs between the ports of one adapter."""
     return (port.location or "").partition(":")[2]
 
 

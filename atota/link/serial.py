@@ -1,4 +1,4 @@
-"""Links over real serial ports, RFC 2217 servers and plain TCP. The only file that imports pyserial."""
+"""Links over real serial ports, RFC 2217 servers and plain TCP, by pyserial."""
 
 import contextlib
 import os
@@ -6,7 +6,6 @@ import socket
 import sys
 import threading
 import warnings
-from collections.abc import Iterable
 from functools import partial
 from typing import Any, Self, cast
 from urllib.parse import parse_qs, urlsplit
@@ -14,55 +13,49 @@ from urllib.parse import parse_qs, urlsplit
 import serial
 import serial.rfc2217
 from serial.serialutil import SerialBase
-from serial.tools import list_ports
 
 from atota.clock import Clock, Deadline, SystemClock
 from atota.errors import LineUnavailable, LinkError, LinkLost, UsageError
-from atota.link.faults import FOREIGN, line_fault, open_fault, use_fault, using
 from atota.link.latency import restore_low_latency, set_low_latency
+from atota.link.open import SERIAL_SCHEMES
 from atota.link.pipes import DescriptorPipe, Pipe, PollingPipe, QueuePipe
-from atota.link.ports import RawPort
+from atota.link.translate import FOREIGN, line_fault, open_fault, use_fault, using
 
 if sys.platform != "win32":
     import fcntl
     import termios
 
-URL_SCHEMES = ("rfc2217", "socket")
-_STALL_S = 10.0  # a module that erases flash may hold CTS back for seconds; ten without one byte is an end
-_TTY_BUFFER = 4096  # what the Linux tty layer may still hold when a write returns
+_STALL_S = 10.0  # a module that erases flash may hold CTS back for seconds; ten without one byte is a failure
+_TTY_BUFFER = 4096  # bytes that the Linux tty layer may still hold when a write returns
 _RFC2217_TIMEOUT_S = 10  # pyserial's own is 3 s: too short for ser2net behind a VPN
-
-
-def comports() -> Iterable[RawPort]:
-    """List the serial ports as pyserial sees them."""
-    return list_ports.comports()
 
 
 class SerialLink:
     """An open serial port: a device, ``rfc2217://HOST:PORT`` or ``socket://HOST:PORT``.
 
-    Opening takes the port for this program alone (a lock that well-behaved programs honour, and on a
-    real tty the kernel's refusal of everybody but root). As pyserial does, it asserts DTR and RTS and
-    discards what arrived before. 8N1, no flow control unless ``rtscts``.
+    Opening reserves the port for this program (a lock that well-behaved programs honour; on a real tty
+    the kernel then refuses all programs but root's). As pyserial does, it asserts DTR and RTS and
+    discards the bytes that arrived before. 8N1, no flow control unless ``rtscts``.
 
-    RFC 2217 servers differ in what they acknowledge. The settings are waited for up to 10 s (put
+    RFC 2217 servers do not all acknowledge the same requests. The settings are waited for up to 10 s (put
     ``?timeout=SECONDS`` behind the URL for another limit); a purge is not waited for, since newer ser2net
-    does not acknowledge it. A control line refused while opening is let pass. After the first control request
-    that gets no answer, no further one is waited for, as ``?ign_set_control`` in the URL does from the start.
+    does not acknowledge it. A control line that is refused while opening is ignored. After the first
+    control request without an answer, no further one is waited for, as ``?ign_set_control`` in the URL
+    does from the start.
 
     Args:
-        device: what to open.
+        device: a device name or a URL.
         baud: bit/s.
         low_latency: ask the driver to hand over bytes at once (Linux; see the property of that name).
         rtscts: hardware flow control.
-        stall_s: after how long without one byte taken a write gives up; None: ten seconds and the time
+        stall_s: a write that has not one byte accepted for so long fails; None: ten seconds and the time
             that a full driver buffer needs at ``baud``.
 
     Raises:
         PortNotFound: no such port, or no such server.
         PortBusy: another program has it.
         PortForbidden: the user may not open it.
-        UsageError: the URL or the rate makes no sense.
+        UsageError: the URL or the rate is not valid.
     """
 
     def __init__(
@@ -81,12 +74,12 @@ class SerialLink:
         self._stall_s = stall_s
         self._closed = False
         self._latency_before: bool | None = None
-        self._in_step = Deadline(self.clock, 0)  # by when what was written to a network server has left it
+        self._in_step = Deadline(self.clock, 0)  # when the bytes written to a network server have left it
         try:
             self._serial = _open(device, baud=baud, rtscts=rtscts, stall_s=self._stall_limit)
         except FOREIGN as exc:
             raise open_fault(device, exc) from exc
-        # Where pyserial's network ports keep their socket.
+        # pyserial's network ports keep their socket here.
         self._socket: socket.socket | None = getattr(self._serial, "_socket", None)
         self._pipe = self._make_pipe()
         self._refuse_others()
@@ -141,20 +134,20 @@ class SerialLink:
 
     @property
     def baud(self) -> int:
-        """The rate both directions run at, in bit/s (``socket://``: what was asked for)."""
+        """The rate both directions run at, in bit/s (``socket://``: the rate that was requested)."""
         return self._baud
 
     @property
     def low_latency(self) -> bool:
-        """Whether the driver hands over received bytes at once.
+        """True if the driver hands over received bytes at once.
 
         Linux only (ASYNC_LOW_LATENCY); an FTDI adapter otherwise holds them for 16 ms. False where the
-        driver has no such mode: a pty, a network port, another system.
+        driver does not have the mode: a pty, a network port, another system.
         """
         return self._latency_before is not None
 
     def read(self, timeout_s: float) -> bytes:
-        """Return what has arrived, at least one byte; ``b""`` if nothing came in ``timeout_s``.
+        """Return the bytes that have arrived, at least one; ``b""`` if none arrives within ``timeout_s``.
 
         Raises:
             LinkLost: the port went away or was closed.
@@ -170,7 +163,7 @@ class SerialLink:
         """Hand all of ``data`` to the port; it may still be on its way when this returns.
 
         Raises:
-            LinkLost: the port went away, was closed, or took nothing for a long time.
+            LinkLost: the port went away, was closed, or accepted no byte for a long time.
         """
         if self._closed:
             raise self._closed_error()
@@ -184,11 +177,11 @@ class SerialLink:
     def set_baud(self, baud: int) -> None:
         """Wait until everything written has left, then change the rate.
 
-        On ``socket://`` only the number changes: there is no way to tell the other side.
+        On ``socket://`` only the number changes: the other side cannot be informed.
 
         Raises:
-            LinkLost: the port went away, or what was written does not leave it.
-            LinkError: the port can't run at this rate; it stays at the old one.
+            LinkLost: the port went away, or written bytes do not leave it.
+            LinkError: the port cannot run at this rate; it stays at the old one.
         """
         if self._closed:
             raise self._closed_error()
@@ -200,30 +193,30 @@ class SerialLink:
         except (ValueError, NotImplementedError) as exc:
             self._serial._baudrate = self._baud  # type: ignore[attr-defined]  # noqa: SLF001 (set before it failed)
             raise LinkError(
-                f"{self.name} can't run at {baud} bit/s", hint="Choose a rate that the adapter has."
+                f"{self.name} cannot run at {baud} bit/s", hint="Choose a rate that the adapter supports."
             ) from exc
         except FOREIGN as exc:
             raise use_fault(self.name, exc) from exc
         self._baud = baud
 
     def _drain(self) -> None:
-        """Wait until what was written is out, but not for ever: a held CTS would block ``tcdrain``."""
-        if isinstance(self._serial, _Rfc2217):  # it can't be asked; count on the rate
+        """Wait until the written bytes have left, with a limit: a held CTS would block ``tcdrain``."""
+        if isinstance(self._serial, _Rfc2217):  # it cannot be queried; count on the rate
             self.clock.sleep(self._in_step.remaining)
         if not self._is_tty:
             return
         limit = Deadline(self.clock, self._stall_limit)
-        while left := self._native.out_waiting:
+        while pending := self._native.out_waiting:
             if limit.expired:
-                raise TimeoutError(f"{left} bytes do not leave the driver")
-            self.clock.sleep(min(0.1, left * 10 / self._baud))
+                raise TimeoutError(f"{pending} bytes do not leave the driver")
+            self.clock.sleep(min(0.1, pending * 10 / self._baud))
         self._serial.flush()
 
     def set_lines(self, *, dtr: bool | None = None, rts: bool | None = None) -> None:
         """Set the modem control lines (True: asserted).
 
         Raises:
-            LineUnavailable: the port has none (a pty, ``socket://``, a server that refuses).
+            LineUnavailable: the port does not have this line (a pty, ``socket://``, a server that refuses).
             LinkLost: the port went away.
         """
         if self._closed:
@@ -239,11 +232,11 @@ class SerialLink:
             raise line_fault(self.name, exc) from exc
 
     def close(self) -> None:
-        """Close the port and put back whatever opening it changed. May be called twice."""
+        """Close the port and restore the settings that opening it changed. May be called twice."""
         if self._closed:
             return
         self._closed = True
-        # The port may be gone already: then there is nothing left to put back.
+        # The port may be gone already: then nothing can be restored.
         for step in (self._restore_latency, self._accept_others, self._hang_up, self._serial.close):
             with contextlib.suppress(*FOREIGN):
                 step()
@@ -255,7 +248,7 @@ class SerialLink:
         self.close()
 
     def _hang_up(self) -> None:
-        """Close a network port's socket. pyserial forgets to if the peer went first, and then sleeps."""
+        """Close a network port's socket. pyserial does not if the peer went first, and then sleeps."""
         if self._socket is not None and not isinstance(self._serial, _Rfc2217):
             self._serial.is_open = False
             _shut(self._socket)
@@ -264,9 +257,9 @@ class SerialLink:
         return LinkLost(f"{self.name} is closed", hint="Open the port again.")
 
     def _refuse_others(self) -> None:
-        """Have the kernel refuse programs that do not look at locks (all but root's).
+        """Let the kernel refuse programs that ignore locks (all but root's).
 
-        Not on a pty: there the flag would outlive us, as long as the simulator keeps its side open.
+        Not on a pty: there the flag would stay set for as long as the simulator keeps its side open.
         """
         if sys.platform == "win32" or not self._is_tty or os.path.realpath(self.name).startswith("/dev/pts/"):
             return
@@ -302,7 +295,7 @@ class _Rfc2217(serial.rfc2217.Serial):
         return self._read_buffer  # type: ignore[attr-defined]
 
     def is_alive(self) -> bool:
-        """Whether the reader thread still runs."""
+        """True while the reader thread runs."""
         return self._thread is not None and self._thread.is_alive()
 
     def open(self) -> None:
@@ -322,7 +315,7 @@ class _Rfc2217(serial.rfc2217.Serial):
         if self._socket is not None:
             _shut(self._socket)
         if self._thread is not None:
-            self._thread.join(_RFC2217_TIMEOUT_S)  # its recv ended with the socket
+            self._thread.join(_RFC2217_TIMEOUT_S)  # its recv ends with the socket
         self._socket = self._thread = None
 
     def rfc2217_send_purge(self, value: bytes) -> None:
@@ -330,7 +323,7 @@ class _Rfc2217(serial.rfc2217.Serial):
         self._rfc2217_options["purge"].set(value)  # type: ignore[attr-defined]
 
     def rfc2217_set_control(self, value: bytes) -> None:
-        """Set a control line or the flow control; only a line that the user asked for is worth an error."""
+        """Set a control line or the flow control; only a line that the user set may fail."""
         try:
             super().rfc2217_set_control(value)
         except serial.SerialException as exc:
@@ -349,13 +342,15 @@ def _shut(sock: socket.socket) -> None:
 
 
 def _check(device: str, baud: int) -> None:
-    """Refuse what makes no sense before anything is opened."""
+    """Refuse an invalid rate or address before anything is opened."""
     if isinstance(baud, bool) or not 0 < baud < 2**31:
-        raise UsageError(f"{baud} is no baud rate", hint="Usual rates are 9600, 57600, 115200 and 921600.")
+        raise UsageError(
+            f"{baud} is not a valid baud rate", hint="Usual rates are 9600, 57600, 115200 and 921600."
+        )
     if "://" not in device:
         if not device:
             raise UsageError(
-                "the name of the serial port is empty", hint="`atota ports` lists what is there."
+                "the name of the serial port is empty", hint="`atota ports` lists the ports of this machine."
             )
         return
     parts = urlsplit(device)
@@ -363,9 +358,9 @@ def _check(device: str, baud: int) -> None:
         complete = bool(parts.hostname and parts.port)
     except ValueError:
         complete = False
-    if parts.scheme not in URL_SCHEMES or not complete:
+    if parts.scheme not in SERIAL_SCHEMES or not complete:
         raise UsageError(
-            f"{device!r} is no address of a serial server",
+            f"{device!r} is not the address of a serial server",
             hint="Write rfc2217://HOST:PORT or socket://HOST:PORT.",
         )
 

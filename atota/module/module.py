@@ -19,7 +19,7 @@ from atota.values import Identity
 
 
 class Module:
-    """A module on an open link. `find` it first, then `identify` it; `identify` finds by itself.
+    """A module on an open link. `identify` calls `find` first.
 
     Args:
         link: the open link; closed by `close`.
@@ -60,10 +60,10 @@ class Module:
         self.session.close()
 
     def reopen(self, port: str) -> None:
-        """Go on with the same module on ``port``, after its adapter went away and came back.
+        """Continue with the same module on ``port``, after its adapter went away and came back.
 
         Raises:
-            LinkError: the port can't be opened (yet), or nobody said how.
+            LinkError: the port can't be opened (yet), or the module has no ``reopener``.
         """
         if self._reopener is None:
             raise LinkLost("this module's port cannot be opened again")
@@ -82,10 +82,11 @@ class Module:
     def identify(self) -> Identity:
         """Read who the module is.
 
-        One that stops answering is looked for once more: some boot at one rate and go on at another.
+        If it stops answering, its rate is searched once more: some modules boot at one rate and continue at
+        another.
 
         Raises:
-            NoAnswer: nothing intelligible came.
+            NoAnswer: no readable response.
         """
         self.find()
         try:
@@ -176,10 +177,10 @@ def _open(port: str, baud: int | None, board: Board, clock: Clock | None) -> Lin
 
 
 def expected_row(model: str, task_type: Literal["fota", "sota"] = "fota") -> catalogue.Row:
-    """The catalogue's row of a model that the user named.
+    """Return the catalogue's row of a model that the user named.
 
     Raises:
-        UsageError: there is none.
+        UsageError: the catalogue has no such row.
     """
     row = catalogue.by_name(model, task_type)
     if row is None:

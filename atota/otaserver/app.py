@@ -1,4 +1,4 @@
-"""The local OTA platform as an ASGI app: reads a request, asks `exchange.respond`, delivers the reply.
+"""The local OTA platform as an ASGI app: reads a request, asks `routes.respond`, delivers the reply.
 
 Delivery is where the faults of the wire become real: a body held to a rate, broken off or without end.
 """
@@ -10,13 +10,13 @@ from collections.abc import Iterator
 
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
-from starlette.requests import Request as HttpRequest
+from starlette.requests import Request as StarletteRequest
 from starlette.types import Receive, Scope, Send
 
 from atota.clock import StopToken
-from atota.otaserver.exchange import Log, parse_query, respond
-from atota.otaserver.reply import Reply, Request, text_reply
-from atota.otaserver.service import Platform
+from atota.otaserver.reply import HttpReply, HttpRequest, text_reply
+from atota.otaserver.routes import Log, parse_query, respond
+from atota.otaserver.service import LocalPlatform
 
 # The platform's FAQ for its OTA SDK: one connection serves at most 1000 requests, then the server closes it.
 REQUESTS_PER_CONNECTION = 1000
@@ -34,7 +34,9 @@ class OtaApp:
         stop: ends bodies that are slow or endless.
     """
 
-    def __init__(self, platform: Platform, *, log: Log | None = None, stop: StopToken | None = None) -> None:
+    def __init__(
+        self, platform: LocalPlatform, *, log: Log | None = None, stop: StopToken | None = None
+    ) -> None:
         self._platform = platform
         self._log = log
         self._stop = stop or StopToken()
@@ -44,7 +46,7 @@ class OtaApp:
         if scope["type"] != "http":
             return
         try:
-            body = await _body(HttpRequest(scope, receive))
+            body = await _body(StarletteRequest(scope, receive))
         except ClientDisconnect:
             return
         if body is None:
@@ -63,7 +65,7 @@ class OtaApp:
         limit = self._platform.faults.requests_per_connection or REQUESTS_PER_CONNECTION
         return counter.requests >= limit
 
-    async def _deliver(self, reply: Reply, receive: Receive, send: Send) -> None:
+    async def _deliver(self, reply: HttpReply, receive: Receive, send: Send) -> None:
         headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in reply.headers]
         if reply.declare_length:
             headers.append((b"content-length", str(len(reply.body)).encode()))
@@ -82,7 +84,7 @@ class OtaApp:
             await send({"type": "http.response.body", "body": b"", "more_body": False})
         # A reply that is left unfinished makes the server close the connection: that is the cut.
 
-    async def _pace(self, reply: Reply, count: int) -> None:
+    async def _pace(self, reply: HttpReply, count: int) -> None:
         if reply.bytes_per_s:
             await asyncio.to_thread(self._platform.clock.sleep, count / reply.bytes_per_s)
         elif reply.endless:
@@ -96,10 +98,10 @@ class ConnectionCounter:
         self.requests = 0
 
 
-def _request(scope: Scope, body: bytes) -> Request:
+def _request(scope: Scope, body: bytes) -> HttpRequest:
     headers = {name.lower(): value for name, value in Headers(scope=scope).items()}
     local = scope.get("server")
-    return Request(
+    return HttpRequest(
         method=scope["method"],
         path=scope["path"],
         query=parse_query(scope["query_string"].decode("latin-1")),
@@ -109,7 +111,7 @@ def _request(scope: Scope, body: bytes) -> Request:
     )
 
 
-async def _body(request: HttpRequest) -> bytes | None:
+async def _body(request: StarletteRequest) -> bytes | None:
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
@@ -123,7 +125,7 @@ async def _disconnected(receive: Receive) -> None:
         pass
 
 
-def _pieces(reply: Reply) -> Iterator[bytes]:
+def _pieces(reply: HttpReply) -> Iterator[bytes]:
     size = _PIECE
     if reply.bytes_per_s:
         size = max(1, min(_PIECE, math.floor(reply.bytes_per_s * _SLOW_SLICE_S)))

@@ -31,7 +31,7 @@ class KeyRing:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class SignatureCheck:
     """The result of `verify`.
 
     ``reason`` is for the server's log and holds no secret. ``device`` is the device's name where the
@@ -52,29 +52,29 @@ class _Claim:
     sign: str = field(repr=False)
 
 
-def verify(header: str | None, ring: KeyRing, now: float) -> Verdict:
+def verify(header: str | None, ring: KeyRing, now: float) -> SignatureCheck:
     """Check an ``Authorization`` header at ``now`` (seconds since the epoch)."""
     if not header:
-        return Verdict(False, "no Authorization header")
+        return SignatureCheck(False, "no Authorization header")
     claim = _parse(header)
     if isinstance(claim, str):
-        return Verdict(False, claim)
+        return SignatureCheck(False, claim)
     problem = _form_problem(claim) or _time_problem(claim, now)
     if problem:
-        return Verdict(False, problem)
+        return SignatureCheck(False, problem)
     device = _DEVICE.fullmatch(claim.res)
     product = device or _PRODUCT.fullmatch(claim.res)
     if product is None:
-        return Verdict(False, "res is neither products/{id} nor products/{id}/devices/{name}")
+        return SignatureCheck(False, "res is neither products/{id} nor products/{id}/devices/{name}")
     if product[1] != ring.product_id:
-        return Verdict(False, "res names another product")
+        return SignatureCheck(False, "res names another product")
     name = device[2] if device else None
     key = ring.product_key if name is None else ring.device_keys.get(name)
     if not key:
-        return Verdict(False, "there is no key for what res names")
+        return SignatureCheck(False, "there is no key for what res names")
     if hmac.compare_digest(_signature(key, _message(claim), claim.method).encode(), claim.sign.encode()):
-        return Verdict(True, "", name)
-    return Verdict(False, _explain(claim, key, ring))
+        return SignatureCheck(True, "", name)
+    return SignatureCheck(False, _explain(claim, key, ring))
 
 
 def _parse(header: str) -> _Claim | str:

@@ -74,7 +74,7 @@ def _error_byte(text: str) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class FaultKind:
     """What a fault's name stands for: its syntax and its help; ``default`` None makes the argument needed."""
 
     syntax: str
@@ -85,49 +85,55 @@ class Kind:
 
 
 _KINDS = (
-    Kind("http-500[:TIMES]", "answer with HTTP status 500"),
-    Kind("http-401[:TIMES]", "answer with HTTP status 401"),
-    Kind("http-404[:TIMES]", "answer with HTTP status 404"),
-    Kind("html[:TIMES]", "answer with a web page and status 200, as a captive portal does"),
-    Kind("redirect[:TIMES]", "answer 302 with the address of a login page"),
-    Kind("errno:N[:TIMES]", "answer with this errno, without any side effect", _count),
-    Kind("unknown-errno[:TIMES]", "answer with errno 99, which no document lists"),
-    Kind("no-data[:TIMES]", "a check succeeds but has no data"),
-    Kind("quoted-numbers[:TIMES]", "the task's numbers come as strings"),
-    Kind("shuffled-keys[:TIMES]", "the keys of every reply come in the opposite order"),
-    Kind("upper-md5[:TIMES]", "the task's md5 in upper-case hex"),
-    Kind("wrong-md5[:TIMES]", "the task's md5 is that of another file"),
-    Kind("wrong-size[:TIMES]", "the task's size is one byte too large"),
-    Kind("no-ipport[:TIMES]", "cdn=true brings no ipPort"),
-    Kind("ipport-no-port[:TIMES]", "ipPort is an address without a port"),
-    Kind("short-body[:TIMES]", "a download brings half of what it should, with a Content-Length to match"),
-    Kind(
+    FaultKind("http-500[:TIMES]", "answer with HTTP status 500"),
+    FaultKind("http-401[:TIMES]", "answer with HTTP status 401"),
+    FaultKind("http-404[:TIMES]", "answer with HTTP status 404"),
+    FaultKind("html[:TIMES]", "answer with a web page and status 200, as a captive portal does"),
+    FaultKind("redirect[:TIMES]", "answer 302 with the address of a login page"),
+    FaultKind("errno:N[:TIMES]", "answer with this errno, without any side effect", _count),
+    FaultKind("unknown-errno[:TIMES]", "answer with errno 99, which no document lists"),
+    FaultKind("no-data[:TIMES]", "a check succeeds but has no data"),
+    FaultKind("quoted-numbers[:TIMES]", "the task's numbers come as strings"),
+    FaultKind("shuffled-keys[:TIMES]", "the keys of every reply come in the opposite order"),
+    FaultKind("upper-md5[:TIMES]", "the task's md5 in upper-case hex"),
+    FaultKind("wrong-md5[:TIMES]", "the task's md5 is that of another file"),
+    FaultKind("wrong-size[:TIMES]", "the task's size is one byte too large"),
+    FaultKind("no-ipport[:TIMES]", "cdn=true brings no ipPort"),
+    FaultKind("ipport-no-port[:TIMES]", "ipPort is an address without a port"),
+    FaultKind(
+        "short-body[:TIMES]", "a download brings half of what it should, with a Content-Length to match"
+    ),
+    FaultKind(
         "cut-after:PERCENT%|BYTES[:TIMES]",
         "break the connection each time so much of the package was sent since the last break",
         _amount("bytes"),
         times=1,
     ),
-    Kind("slow:BYTES_PER_S[:TIMES]", "send a download's body at this rate", _positive),
-    Kind("endless-body[:TIMES]", "a download's body never ends and has no Content-Length"),
-    Kind("wrong-range[:TIMES]", "Content-Range is one byte further than the body"),
-    Kind("ignore-range[:TIMES]", "answer a ranged request with 200 and the whole file"),
-    Kind("one-byte-error:N[:TIMES]", "answer a download with the one-byte error N (1-6)", _error_byte),
-    Kind(
+    FaultKind("slow:BYTES_PER_S[:TIMES]", "send a download's body at this rate", _positive),
+    FaultKind("endless-body[:TIMES]", "a download's body never ends and has no Content-Length"),
+    FaultKind("wrong-range[:TIMES]", "Content-Range is one byte further than the body"),
+    FaultKind("ignore-range[:TIMES]", "answer a ranged request with 200 and the whole file"),
+    FaultKind("one-byte-error:N[:TIMES]", "answer a download with the one-byte error N (1-6)", _error_byte),
+    FaultKind(
         "expired-token[:N]",
         "the token expires after N requests that carry it (default 1); the next check brings a new one",
         _count,
         default=1,
     ),
-    Kind(
+    FaultKind(
         "cancelled-after:PERCENT%|BYTESb|REQUESTS",
         "the operator cancels the task once so much was sent, or after so many requests that carry its token",
         _amount("requests"),
     ),
-    Kind("paused:N", "from the first request with its token on, the task is paused for N calls", _positive),
-    Kind("close-after:N", "close the connection after N requests (the platform itself: 1000)", _positive),
-    Kind("clock-skew:SECONDS", "the platform's clock is ahead, or behind if negative", _seconds),
+    FaultKind(
+        "paused:N", "from the first request with its token on, the task is paused for N calls", _positive
+    ),
+    FaultKind(
+        "close-after:N", "close the connection after N requests (the platform itself: 1000)", _positive
+    ),
+    FaultKind("clock-skew:SECONDS", "the platform's clock is ahead, or behind if negative", _seconds),
 )
-KNOWN: dict[str, Kind] = {re.split(r"[:\[]", kind.syntax)[0]: kind for kind in _KINDS}
+KNOWN: dict[str, FaultKind] = {re.split(r"[:\[]", kind.syntax)[0]: kind for kind in _KINDS}
 
 
 @dataclass(slots=True)
@@ -270,7 +276,7 @@ def _parse_one(text: str) -> Fault:
     return Fault(name, argument, times, call or None)
 
 
-def _wrong_argument(text: str, kind: Kind) -> UsageError:
+def _wrong_argument(text: str, kind: FaultKind) -> UsageError:
     return UsageError(
         f"the fault {text!r} is not of the form {kind.syntax}[@CALL]",
         hint=f"It means: {kind.help}. CALL is one of {', '.join(CALLS)}.",

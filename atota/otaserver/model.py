@@ -112,7 +112,7 @@ class Package:
 
 @dataclass(frozen=True, slots=True)
 class PlatformConfig:
-    """What `Platform` works from: checked, with the packages in memory."""
+    """What `LocalPlatform` works from: checked, with the packages in memory."""
 
     auth_required: bool
     keys: KeyRing

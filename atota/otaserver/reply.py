@@ -9,7 +9,7 @@ JSON_TYPE = "application/json;charset=UTF-8"  # as recorded from the platform's 
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class HttpRequest:
     """One HTTP request. Header names are lower-case; ``local`` is ``ip:port`` where it came in."""
 
     method: str
@@ -21,7 +21,7 @@ class Request:
 
 
 @dataclass(slots=True)
-class Reply:
+class HttpReply:
     """One HTTP reply, and how it is to be delivered.
 
     Attributes:
@@ -40,11 +40,11 @@ class Reply:
     endless: bool = False
 
 
-def json_reply(value: object, status: int = 200) -> Reply:
+def json_reply(value: object, status: int = 200) -> HttpReply:
     """A JSON reply with the keys in the order given."""
-    return Reply(status, [("Content-Type", JSON_TYPE)], msgspec.json.encode(value))
+    return HttpReply(status, [("Content-Type", JSON_TYPE)], msgspec.json.encode(value))
 
 
-def text_reply(status: int, text: str, content_type: str = "text/plain;charset=UTF-8") -> Reply:
+def text_reply(status: int, text: str, content_type: str = "text/plain;charset=UTF-8") -> HttpReply:
     """A reply for people."""
-    return Reply(status, [("Content-Type", content_type)], text.encode())
+    return HttpReply(status, [("Content-Type", content_type)], text.encode())

@@ -1,7 +1,15 @@
 """The local OTA platform on a real port: for a factory line, for the demo, and for tests.
 
-with RunningServer(platform) as server:
-print(server.url)
+    >>> from atota.otaserver.model import Auth, TasksFile, build
+    >>> from atota.otaserver.service import LocalPlatform
+    >>> platform = LocalPlatform(build(TasksFile(auth=Auth(required=False)), {}))
+    >>> with RunningServer(platform) as server:
+    ...     server.url.rpartition(":")[0]
+    'http://127.0.0.1'
+
+uvicorn speaks HTTP, with the parser httptools: clients on modules send a CRLF behind the body, and a server
+ignores it before a request line (RFC 9112 section 2.2), which that parser does. `_connection_class` wraps a
+connection in two things that uvicorn has no option for: a count of its requests, and a way to cut it.
 """
 
 import asyncio
@@ -11,23 +19,27 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
 
-import h11
-import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
-
 from atota.clock import StopToken
-from atota.errors import ServerError, UsageError
-from atota.otaserver.app import ConnectionCounter, OtaApp
-from atota.otaserver.exchange import Log
-from atota.otaserver.service import Platform
+from atota.errors import ServerError, UsageError, extra_missing
+from atota.otaserver.routes import Log
+from atota.otaserver.service import LocalPlatform
+
+try:
+    import httptools  # noqa: F401 - uvicorn imports it only when it serves
+    import uvicorn
+
+    from atota.otaserver.app import ConnectionCounter, OtaApp
+except ModuleNotFoundError as error:
+    raise extra_missing(error, "server", "the local OTA platform") from error
 
 OnReady = Callable[[str, int], None]
 _KEEP_ALIVE_S = 75  # what web servers of this kind commonly allow between two requests
 _GRACE_S = 0.5  # for replies in flight when the server is told to stop; then their connections are cut
+_TICK_S = 0.05  # the stop token is looked at this often
 
 
 def serve(
-    platform: Platform,
+    platform: LocalPlatform,
     host: str = "127.0.0.1",
     port: int = 0,
     *,
@@ -51,29 +63,89 @@ def serve(
     """
     listener = _listen(host, port)
     try:
-        stop = stop or StopToken()
-        closing = StopToken()
-        config = uvicorn.Config(
-            OtaApp(platform, log=log, stop=closing),
-            http=_Protocol,
-            ws="none",
-            lifespan="off",
-            loop="asyncio",
-            interface="asgi3",
-            workers=1,
-            log_config=None,
-            log_level="critical",
-            access_log=False,
-            proxy_headers=False,
-            server_header=False,
-            date_header=False,
-            timeout_keep_alive=_KEEP_ALIVE_S,
-        )
         if on_ready is not None:
             on_ready(*listener.getsockname()[:2])
-        _Server(config, stop, closing).run(sockets=[listener])
+        asyncio.run(_serve_until(listener, platform, stop or StopToken(), log))
     finally:
         listener.close()
+
+
+async def _serve_until(
+    listener: socket.socket, platform: LocalPlatform, stop: StopToken, log: Log | None
+) -> None:
+    """Serve until ``stop`` is set or uvicorn was signalled; cut the connections that do not end in time."""
+    closing = StopToken()
+    transports: set[asyncio.Transport] = set()
+    server = uvicorn.Server(_config(OtaApp(platform, log=log, stop=closing), transports))
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    while not (stop.is_set or server.should_exit or serving.done()):
+        await asyncio.wait({serving}, timeout=_TICK_S)
+    server.should_exit = True
+    closing.set()
+    await asyncio.wait({serving}, timeout=_GRACE_S)
+    for transport in tuple(transports):
+        transport.abort()
+    await serving
+
+
+def _config(app: OtaApp, transports: set[asyncio.Transport]) -> uvicorn.Config:
+    config = uvicorn.Config(
+        app,
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        loop="asyncio",
+        interface="asgi3",
+        workers=1,
+        log_config=None,
+        log_level="critical",
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        date_header=False,
+        timeout_keep_alive=_KEEP_ALIVE_S,
+    )
+    config.load()
+    config.http_protocol_class = _connection_class(config.http_protocol_class, transports)
+    return config
+
+
+def _connection_class(
+    inner_class: Callable[..., asyncio.Protocol], transports: set[asyncio.Transport]
+) -> type[asyncio.Protocol]:
+    """Return a protocol round ``inner_class`` that counts requests and keeps its transport in ``transports``.
+
+    uvicorn makes one a connection, and copies ``app_state`` into the scope of each of its requests.
+    """
+
+    class Connection(asyncio.Protocol):
+        def __init__(self, *, app_state: dict[str, Any], **options: Any) -> None:
+            state = {**app_state, "connection": ConnectionCounter()}
+            self._inner = inner_class(app_state=state, **options)
+
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            assert isinstance(transport, asyncio.Transport)
+            self._transport = transport
+            transports.add(transport)
+            self._inner.connection_made(transport)
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            transports.discard(self._transport)
+            self._inner.connection_lost(exc)
+
+        def data_received(self, data: bytes) -> None:
+            self._inner.data_received(data)
+
+        def eof_received(self) -> bool | None:
+            return self._inner.eof_received()
+
+        def pause_writing(self) -> None:
+            self._inner.pause_writing()
+
+        def resume_writing(self) -> None:
+            self._inner.resume_writing()
+
+    return Connection
 
 
 class RunningServer:
@@ -86,7 +158,7 @@ class RunningServer:
     """
 
     def __init__(
-        self, platform: Platform, host: str = "127.0.0.1", port: int = 0, *, log: Log | None = None
+        self, platform: LocalPlatform, host: str = "127.0.0.1", port: int = 0, *, log: Log | None = None
     ) -> None:
         self.platform = platform
         self.host = host
@@ -156,59 +228,3 @@ def _listen(host: str, port: int) -> socket.socket:
             f"can't listen on {host} port {port}: {error.strerror or error}",
             hint="Another program may have the port; choose another one, or 0 for any that is free.",
         ) from error
-
-
-class _Server(uvicorn.Server):
-    """uvicorn, told to stop by a token and telling slow replies so."""
-
-    def __init__(self, config: uvicorn.Config, stop: StopToken, closing: StopToken) -> None:
-        super().__init__(config)
-        self._stop = stop
-        self._closing = closing
-
-    async def on_tick(self, counter: int) -> bool:
-        if self._stop.is_set or self.should_exit:
-            self.should_exit = True
-            self._closing.set()
-        return await super().on_tick(counter)
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        cut = asyncio.get_running_loop().call_later(_GRACE_S, self._cut_all)
-        try:
-            await super().shutdown(sockets)
-        finally:
-            cut.cancel()
-
-    def _cut_all(self) -> None:
-        for connection in list(self.server_state.connections):
-            if isinstance(connection, _Protocol):
-                connection.transport.abort()
-
-
-class _Protocol(H11Protocol):
-    """uvicorn's HTTP, which also counts a connection's requests and forgives a line end between two of them.
-
-    Clients on modules send a CRLF after the body; RFC 9112 section 2.2 has a server ignore it.
-    """
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.app_state = {**self.app_state, "connection": ConnectionCounter()}
-
-    def data_received(self, data: bytes) -> None:
-        if self.conn.their_state is h11.IDLE and not self.conn.trailing_data[0]:
-            data = data.lstrip(b"\r\n")
-        if data:
-            super().data_received(data)
-
-    def on_response_complete(self) -> None:
-        between = self.conn.our_state is h11.DONE and self.conn.their_state is h11.DONE
-        rest, closed = self.conn.trailing_data
-        if not (between and rest[:1] in (b"\r", b"\n") and not closed):
-            super().on_response_complete()
-            return
-        self.conn = h11.Connection(h11.SERVER)
-        if rest.strip(b"\r\n"):
-            self.conn.receive_data(rest.lstrip(b"\r\n"))
-        super().on_response_complete()
-        self.handle_events()

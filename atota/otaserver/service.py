@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 
 from atota.clock import Clock, SystemClock
 from atota.errors import UsageError
-from atota.otaserver.auth import Verdict, verify
+from atota.otaserver.auth import SignatureCheck, verify
 from atota.otaserver.faults import Faults
 from atota.otaserver.model import ANY_DEVICE, Package, PlatformConfig, TaskSpec, TaskType
-from atota.otaserver.tasks import Call, Errno, Said, State, Task, shown_id
+from atota.otaserver.tasks import Call, Errno, Task, TaskEvent, TaskState, shown_id
 from atota.values import version_problem
 
 _ALPHANUMERIC = string.ascii_letters + string.digits
@@ -44,7 +44,7 @@ class DeviceState:
         self.versions: dict[TaskType, str | None] = {"fota": f_version, "sota": s_version}
 
 
-class Platform:
+class LocalPlatform:
     """The state of the local platform, and the calls of a device and of an operator on it.
 
     Args:
@@ -115,16 +115,18 @@ class Platform:
 
     # -- the calls of a device -------------------------------------------------------------------
 
-    def authorise(self, header: str | None, dev_id: str | None) -> Verdict:
+    def authorise(self, header: str | None, dev_id: str | None) -> SignatureCheck:
         """Whether a request with this ``Authorization`` may speak for ``dev_id``."""
         if not self.config.auth_required:
-            return Verdict(True)
+            return SignatureCheck(True)
         verdict = verify(header, self.config.keys, self.time())
         if not verdict.ok or verdict.device is None:
             return verdict
         device = self.devices.get(dev_id or "")
         if device is None or device.name != verdict.device:
-            return Verdict(False, "the signature speaks for another device than dev_id", verdict.device)
+            return SignatureCheck(
+                False, "the signature speaks for another device than dev_id", verdict.device
+            )
         return verdict
 
     def report_version(self, dev_id: str | None, f_version: str | None, s_version: str | None) -> Answer:
@@ -156,9 +158,9 @@ class Platform:
             return Answer(Errno.AUTH if dev_id else Errno.ARGUMENT)
         device.versions[type_] = version
         task = self._newest(device.dev_id, type_)
-        if task is None or task.state in (State.DONE, State.FAILED):
+        if task is None or task.state in (TaskState.DONE, TaskState.FAILED):
             task = self._from_policy(device.dev_id, type_, version, manuf, model)
-        if task is None or task.state is State.CANCELLED:
+        if task is None or task.state is TaskState.CANCELLED:
             return Answer(Errno.NO_TASK)
         errno = self._check_outcome(task, version, manuf, model)
         self._note(task, "check", version, errno)
@@ -167,7 +169,7 @@ class Platform:
     def tasking(self, dev_id: str | None, type_: TaskType) -> Answer:
         """Hand out a task that is already downloading or upgrading."""
         task = self._newest(dev_id, type_) if dev_id else None
-        if task is None or task.state not in (State.DOWNLOADING, State.UPGRADING):
+        if task is None or task.state not in (TaskState.DOWNLOADING, TaskState.UPGRADING):
             return Answer(Errno.TOKEN if dev_id else Errno.ARGUMENT)
         self.faults.before_call(task, "tasking", self.time())
         errno = Errno.EXPIRED if task.token_expired(self.time()) else Errno.SUCC
@@ -193,7 +195,7 @@ class Platform:
         if token != task.token or not task.may_download(self.time()):
             self._note(task, "download", None, 3)
             return None
-        if task.state is State.PENDING:
+        if task.state is TaskState.PENDING:
             self.complain(task, "downloads before the token was checked")
         return task
 
@@ -266,9 +268,9 @@ class Platform:
 
     def _check_outcome(self, task: Task, version: str, manuf: str | None, model: str | None) -> Errno:
         self.faults.before_call(task, "check", self.time())
-        if task.state is State.CANCELLED:
+        if task.state is TaskState.CANCELLED:
             return Errno.NO_TASK
-        if task.state is State.PAUSED:
+        if task.state is TaskState.PAUSED:
             return Errno.PAUSED
         if not task.check_codes(manuf, model):
             task.fail()
@@ -291,7 +293,7 @@ class Platform:
             errno = Errno.EXPIRED
         else:
             errno = task.step(code, now) if call == "progress" else task.result(code, now)
-        if errno == 0 and task.state is State.DONE:
+        if errno == 0 and task.state is TaskState.DONE:
             self._versions(task.dev_id)[task.spec.type] = task.spec.target
         if errno is Errno.OPERATION:
             self.complain(task, f"reports {code} where it means nothing (the task is {task.state})")
@@ -299,7 +301,7 @@ class Platform:
         return Answer(errno, None, task)
 
     def _note(self, task: Task, call: Call, value: str | int | tuple[int, int] | None, errno: int) -> None:
-        task.history.append(Said(call, value, int(errno), task.state, self.time()))
+        task.history.append(TaskEvent(call, value, int(errno), task.state, self.time()))
 
     def _data(self, task: Task) -> dict[str, str | int]:
         """The task as the check hands it out, in the order of the replies seen from the real platform."""

@@ -20,7 +20,7 @@ FAILURES = frozenset({*range(102, 108), *range(202, 209)})
 Call = Literal["check", "tasking", "token", "download", "progress", "report", "version"]
 
 
-class State(enum.StrEnum):
+class TaskState(enum.StrEnum):
     """Where a task stands."""
 
     PENDING = "pending"
@@ -32,7 +32,7 @@ class State(enum.StrEnum):
     CANCELLED = "cancelled"
 
 
-ACTIVE = frozenset({State.PENDING, State.DOWNLOADING, State.UPGRADING})
+ACTIVE = frozenset({TaskState.PENDING, TaskState.DOWNLOADING, TaskState.UPGRADING})
 
 
 class Errno(enum.IntEnum):
@@ -82,7 +82,7 @@ ERROR_TEXT = {
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class TaskEvent:
     """One thing a device said of a task: the call, its value, the answer and the state afterwards.
 
     ``value`` is the version of a check or version report, the step, the result, or the first and last byte
@@ -92,7 +92,7 @@ class Said:
     call: Call
     value: str | int | tuple[int, int] | None
     errno: int
-    state: State
+    state: TaskState
     at: float
 
 
@@ -110,10 +110,10 @@ class Task:
         self.package = package
         self.token = token
         self.token_born = now
-        self.state = State.PENDING
-        self.history: list[Said] = []
+        self.state = TaskState.PENDING
+        self.history: list[TaskEvent] = []
         self.progress: int | None = None
-        self._before_pause = State.PENDING
+        self._before_pause = TaskState.PENDING
 
     def __repr__(self) -> str:
         return f"Task(dev_id={shown_id(self.dev_id)!r}, type={self.spec.type!r}, state={self.state.value!r})"
@@ -141,25 +141,25 @@ class Task:
 
     def fail(self) -> None:
         """End it as failed."""
-        self.state = State.FAILED
+        self.state = TaskState.FAILED
 
     def complete(self) -> None:
         """End it as done."""
-        self.state = State.DONE
+        self.state = TaskState.DONE
 
     def cancel(self) -> None:
         """What the operator does at the console: end it without a result."""
-        if self.active or self.state is State.PAUSED:
-            self.state = State.CANCELLED
+        if self.active or self.state is TaskState.PAUSED:
+            self.state = TaskState.CANCELLED
 
     def pause(self) -> None:
         """What the operator does at the console: stop it for a while."""
         if self.active:
-            self._before_pause, self.state = self.state, State.PAUSED
+            self._before_pause, self.state = self.state, TaskState.PAUSED
 
     def resume(self) -> None:
         """Undo `pause`."""
-        if self.state is State.PAUSED:
+        if self.state is TaskState.PAUSED:
             self.state = self._before_pause
 
     def expire_token(self, now: float) -> None:
@@ -172,16 +172,16 @@ class Task:
             return _ENDED[self.state]
         if self.token_expired(now):
             return Errno.EXPIRED
-        if self.state is State.PAUSED:
+        if self.state is TaskState.PAUSED:
             return Errno.PAUSED
-        if self.state not in (State.PENDING, State.DOWNLOADING):
+        if self.state not in (TaskState.PENDING, TaskState.DOWNLOADING):
             return Errno.STATE
-        self.state = State.DOWNLOADING
+        self.state = TaskState.DOWNLOADING
         return Errno.SUCC
 
     def may_download(self, now: float) -> bool:
         """Whether the package may be fetched: the token lives and the task is pending or downloading."""
-        return self.state in (State.PENDING, State.DOWNLOADING) and not self.token_expired(now)
+        return self.state in (TaskState.PENDING, TaskState.DOWNLOADING) and not self.token_expired(now)
 
     def step(self, code: int, now: float) -> Errno:
         """Take a percentage (0-100) or a status code, as the progress call reports it."""
@@ -200,29 +200,29 @@ class Task:
             return _ENDED[self.state]
         if self.token_expired(now):
             return Errno.EXPIRED
-        if self.state is State.PAUSED:
+        if self.state is TaskState.PAUSED:
             return Errno.PAUSED
-        return Errno.OPERATION if self.state is State.FAILED else Errno.SUCC
+        return Errno.OPERATION if self.state is TaskState.FAILED else Errno.SUCC
 
     def _percent(self, percent: int) -> Errno:
-        if self.state is not State.DOWNLOADING:
+        if self.state is not TaskState.DOWNLOADING:
             return Errno.OPERATION
         self.progress = percent
         if percent == 100:
-            self.state = State.UPGRADING
+            self.state = TaskState.UPGRADING
         return Errno.SUCC
 
     def _status(self, code: int) -> Errno:
-        if self.state is State.UPGRADING and code < 200:
+        if self.state is TaskState.UPGRADING and code < 200:
             return Errno.OPERATION
         if code == UPGRADED:
-            self.state = State.DONE
+            self.state = TaskState.DONE
         else:
-            self.state = State.UPGRADING if code == DOWNLOADED else State.FAILED
+            self.state = TaskState.UPGRADING if code == DOWNLOADED else TaskState.FAILED
         return Errno.SUCC
 
 
-_ENDED = {State.DONE: Errno.FINISHED, State.CANCELLED: Errno.CANCELLED}
+_ENDED = {TaskState.DONE: Errno.FINISHED, TaskState.CANCELLED: Errno.CANCELLED}
 
 
 def is_status(code: int) -> bool:

@@ -32,6 +32,8 @@ class Left(msgspec.Struct, frozen=True):
 class RetriesUsedUpError(WriteFailed):
     """The module lost the slot more often than the task allows."""
 
+    code = "write.retries-used-up"
+
 
 class Writer:
     """Writes one package into one module's slot.

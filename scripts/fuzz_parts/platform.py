@@ -13,12 +13,12 @@ from atota.errors import AtotaError, BadAnswer, UsageError
 from atota.ota.onenet import answers, wire
 from atota.ota.onenet.errnos import Endpoint
 from atota.ota.source import parse_content_range
-from atota.otaserver import auth, exchange
+from atota.otaserver import auth, routes
 from atota.otaserver.faults import KNOWN, Faults
 from atota.otaserver.model import Auth, Device, PlatformConfig, TasksFile, TaskSpec, build
 from atota.otaserver.ranges import clamp
-from atota.otaserver.reply import Reply, Request
-from atota.otaserver.service import Platform
+from atota.otaserver.reply import HttpReply, HttpRequest
+from atota.otaserver.service import LocalPlatform
 from atota.sim.faults import KNOWN_FAULTS, FaultPlan
 from atota.sim.link import parse_sim_url
 from atota.sim.personas.catalogue import PERSONAS
@@ -149,13 +149,13 @@ def server(data: bytes) -> None:
     (kind, fault), rest = head(data, 2)
     faults = _FAULTS[fault % len(_FAULTS)]
     config = _configs()[kind % len(_configs())]
-    platform = Platform(config, clock=SimulatedClock(), faults=faults, token_source=lambda: _TOKEN)
+    platform = LocalPlatform(config, clock=SimulatedClock(), faults=faults, token_source=lambda: _TOKEN)
     told: list[str] = []
     asked = False  # to show the token, by who calls it his version
     for text in rest.split(bytes([MARK])):
         request = _request(text)
-        reply = exchange.respond(platform, request, told.append)
-        need(isinstance(reply, Reply) and 200 <= reply.status < 600, "no reply")
+        reply = routes.respond(platform, request, told.append)
+        need(isinstance(reply, HttpReply) and 200 <= reply.status < 600, "no reply")
         need(len(reply.body) <= max(len(_DATA), 4096), "more than was asked for")
         for name, value in reply.headers:
             need((name + value).isprintable(), "a header that is no line")
@@ -168,7 +168,7 @@ def server(data: bytes) -> None:
     need(asked or not any(_TOKEN in line for line in told), "the token is in the log")
 
 
-def _request(text: bytes) -> Request:
+def _request(text: bytes) -> HttpRequest:
     """A request written as in HTTP; what does not fit is taken as far as it goes."""
     top, _, body = text.partition(b"\n\n")
     first, *lines = top.decode("latin-1").split("\n")
@@ -179,7 +179,7 @@ def _request(text: bytes) -> Request:
     for line in lines:
         name, _, value = line.partition(":")
         headers[name.strip().lower()] = value.strip()
-    return Request(method, unquote(path), exchange.parse_query(query), headers, body, "127.0.0.1:8080")
+    return HttpRequest(method, unquote(path), routes.parse_query(query), headers, body, "127.0.0.1:8080")
 
 
 def _server_seeds() -> list[bytes]:

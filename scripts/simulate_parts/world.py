@@ -21,10 +21,10 @@ from atota.link.ports import PortInfo
 from atota.module.module import Module
 from atota.ota.client import PlatformClient
 from atota.ota.onenet.signer import KeyAuth, product_res
-from atota.otaserver import exchange
+from atota.otaserver import routes
 from atota.otaserver.model import Auth, Device, TasksFile, TaskSpec, build
-from atota.otaserver.reply import Reply, Request
-from atota.otaserver.service import Platform
+from atota.otaserver.reply import HttpReply, HttpRequest
+from atota.otaserver.service import LocalPlatform
 from atota.settings.spec import Allowed, JobSpec, LocalPackage
 from atota.sim.link import SimLink
 from atota.sim.module import SimModule
@@ -203,7 +203,7 @@ class World:
         )
         return SimModule(find_persona(scenario.model), options, faults=scenario.of("m"))
 
-    def _platform(self, manuf: str, code: str) -> Platform:
+    def _platform(self, manuf: str, code: str) -> LocalPlatform:
         spec = TaskSpec(
             dev_id=DEV_ID,
             manuf=manuf,
@@ -218,7 +218,7 @@ class World:
             auth=Auth(product_id="123", access_key=KEY), devices=(Device(dev_id=DEV_ID),), tasks=(spec,)
         )
         faults = "+".join(self.scenario.of("p"))
-        return Platform(build(file, {"p": self.package}), clock=self.clock, faults=faults)
+        return LocalPlatform(build(file, {"p": self.package}), clock=self.clock, faults=faults)
 
     def _arm(self, host: tuple[str, ...]) -> None:
         self._kills: dict[str, list[Trigger]] = {"journal": [], "command": [], "reply": [], "request": []}
@@ -455,12 +455,12 @@ class World:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def answered(platform: Platform, request: httpx.Request, clock: Clock) -> httpx.Response:
+def answered(platform: LocalPlatform, request: httpx.Request, clock: Clock) -> httpx.Response:
     """What the platform answers, without a network in between; its body takes time on ``clock``."""
     headers = {name.lower(): value for name, value in request.headers.items()}
-    query = exchange.parse_query(request.url.query.decode())
-    reply = exchange.respond(
-        platform, Request(request.method, request.url.path, query, headers, request.content)
+    query = routes.parse_query(request.url.query.decode())
+    reply = routes.respond(
+        platform, HttpRequest(request.method, request.url.path, query, headers, request.content)
     )
     sent = [*reply.headers]
     if reply.declare_length:
@@ -471,7 +471,7 @@ def answered(platform: Platform, request: httpx.Request, clock: Clock) -> httpx.
 class _Body(httpx.SyncByteStream):
     """A body that takes its time, breaks off or never ends, where the platform's fault says so."""
 
-    def __init__(self, reply: Reply, clock: Clock) -> None:
+    def __init__(self, reply: HttpReply, clock: Clock) -> None:
         self._reply = reply
         self._clock = clock
 

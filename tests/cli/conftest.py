@@ -12,7 +12,7 @@ import pytest
 from atota.cli.run import main
 from atota.otaserver import model
 from atota.otaserver.serve import RunningServer
-from atota.otaserver.service import Platform
+from atota.otaserver.service import LocalPlatform
 from tests.cli.running import KEY, PACKAGE, TARGET, Bench, Cli, Ran
 
 
@@ -68,7 +68,7 @@ def make_bench(tmp_path: Path) -> Iterator[Callable[..., Bench]]:
             devices=(model.Device(dev_id="6523"), model.Device(dev_id="7")),
             tasks=(model.TaskSpec(**(spec | task)),),
         )
-        server = RunningServer(Platform(model.build(tasks, {"p.bin": package}), faults=faults))
+        server = RunningServer(LocalPlatform(model.build(tasks, {"p.bin": package}), faults=faults))
         running.append(server.__enter__())
         return Bench(server)
 

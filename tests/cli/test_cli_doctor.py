@@ -97,7 +97,7 @@ def test_a_mute_module_is_bad_and_the_rest_is_not_looked_at(cli: Cli) -> None:
     assert states(ran)["module/identity"] == "unknown"
     page = cli("doctor", "-p", "sim://BC28?fault=mute")
     assert page.code == 5
-    assert "  bad      answer    nothing intelligible" in page.out
+    assert "  bad      answer    no readable response" in page.out
     assert "next: Check that the module has power" in page.out
     assert page.out.rstrip().endswith("1 thing to mend, 5 not known")
     assert "(no-answer, exit 5)" in page.err

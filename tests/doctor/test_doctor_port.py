@@ -12,9 +12,9 @@ import pytest
 from atota.doctor import port
 from atota.doctor.findings import Finding
 from atota.doctor.port import PortFacts, gather, judge, judge_latency, judge_url
-from atota.link.faults import forbidden, missing
 from atota.link.holders import Holder
 from atota.link.ports import PortInfo
+from atota.link.translate import forbidden, missing
 from tests.ptys import Pty
 
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs /proc")

@@ -32,7 +32,7 @@ def test_the_ports_of_this_machine_are_listed_in_natural_order() -> None:
 
 
 def test_a_machine_without_ports_has_an_empty_list(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("atota.link.serial.comports", list)
+    monkeypatch.setattr("atota.link.ports.comports", list)
     assert list_ports() == []
     assert find_again(port("/dev/ttyUSB0", "0403:6001", "A5", "1-1")) is None
 
@@ -167,7 +167,7 @@ def test_names_for_uarts_that_are_not_there_are_left_out(
         (tmp_path / name / "type").write_text(f"{kind}\n")
     monkeypatch.setattr(ports, "_SYS_TTY", tmp_path)
     monkeypatch.setattr(
-        "atota.link.serial.comports",
+        "atota.link.ports.comports",
         lambda: [SimpleNamespace(**{**vars(raw()), "device": f"/dev/ttyS{n}"}) for n in (1, 0)],
     )
     assert [each.device for each in list_ports()] == ["/dev/ttyS0"]
@@ -193,7 +193,7 @@ def test_stable_names_follow_their_links(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(ports, "_BY_ID", by_id)
     monkeypatch.setattr(ports, "_BY_PATH", by_path)
     monkeypatch.setattr(
-        "atota.link.serial.comports", lambda: [SimpleNamespace(**{**vars(raw()), "device": str(real)})]
+        "atota.link.ports.comports", lambda: [SimpleNamespace(**{**vars(raw()), "device": str(real)})]
     )
     (info,) = list_ports()
     assert info.by_id == str(by_id / "usb-FTDI_A5")

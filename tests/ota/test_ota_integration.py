@@ -27,8 +27,8 @@ from atota.ota.onenet.wire import CheckQuery, Task
 from atota.otaserver.model import Auth as ServerAuth
 from atota.otaserver.model import Device, TasksFile, TaskSpec, build
 from atota.otaserver.serve import RunningServer
-from atota.otaserver.service import Platform
-from atota.otaserver.tasks import State
+from atota.otaserver.service import LocalPlatform
+from atota.otaserver.tasks import TaskState
 from atota.values import Digests
 
 KEY = "KuF3NT/jUBJ62LNBB/A8XZA9CqS3Cu79B/ABmfA1UCw="
@@ -48,7 +48,7 @@ class Line:
         self.clock = clock
         self.cache = Cache(folder)
 
-    def state(self) -> State:
+    def state(self) -> TaskState:
         return self.platform.task("6523").state
 
     def check(self) -> Task:
@@ -72,7 +72,7 @@ def line(
         ),
         tasks=(TaskSpec(dev_id="6523", manuf="014", model="01404", package="a.bin", target="V2", **spec),),
     )
-    platform = Platform(build(file, {"a.bin": data}), clock=clock, faults=faults)
+    platform = LocalPlatform(build(file, {"a.bin": data}), clock=clock, faults=faults)
     auth = auth or KeyAuth(KEY, product_res("123123"), clock=clock)
     with (
         RunningServer(platform) as server,
@@ -95,16 +95,16 @@ def test_a_whole_job_from_look_up_to_version(tmp_path: Path) -> None:
         )
         package = a.fetch(task)
         assert package.digests == Digests.of(DATA)
-        assert a.state() is State.DOWNLOADING
+        assert a.state() is TaskState.DOWNLOADING
         a.client.report_step("6523", task.token, 99)
         a.client.report_step("6523", task.token, Status.DOWNLOADED)
-        assert a.state() is State.UPGRADING
+        assert a.state() is TaskState.UPGRADING
         again = a.client.tasking("6523")
         assert again is not None
         assert again.md5 == task.md5
         a.client.report_status("6523", task.token, Status.UPGRADED)
         a.client.report_version("6523", "V2")
-        assert a.state() is State.DONE
+        assert a.state() is TaskState.DONE
         assert a.client.check(QUERY) is None
         assert a.platform.complaints == []
 

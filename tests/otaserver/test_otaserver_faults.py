@@ -7,12 +7,12 @@ from hypothesis import strategies as st
 
 from atota.clock import SimulatedClock
 from atota.errors import UsageError
-from atota.otaserver.exchange import parse_query, respond
 from atota.otaserver.faults import CALLS, KNOWN, Faults
 from atota.otaserver.model import Auth, TasksFile, TaskSpec, build
-from atota.otaserver.reply import Reply, Request
-from atota.otaserver.service import Platform
-from atota.otaserver.tasks import State
+from atota.otaserver.reply import HttpReply, HttpRequest
+from atota.otaserver.routes import parse_query, respond
+from atota.otaserver.service import LocalPlatform
+from atota.otaserver.tasks import TaskState
 
 DATA = bytes(range(200))
 EVERY_FAULT = {
@@ -46,29 +46,29 @@ EVERY_FAULT = {
 }
 
 
-def platform(faults: str) -> Platform:
+def platform(faults: str) -> LocalPlatform:
     spec = TaskSpec(dev_id="1", manuf="001", model="00107", package="a", target="V2")
     file = TasksFile(auth=Auth(required=False), tasks=(spec,))
-    return Platform(build(file, {"a": DATA}), clock=SimulatedClock(), faults=faults)
+    return LocalPlatform(build(file, {"a": DATA}), clock=SimulatedClock(), faults=faults)
 
 
-def ask(p: Platform, target: str, **headers: str) -> Reply:
+def ask(p: LocalPlatform, target: str, **headers: str) -> HttpReply:
     path, _, query = target.partition("?")
-    return respond(p, Request("GET", path, parse_query(query), headers, b"", "10.0.0.1:80"))
+    return respond(p, HttpRequest("GET", path, parse_query(query), headers, b"", "10.0.0.1:80"))
 
 
-def check(p: Platform) -> dict[str, Any]:
+def check(p: LocalPlatform) -> dict[str, Any]:
     target = "/ota/south/check?dev_id=1&manuf=001&model=00107&type=1&version=V1&cdn=true"
     value = json.loads(ask(p, target).body)
     assert isinstance(value, dict)
     return value
 
 
-def check_token(p: Platform) -> int:
+def check_token(p: LocalPlatform) -> int:
     return int(json.loads(ask(p, f"/ota/south/download/{p.task('1').token}/check?dev_id=1").body)["errno"])
 
 
-def download(p: Platform, asked: str | None = None) -> Reply:
+def download(p: LocalPlatform, asked: str | None = None) -> HttpReply:
     headers = {} if asked is None else {"range": asked}
     return ask(p, f"/ota/south/download/{p.task('1').token}", **headers)
 
@@ -156,7 +156,7 @@ def test_an_errno_has_no_side_effect_and_passes() -> None:
     assert [check(p)["errno"] for _ in range(3)] == [7, 7, 0]
     assert check(platform("unknown-errno"))["errno"] == 99
     assert check(platform("errno:55"))["errno"] == 55
-    assert p.task("1").state is State.PENDING
+    assert p.task("1").state is TaskState.PENDING
 
 
 def test_the_data_of_a_check_is_spoilt_by_name() -> None:
@@ -234,7 +234,7 @@ def test_the_operator_cancels_after_requests_or_in_the_middle_of_a_body() -> Non
     q = platform("cancelled-after:60%")
     assert check_token(q) == 0
     assert download(q).cut_at == 120
-    assert q.task("1").state is State.CANCELLED
+    assert q.task("1").state is TaskState.CANCELLED
     assert download(q).body == b"3"
     assert check_token(q) == 22
 
@@ -250,14 +250,14 @@ def test_a_pause_lasts_for_its_calls_and_gives_the_state_back() -> None:
     assert check(p)["errno"] == 19
     assert download(p).body == b"3"
     assert check_token(p) == 0
-    assert p.task("1").state is State.DOWNLOADING
+    assert p.task("1").state is TaskState.DOWNLOADING
     assert check_token(p) == 0
 
 
 def test_the_clock_can_be_ahead() -> None:
     clock = SimulatedClock()
     config = build(TasksFile(auth=Auth(required=False)), {})
-    assert Platform(config, clock=clock, faults="clock-skew:90").time() == clock.time() + 90
-    assert Platform(config, clock=clock, faults="clock-skew:-90").time() == clock.time() - 90
-    reply = ask(Platform(config, clock=clock, faults="clock-skew:86400"), "/")
+    assert LocalPlatform(config, clock=clock, faults="clock-skew:90").time() == clock.time() + 90
+    assert LocalPlatform(config, clock=clock, faults="clock-skew:-90").time() == clock.time() - 90
+    reply = ask(LocalPlatform(config, clock=clock, faults="clock-skew:86400"), "/")
     assert dict(reply.headers)["Date"] == "Fri, 02 Jan 2026 00:00:00 GMT"

@@ -20,25 +20,25 @@ from atota.clock import Clock, SimulatedClock, StopToken, SystemClock
 from atota.errors import ServerError, UsageError
 from atota.otaserver.model import Auth, TasksFile, TaskSpec, build
 from atota.otaserver.serve import RunningServer, serve
-from atota.otaserver.service import Platform
-from atota.otaserver.tasks import State
+from atota.otaserver.service import LocalPlatform
+from atota.otaserver.tasks import TaskState
 
 DATA = bytes(range(256)) * 400
 KEY = b"a key that is fake"
 CHECK = "/ota/south/check?dev_id=6523&manuf=001&model=00107&type=1&version=V1"
 
 
-def platform(faults: str = "", *, auth: bool = False, clock: Clock | None = None) -> Platform:
+def platform(faults: str = "", *, auth: bool = False, clock: Clock | None = None) -> LocalPlatform:
     encoded = base64.b64encode(KEY).decode()
     file = TasksFile(
         auth=Auth(product_id="42", access_key=encoded, required=auth),
         tasks=(TaskSpec(dev_id="6523", manuf="001", model="00107", package="a.bin", target="V2"),),
     )
-    return Platform(build(file, {"a.bin": DATA}), clock=clock or SimulatedClock(), faults=faults)
+    return LocalPlatform(build(file, {"a.bin": DATA}), clock=clock or SimulatedClock(), faults=faults)
 
 
 @contextmanager
-def running(faults: str = "", **options: Any) -> Iterator[tuple[Platform, httpx.Client, RunningServer]]:
+def running(faults: str = "", **options: Any) -> Iterator[tuple[LocalPlatform, httpx.Client, RunningServer]]:
     p = platform(faults, **options)
     with RunningServer(p) as server, httpx.Client(base_url=server.url, trust_env=False) as client:
         yield p, client, server
@@ -76,7 +76,7 @@ def test_the_whole_flow_with_signatures() -> None:
         for step in (99, 101, 201):
             target = f"/ota/south/device/download/{token}/progress?dev_id=6523"
             assert client.post(target, json={"step": step}).json()["errno"] == 0
-        assert p.task("6523").state is State.DONE
+        assert p.task("6523").state is TaskState.DONE
         assert p.complaints == []
         assert len(server.lines) == 8
         assert not any(token in line or "sign=" in line for line in server.lines)

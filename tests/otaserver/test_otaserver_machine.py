@@ -6,7 +6,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from atota.clock import SimulatedClock
 from atota.otaserver.model import Auth, TasksFile, TaskSpec, build
-from atota.otaserver.service import Platform
+from atota.otaserver.service import LocalPlatform
 
 DEVICE = "6523"
 HOUR = 3600
@@ -66,7 +66,7 @@ class TaskLife(RuleBasedStateMachine):
             dev_id=DEVICE, manuf="001", model="00107", package="a", target="V2", kind="delta", base="V1"
         )
         config = build(TasksFile(auth=Auth(required=False), tasks=(spec,)), {"a": b"data"})
-        self.platform = Platform(config, clock=self.clock)
+        self.platform = LocalPlatform(config, clock=self.clock)
         self.state = "pending"
         self.before_pause = "pending"
         self.age = 0

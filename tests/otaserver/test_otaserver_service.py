@@ -6,14 +6,14 @@ import pytest
 from atota.clock import SimulatedClock
 from atota.errors import UsageError
 from atota.otaserver.model import Auth, Device, TasksFile, TaskSpec, build
-from atota.otaserver.service import Answer, Platform, new_token
-from atota.otaserver.tasks import Errno, State
+from atota.otaserver.service import Answer, LocalPlatform, new_token
+from atota.otaserver.tasks import Errno, TaskState
 
 DATA = bytes(range(200))
 DEVICE = "6523"
 
 
-def platform(faults: str = "", *, dev_id: str = DEVICE, listed: bool = True, **spec: Any) -> Platform:
+def platform(faults: str = "", *, dev_id: str = DEVICE, listed: bool = True, **spec: Any) -> LocalPlatform:
     fields = {"manuf": "001", "model": "00107", "package": "a.bin", "target": "V2", **spec}
     file = TasksFile(
         auth=Auth(required=False, product_id="42"),
@@ -22,18 +22,20 @@ def platform(faults: str = "", *, dev_id: str = DEVICE, listed: bool = True, **s
         else (),
         tasks=(TaskSpec(dev_id=dev_id, **fields),),
     )
-    return Platform(build(file, {"a.bin": DATA}), clock=SimulatedClock(), faults=faults)
+    return LocalPlatform(build(file, {"a.bin": DATA}), clock=SimulatedClock(), faults=faults)
 
 
-def check(p: Platform, version: str = "V1", manuf: str | None = "001", model: str | None = "00107") -> Answer:
+def check(
+    p: LocalPlatform, version: str = "V1", manuf: str | None = "001", model: str | None = "00107"
+) -> Answer:
     return p.check(DEVICE, "fota", version, manuf, model)
 
 
-def token(p: Platform) -> str:
+def token(p: LocalPlatform) -> str:
     return p.task(DEVICE).token
 
 
-def started(p: Platform) -> str:
+def started(p: LocalPlatform) -> str:
     check(p)
     assert p.check_token(token(p), DEVICE).errno == 0
     return token(p)
@@ -49,7 +51,7 @@ def test_a_whole_job_leaves_its_history_in_order() -> None:
         assert p.progress(handle, DEVICE, step).errno == 0
     assert p.report_version(DEVICE, "V2", None).errno == 0
 
-    assert p.task(DEVICE).state is State.DONE
+    assert p.task(DEVICE).state is TaskState.DONE
     assert [(s.call, s.value) for s in p.task(DEVICE).history] == [
         ("check", "V1"),
         ("token", None),
@@ -95,7 +97,7 @@ def test_tokens_have_the_form_of_the_platform() -> None:
 def test_a_check_with_other_codes_fails_the_task(manuf: str, model: str) -> None:
     p = platform()
     assert check(p, manuf=manuf, model=model).errno is Errno.CODES
-    assert p.task(DEVICE).state is State.FAILED
+    assert p.task(DEVICE).state is TaskState.FAILED
     assert check(p).errno is Errno.NO_TASK
 
 
@@ -109,7 +111,7 @@ def test_a_delta_fails_with_another_base_and_passes_with_its_own() -> None:
     assert answer.data is not None
     assert answer.data["type"] == 2
     assert check(p, "V1.1").errno is Errno.BASE
-    assert p.task(DEVICE).state is State.FAILED
+    assert p.task(DEVICE).state is TaskState.FAILED
 
 
 def test_every_check_overwrites_the_stored_version() -> None:
@@ -141,7 +143,7 @@ def test_fota_and_sota_are_apart() -> None:
     assert p.check(DEVICE, "sota", "V1", None, None).errno is Errno.NO_TASK
     assert p.version(DEVICE, "sota") == "V1"
     p.report_version(DEVICE, None, "V2")
-    assert p.task(DEVICE).state is State.PENDING
+    assert p.task(DEVICE).state is TaskState.PENDING
     with pytest.raises(UsageError, match="6523 has no sota task"):
         p.task(DEVICE, "sota")
 
@@ -153,9 +155,9 @@ def test_reporting_the_target_completes_an_active_task(steps: tuple[int, ...]) -
     for step in steps:
         p.progress(handle, DEVICE, step)
     p.report_version(DEVICE, "V1.9", None)
-    assert p.task(DEVICE).state is not State.DONE
+    assert p.task(DEVICE).state is not TaskState.DONE
     p.report_version(DEVICE, "V2", None)
-    assert p.task(DEVICE).state is State.DONE
+    assert p.task(DEVICE).state is TaskState.DONE
 
 
 def test_success_sets_the_stored_version_to_the_target() -> None:
@@ -171,7 +173,7 @@ def test_each_failure_code_fails_the_task(code: int, call: str) -> None:
     handle = started(p)
     answer = getattr(p, call)(handle, DEVICE, code)
     assert answer.errno is Errno.SUCC
-    assert p.task(DEVICE).state is State.FAILED
+    assert p.task(DEVICE).state is TaskState.FAILED
 
 
 @pytest.mark.parametrize("code", [-1, 108, 200, 209, 300, 10**12])
@@ -180,7 +182,7 @@ def test_an_unknown_code_is_refused_by_each_call_in_its_own_way(code: int) -> No
     handle = started(p)
     assert p.progress(handle, DEVICE, code).errno is Errno.ARGUMENT
     assert p.report(handle, DEVICE, code).errno is Errno.RESULT
-    assert p.task(DEVICE).state is State.DOWNLOADING
+    assert p.task(DEVICE).state is TaskState.DOWNLOADING
 
 
 def test_the_older_call_takes_no_percentages() -> None:
@@ -196,7 +198,7 @@ def test_a_second_end_of_download_means_nothing_and_is_noticed(first: int) -> No
     assert p.progress(handle, DEVICE, 101).errno is Errno.OPERATION
     assert p.progress(handle, DEVICE, 100).errno is Errno.OPERATION
     assert p.progress(handle, DEVICE, 107).errno is Errno.OPERATION
-    assert p.task(DEVICE).state is State.UPGRADING
+    assert p.task(DEVICE).state is TaskState.UPGRADING
     assert len(p.complaints) == 3
     assert "reports 101 where it means nothing" in p.complaints[0]
 
@@ -214,7 +216,7 @@ def test_a_token_belongs_to_its_device() -> None:
     assert p.check_token(token(p), None).errno is Errno.TOKEN
     assert p.check_token("ota_00000000000000000000", DEVICE).errno is Errno.TOKEN
     assert p.progress(token(p), "6524", 10).errno is Errno.AUTH
-    assert p.task(DEVICE).state is State.PENDING
+    assert p.task(DEVICE).state is TaskState.PENDING
 
 
 def test_a_token_lives_48_hours_and_the_next_check_brings_a_new_one() -> None:
@@ -262,7 +264,7 @@ def test_pause_resume_and_cancel_are_the_operators() -> None:
     assert p.progress(handle, DEVICE, 50).errno is Errno.PAUSED
     assert p.open_download(handle) is None
     p.task(DEVICE).resume()
-    assert p.task(DEVICE).state is State.DOWNLOADING
+    assert p.task(DEVICE).state is TaskState.DOWNLOADING
     p.task(DEVICE).cancel()
     assert check(p).errno is Errno.NO_TASK
     assert p.check_token(handle, DEVICE).errno is Errno.CANCELLED
@@ -301,7 +303,7 @@ def test_a_policy_takes_a_failed_device_again_but_not_a_cancelled_one() -> None:
     p = platform(dev_id="*")
     p.progress(started(p), DEVICE, 206)
     assert check(p).errno is Errno.SUCC
-    assert [task.state for task in p.tasks] == [State.FAILED, State.PENDING]
+    assert [task.state for task in p.tasks] == [TaskState.FAILED, TaskState.PENDING]
     p.task(DEVICE).cancel()
     assert check(p).errno is Errno.NO_TASK
 

@@ -19,7 +19,7 @@ from atota.module.module import Module, expected_row
 from atota.ota.client import PlatformClient
 from atota.ota.onenet.signer import KeyAuth, product_res
 from atota.otaserver.model import Auth, Device, TasksFile, TaskSpec, build
-from atota.otaserver.service import Platform
+from atota.otaserver.service import LocalPlatform
 from atota.settings.spec import JobSpec, LocalPackage
 from atota.sim.link import SimLink, open_sim_link
 from atota.sim.module import SimModule
@@ -65,7 +65,7 @@ class Bench:
         file = TasksFile(
             auth=Auth(product_id="123", access_key=KEY), devices=(Device(dev_id="1"),), tasks=(spec,)
         )
-        self.platform = Platform(build(file, {"p": self.package}), clock=self.clock, faults=server)
+        self.platform = LocalPlatform(build(file, {"p": self.package}), clock=self.clock, faults=server)
         self.link: SimLink | None = None
         self.wholes: list[bool] = []
         self.events: list[JobEvent] = []

@@ -17,7 +17,7 @@ from atota.ota.client import PlatformClient
 from atota.ota.onenet.signer import KeyAuth, product_res
 from atota.otaserver.model import Auth, Device, TasksFile, TaskSpec, build
 from atota.otaserver.serve import RunningServer
-from atota.otaserver.service import Platform
+from atota.otaserver.service import LocalPlatform
 from atota.settings.board import Accept, Board, Limits, Ota, Serial
 from atota.settings.spec import Allowed, JobSpec, LocalPackage
 from atota.sim.package import build_package
@@ -284,7 +284,7 @@ def test_a_job_over_a_real_connection(tmp_path: Path, server: str) -> None:
         devices=(Device(dev_id="1"),),
         tasks=(TaskSpec(dev_id="1", manuf="014", model="01401", package="p", target="BC28JAR01A05"),),
     )
-    platform = Platform(build(file, {"p": package}), faults=server)
+    platform = LocalPlatform(build(file, {"p": package}), faults=server)
     clock = SystemClock()
     notes: list[str] = []
     with RunningServer(platform) as running:

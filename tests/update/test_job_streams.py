@@ -11,7 +11,7 @@ from atota.ota.client import PlatformClient
 from atota.ota.onenet.signer import KeyAuth, product_res
 from atota.otaserver.model import Auth, Device, TasksFile, TaskSpec, build
 from atota.otaserver.serve import RunningServer
-from atota.otaserver.service import Platform
+from atota.otaserver.service import LocalPlatform
 from atota.settings.spec import JobSpec
 from atota.sim.package import build_package
 from atota.update.events import JobEvent, Note
@@ -65,7 +65,7 @@ def test_a_module_fetches_from_the_platforms_own_address(tmp_path: Path) -> None
     file = TasksFile(
         auth=Auth(product_id="123", access_key="a2V5"), devices=(Device(dev_id="1"),), tasks=(task,)
     )
-    platform = Platform(build(file, {"p": package}), clock=SimulatedClock())
+    platform = LocalPlatform(build(file, {"p": package}), clock=SimulatedClock())
     events: list[JobEvent] = []
     clock = SimulatedClock()
     with RunningServer(platform) as running:

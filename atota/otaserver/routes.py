@@ -15,8 +15,8 @@ import msgspec
 from atota.otaserver.faults import CALLS
 from atota.otaserver.model import TaskType
 from atota.otaserver.ranges import Slice, clamp
-from atota.otaserver.reply import Reply, Request, json_reply, text_reply
-from atota.otaserver.service import Answer, Platform
+from atota.otaserver.reply import HttpReply, HttpRequest, json_reply, text_reply
+from atota.otaserver.service import Answer, LocalPlatform
 from atota.otaserver.tasks import ERROR_TEXT, Errno, Task, shown_id
 from atota.values import version_problem
 
@@ -69,7 +69,7 @@ class _Bad(Exception):
         self.errno = errno
 
 
-def respond(platform: Platform, request: Request, log: Log | None = None) -> Reply:
+def respond(platform: LocalPlatform, request: HttpRequest, log: Log | None = None) -> HttpReply:
     """Answer one request; ``log`` gets one line about it, without token, key or signature."""
     with platform.lock:
         call, token, allowed = _route(request)
@@ -103,7 +103,7 @@ def parse_query(text: str) -> dict[str, str]:
     return query
 
 
-def _route(request: Request) -> tuple[str | None, str, bool]:
+def _route(request: HttpRequest) -> tuple[str | None, str, bool]:
     path = request_path(request.path)
     for pattern, call, methods in _PATTERNS:
         match = pattern.fullmatch(path)
@@ -112,7 +112,7 @@ def _route(request: Request) -> tuple[str | None, str, bool]:
     return None, "", False
 
 
-def _answer(platform: Platform, call: str, token: str, request: Request) -> tuple[Reply, str]:
+def _answer(platform: LocalPlatform, call: str, token: str, request: HttpRequest) -> tuple[HttpReply, str]:
     fault = _wire_fault(platform, call)
     if fault is not None:
         return fault, "by fault"
@@ -133,7 +133,7 @@ def _answer(platform: Platform, call: str, token: str, request: Request) -> tupl
     return json_reply(envelope), f"{ERROR_TEXT[answer.errno]}{state}{': ' if note else ''}{note}"
 
 
-def _wire_fault(platform: Platform, call: str) -> Reply | None:
+def _wire_fault(platform: LocalPlatform, call: str) -> HttpReply | None:
     take = platform.faults.take
     for status in (500, 401, 404):
         if take(f"http-{status}", call):
@@ -158,7 +158,7 @@ def _wire_fault(platform: Platform, call: str) -> Reply | None:
 # -- the calls with an envelope ------------------------------------------------------------------
 
 
-def _enveloped(platform: Platform, call: str, token: str, request: Request) -> tuple[Answer, str]:
+def _enveloped(platform: LocalPlatform, call: str, token: str, request: HttpRequest) -> tuple[Answer, str]:
     dev_id = request.query.get("dev_id") or None
     verdict = platform.authorise(request.headers.get("authorization"), dev_id)
     if not verdict.ok:
@@ -185,7 +185,7 @@ def _enveloped(platform: Platform, call: str, token: str, request: Request) -> t
     return platform.device_info(str(wanted.pid), wanted.authInfo), ""
 
 
-def _check(platform: Platform, dev_id: str | None, request: Request) -> Answer:
+def _check(platform: LocalPlatform, dev_id: str | None, request: HttpRequest) -> Answer:
     query = request.query
     type_, version = _type(request), query.get("version")
     _cdn(request)
@@ -199,14 +199,14 @@ def _check(platform: Platform, dev_id: str | None, request: Request) -> Answer:
     return platform.check(dev_id, type_, version, query.get("manuf"), query.get("model"))
 
 
-def _type(request: Request) -> TaskType:
+def _type(request: HttpRequest) -> TaskType:
     type_ = _TYPES.get(request.query.get("type", ""))
     if type_ is None:
         raise _Bad(Errno.ARGUMENT)
     return type_
 
 
-def _cdn(request: Request) -> bool:
+def _cdn(request: HttpRequest) -> bool:
     value = request.query.get("cdn", "false").lower()
     if value not in ("true", "false"):
         raise _Bad(Errno.ARGUMENT)
@@ -223,7 +223,7 @@ def _decode(body: bytes, type_: type[_T], wrong_value: Errno = Errno.ARGUMENT) -
 
 
 def _data(
-    platform: Platform, call: str, request: Request, data: dict[str, str | int]
+    platform: LocalPlatform, call: str, request: HttpRequest, data: dict[str, str | int]
 ) -> dict[str, str | int]:
     if call not in ("check", "tasking"):
         return data
@@ -251,7 +251,7 @@ def _data(
 # -- the download --------------------------------------------------------------------------------
 
 
-def _download(platform: Platform, token: str, request: Request) -> tuple[Reply, str]:
+def _download(platform: LocalPlatform, token: str, request: HttpRequest) -> tuple[HttpReply, str]:
     fault = platform.faults.take("one-byte-error", "download")
     if fault:
         return _one_byte(platform, fault.number)
@@ -269,9 +269,9 @@ def _download(platform: Platform, token: str, request: Request) -> tuple[Reply, 
     return _package_reply(platform, task, part)
 
 
-def _package_reply(platform: Platform, task: Task, part: Slice | None) -> tuple[Reply, str]:
+def _package_reply(platform: LocalPlatform, task: Task, part: Slice | None) -> tuple[HttpReply, str]:
     data = task.package.data if part is None else task.package.data[part.start : part.end + 1]
-    reply = Reply(200 if part is None else 206, list(_package_headers(platform, task, part)), data)
+    reply = HttpReply(200 if part is None else 206, list(_package_headers(platform, task, part)), data)
     first = part.start if part else 0
     platform.note_download(task, first, first + len(data) - 1)
     take = platform.faults.take
@@ -287,7 +287,7 @@ def _package_reply(platform: Platform, task: Task, part: Slice | None) -> tuple[
     return reply, note if reply.cut_at is None else f"{note}, cut by fault after {reply.cut_at}"
 
 
-def _package_headers(platform: Platform, task: Task, part: Slice | None) -> Iterator[tuple[str, str]]:
+def _package_headers(platform: LocalPlatform, task: Task, part: Slice | None) -> Iterator[tuple[str, str]]:
     yield "Content-Type", "application/octet-stream;charset=UTF-8"
     name = re.sub(r"[^A-Za-z0-9._-]", "_", task.package.name.rpartition("/")[2])
     yield "Content-Disposition", f'attachment; filename="{name}"'
@@ -297,16 +297,16 @@ def _package_headers(platform: Platform, task: Task, part: Slice | None) -> Iter
         yield "Content-Range", part.content_range
 
 
-def _one_byte(platform: Platform, code: int) -> tuple[Reply, str]:
+def _one_byte(platform: LocalPlatform, code: int) -> tuple[HttpReply, str]:
     body = bytes([code]) if platform.binary_errors else str(code).encode()
     headers = [("Content-Type", "application/octet-stream;charset=UTF-8")]
-    return Reply(200, headers, body, declare_length=False), f"one-byte error {code}"
+    return HttpReply(200, headers, body, declare_length=False), f"one-byte error {code}"
 
 
 # -- the log -------------------------------------------------------------------------------------
 
 
-def _line(request: Request, call: str | None, reply: Reply, note: str) -> str:
+def _line(request: HttpRequest, call: str | None, reply: HttpReply, note: str) -> str:
     shown = shown_id(request.query.get("dev_id", "-"))
     what = call if call in CALLS else f"{request.method} (unknown address)"
     version = f" {request.query['version']}" if call == "check" and "version" in request.query else ""

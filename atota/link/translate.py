@@ -1,8 +1,8 @@
-"""The one place where the system's and pyserial's exceptions become atota's errors.
+"""Translates the exceptions of the operating system and of pyserial into atota's errors.
 
 pyserial raises `SerialException` (an `OSError`, often without its number), bare `OSError`,
 `termios.error` (not an `OSError`), `ValueError`, `TypeError` and `AttributeError` (a port that was
-closed meanwhile); which one, depends on the system and the call.
+closed meanwhile). The type depends on the system and the call.
 """
 
 import contextlib
@@ -31,11 +31,11 @@ _UDEV_FILE = "/etc/udev/rules.d/99-serial.rules"
 
 
 def open_fault(name: str, exc: BaseException) -> LinkError:
-    """Say why the port ``name`` could not be opened."""
+    """Return the error for a port ``name`` that could not be opened."""
     if "://" in name:
         return PortNotFound(
             f"{name} could not be opened: {_reason(exc)}",
-            hint="Check host and port, and that the serial server runs; most let in one client at a time.",
+            hint="Check host and port, and that the serial server runs; most accept one client at a time.",
         )
     number = _number(exc)
     if number in _MISSING:
@@ -53,15 +53,15 @@ def open_fault(name: str, exc: BaseException) -> LinkError:
 
 
 def missing(name: str) -> PortNotFound:
-    """There is no such port; say which there are."""
+    """Return the error for a port that does not exist; the hint lists those that do."""
     full = f"/dev/{name}"
     if os.sep not in name and Path(full).exists():
-        return PortNotFound(f"there is no serial port {name}", hint=f"Did you mean {full}?")
-    return PortNotFound(f"there is no serial port {name}", hint=_ports_hint())
+        return PortNotFound(f"no serial port {name}", hint=f"Did you mean {full}?")
+    return PortNotFound(f"no serial port {name}", hint=_ports_hint())
 
 
 def busy(name: str, others: list[Holder], manager: Holder | None) -> PortBusy:
-    """Another program has the port; say which, and how to be rid of it."""
+    """Return the error for a port that another program has open, with the way to stop that program."""
     if others:
         text = f"{name} is in use by " + ", ".join(str(holder) for holder in others)
     elif held_by_us(name):
@@ -78,7 +78,7 @@ def busy(name: str, others: list[Holder], manager: Holder | None) -> PortBusy:
 
 
 def manager_hint(manager: Holder, *, certain: bool, vendor: str | None = None) -> str:
-    """How to be rid of ModemManager; ``vendor`` is the adapter's USB vendor in hex, if it is known."""
+    """Return the hint that stops ModemManager; ``vendor``: the adapter's USB vendor in hex, if known."""
     who = "ModemManager probes new serial ports" if certain else f"It may be {manager}, which probes ports"
     example = "" if vendor else " (for 0403 put the vendor that `atota ports` shows)"
     return (
@@ -89,7 +89,7 @@ def manager_hint(manager: Holder, *, certain: bool, vendor: str | None = None) -
 
 
 def forbidden(name: str) -> PortForbidden:
-    """The user may not open the port; say which group may, and how to join it."""
+    """Return the error for a port that the user may not open, with the group that may."""
     text = f"you may not open {name}"
     if sys.platform == "win32":
         return PortForbidden(text)
@@ -120,10 +120,10 @@ def forbidden(name: str) -> PortForbidden:
 
 
 def use_fault(name: str, exc: BaseException) -> LinkLost:
-    """Say how the open port ``name`` was lost."""
+    """Return the error for an open port ``name`` that was lost."""
     if isinstance(exc, TimeoutError) or type(exc).__name__ == "SerialTimeoutException":
         return LinkLost(
-            f"{name} no longer takes data: {_reason(exc)}",
+            f"{name} no longer accepts data: {_reason(exc)}",
             hint="Check flow control (are RTS and CTS wired?), or plug the adapter in again.",
         )
     if isinstance(exc, (TypeError, ValueError, AttributeError)):
@@ -132,7 +132,7 @@ def use_fault(name: str, exc: BaseException) -> LinkLost:
 
 
 def line_fault(name: str, exc: BaseException) -> LinkError:
-    """Say why a control line could not be set: there is none, or the port is gone."""
+    """Return the error for a control line that could not be set: it does not exist, or the port is lost."""
     absent = isinstance(exc, ValueError) or "timeout while waiting for option" in str(exc)
     if absent or _number(exc) in _NO_LINE:
         return LineUnavailable(f"{name} has no such control line")
@@ -141,7 +141,7 @@ def line_fault(name: str, exc: BaseException) -> LinkError:
 
 @contextlib.contextmanager
 def using(name: str) -> Iterator[None]:
-    """Translate whatever the use of the open port ``name`` raises."""
+    """Translate every exception that the use of the open port ``name`` raises."""
     try:
         yield
     except FOREIGN as exc:
@@ -149,7 +149,7 @@ def using(name: str) -> Iterator[None]:
 
 
 def _chain(exc: BaseException) -> Iterator[BaseException]:
-    """Yield the error, then what it was raised from: pyserial drops the number on the way up."""
+    """Yield the error and its causes: pyserial drops the number on the way up."""
     current: BaseException | None = exc
     while current is not None:
         yield current
@@ -170,7 +170,7 @@ def _number(exc: BaseException) -> int | None:
 
 
 def _reason(exc: BaseException) -> str:
-    """Say in the system's words what went wrong, without pyserial's wrapping."""
+    """Return the system's own words for the problem, without pyserial's wrapping."""
     for link in _chain(exc):
         text = getattr(link, "strerror", None)
         if text and getattr(link, "errno", None) is not None and type(link).__module__ != "serial.serialutil":
@@ -181,8 +181,8 @@ def _reason(exc: BaseException) -> str:
 def _ports_hint() -> str:
     names = port_names()
     if not names:
-        return "No serial port is here at all: check the cable, the adapter and its driver."
-    hint = f"Ports here: {', '.join(names)}."
+        return "This machine has no serial port: check the cable, the adapter and its driver."
+    hint = f"Ports of this machine: {', '.join(names)}."
     if stable := stable_names():
         hint += f" Names that stay the same when ports are renumbered: {', '.join(stable)}."
     return hint

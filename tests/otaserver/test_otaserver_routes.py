@@ -5,43 +5,43 @@ from typing import Any
 import pytest
 
 from atota.clock import SimulatedClock
-from atota.otaserver.exchange import parse_query, request_path, respond
 from atota.otaserver.model import Auth, Device, TasksFile, TaskSpec, build
-from atota.otaserver.reply import Reply, Request
-from atota.otaserver.service import Platform
-from atota.otaserver.tasks import State
+from atota.otaserver.reply import HttpReply, HttpRequest
+from atota.otaserver.routes import parse_query, request_path, respond
+from atota.otaserver.service import LocalPlatform
+from atota.otaserver.tasks import TaskState
 
 DATA = bytes(range(200))
 CHECK = "/ota/south/check?dev_id=6523&manuf=001&model=00107&type=1&version=V1"
 
 
-def platform(faults: str = "", **options: Any) -> Platform:
+def platform(faults: str = "", **options: Any) -> LocalPlatform:
     file = TasksFile(
         auth=Auth(required=False, product_id="42"),
         devices=(Device(dev_id="6523", name="line1", imei="490154203237518"),),
         tasks=(TaskSpec(dev_id="6523", manuf="001", model="00107", package="a b.bin", target="V2"),),
     )
-    return Platform(build(file, {"a b.bin": DATA}), clock=SimulatedClock(), faults=faults, **options)
+    return LocalPlatform(build(file, {"a b.bin": DATA}), clock=SimulatedClock(), faults=faults, **options)
 
 
-def ask(p: Platform, method: str, target: str, body: bytes = b"", **headers: str) -> Reply:
+def ask(p: LocalPlatform, method: str, target: str, body: bytes = b"", **headers: str) -> HttpReply:
     path, _, query = target.partition("?")
     sent = {"content-type": "application/json", **headers}
-    return respond(p, Request(method, path, parse_query(query), sent, body, "10.0.0.1:8080"))
+    return respond(p, HttpRequest(method, path, parse_query(query), sent, body, "10.0.0.1:8080"))
 
 
-def envelope(reply: Reply) -> dict[str, Any]:
+def envelope(reply: HttpReply) -> dict[str, Any]:
     assert reply.status == 200
     value = json.loads(reply.body)
     assert isinstance(value, dict)
     return value
 
 
-def errno(reply: Reply) -> int:
+def errno(reply: HttpReply) -> int:
     return int(envelope(reply)["errno"])
 
 
-def handle(p: Platform) -> str:
+def handle(p: LocalPlatform) -> str:
     return p.task("6523").token
 
 
@@ -57,7 +57,7 @@ def test_the_whole_flow_over_its_addresses() -> None:
     assert errno(ask(p, "GET", "/ota/south/tasking?dev_id=6523&type=1")) == 0
     assert errno(ask(p, "POST", progress, b'{"step":201}')) == 0
     assert errno(ask(p, "POST", "/ota/device/version?dev_id=6523", b'{"f_version":"V2"}')) == 0
-    assert p.task("6523").state is State.DONE
+    assert p.task("6523").state is TaskState.DONE
     assert p.complaints == []
 
 
@@ -198,9 +198,11 @@ def test_signatures_are_required_where_the_file_says_so() -> None:
         auth=Auth(product_id="42", access_key="ZmFrZQ=="),
         tasks=(TaskSpec(dev_id="*", manuf="001", model="00107", package="a", target="V2"),),
     )
-    p = Platform(build(file, {"a": DATA}), clock=SimulatedClock())
+    p = LocalPlatform(build(file, {"a": DATA}), clock=SimulatedClock())
     lines: list[str] = []
-    request = Request("GET", "/ota/south/check", parse_query(CHECK.partition("?")[2]), {"authorization": "x"})
+    request = HttpRequest(
+        "GET", "/ota/south/check", parse_query(CHECK.partition("?")[2]), {"authorization": "x"}
+    )
     assert errno(respond(p, request, lines.append)) == 1
     assert "auth failed: the header has a field" in lines[0]
     assert ask(p, "GET", "/ota/south/download/ota_unknown").body == b"3"  # the token alone opens a download
@@ -214,7 +216,7 @@ def test_a_device_signature_speaks_for_that_device_only() -> None:
         auth=Auth(product_id="42", access_key="ZmFrZQ=="),
         devices=(Device(dev_id="1", name="one", key="b25l"), Device(dev_id="2", name="two")),
     )
-    p = Platform(build(file, {}), clock=SimulatedClock())
+    p = LocalPlatform(build(file, {}), clock=SimulatedClock())
     message = "99999999999\nsha256\nproducts/42/devices/one\n2018-10-31"
     sign = base64.b64encode(hmac.digest(b"one", message.encode(), "sha256")).decode()
     header = f"version=2018-10-31&res=products/42/devices/one&et=99999999999&method=sha256&sign={sign}"
@@ -236,7 +238,7 @@ def test_log_lines_hold_no_token_and_no_imei() -> None:
     ]
     for method, target, body in targets:
         path, _, query = target.partition("?")
-        respond(p, Request(method, path, parse_query(query), {}, body), lines.append)
+        respond(p, HttpRequest(method, path, parse_query(query), {}, body), lines.append)
     assert len(lines) == len(targets)
     assert handle(p) not in "\n".join(lines)
     assert "490154203237518" not in "\n".join(lines)
@@ -248,6 +250,6 @@ def test_log_lines_hold_no_token_and_no_imei() -> None:
 def test_a_log_line_stays_one_line() -> None:
     lines: list[str] = []
     query = {"dev_id": "1\r\nfake 2", "type": "1", "version": "\x1b[2J" * 200}
-    respond(platform(), Request("GET", "/ota/south/check", query), lines.append)
+    respond(platform(), HttpRequest("GET", "/ota/south/check", query), lines.append)
     assert lines[0].isprintable()
     assert len(lines[0]) <= 300
