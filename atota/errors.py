@@ -235,9 +235,6 @@ class Desynchronised(ModuleError):
     default_hint = "Reset or power-cycle the module and run the command again."
 
 
-NO_CAUSE = "cause not given"
-
-
 class ModuleRebooted(ModuleError):
     """The module rebooted while a command was in flight.
 
@@ -386,6 +383,7 @@ class Interrupted(AtotaError):
     default_hint = "Run the same command again to go on."
 
 
+NO_CAUSE = "cause not given"
 DISK_FULL = frozenset({errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)})
 """What a system calls a disk, a file or a user's share of it that takes no more."""
 
