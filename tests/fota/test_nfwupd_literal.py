@@ -319,6 +319,33 @@ def test_a_reboot_between_two_blocks_loses_the_slot(talk: Make) -> None:
         t.write()
 
 
+BARE_BOOT = b"\r\nREBOOTING\r\nOK\r\n"
+
+
+@pytest.mark.parametrize(
+    ("script", "what"),
+    [
+        ([TEST, (b"AT+NFWUPD=0", BARE_BOOT)], "the module rebooted during the erase"),
+        ([TEST, ERASE, (B0, BARE_BOOT)], "the module rebooted at block 0"),
+        (
+            [TEST, ERASE, (B0, OK), (B1, [(0.01, OK), (0.012, BARE_BOOT)]), (B2, OK)],
+            "the module rebooted before block 2",
+        ),
+        (
+            [TEST, ERASE, (B0, OK), (B1, OK), (B2, OK), (b"AT+NFWUPD=2", BARE_BOOT)],
+            "the module rebooted during the validation",
+        ),
+    ],
+)
+def test_a_reboot_without_a_cause_is_told_as_such(talk: Make, script: list[Any], what: str) -> None:
+    with talk(*script) as t:
+        with pytest.raises(SlotLost) as raised:
+            t.method.prepare(t.session)
+            t.write()
+            t.method.validate(t.session)
+        assert raised.value.message == f"{what} (cause not given)"
+
+
 # -- the verdict -------------------------------------------------------------------------------------
 
 
