@@ -10,6 +10,7 @@ import functools
 import hashlib
 import importlib.resources
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -184,13 +185,27 @@ def all_built_in() -> tuple[Dialect, ...]:
 
 
 @functools.cache
+def recognisable() -> tuple[Dialect, ...]:
+    """Return the dialects that a module may be recognised by: the built-in ones, and those of packages.
+
+    A profile of a package that has mistakes is left out; `load` reports them.
+    """
+    paths = (path for folder in registry.profile_folders() for path in sorted(folder.glob("*.toml")))
+    dialects = {dialect.name: dialect for dialect in all_built_in()}
+    for path in paths:
+        with suppress(ConfigError):
+            dialects.setdefault(path.stem, load(str(path)))
+    return tuple(dialects.values())
+
+
+@functools.cache
 def stranger() -> Dialect:
     """Return the dialect for a module that is not identified yet: 3gpp, with the boot banners of all others.
 
     The banner of a module that boots during identification would be taken for a response otherwise.
     """
     base = _built_in("3gpp")
-    banners = [known.grammar.boot for known in all_built_in() if known.grammar.boot is not None]
+    banners = [known.grammar.boot for known in recognisable() if known.grammar.boot is not None]
     if not banners:
         return base
     lines = dict.fromkeys(line for banner in banners for line in banner.lines)

@@ -44,6 +44,8 @@ PROFILE = """
 name = "acme-x1"
 title = "Acme X1"
 extends = "3gpp"
+[recognise]
+manufacturer = "ACME"
 [sources]
 acme = "Acme X1 AT manual V1"
 [method]
@@ -66,11 +68,13 @@ import json
 from atota.dialects import loader, registry
 from atota.dialects.model import sends
 from atota.fota.registry import method_for
+from atota.module.identify import recognise
 dialect = loader.load("acme-x1")
 method = method_for(dialect)
 print(json.dumps([
     type(method).__name__, method.spec.kind, sends(dialect)[-1].text,
     [one.method for one in loader.listed() if one.name == "acme-x1"], list(registry.problems()),
+    recognise("ACME", "X1", "V1").name,
 ]))
 """
 
@@ -121,7 +125,7 @@ def test_every_file_of_a_spec_is_registered() -> None:
 def test_a_strangers_package_adds_a_method_and_its_profile(tmp_path: Path) -> None:
     installed(tmp_path)
     assert json.loads(run(tmp_path, ASK)) == [
-        "Tiny", "tiny-write", "AT+TINY={size}", ["tiny-write"], []
+        "Tiny", "tiny-write", "AT+TINY={size}", ["tiny-write"], [], "acme-x1"
     ]  # fmt: skip
 
 
@@ -131,6 +135,8 @@ def test_a_mistake_in_a_strangers_profile_is_found(tmp_path: Path) -> None:
     profile.write_text(PROFILE.replace("{size}", "{length}"), encoding="utf-8")
     code = "from atota.dialects import loader\nprint([one.wrong for one in loader.listed() if one.wrong])"
     assert "has the placeholder {length}, which nothing fills in" in run(tmp_path, code)
+    code = "from atota.dialects import loader\nprint([one.name for one in loader.recognisable()])"
+    assert "acme-x1" not in run(tmp_path, code)
 
 
 @pytest.mark.parametrize(
