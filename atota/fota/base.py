@@ -123,8 +123,7 @@ class Method(ABC):
     def prepare(self, session: Session) -> None:
         """Make the slot ready for a `write` from the first byte on, or from where the last `write` ended.
 
-        A method that clears the slot by itself as it writes has nothing to do here; in others the slot's
-        content is gone afterwards.
+        A method whose `write` clears the slot does nothing here; others lose the slot's content.
 
         Raises:
             WriteFailed: the module refused.

@@ -1,20 +1,38 @@
 """Hex blocks, acknowledged one by one: erase, download, validate, start, in numbered codes.
 
-The numbers, lengths and texts in which firmwares differ come from the profile. What they share, and what
-this file is built on (manuals of the family, and an Hi2115 firmware observed block by block):
+The numbers, lengths and texts in which firmwares differ come from the profile. The rules that they share
+(manuals of the family, and an Hi2115 firmware observed block by block), on which this file is built:
 
 * A block carries its number, its length in bytes, its bytes in hex and their XOR as two hex digits.
 * The module takes block n+1 after block n, or block 0, which starts the stream anew. It takes no block
   twice. A refused block changes nothing and may be sent again.
-* So an error on a block that was sent again after a lost answer says two things: refused, or stored the
+* So an error on a block that was sent again after a lost response has two meanings: refused, or stored the
   first time. The next block decides: if it is taken, the one before it was stored.
 * Right after an erase or a reboot block 1 is taken as the first one too, and lands at offset 0. So while
-  block 0 or 1 is in doubt nothing is concluded: the write begins again.
+  block 0 or 1 is in doubt no conclusion is drawn: the write begins again.
 * A reboot loses number and offset: the write begins again.
 * Code 2 answers ``OK`` whatever the verdict; the verdict is its text.
+
+An example, of twelve bytes in blocks of four (``<-``: the module)::
+
+    -> AT+NFWUPD=0                       erase
+    <- OK
+    -> AT+NFWUPD=1,0,4,01020304,04       block 0: length, bytes, XOR
+    <- OK
+    -> AT+NFWUPD=1,1,4,A0B0C0D0,00
+    <- OK
+    -> AT+NFWUPD=1,2,4,FF00FF05,05
+    <- OK
+    -> AT+NFWUPD=2                       validate
+    <- +NFWUPD:PACKAGE_OK
+    <- OK
+    -> AT+NFWUPD=5                       start
+    <- OK
 """
 
 import hashlib
+from functools import reduce
+from operator import xor
 from pathlib import Path
 
 from atota.at.params import allowed_numbers
@@ -40,26 +58,15 @@ from atota.module.session import Session
 
 ERASE, DOWNLOAD, VALIDATE, NAME, START = 0, 1, 2, 3, 5
 _MOST_BLOCKS = 65536
-"""Block numbers have 16 bits; what happens to a resend after they wrap is not documented."""
+"""Block numbers have 16 bits; the effect of a retry after they wrap is not documented."""
 _BUSY_PAUSE_S = 1.0
 _BUSY_LIMIT_S = 60.0
-"""A module that stays busy for longer than its own erase takes is not going to become free."""
+"""A module that is busy for longer than its own erase takes will not become free."""
 _NOT_YET_POLLS = 5
 _LOOK_FOR_S = 6.0
 _LOOK_FOR_BLOCKS = 4
-"""How far beyond what is known to be stored an earlier run may have come: it notes that every two seconds."""
+"""An earlier run may have stored a few blocks beyond its last note: it takes one every two seconds."""
 _ALIVE_S = 2.0
-
-
-def xor8(data: bytes) -> int:
-    """The XOR of all bytes: the number that they make is folded in halves down to one byte."""
-    number, width = int.from_bytes(data, "big"), 8
-    while width < 8 * len(data):
-        width *= 2
-    while width > 8:
-        width //= 2
-        number = (number >> width) ^ (number & ((1 << width) - 1))
-    return number
 
 
 def lengths(size: int, block: int, rule: BlockRule) -> list[int] | None:
@@ -151,11 +158,11 @@ class Nfwupd(Method):
         raise self._failed("the module refused to erase its FOTA slot", response)
 
     def resume_at(self, session: Session, package: Path, written: int) -> int | None:
-        """Find the block that the module waits for, by offering it one after the other.
+        """Find the block that the module waits for, by offering one after the other.
 
-        It takes just the one behind the last that it stored, and refuses every other from 2 on, also
-        after a reboot; so whatever it takes is in its place. Blocks 0 and 1 are never offered: a module
-        that has forgotten its count would put them at the beginning of a slot that was not erased.
+        It takes only the one behind the last that it stored, and refuses every other from 2 on, also
+        after a reboot; so each block that it takes is in its place. Blocks 0 and 1 are never offered: a
+        module that has forgotten its count would put them at the beginning of a slot that was not erased.
         """
         size, _ = read_head(package, 0)
         plan = lengths(size, self._block, self.spec.blocks)
@@ -208,11 +215,13 @@ class Nfwupd(Method):
                 self.counters.blocks = number + 1
                 progress(done, size)
         if doubtful:
-            raise SlotLost("the answer to the last block was lost, and no block follows that could prove it")
+            raise SlotLost(
+                "the response to the last block was lost, and no block follows that could prove it"
+            )
         return sent.hexdigest()
 
     def validate(self, session: Session) -> None:
-        """Ask for the verdict on the slot. Its ``OK`` says nothing: its text does."""
+        """Ask for the verdict on the slot, which is the text of the response, not its ``OK``."""
         for _ in range(_NOT_YET_POLLS):
             response = self._judged(session, VALIDATE)
             status = self._status(response)
@@ -280,7 +289,7 @@ class Nfwupd(Method):
                     response = self._unless_busy(session, command, self.spec.times.block_s)
             except NoAnswer as error:
                 if attempt == self.spec.attempts or number <= 1:
-                    raise SlotLost(f"block {number} got no answer: {error.message}") from error
+                    raise SlotLost(f"block {number} got no response: {error.message}") from error
                 is_unanswered = True
                 self.counters.retries += 1
                 continue
@@ -294,7 +303,7 @@ class Nfwupd(Method):
         raise self._failed(f"the module refused block {number} {self.spec.attempts} times", response)
 
     def _download(self, number: int, chunk: bytes) -> Command:
-        fields = f"{number},{len(chunk)},{chunk.hex().upper()},{xor8(chunk):02X}"
+        fields = f"{number},{len(chunk)},{chunk.hex().upper()},{reduce(xor, chunk):02X}"
         return self._command(DOWNLOAD, fields)
 
     def _command(self, code: int, fields: str = "") -> Command:

@@ -82,7 +82,7 @@ class UrlPull(Streamed):
 
         Raises:
             SlotLost: the download failed; it may be tried again.
-            WriteFailed: the module refused the address, or what it found there.
+            WriteFailed: the module refused the address, or the package.
         """
         self._begun, self._fetched, self.failure = False, -1, None
         if not self._hand_over(session):

@@ -273,7 +273,7 @@ def test_a_lost_command_is_simply_sent_again(talk: Make) -> None:
 @pytest.mark.parametrize("script", [[(B0, [])], [(B0, OK), (B1, [])]])
 def test_while_block_0_or_1_is_in_doubt_nothing_is_concluded(talk: Make, script: list[Any]) -> None:
     """Right after an erase block 1 is taken as the first too, and lands at offset 0."""
-    with talk(*script) as t, pytest.raises(SlotLost, match="got no answer"):
+    with talk(*script) as t, pytest.raises(SlotLost, match="got no response"):
         t.write()
 
 
@@ -291,7 +291,7 @@ def test_a_last_block_in_doubt_is_not_called_written(talk: Make) -> None:
 
 def test_three_silences_lose_the_slot(talk: Make) -> None:
     script = [(B0, OK), (B1, OK), *[(B2, []), ALIVE, FENCE] * 2, (B2, [])]
-    with talk(*script) as t, pytest.raises(SlotLost, match="no answer"):
+    with talk(*script) as t, pytest.raises(SlotLost, match="no response"):
         t.write()
 
 

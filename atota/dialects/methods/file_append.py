@@ -45,7 +45,7 @@ class FileAppendSpec(ReportingSpec, frozen=True, kw_only=True, tag="file-append"
     outcome_words: dict[str, str] = msgspec.field(default_factory=dict)
 
     def mistakes(self, line_limit: int) -> Iterator[tuple[str, str]]:
-        """Yield what does not fit each other."""
+        """Yield the values that do not fit each other."""
         if not self.good_outcomes:
             yield ".good_outcomes", "No response to the outcome's command would count as success"
         if self.read is not None and self.read_header is None:

@@ -24,7 +24,7 @@ class FlashWriteSpec(ReportingSpec, frozen=True, kw_only=True, tag="flash-write"
     start: Annotated[str, Command("?size ?md5")]
 
     def mistakes(self, line_limit: int) -> Iterator[tuple[str, str]]:
-        """Yield what does not fit each other."""
+        """Yield the values that do not fit each other."""
         if self.piece > self.erase_block:
             yield ".piece", f"{self.piece} is more than an erase block, {self.erase_block}"
 

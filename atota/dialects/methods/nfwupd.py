@@ -87,7 +87,7 @@ class NfwupdSpec(MethodSpec, frozen=True, kw_only=True, tag="nfwupd"):
             yield f".command ({name})", f"{self.command}={code}{fields}"
 
     def mistakes(self, line_limit: int) -> Iterator[tuple[str, str]]:
-        """Yield what does not fit each other."""
+        """Yield the values that do not fit each other."""
         if not re.fullmatch(r"AT[+^%$#*&]\w+", self.command):
             yield ".command", f"{self.command!r} is not a command's bare name, such as 'AT+NFWUPD'"
         elif self.answer.rstrip(": ") != self.command[2:]:

@@ -23,6 +23,6 @@ class UrlPullSpec(ReportingSpec, frozen=True, kw_only=True, tag="url-pull"):
     attached: tuple[Ask, ...]
 
     def mistakes(self, line_limit: int) -> Iterator[tuple[str, str]]:
-        """Yield what does not fit each other."""
+        """Yield the values that do not fit each other."""
         if not self.schemes:
             yield ".schemes", "At least one is needed"
