@@ -14,15 +14,15 @@ import msgspec
 from atota.clock import Clock, Deadline, StopToken, SystemClock
 from atota.journal.store import Journal
 from atota.module.module import open_module
-from atota.ota.client import DEFAULT_SERVER, PlatformClient
-from atota.ota.onenet.signer import KeyAuth, device_res, product_res
+from atota.ota.base import Platform
+from atota.ota.cache import Cache
+from atota.ota.download import Downloader
+from atota.ota.registry import DEFAULT, Access, open_platform
 from atota.settings.board import load_board
 from atota.settings.spec import Allowed, JobSpec, LocalPackage
-from atota.update.events import Listener
+from atota.update.events import JobResult, Listener
 from atota.update.job import Job
-from atota.update.platform import Downloader, Platform
-from atota.update.result import JobResult
-from atota.values import Identity
+from atota.values import DEFAULT_SERVER, Identity
 
 
 def identify_module(
@@ -131,6 +131,7 @@ def update_module(
     product_id: str,
     access_key: str,
     device_name: str | None = None,
+    api: str = DEFAULT,
     server: str = DEFAULT_SERVER,
     **options: Unpack[JobOptions],
 ) -> JobResult:
@@ -142,6 +143,7 @@ def update_module(
         product_id: the product that the key belongs to.
         access_key: the product's key, or with ``device_name`` the device's.
         device_name: the device that the key belongs to.
+        api: the platform's API: ``generic``, or one that another package adds.
         server: the platform's address.
         options: see `JobOptions`; the platform lives in the machine's own time, whatever ``clock`` says.
 
@@ -149,18 +151,20 @@ def update_module(
         The result, good or bad: ``outcome`` says how the job ended, ``error`` why.
 
     Raises:
-        UsageError: the server's address, the key or an id cannot be right.
+        UsageError: the API is unknown, or the server's address, the key or an id cannot be right.
         ConfigError: the board file is wrong, or the journal cannot be used.
     """
     spec = msgspec.structs.replace(_spec(port, options), dev_id=dev_id)
-    resource = product_res(product_id) if device_name is None else device_res(product_id, device_name)
-    time = SystemClock()
-    auth = KeyAuth(access_key, resource, clock=time)
-    with (
-        PlatformClient(server, auth, clock=time, stop=options.get("stop")) as platform,
-        _journal(options.get("journal")) as journal,
-    ):
-        downloader = Downloader(platform, time)
+    access = Access(
+        server=server,
+        clock=SystemClock(),
+        access_key=access_key,
+        product_id=product_id,
+        device_name=device_name,
+        stop=options.get("stop"),
+    )
+    with open_platform(api, access) as platform, _journal(options.get("journal")) as journal:
+        downloader = Downloader(platform, access.clock, Cache())
         return _job(spec, options, journal=journal, platform=platform, downloader=downloader).run()
 
 

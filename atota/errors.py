@@ -1,4 +1,4 @@
-"""Every error atota raises on purpose, in one tree.
+"""Every error that atota raises on purpose, in one tree.
 
     AtotaError
     ├── UsageError            the call itself is wrong                        2  usage
@@ -8,6 +8,7 @@
     │   ├── PortBusy
     │   ├── PortForbidden
     │   ├── LineUnavailable       the port has no DTR, RTS or such a mode
+    │   ├── BoardMismatch         the port's adapter is not the one of the board file
     │   ├── LinkLost
     │   └── ReplayDiverged        the host does something else than its recording
     ├── ModuleError           the conversation with the module                5  no-answer
@@ -19,12 +20,12 @@
     ├── PackageError          size, digest or format                          7  bad-package
     ├── ServerError           the platform or the network                     8  server
     │   ├── ServerUnreachable
-    │   ├── PlatformRefused       an errno of the platform
+    │   ├── PlatformRefused       a refusal by the platform
     │   │   └── DownloadRefused       its one-byte answer to a download
     │   └── BadAnswer             not what the platform documents
     ├── WriteFailed           the slot was not activated                      9  write-failed
     │   ├── Unanswered            the command that starts the update, asked twice (fota)
-    │   └── RetriesUsedUpError    the slot was lost more often than the task allows (update)
+    │   └── RetriesUsedUp         the slot was lost more often than the task allows (update)
     ├── SlotLost              what was written is in doubt (fota)             9  write-failed
     ├── RebootTimeout         it did not come back in time                   11  unknown-after-reboot
     ├── OldVersion            it came back with the old version              12  old-version
@@ -37,66 +38,20 @@ An error says what happened (its text), what was tried (``tried``) and what to d
 command line. ``retry`` says whether the same thing may be tried again without a human.
 """
 
-import enum
-import errno
-from typing import ClassVar, Self
+from typing import ClassVar
 
-
-class Outcome(enum.StrEnum):
-    """How a command ends, and the exit code that says so; README publishes both.
-
-    Attributes:
-        exit_code: the exit code of a command that ends so.
-        is_settled: True if the job leaves nothing behind that a later run could continue.
-    """
-
-    exit_code: int
-    is_settled: bool
-
-    def __new__(cls, value: str, exit_code: int = 1, is_settled: bool = False) -> Self:
-        """Make a member of its word, its exit code and whether it settles the task."""
-        member = str.__new__(cls, value)
-        member._value_ = value
-        member.exit_code = exit_code
-        member.is_settled = is_settled
-        return member
-
-    DONE = "done", 0, True
-    TASK = "task", 0, True
-    UPDATED = "updated", 0, True
-    ALREADY_CURRENT = "already-current", 0, True
-    NO_TASK = "no-task", 0, True
-    ERROR = "error", 1
-    USAGE = "usage", 2, True
-    BAD_CONFIG = "bad-config", 3, True
-    PORT = "port", 4
-    NO_ANSWER = "no-answer", 5
-    REFUSED = "refused", 6, True
-    BAD_PACKAGE = "bad-package", 7, True
-    SERVER = "server", 8
-    WRITE_FAILED = "write-failed", 9, True
-    UNKNOWN_AFTER_REBOOT = "unknown-after-reboot", 11
-    OLD_VERSION = "old-version", 12, True
-    LIMIT = "limit", 13
-    UPDATED_UNREPORTED = "updated-unreported", 14, True
-    TIMEOUT = "timeout", 124
-    INTERRUPTED = "interrupted", 130
-
-
-class Retry(enum.Enum):
-    """Whether the same attempt may succeed if it is simply made again."""
-
-    NEVER = "never"
-    LATER = "later"
+from atota.outcomes import Outcome as Outcome
+from atota.outcomes import Retry as Retry
+from atota.outcomes import StepResult as StepResult
 
 
 class AtotaError(Exception):
     """Base of everything atota raises on purpose.
 
     Args:
-        message: what happened, one sentence.
-        hint: what to do next; the class has a default.
-        tried: what was tried before giving up, one item a line.
+        message: the problem, one sentence.
+        hint: the next thing to do; the class has a default.
+        tried: the attempts before giving up, one item a line.
     """
 
     code: ClassVar[str] = "atota"
@@ -118,7 +73,7 @@ class AtotaError(Exception):
 
 
 class UsageError(AtotaError):
-    """The call itself is wrong: an option is missing, or two exclude each other."""
+    """A wrong call: an option is missing, or two exclude each other."""
 
     code = "usage"
     outcome = Outcome.USAGE
@@ -177,25 +132,33 @@ class LineUnavailable(LinkError):
     default_hint = "Use an adapter that has the line, or a board file without it."
 
 
+class BoardMismatch(LinkError):
+    """The port's adapter is not the one that the board file names."""
+
+    code = "link.board-mismatch"
+    retry = Retry.NEVER
+    default_hint = "Give the port of that adapter (`atota ports` lists them), or this adapter's board file."
+
+
 class LinkLost(LinkError):
     """The port went away while it was open."""
 
     code = "link.lost"
-    default_hint = "Plug the adapter in again and run the same command; it goes on from what the module says."
+    default_hint = "Plug the adapter in again and run the same command; it continues where the module stands."
 
 
 class ReplayDiverged(LinkError):
-    """The host does something else than the one that was recorded did.
+    """The host does something else than the recorded one did.
 
     Attributes:
-        line: the recording's line at which they part.
-        expected: what that line says, as it is written there.
-        got: what the host did, in the same notation.
+        line: the recording's line at which they differ.
+        expected: the text of that line.
+        got: the host's action, in the same notation.
     """
 
     code = "link.replay"
     retry = Retry.NEVER
-    default_hint = "A recording answers only what was asked in it. Compare the command and its options."
+    default_hint = "A recording answers only the commands in it. Compare the command and its options."
 
     def __init__(
         self,
@@ -223,13 +186,13 @@ class ModuleError(AtotaError):
 
 
 class NoAnswer(ModuleError):
-    """Nothing intelligible came back in time."""
+    """No readable response came in time."""
 
     code = "module.no-answer"
 
 
 class Desynchronised(ModuleError):
-    """Answers can no longer be told apart; the module needs a reset."""
+    """Responses can no longer be told apart; the module needs a reset."""
 
     code = "module.desynchronised"
     default_hint = "Reset or power-cycle the module and run the command again."
@@ -258,14 +221,14 @@ class ModuleRebooted(ModuleError):
 
 
 class ModuleRefused(ModuleError):
-    """The module understood and said no, where the caller needed a yes."""
+    """An error response where the caller needed OK."""
 
     code = "module.refused"
     default_hint = "Look the error code up in the module's AT manual; -v shows the conversation."
 
 
 class Refused(AtotaError):
-    """We refused before touching the slot."""
+    """A refusal of atota's own, before the slot was touched."""
 
     code = "refused"
     outcome = Outcome.REFUSED
@@ -273,7 +236,7 @@ class Refused(AtotaError):
 
 
 class PackageError(AtotaError):
-    """The package has the wrong size, digest or format."""
+    """A package of the wrong size, digest or format."""
 
     code = "package"
     outcome = Outcome.BAD_PACKAGE
@@ -283,7 +246,7 @@ class PackageError(AtotaError):
 
 
 class ServerError(AtotaError):
-    """The platform or the network."""
+    """A failure of the platform or the network."""
 
     code = "server"
     outcome = Outcome.SERVER
@@ -292,39 +255,36 @@ class ServerError(AtotaError):
 
 
 class ServerUnreachable(ServerError):
-    """No connection, or it broke, or it timed out."""
+    """No connection, or a broken one, or a timeout."""
 
     code = "server.unreachable"
 
 
 class PlatformRefused(ServerError):
-    """The platform answered with an errno.
+    """The platform understood a request and refused it.
 
-    Attributes:
-        errno: the platform's number.
+    ``result`` is the meaning for the task, by which all policy goes; ``errno`` the platform's own number.
     """
 
     code = "server.refused"
     retry = Retry.NEVER
 
     def __init__(
-        self, message: str, *, errno: int, hint: str | None = None, tried: tuple[str, ...] = ()
+        self, message: str, *, result: StepResult | None = None, errno: int | None = None, hint: str = ""
     ) -> None:
-        super().__init__(message, hint=hint, tried=tried)
+        super().__init__(message, hint=hint)
+        self.result = result or StepResult.REFUSED
         self.errno = errno
 
 
 class DownloadRefused(PlatformRefused):
-    """The platform answered a download with one of its one-byte errors.
-
-    ``errno`` is that byte's number, 1-6: a numbering of its own, not the one of the other calls.
-    """
+    """A one-byte error in place of a package; ``errno`` is its number, 1-6: a numbering of its own."""
 
     code = "server.download-refused"
 
 
 class BadAnswer(ServerError):
-    """The server answered something that the platform does not document."""
+    """An answer that the platform does not document."""
 
     code = "server.bad-answer"
     retry = Retry.NEVER
@@ -332,13 +292,22 @@ class BadAnswer(ServerError):
 
 
 class WriteFailed(AtotaError):
-    """The slot could not be written, validated or started; the module runs what it ran."""
+    """The slot could not be written, validated or started; the module runs its old firmware."""
 
     code = "write"
     outcome = Outcome.WRITE_FAILED
     default_hint = (
         "The module still runs its old firmware. Check supply and wiring, then run the command again."
     )
+
+
+class SlotLost(AtotaError):
+    """The content of the slot is lost or in doubt (the target restarted): the write begins again."""
+
+    code = "slot-lost"
+    outcome = Outcome.WRITE_FAILED
+    retry = Retry.LATER
+    default_hint = "The module still runs its old firmware. Check its supply, then run the command again."
 
 
 class RebootTimeout(AtotaError):
@@ -384,12 +353,10 @@ class Interrupted(AtotaError):
 
 
 NO_CAUSE = "cause not given"
-DISK_FULL = frozenset({errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)})
-"""What a system calls a disk, a file or a user's share of it that takes no more."""
 
 
 def error_fields(error: AtotaError) -> dict[str, object]:
-    """An error as results and records have it."""
+    """Return an error as results and records have it."""
     return {
         "code": error.code,
         "message": error.message,

@@ -14,7 +14,7 @@ from atota.clock import Clock
 from atota.doctor.findings import AUTHORIZATION, KEY, PRODUCT_ID, Finding, blamed, finding, unseen
 from atota.errors import AtotaError, ServerError
 from atota.ota.onenet.signer import GivenAuth, decode_key, device_res, expired_since, fields, product_res
-from atota.ota.reached import Reached
+from atota.ota.probe import Reached
 
 _finding = partial(finding, "platform")
 
@@ -39,7 +39,7 @@ class PlatformSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Look = Callable[[str], Reached]
-"""Requests the front page of a server; raises as `atota.ota.client.reach` does."""
+"""Requests the front page of a server; raises as `atota.ota.http.reach` does."""
 
 
 def examine_platform(settings: PlatformSettings | None, *, clock: Clock, look: Look) -> Iterator[Finding]:

@@ -10,7 +10,8 @@ from pathlib import Path
 from atota.at.params import whole_number
 from atota.dialects.methods.ack_upload import AckUploadSpec
 from atota.dialects.model import Dialect
-from atota.fota.base import Options, Progress, SlotLost, slot_lost_on_reboot, slot_lost_on_silence
+from atota.errors import SlotLost
+from atota.fota.base import Options, Progress, slot_lost_on_reboot, slot_lost_on_silence
 from atota.fota.streamed import ANSWER_S, Streamed
 from atota.module.data_phase import DataPhase, DataPrompt
 from atota.module.response import Response

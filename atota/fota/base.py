@@ -9,22 +9,13 @@ import msgspec
 
 from atota.dialects.common import MethodSpec
 from atota.dialects.model import Dialect
-from atota.errors import AtotaError, ModuleRebooted, NoAnswer, Outcome, PackageError, Retry
+from atota.errors import ModuleRebooted, NoAnswer, PackageError, SlotLost
 from atota.module.response import Response
 from atota.module.session import Session
 
 Progress = Callable[[int, int], None]
 """Called with bytes done and bytes in all."""
 _HEAD_BYTES = 64
-
-
-class SlotLost(AtotaError):
-    """The written bytes are gone or in doubt (the module rebooted): begin the write again."""
-
-    code = "slot-lost"
-    outcome = Outcome.WRITE_FAILED
-    retry = Retry.LATER
-    default_hint = "The module still runs its old firmware. Check its supply, then run the command again."
 
 
 @contextmanager

@@ -14,8 +14,8 @@ from atota.at.params import whole_number
 from atota.at.syntax import Command, RawRule
 from atota.dialects.methods.file_append import FileAppendSpec
 from atota.dialects.model import Dialect
-from atota.errors import ModuleRebooted, NoAnswer, Refused, WriteFailed
-from atota.fota.base import Options, Progress, SlotLost, slot_lost_on_reboot
+from atota.errors import ModuleRebooted, NoAnswer, Refused, SlotLost, WriteFailed
+from atota.fota.base import Options, Progress, slot_lost_on_reboot
 from atota.fota.streamed import ANSWER_S, Streamed
 from atota.module.data_phase import DataPhase, DataPrompt, read_counted
 from atota.module.session import Session

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from atota.dialects.methods.flash_write import FlashWriteSpec
 from atota.dialects.model import Dialect
-from atota.errors import NoAnswer, PackageError, WriteFailed
-from atota.fota.base import Options, Progress, SlotLost, slot_lost_on_reboot
+from atota.errors import NoAnswer, PackageError, SlotLost, WriteFailed
+from atota.fota.base import Options, Progress, slot_lost_on_reboot
 from atota.fota.streamed import ANSWER_S, Streamed
 from atota.module.data_phase import DataPhase, DataPrompt
 from atota.module.session import Session

@@ -49,9 +49,10 @@ from atota.errors import (
     NoAnswer,
     PackageError,
     Refused,
+    SlotLost,
     WriteFailed,
 )
-from atota.fota.base import Method, Options, Progress, SlotLost, read_head, slot_lost_on_reboot
+from atota.fota.base import Method, Options, Progress, read_head, slot_lost_on_reboot
 from atota.module.query import send_query
 from atota.module.response import Response
 from atota.module.session import Session

@@ -11,8 +11,8 @@ from pathlib import Path
 from atota.clock import Deadline
 from atota.dialects.methods.pushed_stream import PushedStreamSpec
 from atota.dialects.model import Dialect
-from atota.errors import ModuleRebooted, NoAnswer
-from atota.fota.base import Options, Progress, SlotLost, slot_lost_on_reboot
+from atota.errors import ModuleRebooted, NoAnswer, SlotLost
+from atota.fota.base import Options, Progress, slot_lost_on_reboot
 from atota.fota.streamed import ANSWER_S, Streamed
 from atota.module.data_phase import DataPrompt, leave_data_phase
 from atota.module.session import Session

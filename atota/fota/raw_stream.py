@@ -10,7 +10,8 @@ from pathlib import Path
 
 from atota.dialects.methods.raw_stream import RawStreamSpec
 from atota.dialects.model import Dialect
-from atota.fota.base import Options, Progress, SlotLost, slot_lost_on_reboot, slot_lost_on_silence
+from atota.errors import SlotLost
+from atota.fota.base import Options, Progress, slot_lost_on_reboot, slot_lost_on_silence
 from atota.fota.streamed import Streamed
 from atota.module.data_phase import DataPhase, DataPrompt
 from atota.module.session import Session

@@ -15,8 +15,8 @@ from atota.clock import Deadline
 from atota.dialects.common import Ask
 from atota.dialects.methods.url_pull import UrlPullSpec
 from atota.dialects.model import Dialect
-from atota.errors import ModuleRebooted, Refused, WriteFailed
-from atota.fota.base import Options, Progress, SlotLost
+from atota.errors import ModuleRebooted, Refused, SlotLost, WriteFailed
+from atota.fota.base import Options, Progress
 from atota.fota.streamed import Streamed, Unanswered
 from atota.module.session import Session
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from atota.clock import Deadline
 from atota.dialects.methods.watched import WatchedSpec
-from atota.errors import ModuleRebooted, NoAnswer, WriteFailed
-from atota.fota.base import Progress, SlotLost
+from atota.errors import ModuleRebooted, NoAnswer, SlotLost, WriteFailed
+from atota.fota.base import Progress
 from atota.fota.streamed import ANSWER_S, Streamed
 from atota.module.session import Session
 

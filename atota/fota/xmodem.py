@@ -11,8 +11,8 @@ from xmodem import CAN, XMODEM, XMODEM1k
 from atota.clock import Deadline
 from atota.dialects.methods.xmodem import XmodemSpec
 from atota.dialects.model import Dialect
-from atota.errors import Interrupted, JobTimeout
-from atota.fota.base import Options, Progress, SlotLost, slot_lost_on_reboot, slot_lost_on_silence
+from atota.errors import Interrupted, JobTimeout, SlotLost
+from atota.fota.base import Options, Progress, slot_lost_on_reboot, slot_lost_on_silence
 from atota.fota.streamed import ANSWER_S, Streamed
 from atota.module.data_phase import DataPhase, DataPrompt
 from atota.module.session import Session

@@ -47,7 +47,7 @@ def _flat(record: Record) -> list[Any]:
     for name in Record.__struct_fields__:
         value = getattr(record, name)
         if name in _PARTS:
-            values += [(value or {}).get(part) for part in _PARTS[name]]
+            values += [getattr(value, part, None) for part in _PARTS[name]]
         elif name == "stages":
             values.append("; ".join(f"{one.stage} {one.state} {_ms(one.elapsed_ms)}" for one in value))
         elif isinstance(value, list):

@@ -1,29 +1,48 @@
-"""What the journal holds of a job: how it began, its steps and facts, its verdict, its record."""
+"""Structs of the journal: a job's beginning, its stages and facts, its verdict, its record."""
 
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
+from atota.errors import Outcome
+from atota.journal.facts import (
+    ErrorFact,
+    Fact,
+    JobState,
+    PackageFact,
+    StateFact,
+    TaskFact,
+    TranscriptFact,
+    WrittenFact,
+)
+from atota.link.ports import PortInfo
+
+F = TypeVar("F", bound=Fact)
+
 
 class Opened(msgspec.Struct, frozen=True, kw_only=True):
-    """How a job begins.
+    """The beginning of a job.
 
-    ``run`` stays the same when a job is taken up again, ``attempt`` counts. ``adapter`` is the adapter as
-    the system describes it, with its ``serial_number`` where it has one. ``resumes`` is the id of the job
-    that this one goes on from.
+    ``run`` stays the same when a job continues another, ``attempt`` counts. ``adapter`` is the adapter as the
+    system describes it. ``resumes`` is the id of the job that this one continues.
     """
 
     run: str
     attempt: int
     command: str
     port: str
-    adapter: dict[str, Any] | None = None
+    adapter: PortInfo | None = None
     board: str | None = None
     resumes: str | None = None
 
+    @property
+    def id(self) -> str:
+        """The job's id, and its record's."""
+        return f"{self.run}-{self.attempt}"
 
-class Step(msgspec.Struct, frozen=True):
-    """A stage began, ended, or did not apply. ``at`` in seconds since the epoch, UTC."""
+
+class StageRow(msgspec.Struct, frozen=True):
+    """A stage that began, ended, or did not apply. ``at`` in seconds since the epoch, UTC."""
 
     seq: int
     at: float
@@ -33,66 +52,69 @@ class Step(msgspec.Struct, frozen=True):
     elapsed_ms: int | None
 
 
-class Fact(msgspec.Struct, frozen=True):
-    """Something that a job learned or did. ``seq`` orders a job's steps and facts together."""
+class FactRow(msgspec.Struct, frozen=True):
+    """A fact and its time. ``seq`` orders the stages and facts of a job together."""
 
     seq: int
     at: float
-    kind: str
-    data: dict[str, Any]
+    fact: Fact
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """How a job ended."""
+    """The end of a job."""
 
-    outcome: str
-    exit_code: int
+    outcome: Outcome
     at: float
 
 
-class Past(msgspec.Struct, frozen=True, kw_only=True):
-    """One job as the journal has it. ``alive``: it has no verdict, and its process still runs."""
+class PastJob(msgspec.Struct, frozen=True, kw_only=True):
+    """One job as the journal has it. ``is_alive``: it has no verdict, and its process still runs."""
 
     id: str
     run: str
     attempt: int
     opened: Opened
     opened_at: float
-    alive: bool
-    steps: tuple[Step, ...] = ()
-    facts: tuple[Fact, ...] = ()
+    is_alive: bool
+    stages: tuple[StageRow, ...] = ()
+    facts: tuple[FactRow, ...] = ()
     verdict: Verdict | None = None
     tool_version: str = ""
     host: str = ""
     pid: int = 0
 
-    def reached(self, stage: str, state: str = "started") -> bool:
-        """Whether a stage was ever in that state."""
-        return any(step.stage == stage and step.state == state for step in self.steps)
+    def latest(self, kind: type[F]) -> F | None:
+        """Return the latest fact of a kind."""
+        return next((fact for fact in reversed(self.all_of(kind))), None)
 
-    def fact(self, kind: str) -> dict[str, Any] | None:
-        """The latest fact of a kind."""
-        return next((fact.data for fact in reversed(self.facts) if fact.kind == kind), None)
+    def all_of(self, kind: type[F]) -> list[F]:
+        """Return the facts of a kind, the oldest first."""
+        return [row.fact for row in self.facts if isinstance(row.fact, kind)]
 
-    def facts_of(self, kind: str) -> list[dict[str, Any]]:
-        """All facts of a kind, the oldest first."""
-        return [fact.data for fact in self.facts if fact.kind == kind]
+    @property
+    def states(self) -> list[JobState]:
+        """The states that the job was in, in order; `UNTOUCHED` is not written at the beginning."""
+        return [fact.state for fact in self.all_of(StateFact)]
 
     @property
     def first_seen(self) -> float:
-        """When the first thing happened that is written down of the job."""
-        rows: list[Step | Fact] = [*self.steps[:1], *self.facts[:1]]
+        """The time of the first stage or fact, seconds since the epoch."""
+        rows = self._ends(0)
         return min(rows, key=lambda row: row.seq).at if rows else self.opened_at
 
     @property
     def last_seen(self) -> float:
-        """When the latest did."""
-        rows: list[Step | Fact] = [*self.steps[-1:], *self.facts[-1:]]
+        """The time of the last stage or fact, seconds since the epoch."""
+        rows = self._ends(-1)
         return max(rows, key=lambda row: row.seq).at if rows else self.opened_at
+
+    def _ends(self, index: int) -> list[StageRow | FactRow]:
+        lists: tuple[tuple[StageRow | FactRow, ...], ...] = (self.stages, self.facts)
+        return [rows[index] for rows in lists if rows]
 
 
 class RecordStage(msgspec.Struct, frozen=True, kw_only=True):
-    """One stage in a record. ``at`` is its beginning, UTC; ``started`` as its state: it never ended."""
+    """One stage in a record. ``at`` is its beginning, UTC; the state ``started`` says that it never ended."""
 
     stage: str
     state: str
@@ -104,9 +126,8 @@ class RecordStage(msgspec.Struct, frozen=True, kw_only=True):
 class Record(msgspec.Struct, frozen=True, kw_only=True):
     """The traceability document of one job: all that proves what happened to one module.
 
-    Times are UTC, ISO 8601; durations are in milliseconds. ``adapter``, ``package`` (name, size, md5,
-    sha256), ``task``, ``transcript`` (path, sha256) and ``error`` (code, message, hint, tried) are as the
-    job wrote them down. ``written`` is how far the write came (done, total).
+    Times are UTC, ISO 8601; durations are in milliseconds. ``told`` lists what the platform took;
+    ``written`` is how far the write came; ``state`` is the last state of the job.
     """
 
     id: str
@@ -114,6 +135,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     attempt: int
     outcome: str
     exit_code: int
+    state: JobState | None = None
     started_at: str
     ended_at: str
     duration_ms: int | None = None
@@ -124,7 +146,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     manufacturer: str | None = None
     model: str | None = None
     revision: str | None = None
-    adapter: dict[str, Any] | None = None
+    adapter: PortInfo | None = None
     port: str | None = None
     board: str | None = None
     dialect: str | None = None
@@ -132,8 +154,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     method: str | None = None
     evidence: str | None = None
     block: int | None = None
-    package: dict[str, Any] | None = None
-    task: dict[str, Any] | None = None
+    package: PackageFact | None = None
+    task: TaskFact | None = None
     version_before: str | None = None
     version_target: str | None = None
     version_after: str | None = None
@@ -142,17 +164,17 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     retries: int | None = None
     longest_silence_ms: int | None = None
     boots: int | None = None
-    written: dict[str, Any] | None = None
+    written: WrittenFact | None = None
     told: list[str] = []
-    error: dict[str, Any] | None = None
+    error: ErrorFact | None = None
     warnings: list[str] = []
-    transcript: dict[str, Any] | None = None
+    transcript: TranscriptFact | None = None
     tool_version: str | None = None
     host: str | None = None
 
 
 class QueuedReport(msgspec.Struct, frozen=True):
-    """Something that the platform could not be told yet. ``id`` is its place in the order."""
+    """A report that the platform has not taken yet. ``id`` is its number in the order of the outbox."""
 
     id: int
     job: str

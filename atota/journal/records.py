@@ -1,125 +1,121 @@
-"""Makes the record of a job from what the journal holds of it, and nothing else.
+"""Compose the record of a job from the journal's rows, and from nothing else.
 
-So a job that ended by itself and one that was closed after its process died are told the same way.
+A job that ended by itself and one that was closed after its process died have records of the same form.
 """
 
-from typing import Any
-
 from atota.clock import utc_iso
-from atota.errors import Interrupted
-from atota.journal.model import Past, Record, RecordStage, Verdict
+from atota.errors import Interrupted, Outcome
+from atota.journal.facts import (
+    ConfirmedFact,
+    CountersFact,
+    ErrorFact,
+    MethodFact,
+    PackageFact,
+    TaskFact,
+    Told,
+    TranscriptFact,
+    VersionsFact,
+    WarningFact,
+    WrittenFact,
+)
+from atota.journal.model import PastJob, Record, RecordStage, Verdict
+from atota.values import Identity
 
 
-def compose(past: Past, verdict: Verdict, *, cut_off: bool = False) -> Record:
-    """The record of a job that ends with ``verdict``.
+def compose(past: PastJob, verdict: Verdict, *, is_cut_off: bool = False) -> Record:
+    """Return the record of a job that ends with ``verdict``.
 
     Args:
-        past: all that was written down of the job.
-        verdict: how it ends.
-        cut_off: its process died: the job ended when it was last seen, not when that was found out.
+        past: the job's rows.
+        verdict: the end of the job.
+        is_cut_off: True if its process died: the job ended when it was last seen, not when it is closed.
     """
-    ended_at = past.last_seen if cut_off else verdict.at
-    # What passed before the module was known may have been written down later, with its own time.
+    ended_at = past.last_seen if is_cut_off else verdict.at
+    # Rows from before the module was known may have been written later, with their own times.
     started_at = min(past.opened_at, past.first_seen)
-    elapsed = round(1000 * (ended_at - started_at))
+    elapsed_ms = round(1000 * (ended_at - started_at))
     opened = past.opened
+    module = past.latest(Identity) or Identity()
+    method = past.latest(MethodFact) or MethodFact()
+    task = past.latest(TaskFact)
+    versions = past.latest(VersionsFact) or VersionsFact()
+    counters = past.latest(CountersFact) or CountersFact()
     return Record(
         id=past.id,
         run=past.run,
         attempt=past.attempt,
         outcome=verdict.outcome,
-        exit_code=verdict.exit_code,
+        exit_code=verdict.outcome.exit_code,
+        state=past.states[-1] if past.states else None,
         started_at=utc_iso(started_at),
         ended_at=utc_iso(ended_at),
-        duration_ms=elapsed if elapsed >= 0 else None,  # the machine's time was set back meanwhile
+        duration_ms=elapsed_ms if elapsed_ms >= 0 else None,  # the machine's clock was set back meanwhile
         resumes=opened.resumes,
         command=opened.command,
+        imei=module.imei,
+        serial=module.serial,
+        manufacturer=module.manufacturer,
+        model=module.model,
+        revision=module.revision,
+        adapter=opened.adapter,
         port=opened.port,
         board=opened.board,
-        adapter=past.fact("adapter") or opened.adapter,
+        dialect=method.name or module.dialect,
+        dialect_digest=method.digest,
+        method=method.method or module.method,
+        evidence=module.evidence,
+        block=method.block,
+        package=past.latest(PackageFact),
+        task=task,
+        version_before=versions.before or module.version,
+        version_target=versions.target or (task.target if task is not None else None) or None,
+        version_after=_version_after(past, verdict, module),
+        stages=_stages(past),
+        blocks=counters.blocks,
+        retries=counters.retries,
+        longest_silence_ms=counters.longest_silence_ms,
+        boots=counters.boots,
+        written=past.latest(WrittenFact),
+        told=[fact.what for fact in past.all_of(Told)],
+        error=past.latest(ErrorFact) or (_cut_off(past) if is_cut_off else None),
+        warnings=[fact.text for fact in past.all_of(WarningFact)],
+        transcript=past.latest(TranscriptFact),
         tool_version=past.tool_version or None,
         host=past.host or None,
-        stages=_stages(past),
-        error=past.fact("error") or (_cut_off(past) if cut_off else None),
-        warnings=[str(fact["text"]) for fact in past.facts_of("warning") if "text" in fact],
-        told=[str(fact["what"]) for fact in past.facts_of("told") if "what" in fact],
-        task=past.fact("task"),
-        package=past.fact("package"),
-        written=past.fact("written"),
-        transcript=past.fact("transcript"),
-        **_module(past),
-        **_versions(past, verdict),
-        **_tally(past),
     )
 
 
-def _module(past: Past) -> dict[str, Any]:
-    module, dialect = past.fact("module") or {}, past.fact("dialect") or {}
-    return {
-        "imei": _text(module.get("imei")),
-        "serial": _text(module.get("serial")),
-        "manufacturer": _text(module.get("manufacturer")),
-        "model": _text(module.get("model")),
-        "revision": _text(module.get("revision")),
-        "evidence": _text(module.get("evidence")),
-        "dialect": _text(dialect.get("name") or module.get("dialect")),
-        "dialect_digest": _text(dialect.get("digest")),
-        "method": _text(dialect.get("method") or module.get("method")),
-        "block": _whole(dialect.get("block")),
-    }
+def _version_after(past: PastJob, verdict: Verdict, module: Identity) -> str | None:
+    confirmed = past.latest(ConfirmedFact)
+    if confirmed is not None and confirmed.version is not None:
+        return confirmed.version
+    return module.version if verdict.outcome is Outcome.ALREADY_CURRENT else None
 
 
-def _versions(past: Past, verdict: Verdict) -> dict[str, Any]:
-    module, target = past.fact("module") or {}, past.fact("target") or {}
-    task, confirmed = past.fact("task") or {}, past.fact("confirmed") or {}
-    after = confirmed.get("version")
-    if after is None and verdict.outcome == "already-current":
-        after = module.get("version")
-    return {
-        "version_before": _text(target.get("before") or module.get("version")),
-        "version_target": _text(target.get("target") or task.get("target")),
-        "version_after": _text(after),
-    }
-
-
-def _tally(past: Past) -> dict[str, Any]:
-    tally = past.fact("tally") or {}
-    return {name: _whole(tally.get(name)) for name in ("blocks", "retries", "longest_silence_ms", "boots")}
-
-
-def _stages(past: Past) -> list[RecordStage]:
-    """One line for each time that a stage was gone through: its beginning and its end together."""
-    told: list[RecordStage] = []
+def _stages(past: PastJob) -> list[RecordStage]:
+    """Return one entry for each pass of a stage: its beginning and its end together."""
+    stages: list[RecordStage] = []
     begun: dict[str, tuple[int, float]] = {}
-    for step in past.steps:
-        place, since = begun.pop(step.stage, (len(told), step.at))
-        elapsed = step.elapsed_ms
-        if elapsed is None and since < step.at:
-            elapsed = round(1000 * (step.at - since))
-        line = RecordStage(
-            stage=step.stage, state=step.state, at=utc_iso(since), elapsed_ms=elapsed, detail=step.detail
+    for row in past.stages:
+        index, since = begun.pop(row.stage, (len(stages), row.at))
+        elapsed_ms = row.elapsed_ms
+        if elapsed_ms is None and since < row.at:
+            elapsed_ms = round(1000 * (row.at - since))
+        entry = RecordStage(
+            stage=row.stage, state=row.state, at=utc_iso(since), elapsed_ms=elapsed_ms, detail=row.detail
         )
-        if step.state == "started":
-            begun[step.stage] = (len(told), step.at)
-            told.append(line)
+        if row.state == "started":
+            begun[row.stage] = (len(stages), row.at)
+            stages.append(entry)
         else:
-            told[place : place + 1] = [line]
-    return told
+            stages[index : index + 1] = [entry]
+    return stages
 
 
-def _cut_off(past: Past) -> dict[str, Any]:
-    where = f"in the stage {past.steps[-1].stage}" if past.steps else "before its first stage"
-    return {
-        "code": Interrupted.code,
-        "message": f"the program ended {where}, without a word: killed, or the power went",
-        "hint": "Run the same command again: it goes on from what the journal and the module say.",
-        "tried": [],
-    }
-
-
-def _text(value: object) -> str | None:
-    return None if value is None else str(value)
-
-
-def _whole(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+def _cut_off(past: PastJob) -> ErrorFact:
+    where = f"in the stage {past.stages[-1].stage}" if past.stages else "before its first stage"
+    return ErrorFact(
+        code=Interrupted.code,
+        message=f"the program was killed {where}, or the power failed",
+        hint="Run the same command again: it continues from the journal and the state of the module.",
+    )

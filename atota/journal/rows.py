@@ -6,11 +6,13 @@ from typing import Any
 
 import msgspec
 
+from atota.errors import Outcome
 from atota.files import prepared
-from atota.journal.model import Fact, Opened, Past, QueuedReport, Record, Step, Verdict
+from atota.journal.facts import Fact, kind_of, read_fact
+from atota.journal.model import FactRow, Opened, PastJob, QueuedReport, Record, StageRow, Verdict
+from atota.link.ports import PortInfo
+from atota.values import Identity
 
-_ABOUT = {"module": "imei", "adapter": "serial_number"}
-"""What a fact of a kind is looked up by."""
 _JOB = "id, run, attempt, opened_at, command, port, adapter, board, resumes, tool_version, host, pid, owner"
 # One counter for a job's steps and facts; in the database, so that it is right whatever went before.
 _NEXT = (
@@ -23,7 +25,7 @@ def encoded(data: object) -> str:
     """JSON of anything: what JSON has no form for is written as text, a broken character as its number."""
     try:
         return msgspec.json.encode(data, enc_hook=str).decode()
-    except UnicodeEncodeError:  # the name of a file or a port that is no text
+    except UnicodeEncodeError:  # the name of a file or a port that is not Unicode text
         return msgspec.json.encode(_whole_text(data), enc_hook=str).decode()
 
 
@@ -42,17 +44,6 @@ def _whole_text(data: object) -> object:
     return _whole_text(msgspec.to_builtins(data)) if isinstance(data, msgspec.Struct) else data
 
 
-def about(kind: str, data: dict[str, Any]) -> str | None:
-    """What a fact is looked up by, if it is one of those."""
-    value = data.get(_ABOUT.get(kind, ""))
-    return value if isinstance(value, str) and value else None
-
-
-def serial_of(adapter: dict[str, Any] | None) -> str | None:
-    """What an adapter is known by."""
-    return about("adapter", adapter or {})
-
-
 def record_of(document: str) -> Record:
     """A record from its JSON."""
     return msgspec.json.decode(document, type=prepared(Record))
@@ -63,33 +54,37 @@ def report_of(row: tuple[Any, ...]) -> QueuedReport:
     return QueuedReport(row[0], row[1], row[2], _object(row[3]))
 
 
-def load(db: sqlite3.Connection, job: str, alive: Callable[[str], bool]) -> Past:
-    """All that is there of one job, which must be there."""
+def load(db: sqlite3.Connection, job: str, is_alive: Callable[[str], bool]) -> PastJob:
+    """Return the rows of one job, which must exist."""
     row = db.execute(f"SELECT {_JOB} FROM job WHERE id = ?", (job,)).fetchone()  # noqa: S608 - our own words
     opened = Opened(
         run=row[1],
         attempt=row[2],
         command=row[4],
         port=row[5],
-        adapter=_object(row[6]) if row[6] is not None else None,
+        adapter=None if row[6] is None else msgspec.json.decode(row[6], type=prepared(PortInfo)),
         board=row[7],
         resumes=row[8],
     )
-    steps = db.execute(
+    stages = db.execute(
         "SELECT seq, at, stage, state, detail, elapsed_ms FROM stage WHERE job = ? ORDER BY seq", (job,)
     )
     facts = db.execute("SELECT seq, at, kind, data FROM fact WHERE job = ? ORDER BY seq", (job,))
-    verdict = db.execute("SELECT outcome, exit_code, at FROM verdict WHERE job = ?", (job,)).fetchone()
-    return Past(
+    verdict = db.execute("SELECT outcome, at FROM verdict WHERE job = ?", (job,)).fetchone()
+    return PastJob(
         id=row[0],
         run=row[1],
         attempt=row[2],
         opened=opened,
         opened_at=row[3],
-        alive=verdict is None and alive(row[12]),
-        steps=tuple(Step(*step) for step in steps),
-        facts=tuple(Fact(seq, at, kind, _object(data)) for seq, at, kind, data in facts),
-        verdict=Verdict(*verdict) if verdict is not None else None,
+        is_alive=verdict is None and is_alive(row[12]),
+        stages=tuple(StageRow(*stage) for stage in stages),
+        facts=tuple(
+            FactRow(seq, at, fact)
+            for seq, at, kind, data in facts
+            if (fact := read_fact(kind, _object(data))) is not None
+        ),
+        verdict=Verdict(Outcome(verdict[0]), verdict[1]) if verdict is not None else None,
         tool_version=row[9],
         host=row[10],
         pid=row[11],
@@ -103,12 +98,12 @@ def _object(document: str) -> dict[str, Any]:
 def insert_job(db: sqlite3.Connection, **values: Any) -> None:
     """A row of a new job; text is cleaned."""
     names = ", ".join(values)
-    places = ", ".join("?" * len(values))
+    marks = ", ".join("?" * len(values))
     cleaned = [text(value) if isinstance(value, str) else value for value in values.values()]
-    db.execute(f"INSERT INTO job ({names}) VALUES ({places})", cleaned)  # noqa: S608 - our own words
+    db.execute(f"INSERT INTO job ({names}) VALUES ({marks})", cleaned)  # noqa: S608 - our own words
 
 
-def insert_step(
+def insert_stage(
     db: sqlite3.Connection, job: str, at: float, stage: str, state: str, detail: str, elapsed_ms: int | None
 ) -> None:
     """A row of a stage."""
@@ -119,13 +114,13 @@ def insert_step(
     )
 
 
-def insert_fact(db: sqlite3.Connection, job: str, at: float, kind: str, data: dict[str, Any]) -> None:
-    """A row of a fact."""
-    subject = about(kind, data)
+def insert_fact(db: sqlite3.Connection, job: str, at: float, fact: Fact) -> None:
+    """Insert a fact; a module's identity is found again by its IMEI."""
+    subject = fact.imei if isinstance(fact, Identity) else None
     db.execute(
         f"INSERT INTO fact (job, seq, at, kind, about, data)"  # noqa: S608 - our own words
         f" VALUES (?1, {_NEXT}, ?2, ?3, ?4, ?5)",
-        (job, at, text(kind), subject if subject is None else text(subject), encoded(data)),
+        (job, at, kind_of(fact), text(subject) if subject else None, encoded(fact)),
     )
 
 
@@ -133,7 +128,7 @@ def insert_verdict(db: sqlite3.Connection, verdict: Verdict, record: Record, end
     """A job's verdict and its record."""
     db.execute(
         "INSERT INTO verdict (job, outcome, exit_code, at) VALUES (?, ?, ?, ?)",
-        (record.id, text(verdict.outcome), verdict.exit_code, verdict.at),
+        (record.id, verdict.outcome.value, verdict.outcome.exit_code, verdict.at),
     )
     imei = record.imei if record.imei is None else text(record.imei)
     db.execute(

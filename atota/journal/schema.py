@@ -5,9 +5,11 @@ anything to a job that has its verdict.
 """
 
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 from atota.errors import ConfigError
+from atota.journal import version1
 
 APPLICATION_ID = 0x61746F74  # "atot": tells a journal from other programs' databases
 
@@ -108,7 +110,7 @@ def _sealed(table: str) -> str:
     return _trigger("sealed", "INSERT", table, ended, "the job has its verdict")
 
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (
+MIGRATIONS: tuple[tuple[str | Callable[[sqlite3.Connection], None], ...], ...] = (
     (
         *_TABLES,
         *(guard for table in TABLES for guard in _guards(table)),
@@ -116,8 +118,10 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         _sealed("fact"),
         f"PRAGMA application_id = {APPLICATION_ID}",
     ),
+    # Version 2: a job's state is a fact of its own. Ended jobs get theirs, too, so the seal is lifted for it.
+    ("DROP TRIGGER fact_sealed", version1.add_states, _sealed("fact")),
 )
-"""What makes version N+1 out of version N."""
+"""The steps from version N to version N+1: SQL statements and functions."""
 
 
 def _head(db: sqlite3.Connection) -> tuple[int, int, bool]:
@@ -162,8 +166,11 @@ def migrate(db: sqlite3.Connection, path: Path) -> None:
         db.execute("BEGIN IMMEDIATE")
         try:
             version = version_of(db, path)  # another process may have been faster
-            for statement in MIGRATIONS[version] if version < len(MIGRATIONS) else ():
-                db.execute(statement)
+            for step in MIGRATIONS[version] if version < len(MIGRATIONS) else ():
+                if callable(step):
+                    step(db)
+                else:
+                    db.execute(step)
             db.execute(f"PRAGMA user_version = {min(version + 1, len(MIGRATIONS))}")
             db.execute("COMMIT")
         finally:

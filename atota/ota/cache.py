@@ -1,15 +1,15 @@
-"""Where packages are kept: by content, fetched once, resumable, whole or not at all.
+"""The package cache: by content, fetched once, resumable, whole or not at all.
 
 A package ``MD5-SIZE`` has four files: ``.pkg`` (whole and verified), ``.part`` (growing),
-``.json`` (how much of the part is good, and its digest), ``.lock``. The lock is the operating
+``.json`` (the length of the good part, and its digest), ``.lock``. The lock is the operating
 system's: it goes with its owner, so a killed owner never leaves a stale one. An owner that
-is alive but does not move is given up on after `STALE_S`.
+is alive but does not make progress is waited for no longer than `STALE_S`.
 """
 
 import contextlib
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -19,18 +19,45 @@ import msgspec
 import platformdirs
 
 from atota.clock import Clock, Deadline, StopToken
-from atota.errors import DISK_FULL, AtotaError, ConfigError, LimitReached, PackageError
-from atota.files import prepared
+from atota.errors import AtotaError, ConfigError, LimitReached, PackageError
+from atota.files import DISK_FULL, prepared
 from atota.locks import lock, unlock
+from atota.ota.base import OnWait
 from atota.ota.package import CHUNK, Hasher, digests_of
-from atota.ota.waiting import OnWait, wait
+from atota.ota.waiting import wait
 from atota.values import Digests
 
 STALE_S = 600.0  # ours: a live download is cut by its own time limits long before
 SAVE_EVERY = 256 * 1024  # ours: what a power cut may cost
 _POLL_S = 0.1
-_held: set[Path] = set()
-_held_guard = threading.Lock()
+
+
+class ThreadLocks:
+    """The lock files that threads of this process hold, because NFS locks whole processes.
+
+    All caches of one process that may share a folder have one of these.
+    """
+
+    def __init__(self) -> None:
+        self._paths: set[Path] = set()
+        self._guard = threading.Lock()
+
+    def take(self, path: Path, lock_file: Callable[[], bool]) -> bool:
+        """Take a lock file if no thread holds it and ``lock_file`` gets the operating system's lock."""
+        with self._guard:
+            if path in self._paths or not lock_file():
+                return False
+            self._paths.add(path)
+            return True
+
+    def release(self, path: Path) -> None:
+        """Release a lock file for the other threads."""
+        with self._guard:
+            self._paths.discard(path)
+
+
+PROCESS_LOCKS = ThreadLocks()
+"""The locks of caches that are not given their own."""
 
 
 def disk_error(error: OSError, folder: Path) -> AtotaError:
@@ -48,7 +75,7 @@ def disk_error(error: OSError, folder: Path) -> AtotaError:
 
 @contextmanager
 def _disk(folder: Path) -> Iterator[None]:
-    """Translate what the file system says. Wrap file operations only, never somebody's callback."""
+    """Translate errors of the file system. Wrap file operations only, never a callback."""
     try:
         yield
     except OSError as error:
@@ -59,25 +86,27 @@ class Cache:
     """A folder of packages.
 
     Args:
-        folder: where; None is the user's cache folder of this operating system.
+        folder: the folder; None is the user's cache folder of this operating system.
+        locks: shared with other caches of the same folder.
     """
 
-    def __init__(self, folder: Path | None = None) -> None:
+    def __init__(self, folder: Path | None = None, locks: ThreadLocks = PROCESS_LOCKS) -> None:
         self.folder = folder or platformdirs.user_cache_path("atota") / "packages"
+        self._locks = locks
 
     def entry(self, md5: str, size: int) -> "Entry":
-        """The place of one package; makes the folder.
+        """Return the entry of one package; makes the folder.
 
         Raises:
             ConfigError: the folder cannot be made.
         """
         with _disk(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
-        return Entry(self.folder, md5, size)
+        return Entry(self.folder, md5, size, self._locks)
 
 
 class _State(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The sidecar: the first ``done`` bytes of the part have this digest."""
+    """The content of the ``.json`` file: the first ``done`` bytes of the part have this digest."""
 
     done: int
     sha256: str
@@ -86,7 +115,8 @@ class _State(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Entry:
     """One package in the cache."""
 
-    def __init__(self, folder: Path, md5: str, size: int) -> None:
+    def __init__(self, folder: Path, md5: str, size: int, locks: ThreadLocks) -> None:
+        self._locks = locks
         self.folder = folder
         self.md5 = md5
         self.size = size
@@ -97,12 +127,12 @@ class Entry:
         self.lock_path = folder / f"{stem}.lock"
 
     def verified(self) -> Digests | None:
-        """The digests of the whole package as the disk has it; None (and gone) if it is not the right one."""
+        """Return the digests of the whole package, or None; a wrong package is removed."""
         if not self.path.exists():
             return None
-        found = digests_of(self.path)
-        if found.size == self.size and found.md5 == self.md5:
-            return found
+        digests = digests_of(self.path)
+        if digests.size == self.size and digests.md5 == self.md5:
+            return digests
         with _disk(self.folder):
             self.path.unlink(missing_ok=True)
         return None
@@ -111,10 +141,10 @@ class Entry:
     def held(
         self, clock: Clock, stop: StopToken | None = None, on_wait: OnWait | None = None
     ) -> Iterator[None]:
-        """Hold the package for ourselves; wait while another lane or process fetches it.
+        """Hold the package; wait while another lane or process fetches it.
 
         Raises:
-            LimitReached: the other one has not moved for `STALE_S`.
+            LimitReached: the other one has made no progress for `STALE_S`.
         """
         with _disk(self.folder):
             file = self.lock_path.open("ab")
@@ -123,41 +153,38 @@ class Entry:
             try:
                 yield
             finally:
-                with contextlib.suppress(OSError):  # closing the file gives it back in any case
+                with contextlib.suppress(OSError):  # closing the file releases it in any case
                     unlock(file)
-                with _held_guard:
-                    _held.discard(self.lock_path)
+                self._locks.release(self.lock_path)
 
     def _acquire(self, file: IO[bytes], clock: Clock, stop: StopToken | None, on_wait: OnWait | None) -> None:
-        told = False
-        seen = self._grown()
+        is_announced = False
+        size = self._part_size()
         deadline = Deadline(clock, STALE_S)
         while not self._try(file):
-            if not told and on_wait is not None:
+            if not is_announced and on_wait is not None:
                 on_wait("another lane or program is fetching the same package", STALE_S)
-            told = True
+            is_announced = True
             wait(clock, _POLL_S, stop)
-            if self._grown() != seen:
-                seen = self._grown()
+            if self._part_size() != size:
+                size = self._part_size()
                 deadline = Deadline(clock, STALE_S)
             if deadline.expired:
                 raise LimitReached(
-                    f"another program holds the package {self.path.name} and does not go on",
+                    f"another program holds the package {self.path.name} and makes no progress",
                     hint=f"Look for another atota that hangs; it holds {self.lock_path}.",
                 )
 
     def _try(self, file: IO[bytes]) -> bool:
-        """Take the lock if it is free: the threads of this process first, since NFS locks whole processes."""
-        with _held_guard:
-            if self.lock_path in _held:
-                return False
-            with _disk(self.folder):
-                if not lock(file):
-                    return False
-            _held.add(self.lock_path)
-            return True
+        """Take the lock if it is free."""
 
-    def _grown(self) -> int:
+        def lock_file() -> bool:
+            with _disk(self.folder):
+                return lock(file)
+
+        return self._locks.take(self.lock_path, lock_file)
+
+    def _part_size(self) -> int:
         try:
             return self.part_path.stat().st_size
         except OSError:
@@ -165,10 +192,10 @@ class Entry:
 
 
 class PartFile:
-    """The growing part of an entry, hashed as it grows; what was there before is hashed again first.
+    """The growing part of an entry, hashed as it grows; the bytes of an earlier run are hashed again first.
 
-    Use as a context manager, with the entry held. Leaving it, for whatever reason, notes down
-    how far the part is good.
+    Use as a context manager, with the entry held. Leaving it, for any reason, saves the length
+    of the good part.
     """
 
     def __init__(self, entry: Entry) -> None:
@@ -179,7 +206,7 @@ class PartFile:
 
     @property
     def done(self) -> int:
-        """Bytes that are good."""
+        """The number of good bytes."""
         return self._hasher.size
 
     def __enter__(self) -> Self:
@@ -205,7 +232,7 @@ class PartFile:
                 raise
         finally:
             file, self._file = self._file, None
-            with contextlib.suppress(OSError):  # the disk is full: said already
+            with contextlib.suppress(OSError):  # the disk is full, which is reported already
                 file.close()
 
     def take(self, data: bytes) -> None:
@@ -225,9 +252,9 @@ class PartFile:
             self._save()
 
     def finish(self) -> bool:
-        """Make the part the package, if it is the right one; if not, drop what is there."""
-        found = self._hasher.digests()
-        if found.md5 != self._entry.md5 or found.size != self._entry.size:
+        """Make the part the package, if it is the right one; if not, drop it. Returns True if it is."""
+        digests = self._hasher.digests()
+        if digests.md5 != self._entry.md5 or digests.size != self._entry.size:
             self.rewind(0)
             return False
         with _disk(self._entry.folder):
@@ -241,7 +268,7 @@ class PartFile:
 
     @property
     def md5(self) -> str:
-        """The MD5 of what is there."""
+        """The MD5 of the good bytes."""
         return self._hasher.digests().md5
 
     @property
@@ -262,7 +289,7 @@ class PartFile:
             self._rehash(0)
 
     def _rehash(self, to: int) -> None:
-        """Cut the part at ``to`` and hash what is left."""
+        """Cut the part at ``to`` and hash the rest."""
         self._hasher = Hasher()
         self._open.flush()
         self._open.truncate(to)
@@ -278,7 +305,7 @@ class PartFile:
             return None
 
     def _save(self) -> None:
-        """Note down how far the part is good. Its digest is what is trusted later, so no fsync is needed."""
+        """Save the length of the good part. A later run trusts its digest only, so no fsync is needed."""
         self._open.flush()
         state = _State(done=self.done, sha256=self._hasher.digests().sha256)
         fresh = self._entry.state_path.with_suffix(".tmp")

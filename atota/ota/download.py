@@ -1,17 +1,16 @@
 """Fetch a task's package into the cache: resumed after cuts, verified, whole or not at all.
 
-What may go wrong is told apart: trouble that passes (the network, HTTP 5xx, "try again") costs a
-re-attempt; a paused task costs time only; everything else ends the download at once. The task's
-``retry`` and ``interval`` rule the re-attempts; where it says 0, `RESUMES` are made all the same,
+Three kinds of failures differ: a passing one (the network, HTTP 5xx, `StepResult.LATER`) costs an
+attempt; a paused task costs time only; every other one ends the download at once. The task's
+``retry`` and ``interval`` rule the attempts; if ``retry`` is 0, `RESUMES` are made all the same,
 with short pauses, because a cut connection is our trouble and not the task's. An attempt that
 brought `USEFUL` bytes or more clears the count: a slow, often cut line gets there in the end.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from atota.clock import Clock, Deadline, StopToken
+from atota.clock import Clock, StopToken
 from atota.errors import (
     BadAnswer,
     DownloadRefused,
@@ -19,24 +18,17 @@ from atota.errors import (
     PlatformRefused,
     Retry,
     ServerError,
+    StepResult,
 )
+from atota.ota.base import OnProgress, OnWait, PackageSource, Part, Task
 from atota.ota.cache import Cache, Entry, PartFile
-from atota.ota.onenet.answers import action_of
-from atota.ota.onenet.errnos import Action, DownloadProblem, Endpoint, download_problem
-from atota.ota.onenet.wire import Task
 from atota.ota.package import require
-from atota.ota.source import PackageSource, Part
-from atota.ota.waiting import OnWait, back_off, check_stop, wait
+from atota.ota.waiting import Pause, back_off, check_stop, wait
 from atota.values import Digests, checked_sha256
 
 RESUMES = 5  # ours: half a minute of back-off
 USEFUL = 4096  # ours: bytes that make an attempt worth not being counted
 _SHOWN = 10  # attempts named in an error
-PAUSE_S = 30.0  # ours: between looks at a paused task that names no interval
-PAUSE_LIMIT_S = 48 * 3600.0  # platform page "check upgrade task": a token lives two days
-
-OnProgress = Callable[[int, int], None]
-"""Told bytes done and bytes in all; done may go back when a download starts again."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +40,7 @@ class PackageFile:
 
 
 class _StartAgainError(Exception):
-    """The answer does not continue what we have: the part is dropped, the next attempt is from byte 0."""
+    """The answer does not continue the part: the part is dropped, the next attempt is from byte 0."""
 
 
 class _WrongDigestError(Exception):
@@ -69,24 +61,62 @@ def fetch(
 ) -> PackageFile:
     """Return the task's package, verified, from the cache or from the platform.
 
-    The token is checked first, and again before each resume; a task that has left the download
-    (errno 17) is served from the cache alone. Nothing is ever reported to the platform here.
-    ``on_progress`` may raise to end the download; what came so far is kept.
+    The token is checked first, and again before each resume, if the platform needs that; a task that
+    has left the download is served from the cache alone. Nothing is ever reported to the platform here.
+    ``on_progress`` may raise to end the download; the part that arrived is kept.
 
     Raises:
-        PackageError: empty, of another size than the task says, or twice with a wrong digest.
-        PlatformRefused: token expired (12), task cancelled (22), paused for two days (19)…
+        PackageError: empty, of another size than the task's, or twice with a wrong digest.
+        PlatformRefused: the token has expired, the task is cancelled, or paused for as long as a token lives…
         ServerError: the platform could not be reached often enough.
         LimitReached: the disk is full, or another program holds the package and hangs.
         Interrupted: ``stop`` was set.
     """
-    wanted = checked_sha256(sha256) if sha256 is not None else None
+    expected_sha256 = checked_sha256(sha256) if sha256 is not None else None
     if task.size < 1:
-        raise PackageError("the task's package is empty (the platform says 0 bytes)")
+        raise PackageError("the task's package is empty (its size is 0 bytes)")
     job = _Fetch(client, task, dev_id, cache.entry(task.md5, task.size), clock, stop, on_progress, on_wait)
     digests = job.run()
-    require(digests, "the package", size=task.size, md5=task.md5, sha256=wanted)
+    require(digests, "the package", size=task.size, md5=task.md5, sha256=expected_sha256)
     return PackageFile(job.entry.path, digests)
+
+
+class Downloader:
+    """Fetches the packages of one platform into a cache.
+
+    Args:
+        platform: the source of the packages.
+        clock: the time of the waits.
+        cache: the cache; all jobs that may fetch the same package share it.
+    """
+
+    def __init__(self, platform: PackageSource, clock: Clock, cache: Cache) -> None:
+        self._platform = platform
+        self._clock = clock
+        self._cache = cache
+
+    def fetch(
+        self,
+        task: Task,
+        dev_id: str,
+        *,
+        sha256: str | None = None,
+        stop: StopToken | None = None,
+        on_progress: OnProgress | None = None,
+        on_wait: OnWait | None = None,
+    ) -> PackageFile:
+        """Return the verified package; see `fetch`."""
+        return fetch(
+            self._platform,
+            task,
+            dev_id,
+            self._cache,
+            clock=self._clock,
+            sha256=sha256,
+            stop=stop,
+            on_progress=on_progress,
+            on_wait=on_wait,
+        )
 
 
 class _Fetch:
@@ -110,16 +140,16 @@ class _Fetch:
         self._on_progress = on_progress
         self._on_wait = on_wait
         self._bare_range = False
-        self._short: int | None = None  # where an answer ended that was announced too short
-        self._best = 0  # the furthest any attempt came
-        self._gained = 0  # bytes by which the present attempt came further
+        self._short: int | None = None  # the end of an answer that was announced too short
+        self._best = 0  # the most good bytes after any attempt
+        self._gained = 0  # bytes that the present attempt added to them
         self._tried: list[str] = []
 
     def run(self) -> Digests:
         """Make attempts until one succeeds or no more are allowed."""
         failures = 0
         wrong_before = False
-        paused = Deadline(self._clock, PAUSE_LIMIT_S)
+        pause = Pause(self._client.capabilities, clock=self._clock, stop=self._stop, on_wait=self._on_wait)
         while True:
             check_stop(self._stop)
             self._gained = 0
@@ -134,8 +164,8 @@ class _Fetch:
             except _StartAgainError as error:
                 trouble: ServerError = BadAnswer(str(error))
             except ServerError as error:
-                if action_of(error, Endpoint.TOKEN) is Action.PAUSED and not paused.expired:
-                    self._wait("the operator has paused the task", self._task.interval or PAUSE_S)
+                if isinstance(error, PlatformRefused) and error.result is StepResult.PAUSED:
+                    pause.wait(error, self._task.interval)
                     continue
                 if not _passing(error):
                     raise
@@ -149,8 +179,10 @@ class _Fetch:
     def _given_up(self, trouble: ServerError) -> ServerError | PackageError:
         tried = tuple(self._tried[-_SHOWN:])
         if self._short is not None:
-            said = f"the task says {self._task.size} bytes, the server's file ends after {self._short}"
-            return PackageError(said, tried=tried)
+            return PackageError(
+                f"the task names {self._task.size} bytes, the server's file ends after {self._short}",
+                tried=tried,
+            )
         trouble.tried = tried
         return trouble
 
@@ -171,28 +203,30 @@ class _Fetch:
     # -- one attempt -------------------------------------------------------------------------
 
     def _attempt(self) -> Digests:
-        over = self._token()
+        moved_on = self._check_token()
         with self.entry.held(self._clock, self._stop, self._on_wait):
-            found = self.entry.verified()
-            if found is None:
-                if over is not None:
-                    raise over
-                found = self._download()
-        self._progress(found.size)
-        return found
+            digests = self.entry.verified()
+            if digests is None:
+                if moved_on is not None:
+                    raise moved_on
+                digests = self._download()
+        self._progress(digests.size)
+        return digests
 
-    def _token(self) -> PlatformRefused | None:
-        """Check the token; a refusal that the cache may make good comes back as a value."""
+    def _check_token(self) -> PlatformRefused | None:
+        """Check the token; return a refusal that does not matter if the cache has the package."""
+        if not self._client.capabilities.needs_token_check:
+            return None
         try:
             self._client.check_token(self._dev_id, self._task.token)
         except PlatformRefused as error:
-            if action_of(error, Endpoint.TOKEN) is not Action.NOT_DOWNLOADABLE:
+            if error.result is not StepResult.MOVED_ON:
                 raise
             return error
         return None
 
     def _download(self) -> Digests:
-        """Go on where the part ends; return the verified package or raise why it is not there yet."""
+        """Continue the part; return the verified package or raise the reason why it is not complete."""
         size = self._task.size
         with PartFile(self.entry) as part:
             self._best = max(self._best, part.done)
@@ -209,12 +243,12 @@ class _Fetch:
             if part.done < size:
                 raise ServerError(f"the download ended after {part.done} of {size} bytes")
             actual = part.md5
-            found = self.entry.verified() if part.finish() else None
-        if found is None:
+            digests = self.entry.verified() if part.finish() else None
+        if digests is None:
             raise _WrongDigestError(
-                f"the package has the wrong MD5: the task says {self._task.md5}, what came has {actual}"
+                f"the package has the wrong MD5: the task names {self._task.md5}, the download has {actual}"
             )
-        return found
+        return digests
 
     def _receive(self, part: PartFile) -> None:
         first = part.done
@@ -223,60 +257,58 @@ class _Fetch:
             part.rewind(first)
         self._short = None
         with self._client.open_package(self._task, first, bare_range=self._bare_range) as answer:
-            start, end = self._place(answer, first)
-            self._take(answer, part, first, start, end)
+            start, end = self._span(answer, first)
+            self._store_body(answer, part, first, start, end)
 
-    def _place(self, answer: Part, first: int) -> tuple[int, int]:
-        """Where in the package the body belongs, from what the server says and not from what we asked.
+    def _span(self, answer: Part, first: int) -> tuple[int, int]:
+        """Return the place of the body in the package, by the server's headers and not by the request.
 
         A range that starts past the end is not refused by the platform but served from byte 0. A
-        body that is announced shorter than it should be is taken: the next answer tells the rest.
+        body that is announced shorter than it should be is taken: the next answer brings the rest.
         """
         size = self._task.size
-        place = answer.place
-        if not answer.partial or (place is None and not first):
+        content_range = answer.content_range
+        if not answer.partial or (content_range is None and not first):
             if answer.length is not None and answer.length > size:
-                raise PackageError(f"the task says {size} bytes, the server's file has {answer.length}")
+                raise PackageError(f"the task names {size} bytes, the server's file has {answer.length}")
             return 0, self._shortened(answer, 0, size)
-        if place is None:
-            raise _StartAgainError("the server sent a part without saying which")
-        if place.total is not None and place.total != size:
-            raise PackageError(f"the task says {size} bytes, the server's file has {place.total}")
-        if place.first != first or place.last >= size:
+        if content_range is None:
+            raise _StartAgainError("the server sent a part without its place")
+        if content_range.total is not None and content_range.total != size:
+            raise PackageError(f"the task names {size} bytes, the server's file has {content_range.total}")
+        if content_range.first != first or content_range.last >= size:
             raise _StartAgainError(
-                f"the server sent bytes {place.first}-{place.last}, asked were {first}-{size - 1}"
+                f"the server sent bytes {content_range.first}-{content_range.last}"
+                f" instead of {first}-{size - 1}"
             )
-        end = place.last + 1
+        end = content_range.last + 1
         if answer.length is not None and answer.length > end - first:
             raise _StartAgainError("the server announces more bytes than the part has")
         return first, self._shortened(answer, first, end)
 
     def _shortened(self, answer: Part, start: int, end: int) -> int:
-        """The end of the body if less is announced than is due; one byte may be an error's number."""
+        """Return the end of the body if less is announced than is due; one byte is judged once it arrives."""
         if answer.length is None or answer.length in (1, end - start):
             return end
         self._short = start + answer.length
         return self._short
 
-    def _take(self, answer: Part, part: PartFile, first: int, start: int, end: int) -> None:
-        """Store the body. Its first byte is held back until a second comes: alone, it may be an error."""
-        held = b""
+    def _store_body(self, answer: Part, part: PartFile, first: int, start: int, end: int) -> None:
+        """Store the body; the part stays as it is until the first bytes arrive."""
         begun = False
         for chunk in answer.chunks:
             check_stop(self._stop)
-            data = held + chunk
-            if not begun and len(data) < 2:
-                held = data
+            if not chunk:
                 continue
-            held = b""
             if not begun:
+                if answer.length == 1 and end - start != 1:
+                    size = self._task.size
+                    raise PackageError(f"the task names {size} bytes, the server announces 1")
                 if start != first:  # the whole came: this form of Range was not understood
                     self._bare_range = not self._bare_range
                 part.rewind(start)
                 begun = True
-            self._store(part, data, end)
-        if held:
-            self._single(answer, part, held, start, end)
+            self._store(part, chunk, end)
 
     def _store(self, part: PartFile, data: bytes, end: int) -> None:
         room = end - part.done
@@ -286,33 +318,13 @@ class _Fetch:
             return
         if end < self._task.size:
             raise _StartAgainError("the server sent more bytes than it announced")
-        raise PackageError(f"the server sends more than the {self._task.size} bytes that the task says")
-
-    def _single(self, answer: Part, part: PartFile, byte: bytes, start: int, end: int) -> None:
-        """Judge a body of one byte: an error's number, a package of one byte, or a cut."""
-        problem = download_problem(byte[0])
-        genuine = answer.place is not None and answer.partial
-        if self._task.size == 1:
-            genuine = answer.length == 1 or Digests.of(byte).md5 == self._task.md5
-        if problem is not None and not genuine:
-            raise _refusal(problem)
-        if answer.length == 1 and end - start != 1:
-            raise PackageError(f"the task says {self._task.size} bytes, the server announces 1")
-        part.rewind(start)
-        self._store(part, byte, end)
-
-
-def _refusal(problem: DownloadProblem) -> DownloadRefused:
-    return DownloadRefused(
-        f"the platform refused the download: {problem.sentence} (download error {problem.value})",
-        errno=problem.value,
-    )
+        raise PackageError(f"the server sends more than the {self._task.size} bytes that the task names")
 
 
 def _passing(error: ServerError) -> bool:
-    """Whether another attempt may help. An invalid token is asked about by the next token check."""
+    """True if another attempt may help. The next token check judges an invalid token."""
     if isinstance(error, DownloadRefused):
-        return DownloadProblem(error.errno).action in (Action.RETRY, Action.RECHECK)
+        return error.result in (StepResult.LATER, StepResult.EXPIRED)
     if isinstance(error, PlatformRefused):
-        return action_of(error, Endpoint.TOKEN) is Action.RETRY
+        return error.result is StepResult.LATER
     return error.retry is Retry.LATER

@@ -40,7 +40,7 @@ def digests_of(path: Path) -> Digests:
             while chunk := file.read(CHUNK):
                 hasher.update(chunk)
     except FileNotFoundError:
-        problem = "there is no such file"
+        problem = "it does not exist"
     except IsADirectoryError:
         problem = "it is a folder"
     except OSError as error:
@@ -52,33 +52,33 @@ def digests_of(path: Path) -> Digests:
     )
 
 
-def require(found: Digests, what: str, *, size: int | None, md5: str | None, sha256: str | None) -> None:
-    """Compare digests with what they should be.
+def require(digests: Digests, what: str, *, size: int | None, md5: str | None, sha256: str | None) -> None:
+    """Compare digests with the expected ones.
 
     Raises:
         PackageError: one differs; the text has the expected and the actual value.
     """
-    if found.size == 0:
+    if digests.size == 0:
         raise PackageError(f"{what} is empty")
-    if size is not None and found.size != size:
-        raise PackageError(f"{what} has the wrong size: expected {size} bytes, found {found.size}")
-    if md5 is not None and found.md5 != md5:
-        raise PackageError(f"{what} has the wrong MD5: expected {md5}, found {found.md5}")
-    if sha256 is not None and found.sha256 != sha256:
-        raise PackageError(f"{what} has the wrong SHA-256: expected {sha256}, found {found.sha256}")
+    if size is not None and digests.size != size:
+        raise PackageError(f"{what} has the wrong size: expected {size} bytes, found {digests.size}")
+    if md5 is not None and digests.md5 != md5:
+        raise PackageError(f"{what} has the wrong MD5: expected {md5}, found {digests.md5}")
+    if sha256 is not None and digests.sha256 != sha256:
+        raise PackageError(f"{what} has the wrong SHA-256: expected {sha256}, found {digests.sha256}")
 
 
 def verify_file(
     path: Path, size: int | None = None, md5: str | None = None, sha256: str | None = None
 ) -> Digests:
-    """Check a local file against what is known of it; what is None is not compared.
+    """Check a local file against its known size and digests; None is not compared.
 
     Raises:
         PackageError: the file is missing, empty, or differs.
-        UsageError: a digest given is not a digest.
+        UsageError: an expected digest has the wrong form.
     """
-    wanted_md5 = checked_md5(md5) if md5 is not None else None
-    wanted_sha256 = checked_sha256(sha256) if sha256 is not None else None
-    found = digests_of(path)
-    require(found, f"the package {path}", size=size, md5=wanted_md5, sha256=wanted_sha256)
-    return found
+    expected_md5 = checked_md5(md5) if md5 is not None else None
+    expected_sha256 = checked_sha256(sha256) if sha256 is not None else None
+    digests = digests_of(path)
+    require(digests, f"the package {path}", size=size, md5=expected_md5, sha256=expected_sha256)
+    return digests

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 import msgspec
 
@@ -26,7 +25,6 @@ from atota.testing.rebuilt import rebuild
 from atota.transcript.format import escape
 from atota.transcript.recording import Opened, Recording, read_recording
 from atota.transcript.replay import ReplayLink
-from atota.update import supplying
 from atota.update.job import Job
 from atota.update.retold import package_of, spec_of
 from atota.values import Digests
@@ -118,32 +116,25 @@ def play(recording: Recording, package: bytes) -> Outcome:
         path.write_bytes(package)
         local = LocalPackage(path, Digests.of(package).md5, recording.said("target") or "")
         spec = spec_of(dict(recording.head), port=f"replay://{recording.path}", package=local)
-        with _told_to_fetch(recording) as address:
-            spec = msgspec.structs.replace(spec, serve_url=address)
-            outcome = _job(spec, stage) if command in JOBS else _look(spec, stage)
+        spec = msgspec.structs.replace(spec, serve_url=_recorded_address(recording))
+        outcome = _job(spec, stage) if command in JOBS else _look(spec, stage)
     stage.judge()
     return msgspec.structs.replace(outcome, goes_on=bool(stage.link.unheard))
 
 
+def _recorded_address(recording: Recording) -> str | None:
+    """The URL that the recorded module was to fetch the package from: a replayed one fetches nothing."""
+    match = _ADDRESS.search(recording.stream(">"))
+    return None if match is None else match[0].replace(b"*", b"0").decode("ascii", "replace")
+
+
 @contextmanager
-def _told_to_fetch(recording: Recording) -> Iterator[str | None]:
-    """Where the recorded module was told to fetch the package: a replayed one fetches nothing."""
-    found = _ADDRESS.search(recording.stream(">"))
-    if found is None:
-        yield None
-        return
-    address = found[0].replace(b"*", b"0").decode("ascii", "replace")
-
-    @contextmanager
-    def only_said(_package: Path, _address: str) -> Iterator[str]:
-        yield address
-
-    with mock.patch.object(supplying, "serve", only_said):
-        yield address
+def _serve_nothing(_package: Path, address: str) -> Iterator[str]:
+    yield address
 
 
 def _job(spec: JobSpec, stage: "_Stage") -> Outcome:
-    result = Job(spec, opener=stage.opened, clock=stage.clock, adapters=stage).run()
+    result = Job(spec, opener=stage.opened, clock=stage.clock, adapters=stage, serve=_serve_nothing).run()
     return Outcome(
         outcome=result.outcome,
         exit_code=result.exit_code,

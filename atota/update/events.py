@@ -1,27 +1,30 @@
-"""What a job tells its listeners: stages, progress, notes. One stream, many readers."""
+"""The events of a job, as its listeners get them, and its result. One stream, many readers."""
 
 from collections.abc import Callable
 from typing import Literal
 
 import msgspec
 
+from atota.errors import AtotaError, Outcome
+from atota.journal.facts import TaskFact
 from atota.values import STAGES as STAGES
+from atota.values import Digests, Identity
 from atota.values import Stage as Stage
 
-State = Literal["started", "done", "failed", "skipped"]
+StageState = Literal["started", "done", "failed", "skipped"]
 
 
 class StageEvent(msgspec.Struct, frozen=True):
     """A stage began, ended, or does not apply. ``detail`` is one sentence for people."""
 
     stage: Stage
-    state: State
+    state: StageState
     detail: str = ""
     elapsed_ms: int | None = None
 
 
 class Progress(msgspec.Struct, frozen=True):
-    """How far a stage is: bytes in ``download`` and ``write``, percent elsewhere."""
+    """The progress of a stage: bytes in ``download`` and ``write``, percent elsewhere."""
 
     stage: Stage
     done: int
@@ -30,23 +33,54 @@ class Progress(msgspec.Struct, frozen=True):
 
 
 class Note(msgspec.Struct, frozen=True):
-    """Something people should know that ends nothing."""
+    """A sentence for people that ends nothing."""
 
     text: str
     level: Literal["info", "warning"] = "info"
 
 
 class UrcEvent(msgspec.Struct, frozen=True):
-    """An unsolicited line of the module."""
+    """An unsolicited line of the target."""
 
     text: str
 
 
-class Weights(msgspec.Struct, frozen=True):
-    """The share of the time that each stage takes, as the profile says, for an honest progress bar."""
+class StageShares(msgspec.Struct, frozen=True):
+    """The share of each stage in the time of a job, from the profile, for an honest progress bar."""
 
     shares: dict[str, float]
 
 
-JobEvent = Weights | StageEvent | Progress | Note | UrcEvent
+JobEvent = StageShares | StageEvent | Progress | Note | UrcEvent
 Listener = Callable[[JobEvent], None]
+"""Gets every event of a job as it happens."""
+
+
+class JobResult(msgspec.Struct, kw_only=True):
+    """The result of a job. ``error`` is the error that ended it, if one did.
+
+    ``record_id`` names its record in the journal; ``resumes`` the job that it continued.
+    """
+
+    outcome: Outcome = Outcome.ERROR
+    exit_code: int = 1
+    record_id: str = ""
+    identity: Identity | None = None
+    task: TaskFact | None = None
+    package: Digests | None = None
+    version_before: str | None = None
+    version_after: str | None = None
+    stages_ms: dict[Stage, int] = {}
+    blocks: int = 0
+    retries: int = 0
+    longest_silence_ms: int = 0
+    boots: int = 0
+    told: list[str] = []
+    resumes: str | None = None
+    warnings: list[str] = []
+    error: AtotaError | None = None
+
+    @property
+    def ok(self) -> bool:
+        """True if the job ended as wanted: updated, or nothing to do."""
+        return self.exit_code == 0

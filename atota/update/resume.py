@@ -1,129 +1,296 @@
-"""What an earlier run left behind, read from the journal alone. Pure: rows in, a standing out."""
+"""The run before this one: read its last state from the journal, and continue where it was cut off.
 
-from typing import Any, Literal
+`prior_run` is pure: a job of the journal in, its remains out. `Resumption` finds the job and acts on it:
+
+- It waits for a target that is in the middle of an update, and keeps silent for one that may still be
+  waiting for bytes of a package.
+- A write is handed on: what to take back, and how many bytes the target has.
+- An update that was started, or may have been, is only confirmed and reported.
+"""
+
+from functools import cached_property
 
 import msgspec
 
-from atota.dialects.registry import method_specs
-from atota.errors import Outcome
-from atota.journal.model import Past
-from atota.update.writing import Left
+from atota.errors import LimitReached, ModuleError, OldVersion, Refused, SlotLost, UsageError
+from atota.journal.facts import (
+    ConfirmedFact,
+    MethodFact,
+    PackageFact,
+    PriorRun,
+    StateFact,
+    TaskFact,
+    UndoFact,
+    VersionsFact,
+    WrittenFact,
+)
+from atota.journal.model import FactRow, PastJob
+from atota.ota.base import Status
+from atota.settings.spec import JobSpec
+from atota.update.context import JobContext
+from atota.update.report import Report
+from atota.update.start import Starter
+from atota.update.state import MEANINGS, AfterCrash, JobState
+from atota.update.target import Target
+from atota.values import Identity, is_unique_imei, mask
 
-Standing = Literal["nothing", "writing", "started"]
-"""How far the module was brought: untouched or settled; its slot in the making; the update started."""
-
-_CARRIED = ("target", "package", "task", "dialect")
-
-
-class Earlier(msgspec.Struct, frozen=True, kw_only=True):
-    """A run that was cut off, as the next one needs it.
-
-    Attributes:
-        id: its name in the journal.
-        run, attempt: the next attempt belongs to the same run.
-        standing: how far it came.
-        certain: the module said that it starts.
-        command: what the user had called.
-        facts: what it had written down, and the record of whoever brings it to its end needs.
-        left: what is in the module.
-        window_s: how long the module may still be waiting for bytes of a package: whatever is written to it
-            meanwhile it takes for them. 0: it is not.
-    """
-
-    id: str
-    run: str
-    attempt: int
-    standing: Standing
-    certain: bool = False
-    command: str = ""
-    facts: dict[str, dict[str, Any]] = {}
-    left: Left = Left()
-    window_s: float = 0.0
-
-    @property
-    def before(self) -> tuple[str, ...]:
-        """The version texts that the module printed before."""
-        target = self.facts.get("target", {})
-        return tuple(target[name] for name in ("before", "before_revision") if target.get(name))
-
-    @property
-    def expected(self) -> str:
-        """What the module will print once it is updated."""
-        return str(self.facts.get("target", {}).get("expected", ""))
-
-    @property
-    def target(self) -> str:
-        """What the platform, or the user, calls that."""
-        return str(self.facts.get("target", {}).get("target", ""))
-
-    @property
-    def md5(self) -> str:
-        """The package's; empty if it had none yet."""
-        return str(self.facts.get("package", {}).get("md5", ""))
-
-    @property
-    def dialect(self) -> str | None:
-        """How the module talks."""
-        return self.facts.get("dialect", {}).get("name")
-
-    @property
-    def task(self) -> dict[str, Any] | None:
-        """The platform's task, with its server, device and type; None if it had none."""
-        return self.facts.get("task")
+_ENDED = frozenset({JobState.CONFIRMED, JobState.ENDED_OLD, JobState.ENDED_UNKNOWN})
 
 
-def earlier(past: Past | None) -> Earlier | None:
-    """What ``past`` left to be gone on with; None if it came to its end, or nowhere."""
-    if past is None or (past.verdict is not None and Outcome(past.verdict.outcome).is_settled):
+def prior_run(past: PastJob | None) -> PriorRun | None:
+    """Return what ``past`` left to be continued; None if it settled its task, or there is none."""
+    if past is None or (past.verdict is not None and past.verdict.outcome.is_settled):
         return None
-    standing = _standing(past)
-    inherited = past.fact("earlier")
-    if standing == "nothing" and inherited:
-        # It had taken over from another run, and was cut off before it touched anything itself.
-        found = msgspec.convert(inherited, Earlier)
-        return msgspec.structs.replace(found, id=past.id, run=past.run, attempt=past.attempt)
-    facts = {kind: fact for kind in _CARRIED if (fact := past.fact(kind)) is not None}
-    return Earlier(
+    inherited = past.latest(PriorRun)
+    if inherited is not None and _ENDED.issuperset(past.states):
+        # It was cut off before its own first change, so it is still about the run that it inherited from.
+        state, is_certain = _unfinished([inherited.state, *past.states])
+        return msgspec.structs.replace(
+            inherited, id=past.id, run=past.run, attempt=past.attempt, state=state, is_certain=is_certain
+        )
+    state, is_certain = _unfinished(past.states)
+    undo = past.latest(UndoFact)
+    return PriorRun(
         id=past.id,
         run=past.run,
         attempt=past.attempt,
-        standing=standing,
-        certain=standing == "started" and bool((past.fact("started") or {}).get("certain")),
+        state=state,
+        is_certain=is_certain,
         command=past.opened.command,
-        facts=facts,
-        left=_left(past, facts.get("package", {})) if standing == "writing" else Left(),
-        window_s=_window_s(past, facts.get("dialect", {})),
+        versions=past.latest(VersionsFact) or VersionsFact(),
+        package=past.latest(PackageFact) or PackageFact(),
+        task=past.latest(TaskFact),
+        method=past.latest(MethodFact) or MethodFact(),
+        undo=undo.undo if undo is not None else (),
+        written=_written(past.facts),
     )
 
 
-def _standing(past: Past) -> Standing:
-    marks = {"nothing": -1, "writing": -1, "started": -1}
-    for step in past.steps:
-        if step.state == "started" and step.stage in ("prepare", "activate"):
-            marks["writing" if step.stage == "prepare" else "started"] = step.seq
-    for fact in past.facts:
-        if fact.kind == "start-lost":
-            marks["writing"] = fact.seq
-    last = max(marks, key=lambda name: marks[name])
-    if marks[last] < 0:
-        return "nothing"
-    name = (past.fact("dialect") or {}).get("method")
-    if any(spec.starts_itself for spec in method_specs() if spec.method_name() == name):
-        return "started"  # once it is logged in, the platform may push and start whenever it likes
-    return "writing" if last == "writing" else "started"
+def _unfinished(states: list[JobState]) -> tuple[JobState, bool]:
+    """The state to continue from, and True if the target itself had said that it starts."""
+    state = states[-1] if states else JobState.UNTOUCHED
+    if state not in _ENDED:
+        return state, state is JobState.STARTED
+    # It had come to its end, and was cut off before its report: the version is read once more.
+    before = [earlier for earlier in states if earlier not in _ENDED][-1:]
+    is_certain = state is not JobState.ENDED_UNKNOWN or before == [JobState.STARTED]
+    return (JobState.STARTED if is_certain else JobState.MAY_HAVE_STARTED), is_certain
 
 
-def _window_s(past: Past, dialect: dict[str, Any]) -> float:
-    """The time that a module waits for bytes, if the run was cut off while it sent some.
+def _written(rows: tuple[FactRow, ...]) -> int:
+    """Bytes that the target acknowledged since its slot was last made ready."""
+    written = 0
+    for row in rows:
+        if isinstance(row.fact, WrittenFact):
+            written = row.fact.done
+        elif isinstance(row.fact, StateFact) and row.fact.state is JobState.CHANGED:
+            written = 0
+    return written
 
-    A pushed stream holds its last byte back until the start, so the end of the write is not the end of that.
+
+class Resumption:
+    """The earlier runs of one job's port and target.
+
+    Args:
+        context: the parts of the job.
+        target: the target, on its open port.
     """
-    cut = past.reached("write") and not past.reached("activate", "done")
-    return float(dialect.get("window_s", 0.0)) if cut else 0.0
+
+    def __init__(self, context: JobContext, target: Target) -> None:
+        self._context = context
+        self._target = target
+        self._spec = context.spec
+        self._journal = context.journal
+        self._note = context.progress.note
+
+    @cached_property
+    def _named(self) -> PastJob | None:
+        """The run that the user named.
+
+        Raises:
+            UsageError: the journal has no run of this name.
+        """
+        if self._spec.resume is None:
+            return None
+        past = self._journal.past(run=self._spec.resume) if self._journal is not None else None
+        if past is None:
+            raise UsageError(
+                f"the journal has no run {self._spec.resume!r}",
+                hint="`atota records list` shows the runs; without --resume the newest is continued.",
+            )
+        return past
+
+    @cached_property
+    def _on_this_port(self) -> PriorRun | None:
+        """The last run on the same port, if it left anything."""
+        if self._journal is None:
+            return None
+        past, adapter = self._named, self._target.adapter
+        if past is None and adapter is not None and adapter.serial_number is not None:
+            past = self._journal.past(adapter=adapter.serial_number)
+        elif past is None:
+            past = self._journal.past(port=self._spec.port)
+        return prior_run(past) if past is not None and not past.is_alive else None
+
+    def identify(self) -> Identity:
+        """Identify the target; if it is silent because an earlier run started its update, wait for it.
+
+        Raises:
+            NoAnswer: it is silent, and no earlier run is the reason, or stays so.
+            RebootTimeout: an earlier run is the reason, and it did not come back in time.
+        """
+        prior = self._on_this_port
+        meaning = MEANINGS[prior.state if prior is not None else JobState.UNTOUCHED]
+        if prior is not None and meaning.may_await_bytes and prior.method.window_s > 0:
+            self._note(
+                f"job {prior.id} was cut off while it sent the package: keeping silent for "
+                f"{prior.method.window_s:g} s, since the module may still await bytes"
+            )
+            self._target.keep_silent(prior.method.window_s)
+        try:
+            return self._target.identify()
+        except ModuleError as silence:
+            if prior is None or meaning.after_crash is AfterCrash.NOTHING:
+                raise
+            if meaning.after_crash is AfterCrash.CONFIRM:
+                self._note(
+                    f"{silence.message}; run {prior.run} started the update of the module on this port: "
+                    "waiting until it comes back"
+                )
+                self._target.await_return(self._spec.reboot_timeout_s, prior.method.name)
+            else:
+                self._note(
+                    f"{silence.message}; run {prior.run} was cut off while it wrote, so the module may have "
+                    "been busy, or at the rate of the transfer: looking once more"
+                )
+                self._target.reset()
+            return self._target.identify()
+
+    def of(self, identity: Identity) -> PriorRun | None:
+        """Return what an earlier run of this very target left to be continued.
+
+        Raises:
+            LimitReached: another process works on the target.
+            Refused: the run that the user named belongs to another target.
+        """
+        named, journal = self._named, self._journal
+        if journal is None:
+            return None
+        if identity.imei is None or not is_unique_imei(identity.imei):
+            # Modules without a number of their own are told apart by their port alone.
+            return _without_certainty(self._on_this_port)
+        past = journal.past(imei=identity.imei)
+        if past is not None and past.is_alive and past.opened.port == self._spec.port:
+            raise LimitReached(
+                f"another atota works on this module, {mask(identity.imei)}, on {past.opened.port}",
+                hint="Wait for it, or stop it; nothing was changed.",
+            )
+        if named is not None and (past is None or past.run != named.run):
+            raise Refused(
+                f"run {named.run} is not the newest one of the module on this port",
+                hint="Leave --resume out: the newest run is continued. Nothing was changed.",
+            )
+        prior = None if past is not None and past.is_alive else prior_run(past)
+        if prior is not None and prior.state is not JobState.UNTOUCHED:
+            self._note(f"continuing job {prior.id}, cut off {_WHEN[MEANINGS[prior.state].after_crash]}")
+        return prior
+
+    def finish(self, prior: PriorRun, identity: Identity) -> bool:
+        """Finish an update that an earlier run started, or may have.
+
+        Returns:
+            True if that was the whole job; False if the job has to be done from its beginning.
+
+        Raises:
+            OldVersion: it surely had been started, and the target runs what it ran.
+            RebootTimeout: the target went down and did not come back.
+        """
+        context = self._context
+        try:
+            version = self._confirmed(prior, identity)
+        except OldVersion:
+            self._report(prior, Status.UPGRADE_UNKNOWN)
+            raise
+        if version is None:
+            context.machine.to(JobState.UNTOUCHED)
+            self._note(f"the update that run {prior.run} may have started did not take place")
+            return False
+        is_reported = self._report(prior, Status.UPGRADED)
+        if not _is_same_work(prior, self._spec):
+            self._note(f"the update that run {prior.run} had started is confirmed: {version}")
+            context.machine.to(JobState.UNTOUCHED)
+            return False
+        if "confirm" not in context.result.stages_ms:
+            with context.progress.stage("confirm"):
+                self._note(f"run {prior.run} had started the update; the module runs {version} now")
+        for fact in (prior.versions, prior.package, prior.task, prior.method):
+            if fact is not None:
+                context.entry.fact(fact)
+        context.result.version_before = next(iter(prior.versions.printed_before), None)
+        context.result.version_after = version
+        context.result.task = prior.task
+        context.end_updated(is_reported=is_reported)
+        return True
+
+    def _confirmed(self, prior: PriorRun, identity: Identity) -> str | None:
+        """Return the version that the started update brought; None if it brought none.
+
+        A target that still runs its old version may be about to restart: it is given the usual time.
+        """
+        running = {identity.version, identity.revision} - {None}
+        versions, entry = prior.versions, self._context.entry
+        if versions.expected in running:
+            self._context.machine.to(JobState.CONFIRMED)
+            entry.fact(ConfirmedFact(versions.expected))
+            return versions.expected
+        if not running & set(versions.printed_before) or not self._target.has_method:
+            return None
+        self._target.choose()
+        try:
+            return Starter(self._context, self._target, versions).survive(is_certain=prior.is_certain)
+        except SlotLost:
+            return None
+
+    def _report(self, prior: PriorRun, status: Status) -> bool:
+        """Report the end of an earlier run's task. True if the platform knows it now."""
+        task = prior.task
+        if task is None or not task.server:
+            return True
+        report = Report(
+            server=task.server,
+            device=task.dev_id,
+            type="sota" if task.type == "sota" else "fota",
+            target=task.target,
+            md5=task.md5,
+            status=int(status),
+            version=task.target if status is Status.UPGRADED else None,
+        )
+        platform, outbox = self._context.platform, self._context.outbox
+        if platform is None or platform.server != report.server:
+            return outbox.send(None, report).is_delivered
+        with self._context.progress.stage("report"):
+            return outbox.send(platform, report).is_delivered
 
 
-def _left(past: Past, package: dict[str, Any]) -> Left:
-    undo = (past.fact("changed") or {}).get("undo", [])
-    noted = [fact for fact in past.facts if fact.kind in ("written", "start-lost")]
-    written = noted[-1].data.get("done", 0) if noted else 0
-    return Left(written=int(written), sha256=str(package.get("sha256", "")), undo=tuple(undo))
+_WHEN = {
+    AfterCrash.NOTHING: "before it changed anything",
+    AfterCrash.WRITE_AGAIN: "while the slot was written",
+    AfterCrash.CONFIRM: "after the update was started",
+}
+
+
+def _without_certainty(prior: PriorRun | None) -> PriorRun | None:
+    """A run that may have been another target's: reason enough to wait for a restart, not for a verdict."""
+    if prior is None or MEANINGS[prior.state].after_crash is not AfterCrash.CONFIRM:
+        return None
+    return msgspec.structs.replace(prior, state=JobState.MAY_HAVE_STARTED, is_certain=False)
+
+
+def _is_same_work(prior: PriorRun, spec: JobSpec) -> bool:
+    """True if the job is work for what the earlier run was about."""
+    local = spec.package
+    if local is not None:
+        work = (local.md5.lower(), local.target)
+        return prior.command == "flash" and (prior.package.md5, prior.versions.target) == work
+    task = prior.task or TaskFact()
+    return prior.command == "update" and (task.dev_id, task.type) == (spec.dev_id, spec.task_type)

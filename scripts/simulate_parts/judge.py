@@ -6,8 +6,7 @@ from typing import Any
 import msgspec
 
 from atota.journal.store import Journal
-from atota.update.events import Progress
-from atota.update.result import JobResult
+from atota.update.events import JobResult, Progress
 from scripts.simulate_parts.scenario import Scenario
 from scripts.simulate_parts.world import DEV_ID, KEY, World
 

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from atota.update.events import Note, Progress, StageEvent
-from atota.update.result import JobResult
+from atota.update.events import JobResult, Note, Progress, StageEvent
 from scripts.simulate_parts.judge import Broken, Judge, ends_right
 from scripts.simulate_parts.scenario import Scenario
 from scripts.simulate_parts.world import DEV_ID, World

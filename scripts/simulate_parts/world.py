@@ -19,8 +19,9 @@ from atota.journal.store import Journal
 from atota.link.base import Link
 from atota.link.ports import PortInfo
 from atota.module.module import Module
-from atota.ota.client import PlatformClient
-from atota.ota.onenet.signer import KeyAuth, product_res
+from atota.ota.cache import Cache
+from atota.ota.download import Downloader
+from atota.ota.registry import Access, open_platform
 from atota.otaserver import routes
 from atota.otaserver.model import Auth, Device, TasksFile, TaskSpec, build
 from atota.otaserver.reply import HttpReply, HttpRequest
@@ -31,10 +32,8 @@ from atota.sim.module import SimModule
 from atota.sim.options import Options
 from atota.sim.package import build_package
 from atota.sim.personas.catalogue import find_persona
-from atota.update.events import JobEvent, StageEvent
+from atota.update.events import JobEvent, JobResult, StageEvent
 from atota.update.job import Job
-from atota.update.platform import Downloader
-from atota.update.result import JobResult
 from scripts.simulate_parts.database import empty_database
 from scripts.simulate_parts.scenario import MODELS, Scenario
 
@@ -431,17 +430,19 @@ class World:
             spec["package"] = LocalPackage(path, md5, self.change.get("flash_target", self.target))
         else:
             spec["dev_id"] = DEV_ID
-            client = PlatformClient(
-                SERVER,
-                KeyAuth(KEY, product_res("123"), clock=self.clock),
+            access = Access(
+                server=SERVER,
                 clock=self.clock,
+                access_key=KEY,
+                product_id="123",
                 stop=stop,
                 transport=httpx.MockTransport(self.handle),
             )
+            client = open_platform("generic", access)
         return Job(
             JobSpec(**spec),
             platform=client,
-            downloader=Downloader(client, self.clock, folder=self.folder / "cache") if client else None,
+            downloader=Downloader(client, self.clock, Cache(self.folder / "cache")) if client else None,
             listener=listen,
             stop=stop,
             clock=self.clock,

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from atota.cli import commands_doctor
+from atota.cli.commands import doctor
 from tests.cli.running import KEY, Bench, Cli, Ran
 
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs /proc and a pty")
@@ -295,7 +295,7 @@ def test_a_simulated_module_s_words_cannot_write_to_the_terminal(
     from atota.doctor.findings import Finding
 
     sly = Finding(group="module", check="x", state="bad", says="\x1b[31m[/nope]", next="[bold]\x07")
-    monkeypatch.setattr(commands_doctor, "_examined", lambda *_: iter([sly]))
+    monkeypatch.setattr(doctor, "_examined", lambda *_: iter([sly]))
     ran = cli("doctor")
     assert "\x1b" not in ran.out + ran.err
     assert "\\x1b[31m[/nope]" in ran.out

@@ -9,8 +9,10 @@ import msgspec
 import pytest
 
 from atota.clock import SimulatedClock
+from atota.journal.facts import ErrorFact
 from atota.journal.model import Record
 from atota.journal.store import Journal
+from atota.values import Identity
 from tests.cli.running import Cli
 from tests.journal.making import IMEI, OTHER, filled, finish, opened, write_job
 
@@ -79,10 +81,10 @@ def test_list_for_people_says_when_there_are_more(cli: Cli, journal: Path) -> No
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (("--imei", "4901"), "is no IMEI"),
+        (("--imei", "4901"), "is not an IMEI"),
         (("--outcome", "upated"), "Perhaps updated"),
-        (("--since", "yesterday"), "is no date"),
-        (("--until", "2026-13-01"), "is no date"),
+        (("--since", "yesterday"), "is not a date"),
+        (("--until", "2026-13-01"), "is not a date"),
     ],
 )
 def test_a_filter_that_fits_nothing_at_all_is_wrong_usage(
@@ -152,9 +154,9 @@ def test_an_id_that_fits_none_or_several_names_the_near_ones(cli: Cli, journal: 
 def test_what_a_module_said_does_nothing_to_the_terminal(cli: Cli, journal: Path) -> None:
     with Journal(journal, clock=SimulatedClock()) as more:
         book = more.open_job(opened("evil"))
-        book.fact("module", {"model": "\x1b[2J[red]", "manufacturer": "[/]"})
+        book.fact(Identity(model="\x1b[2J[red]", manufacturer="[/]"))
         book.stage("write", "failed", "\x07[bold]")
-        book.fact("error", {"message": "\x1b]0;x\x07", "hint": 7, "tried": "\x1b"})
+        book.fact(ErrorFact(message="\x1b]0;x\x07", hint=7, tried="\x1b"))
         book.verdict("write-failed", 9)
     for ran in (cli("records", "list"), cli("records", "show", "evil")):
         assert ran.code == 0, ran.err
@@ -199,7 +201,7 @@ def test_where_there_is_no_journal_list_and_export_say_where_it_would_be(cli: Cl
     path = tmp_path / "data" / "atota" / "journal.sqlite3"
     ran = cli("records", "list")
     assert (ran.code, ran.out) == (0, "")
-    assert f"there is no journal yet: the first job begins it at {path}" in ran.err
+    assert f"the journal does not exist yet: the first job begins it at {path}" in ran.err
     assert cli("records", "list", "--json").result["records"] == []
     assert cli("records", "export", "--json").result["count"] == 0
     shown = cli("records", "show", "x", "--json")

@@ -18,7 +18,7 @@ from atota.doctor.platform import (
     judge_resource,
 )
 from atota.errors import ConfigError, ServerUnreachable
-from atota.ota.reached import Reached
+from atota.ota.probe import Reached
 
 SECRET = base64.b64encode(b"nobody may ever read this text").decode()
 NOW = SimulatedClock().time()
@@ -74,7 +74,7 @@ def test_without_a_way_to_the_server_the_key_is_still_looked_at() -> None:
         ({"status": 502}, "warning", "HTTP 502"),
         ({"status": 302, "location": "https://login.example/x"}, "warning", "login.example: a login page?"),
         ({"status": 302, "location": "/index.html"}, "ok", "HTTP 302"),
-        ({"status": 302, "location": "http://[bad"}, "warning", "an address that is none"),
+        ({"status": 302, "location": "http://[bad"}, "warning", "an invalid address"),
         ({"server": "http://ota.example"}, "warning", "without TLS"),
         ({"server": "http://127.0.0.1:8080"}, "ok", "answers"),
     ],
@@ -132,7 +132,7 @@ def no_file() -> str:
         (lambda: SECRET, "ok", "decodes to 30 bytes"),
         (lambda: SECRET[:-3], "bad", "not base64"),
         (lambda: "clé", "bad", "outside ASCII"),
-        (lambda: "", "bad", "no access key"),
+        (lambda: "", "bad", "access key is empty"),
         (lambda: SECRET[:8], "warning", "decodes to 6 bytes, an odd length"),
         (lambda: SECRET * 10, "warning", "decodes to 300 bytes"),
         (no_file, "bad", "cannot be read"),

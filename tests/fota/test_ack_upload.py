@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from atota.errors import SlotLost
 from atota.fota.ack_upload import xor16
-from atota.fota.base import SlotLost
 from tests.fota.wire import ERROR, OK, Answer, Talk
 
 DATA = b"A" * 1024 + b"\x12\x34\x56"

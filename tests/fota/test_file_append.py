@@ -5,8 +5,7 @@ from typing import Any
 
 import pytest
 
-from atota.errors import Refused, WriteFailed
-from atota.fota.base import SlotLost
+from atota.errors import Refused, SlotLost, WriteFailed
 from tests.fota.wire import ALIVE, ERROR, FENCE, OK, Answer, Talk
 
 DATA = b"\x00\r\nABC\xff"

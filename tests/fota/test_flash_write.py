@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from atota.errors import PackageError, WriteFailed
-from atota.fota.base import SlotLost
+from atota.errors import PackageError, SlotLost, WriteFailed
 from tests.fota.wire import ERROR, OK, Answer, Talk
 
 DATA = b"\x00\r\n>ATOK"

@@ -9,8 +9,7 @@ import pytest
 
 from atota.dialects import loader
 from atota.dialects.methods.nfwupd import BlockRule
-from atota.errors import NoAnswer, PackageError, Refused, WriteFailed
-from atota.fota.base import SlotLost
+from atota.errors import NoAnswer, PackageError, Refused, SlotLost, WriteFailed
 from atota.fota.nfwupd import Nfwupd, lengths
 from atota.fota.registry import method_for
 from atota.module.session import Session

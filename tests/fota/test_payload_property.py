@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 
 from atota.clock import Clock, SimulatedClock
 from atota.dialects import loader
-from atota.errors import ModuleError, NoAnswer, WriteFailed
-from atota.fota.base import SlotLost
+from atota.errors import ModuleError, NoAnswer, SlotLost, WriteFailed
 from atota.fota.registry import method_for
 from atota.module.data_phase import DataPhase, DataPrompt, leave_data_phase
 from atota.module.session import Session
@@ -228,7 +227,7 @@ class Listening:
         return self.inner.read(timeout_s)
 
     def write(self, data: bytes) -> None:
-        if self.inner.module.wanted is not None:
+        if self.inner.module.bytes_needed is not None:
             assert not data.startswith(b"AT"), "a command in the middle of a data phase"
         self.inner.write(data)
 

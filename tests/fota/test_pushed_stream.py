@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from atota.fota.base import SlotLost
+from atota.errors import SlotLost
 from tests.fota.wire import ERROR, OK, Answer, Talk
 
 DATA = bytes(range(0x40, 0x40 + 34)) + b"\r"

@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from atota.errors import WriteFailed
-from atota.fota.base import SlotLost
+from atota.errors import SlotLost, WriteFailed
 from tests.fota.wire import ERROR, OK, Answer, Talk
 
 DATA = b"AT\r\n> \x00OK\r\n"  # everything in it looks like something else

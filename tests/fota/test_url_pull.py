@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from atota.errors import Refused, WriteFailed
-from atota.fota.base import SlotLost
+from atota.errors import Refused, SlotLost, WriteFailed
 from tests.fota.wire import ALIVE, ERROR, FENCE, OK, Answer, Talk
 
 URL = "http://10.0.0.9:1/a.bin"

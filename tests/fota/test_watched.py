@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from atota.errors import WriteFailed
-from atota.fota.base import SlotLost
+from atota.errors import SlotLost, WriteFailed
 from tests.fota.wire import ERROR, OK, Answer, Talk
 
 CREATE = (b"AT+MIPLCREATE\r", b"\r\n+MIPLCREATE:0\r\n\r\nOK\r\n")

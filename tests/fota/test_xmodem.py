@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from atota.errors import WriteFailed
-from atota.fota.base import SlotLost
+from atota.errors import SlotLost, WriteFailed
 from tests.fota.wire import ERROR, OK, Answer, Talk
 
 DATA = b"firmware" * 129  # 1032 bytes

@@ -1,21 +1,50 @@
 """What the tests of the journal share: a job as the host writes one down."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
+
+import pytest
 
 from atota.clock import Clock, SimulatedClock
+from atota.journal.facts import (
+    ConfirmedFact,
+    CountersFact,
+    MethodFact,
+    TaskFact,
+    Told,
+    TranscriptFact,
+    VersionsFact,
+    WarningFact,
+    WrittenFact,
+)
 from atota.journal.model import Opened, Record
-from atota.journal.store import JobBook, Journal
+from atota.journal.store import JobEntry, Journal
+from atota.ota.base import Platform, Task
+from atota.update.report import Outbox, Reporter
+from atota.values import Identity
 
 IMEI = "490154203237518"
 OTHER = "356938035643809"
+
+
+TASK = Task(target="BC28JAR01A05", token="a-token", size=40960, md5="0" * 32)
+
+
+class Accepting:
+    """A platform that accepts every report."""
+
+    server = "http://ota.test"
+
+    def report_step(self, *_: object) -> None: ...
+
+    def report_version(self, *_: object, **__: object) -> None: ...
 
 
 def opened(run: str = "run1", attempt: int = 1, **more: Any) -> Opened:
     return Opened(run=run, attempt=attempt, command="update", port="/dev/ttyUSB0", **more)
 
 
-def write_job(journal: Journal, run: str, clock: Clock, *, imei: str = IMEI, attempt: int = 1) -> JobBook:
+def write_job(journal: Journal, run: str, clock: Clock, *, imei: str = IMEI, attempt: int = 1) -> JobEntry:
     """An open job that has written its package into the module."""
     adapter = {"device": "/dev/ttyUSB0", "chip": "FTDI FT232R", "serial_number": "A50285BI"}
     book = journal.open_job(opened(run, attempt, adapter=adapter, board="boards/bench.toml"))
@@ -25,49 +54,54 @@ def write_job(journal: Journal, run: str, clock: Clock, *, imei: str = IMEI, att
     book.stage("identify", "started")
     clock.sleep(1.9)
     book.fact(
-        "module",
-        {
-            "manufacturer": "Quectel",
-            "model": "BC28",
-            "version": "BC28JAR01A03",
-            "revision": "BC28JAR01A03",
-            "imei": imei,
-            "serial": "MPA19C1234567",
-            "dialect": "quectel-hi2115",
-            "method": "nfwupd",
-            "evidence": "documented",
-        },
+        Identity(
+            manufacturer="Quectel",
+            model="BC28",
+            version="BC28JAR01A03",
+            revision="BC28JAR01A03",
+            imei=imei,
+            serial="MPA19C1234567",
+            dialect="quectel-hi2115",
+            method="nfwupd",
+            evidence="documented",
+        ),
     )
     book.stage("identify", "done", elapsed_ms=1900)
-    book.fact("dialect", {"name": "quectel-hi2115", "digest": "d" * 64, "method": "nfwupd", "block": 512})
-    book.fact("target", {"before": "BC28JAR01A03", "target": "BC28JAR01A05", "expected": "BC28JAR01A05"})
-    book.fact("task", {"target": "BC28JAR01A05", "size": 40960, "kind": "fota", "retry": 2})
+    book.fact(MethodFact(name="quectel-hi2115", digest="d" * 64, method="nfwupd", block=512))
+    book.fact(VersionsFact(before="BC28JAR01A03", target="BC28JAR01A05", expected="BC28JAR01A05"))
+    book.fact(TaskFact(target="BC28JAR01A05", size=40960, kind="fota", retry=2))
     package = {"name": "BC28JAR01A03_TO_BC28JAR01A05.bin", "size": 40960, "md5": "0" * 32, "sha256": "1" * 64}
     book.fact("package", package)
     book.stage("write", "started")
-    book.fact("written", {"done": 20480, "total": 40960})
+    book.fact(WrittenFact(done=20480, total=40960))
     clock.sleep(15)
     return book
 
 
-def finish(book: JobBook, clock: Clock) -> Record:
+def finish(book: JobEntry, clock: Clock) -> Record:
     """End such a job well."""
-    book.fact("written", {"done": 40960, "total": 40960})
+    book.fact(WrittenFact(done=40960, total=40960))
     book.stage("write", "done", elapsed_ms=15000)
     for stage, seconds in (("validate", 4.0), ("activate", 0.2), ("reboot", 141.0), ("confirm", 0.4)):
         book.stage(stage, "started")
         clock.sleep(seconds)
         book.stage(stage, "done", elapsed_ms=round(1000 * seconds))
-    book.fact("confirmed", {"version": "BC28JAR01A05"})
-    book.fact("tally", {"blocks": 80, "retries": 1, "longest_silence_ms": 1250, "boots": 1})
-    book.fact("warning", {"text": "the module cannot tell its supply voltage"})
-    book.fact("told", {"what": "101: downloaded"})
-    book.fact("told", {"what": "201: updated"})
+    book.fact(ConfirmedFact(version="BC28JAR01A05"))
+    book.fact(CountersFact(blocks=80, retries=1, longest_silence_ms=1250, boots=1))
+    book.fact(WarningFact(text="the module cannot tell its supply voltage"))
+
+    def on_told(told: Told) -> None:
+        book.fact(Told(what=told.what))
+
+    outbox = Outbox(None, str, pytest.fail, on_told)
+    reporter = Reporter(cast("Platform", Accepting()), "6523", "fota", outbox)
+    reporter.ready(TASK, renew=None, pause=lambda error, _: pytest.fail(str(error)))
+    reporter.updated(TASK, TASK.target)
     book.stage("report", "skipped", "no platform")
     return book.verdict("updated", 0)
 
 
-def fail(book: JobBook) -> Record:
+def fail(book: JobEntry) -> Record:
     """End such a job badly."""
     book.stage("write", "failed", "the module refuses block 41", 7000)
     error = {
@@ -77,7 +111,7 @@ def fail(book: JobBook) -> Record:
         "tried": ["block 41 three times", "a fresh write, twice"],
     }
     book.fact("error", error)
-    book.fact("transcript", {"path": "/home/me/.local/share/atota/t.txt", "sha256": "a" * 64})
+    book.fact(TranscriptFact(path="/home/me/.local/share/atota/t.txt", sha256="a" * 64))
     return book.verdict("write-failed", 9)
 
 

@@ -37,7 +37,7 @@ def test_csv_has_one_flat_row_a_record(path: Path) -> None:
         "40960",
     )
     assert done["stages"].startswith("open done 120 ms; identify done 1900 ms; write done 15000 ms")
-    assert done["told"] == "101: downloaded; 201: updated"
+    assert done["told"] == "101: package downloaded; 201: upgraded; version BC28JAR01A05"
     assert (done["error_message"], done["version_after"]) == ("", "BC28JAR01A05")
     assert (failed["error_code"], failed["transcript_sha256"]) == ("write", "a" * 64)
     assert cut_off["stages"].endswith("write started -")

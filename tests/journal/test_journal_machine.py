@@ -12,7 +12,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from atota.clock import SimulatedClock
 from atota.errors import AtotaError, LimitReached
-from atota.journal.store import JobBook, Journal
+from atota.journal.store import JobEntry, Journal
+from atota.values import Identity
 from tests.journal.making import opened
 
 PROCESSES = (0, 1, 2)
@@ -45,7 +46,7 @@ class Journals(RuleBasedStateMachine):
         self.folder = Path(tempfile.mkdtemp(dir=RAM if RAM.is_dir() else None))
         self.clock = SimulatedClock()
         self.journals = {process: self.start() for process in PROCESSES}
-        self.books: dict[str, JobBook] = {}
+        self.books: dict[str, JobEntry] = {}
         self.jobs: list[Job] = []
         self.ended: list[Job] = []
         self.reports: list[int] = []
@@ -85,7 +86,7 @@ class Journals(RuleBasedStateMachine):
     @rule(data=st.data(), imei=st.sampled_from(IMEIS))
     def module(self, data: st.DataObject, imei: str) -> None:
         job = data.draw(st.sampled_from(self.of_living()))
-        self.books[job.id].fact("module", {"imei": imei})
+        self.books[job.id].fact(Identity(imei=imei))
         job.rows.append(("module", imei))
 
     @precondition(lambda self: self.of_living())

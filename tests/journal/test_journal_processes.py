@@ -36,17 +36,17 @@ _WRITES_UNTIL_KILLED = """
 journal = Journal(path, clock=SystemClock())
 for run in ("one", "two"):
     book = journal.open_job(opened(run))
-    book.fact("module", {"imei": "490154203237518"})
+    book.fact(Identity(imei='490154203237518'))
 journal.open_job(opened("ended")).verdict("updated", 0)
 for done in range(10_000_000):
-    book.fact("written", {"done": done, "total": 10_000_000})
+    book.fact(WrittenFact(done=done, total=10000000))
     print(done, flush=True)
 """
 
 _DIES_IN_THE_COMMIT = """
 journal = Journal(path, clock=SystemClock())
 book = journal.open_job(opened("one"))
-book.fact("written", {"done": 0, "total": 1})
+book.fact(WrittenFact(done=0, total=1))
 print(0, flush=True)
 journal._db.set_trace_callback(lambda sql: die() if sql.startswith("COMMIT") else None)
 book.verdict("updated", 0)
@@ -63,7 +63,7 @@ for turn in range(15):
     with Journal(path / str(turn) / "j.sqlite3", clock=SystemClock()) as journal:
         book = journal.open_job(opened(sys.argv[2]))
         for done in range(10):
-            book.fact("written", {"done": done, "total": 10})
+            book.fact(WrittenFact(done=done, total=10))
         journal.recover()
         book.verdict("updated", 0)
 """

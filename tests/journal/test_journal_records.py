@@ -9,32 +9,33 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from atota.clock import SimulatedClock
-from atota.journal.model import Fact, Past, Record, RecordStage, Step, Verdict
+from atota.journal.model import Fact, PastJob, Record, RecordStage, StageRow, Verdict
 from atota.journal.records import compose
 from atota.journal.store import Journal
+from atota.values import Identity
 from tests.journal.making import IMEI, OTHER, filled, finish, opened, write_job
 
 START = 1_767_225_600.0
 
 
-def past(*rows: Step | Fact, opened_at: float = START) -> Past:
-    return Past(
+def past(*rows: StageRow | Fact, opened_at: float = START) -> PastJob:
+    return PastJob(
         id="r-1",
         run="r",
         attempt=1,
         opened=opened("r"),
         opened_at=opened_at,
         alive=False,
-        steps=tuple(row for row in rows if isinstance(row, Step)),
+        steps=tuple(row for row in rows if isinstance(row, StageRow)),
         facts=tuple(row for row in rows if isinstance(row, Fact)),
     )
 
 
-def step(seq: int, stage: str, state: str, elapsed_ms: int | None = None, detail: str = "") -> Step:
-    return Step(seq, START + seq, stage, state, detail, elapsed_ms)
+def step(seq: int, stage: str, state: str, elapsed_ms: int | None = None, detail: str = "") -> StageRow:
+    return StageRow(seq, START + seq, stage, state, detail, elapsed_ms)
 
 
-def lines(*steps: Step) -> list[tuple[str, str, int | None]]:
+def lines(*steps: StageRow) -> list[tuple[str, str, int | None]]:
     record = compose(past(*steps), Verdict("updated", 0, START + 99))
     return [(one.stage, one.state, one.elapsed_ms) for one in record.stages]
 
@@ -53,7 +54,7 @@ def test_a_record_holds_all_that_proves_what_happened(path: Path) -> None:
     assert record.task is not None
     assert (record.blocks, record.retries, record.longest_silence_ms, record.boots) == (80, 1, 1250, 1)
     assert record.written == {"done": 40960, "total": 40960}
-    assert record.told == ["101: downloaded", "201: updated"]
+    assert record.told == ["101: package downloaded", "201: upgraded", "version BC28JAR01A05"]
     assert record.warnings == ["the module cannot tell its supply voltage"]
     assert (record.started_at, record.ended_at) == ("2026-01-01T00:00:00.000Z", "2026-01-01T00:02:42.620Z")
     assert record.duration_ms == 162_620
@@ -126,7 +127,10 @@ def test_a_stage_inside_another_keeps_both_in_the_order_of_their_beginnings() ->
 
 
 def test_a_clock_that_was_set_back_gives_no_duration_and_no_negative_one() -> None:
-    rows = (Step(1, START, "open", "started", "", None), Step(2, START - 60, "open", "done", "", None))
+    rows = (
+        StageRow(1, START, "open", "started", "", None),
+        StageRow(2, START - 60, "open", "done", "", None),
+    )
     record = compose(past(*rows), Verdict("updated", 0, START - 60))
     assert record.duration_ms is None
     assert record.stages[0].elapsed_ms is None
@@ -140,7 +144,7 @@ def test_a_job_began_with_the_first_thing_that_it_did() -> None:
 def test_a_module_that_was_current_already_has_its_version_after(clock: SimulatedClock) -> None:
     db = sqlite3.connect(":memory:")
     book = Journal.on(db, clock=clock).open_job(opened())
-    book.fact("module", {"version": "V2"})
+    book.fact(Identity(version="V2"))
     record = book.verdict("already-current", 0)
     assert (record.version_before, record.version_after) == ("V2", "V2")
     db.close()

@@ -8,9 +8,11 @@ import pytest
 
 from atota.clock import SimulatedClock
 from atota.errors import AtotaError, LimitReached, UsageError
-from atota.journal.model import Fact, Step, Verdict
+from atota.journal.facts import Told, WarningFact, WrittenFact
+from atota.journal.model import Fact, StageRow, Verdict
 from atota.journal.schema import TABLES
 from atota.journal.store import Journal, default_path
+from atota.values import Identity
 from tests.journal.making import IMEI, OTHER, filled, finish, opened, write_job
 
 
@@ -20,8 +22,8 @@ def test_a_job_is_read_back_as_it_was_written(journal: Journal, clock: Simulated
     start = clock.time()
     clock.sleep(1)
     book.stage("write", "started")
-    book.fact("written", {"done": 1, "total": 2})
-    book.fact("written", {"done": 2, "total": 2})
+    book.fact(WrittenFact(done=1, total=2))
+    book.fact(WrittenFact(done=2, total=2))
     clock.sleep(1)
     book.stage("write", "done", "quick", 1000)
     past = journal.past(id="r-2")
@@ -29,11 +31,11 @@ def test_a_job_is_read_back_as_it_was_written(journal: Journal, clock: Simulated
     assert (past.id, past.run, past.attempt, past.opened, past.opened_at) == ("r-2", "r", 2, begun, start)
     assert past.alive
     assert past.steps == (
-        Step(1, start + 1, "write", "started", "", None),
-        Step(4, start + 2, "write", "done", "quick", 1000),
+        StageRow(1, start + 1, "write", "started", "", None),
+        StageRow(4, start + 2, "write", "done", "quick", 1000),
     )
     assert past.facts[0] == Fact(2, start + 1, "written", {"done": 1, "total": 2})
-    assert past.fact("written") == {"done": 2, "total": 2}
+    assert past.latest(WrittenFact) == WrittenFact(done=2, total=2)
     assert past.facts_of("written") == [{"done": 1, "total": 2}, {"done": 2, "total": 2}]
     assert (past.fact("nothing"), past.facts_of("nothing")) == (None, [])
     assert past.reached("write")
@@ -72,7 +74,7 @@ def test_a_job_with_a_verdict_takes_nothing_more(journal: Journal) -> None:
     with pytest.raises(AtotaError, match="the job has its verdict"):
         book.stage("write", "done")
     with pytest.raises(AtotaError, match="the job has its verdict"):
-        book.fact("warning", {"text": "late"})
+        book.fact(WarningFact(text="late"))
     past = journal.past(id="run1-1")
     assert past is not None
     assert (past.alive, past.steps, past.facts) == (False, (), ())
@@ -144,7 +146,7 @@ def test_an_open_job_of_a_closed_journal_is_interrupted_and_of_an_open_one_is_no
         (closed,) = living.recover()
         assert (closed.id, closed.alive) == ("dead-1", False)
         assert closed.verdict == Verdict("interrupted", 130, clock.time())
-        assert closed.fact("written") == {"done": 20480, "total": 40960}
+        assert closed.latest(WrittenFact) == WrittenFact(done=20480, total=40960)
         assert living.recover() == []
         past = living.past(id="living-1")
         assert past is not None
@@ -267,7 +269,7 @@ def test_threads_share_a_journal(journal: Journal, clock: SimulatedClock) -> Non
     def lane(number: int) -> None:
         book = journal.open_job(opened(f"lane{number}"))
         for count in range(50):
-            book.fact("written", {"done": count, "total": 50})
+            book.fact(WrittenFact(done=count, total=50))
         book.verdict("updated", 0)
 
     threads = [threading.Thread(target=lane, args=(number,)) for number in range(4)]
@@ -287,7 +289,7 @@ def test_text_that_is_no_text_is_kept_as_its_numbers(journal: Journal) -> None:
     book = journal.open_job(opened(adapter={"device": broken}, board=broken))
     book.stage("open", "failed", broken)
     book.fact("error", {"message": broken, "tried": [broken, Path("/x")], broken: 1})
-    book.fact("module", {"imei": broken})
+    book.fact(Identity(imei=broken))
     record = book.verdict("port", 4)
     past = journal.past(id="run1-1")
     assert past is not None
@@ -308,7 +310,7 @@ def test_hooks_see_every_durable_write(path: Path, clock: SimulatedClock) -> Non
     ) as journal:
         book = journal.open_job(opened())
         book.stage("open", "started")
-        book.fact("told", {})
+        book.fact(Told())
         book.verdict("updated", 0)
         journal.settle(journal.queue(book.id, {}), "delivered")
     tables = ("job", "stage", "fact", "verdict", "report", "report_end")

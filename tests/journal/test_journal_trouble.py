@@ -8,6 +8,7 @@ import pytest
 from atota.clock import SimulatedClock
 from atota.errors import AtotaError, ConfigError, LimitReached
 from atota.journal import connect, trouble
+from atota.journal.facts import WarningFact
 from atota.journal.schema import MIGRATIONS
 from atota.journal.store import Journal
 from tests.journal.making import filled, opened, write_job
@@ -37,7 +38,7 @@ def test_a_full_disk_is_a_limit_and_loses_nothing(path: Path, clock: SimulatedCl
         count = 0
         with pytest.raises(LimitReached, match="the disk is full") as caught:
             while True:
-                book.fact("warning", {"text": "x" * 1000})
+                book.fact(WarningFact(text="x" * 1000))
                 count += 1
         assert str(path) in caught.value.message
         assert count > 0

@@ -19,14 +19,14 @@ _BOARD = "board: pathlib.Path | str | None = None"
 _CLOCK = "clock: atota.clock.Clock | None = None"
 _STOP = "stop: atota.clock.StopToken | None = None"
 _OPTIONS = "**options: Unpack[JobOptions]"
-_RESULT = "atota.update.result.JobResult"
+_RESULT = "atota.update.events.JobResult"
 SIGNATURES = {
     "identify_module": f"(port: str, *, {_TARGET}, {_BOARD}, timeout_s: float | None = None, "
     f"{_STOP}, {_CLOCK}) -> atota.values.Identity",
     "flash_module": "(port: str, package: pathlib.Path | str, *, md5: str, target: str, "
     f"{_OPTIONS}) -> {_RESULT}",
     "update_module": "(port: str, *, dev_id: str, product_id: str, access_key: str, "
-    "device_name: str | None = None, server: str = 'https://ota.heclouds.com', "
+    "device_name: str | None = None, api: str = 'generic', server: str = 'https://ota.heclouds.com', "
     f"{_OPTIONS}) -> {_RESULT}",
     "open_session": "(port: str, *, dialect: str = '3gpp', baud: int | None = None, "
     f"{_CLOCK}, {_STOP}, listener: collections.abc.Callable[[Event], None] | None = None) "
@@ -169,7 +169,7 @@ def test_a_module_is_updated_from_the_platform_in_one_call(
     from atota.clock import SimulatedClock, SystemClock
     from atota.otaserver.model import Auth, Device, TasksFile, TaskSpec, build
     from atota.otaserver.serve import RunningServer
-    from atota.otaserver.service import Platform
+    from atota.otaserver.service import LocalPlatform
     from atota.sim.package import build_package
 
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
@@ -179,7 +179,7 @@ def test_a_module_is_updated_from_the_platform_in_one_call(
     tasks = TasksFile(
         auth=Auth(product_id="123", access_key=key), devices=(Device(dev_id="1"),), tasks=(task,)
     )
-    platform = Platform(build(tasks, {"p": package}), clock=SystemClock())
+    platform = LocalPlatform(build(tasks, {"p": package}), clock=SystemClock())
     with RunningServer(platform) as server:
         result = atota.update_module(
             "sim://BC28",

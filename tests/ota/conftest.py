@@ -8,8 +8,10 @@ import httpx
 import pytest
 
 from atota.clock import SimulatedClock, StopToken
-from atota.ota.client import PlatformClient
-from atota.ota.onenet.signer import Auth, KeyAuth, product_res
+from atota.ota.base import Auth
+from atota.ota.http import HttpClient
+from atota.ota.onenet.generic import GenericPlatform
+from atota.ota.onenet.signer import KeyAuth, product_res
 
 KEY = "KuF3NT/jUBJ62LNBB/A8XZA9CqS3Cu79B/ABmfA1UCw="  # the sample key of the platform's documentation
 
@@ -22,7 +24,7 @@ def clock() -> SimulatedClock:
 
 
 @pytest.fixture
-def make_client(clock: SimulatedClock) -> Iterator[Callable[..., PlatformClient]]:
+def make_client(clock: SimulatedClock) -> Iterator[Callable[..., GenericPlatform]]:
     """Make clients whose requests go to a handler; they are closed at the end."""
     with ExitStack() as stack:
 
@@ -33,10 +35,12 @@ def make_client(clock: SimulatedClock) -> Iterator[Callable[..., PlatformClient]
             auth: Auth | None = None,
             stop: StopToken | None = None,
             **options: Any,
-        ) -> PlatformClient:
+        ) -> GenericPlatform:
             auth = auth or KeyAuth(KEY, product_res("123123"), clock=clock)
-            client = PlatformClient(
-                server, auth, clock=clock, stop=stop, transport=httpx.MockTransport(handler), **options
+            client = GenericPlatform(
+                HttpClient(
+                    server, auth, clock=clock, stop=stop, transport=httpx.MockTransport(handler), **options
+                )
             )
             return stack.enter_context(client)
 

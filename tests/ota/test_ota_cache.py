@@ -13,10 +13,9 @@ import pytest
 
 from atota.clock import SimulatedClock, StopToken, SystemClock
 from atota.errors import ConfigError, Interrupted, LimitReached
-from atota.ota.cache import SAVE_EVERY, STALE_S, Cache, Entry, PartFile, disk_error
+from atota.ota.base import Capabilities, Part, Task
+from atota.ota.cache import SAVE_EVERY, STALE_S, Cache, Entry, PartFile, ThreadLocks, disk_error
 from atota.ota.download import fetch
-from atota.ota.onenet.wire import Task
-from atota.ota.source import Part
 from atota.values import Digests
 
 DATA = bytes(range(256)) * 2000
@@ -109,7 +108,7 @@ def test_a_holder_that_does_not_move_is_given_up_on(entry: Entry) -> None:
     waits: list[str] = []
     with entry.held(clock):
         second = entry.held(clock, on_wait=lambda why, seconds: waits.append(why))
-        with pytest.raises(LimitReached, match="does not go on"), second:
+        with pytest.raises(LimitReached, match="makes no progress"), second:
             raise AssertionError
         assert clock.monotonic() == pytest.approx(STALE_S, abs=1)
     assert len(waits) == 1
@@ -165,6 +164,8 @@ def test_a_killed_process_leaves_no_lock(tmp_path: Path) -> None:
 class Source:
     """A platform that counts its downloads."""
 
+    capabilities = Capabilities(needs_token_check=True)
+
     def __init__(self, lanes: int) -> None:
         self.opened = 0
         self.tokens = 0
@@ -178,7 +179,7 @@ class Source:
     def open_package(self, task: Task, first: int = 0, *, bare_range: bool = False) -> Iterator[Part]:
         self.opened += 1
         chunks = (DATA[at : at + 1000] for at in range(first, len(DATA), 1000))
-        yield Part(partial=False, place=None, length=len(DATA), chunks=chunks)
+        yield Part(partial=False, content_range=None, length=len(DATA), chunks=chunks)
 
 
 def test_several_lanes_fetch_a_package_once(tmp_path: Path) -> None:
@@ -247,3 +248,19 @@ def test_other_trouble_of_the_folder_is_a_configuration_error(tmp_path: Path) ->
 
 def test_the_default_folder_is_the_users_cache() -> None:
     assert "atota" in Cache().folder.parts
+
+
+def test_threads_share_the_locks_that_their_caches_are_given(tmp_path: Path) -> None:
+    clock, path = SimulatedClock(), tmp_path / "a.lock"
+    locks = ThreadLocks()
+    assert locks.take(path, lambda: True)
+    assert not locks.take(path, pytest.fail)
+    assert ThreadLocks().take(path, lambda: True)
+    locks.release(path)
+    assert not locks.take(path, lambda: False)
+    assert locks.take(path, lambda: True)
+    first, second = (Cache(tmp_path, locks).entry("0" * 32, 1) for _ in range(2))
+    stop = StopToken()
+    stop.set()
+    with first.held(clock), pytest.raises(Interrupted), second.held(clock, stop):
+        pass

@@ -21,13 +21,12 @@ from atota.errors import (
     ServerUnreachable,
     UsageError,
 )
-from atota.ota.client import PlatformClient
-from atota.ota.onenet.answers import base_url
-from atota.ota.onenet.errnos import Status
+from atota.ota.base import CheckQuery, Status
+from atota.ota.http import HttpClient
+from atota.ota.onenet.generic import GenericPlatform
 from atota.ota.onenet.signer import GivenAuth, fields
-from atota.ota.onenet.wire import CheckQuery
 
-Make = Callable[..., PlatformClient]
+Make = Callable[..., GenericPlatform]
 TOKEN = "ota_iF0hnXrq2CxLrP8vZ39l"
 QUERY = CheckQuery(dev_id="6523", manuf="001", model="00108", version="1.2", signals=10)
 TASK = {"target": "V1", "token": TOKEN, "size": 22, "md5": "ad2f4e4ea2a27eace7e4913139f8f01a", "type": 1}
@@ -56,7 +55,7 @@ class Script:
         return httpx.Response(answer.status_code, headers=answer.headers, content=answer.content)
 
 
-CALLS: dict[str, tuple[Callable[[PlatformClient], object], str, str, Any]] = {
+CALLS: dict[str, tuple[Callable[[GenericPlatform], object], str, str, Any]] = {
     "version": (
         lambda c: c.report_version("6523", "1.0", "2.0"),
         "POST",
@@ -160,13 +159,13 @@ HTML = b"<html><head><title>Hotel Wi-Fi</title></head><body>log in</body></html>
     [
         (httpx.Response(401), PlatformRefused, "does not accept our authorization.*401"),
         (httpx.Response(403, content=HTML), PlatformRefused, "forbids.*403.*Hotel Wi-Fi"),
-        (httpx.Response(404), BadAnswer, "no such call.*404"),
-        (httpx.Response(418), BadAnswer, "does not take the request.*418"),
-        (httpx.Response(302, headers={"Location": "https://login.example/"}), BadAnswer, "elsewhere.*302"),
+        (httpx.Response(404), BadAnswer, "does not have this call.*404"),
+        (httpx.Response(418), BadAnswer, "does not accept the request.*418"),
+        (httpx.Response(302, headers={"Location": "https://login.example/"}), BadAnswer, "redirects.*302"),
         (httpx.Response(500, content=b"Oops"), ServerError, "in trouble.*500.*Oops"),
         (httpx.Response(502, content=HTML), ServerError, "in trouble.*502.*Hotel Wi-Fi"),
         (httpx.Response(599), ServerError, "in trouble.*599"),
-        (httpx.Response(429), ServerError, "too often"),
+        (httpx.Response(429), ServerError, "too many requests"),
         (httpx.Response(200, content=HTML), BadAnswer, "web page came instead of JSON.*Hotel Wi-Fi"),
         (httpx.Response(200), BadAnswer, "empty"),
         (httpx.Response(200, json=[1]), BadAnswer, "not a JSON object"),
@@ -211,7 +210,7 @@ FAILURES: dict[str, tuple[Exception, str, int]] = {
     "dns": (caused(httpx.ConnectError("x"), socket.gaierror(-2, "Name")), "cannot be resolved", 1),
     "dns by text": (httpx.ConnectError("[Errno -2] Name or service not known"), "cannot be resolved", 1),
     "refused": (caused(httpx.ConnectError("x"), ConnectionRefusedError(111, "no")), "nothing listens", 1),
-    "route": (caused(httpx.ConnectError("x"), OSError(101, "no route")), "no network route", 1),
+    "route": (caused(httpx.ConnectError("x"), OSError(101, "no route")), "has no route", 1),
     "certificate": (
         caused(httpx.ConnectError("x"), ssl.SSLCertVerificationError("CERTIFICATE_VERIFY_FAILED")),
         "certificate .* not trusted",
@@ -369,7 +368,7 @@ def test_a_stop_ends_the_wait(make_client: Make, clock: SimulatedClock) -> None:
     ],
 )
 def test_wrong_arguments_never_leave_the_house(
-    make_client: Make, call: Callable[[PlatformClient], object]
+    make_client: Make, call: Callable[[GenericPlatform], object]
 ) -> None:
     script = Script(succ())
     with pytest.raises(UsageError):
@@ -388,8 +387,8 @@ def test_wrong_arguments_never_leave_the_house(
         ("http://[::1]:80", "http://[::1]:80"),
     ],
 )
-def test_a_server_without_a_scheme_is_https(server: str, expected: str) -> None:
-    assert base_url(server) == expected
+def test_a_server_without_a_scheme_is_https(make_client: Make, server: str, expected: str) -> None:
+    assert make_client(Script(succ()), server=server).server == expected
 
 
 @pytest.mark.parametrize(
@@ -407,21 +406,16 @@ def test_a_server_without_a_scheme_is_https(server: str, expected: str) -> None:
         "http://x#y",
     ],
 )
-def test_what_is_no_server_is_refused(server: str) -> None:
+def test_what_is_no_server_is_refused(make_client: Make, server: str) -> None:
     with pytest.raises(UsageError) as caught:
-        base_url(server)
+        make_client(Script(succ()), server=server)
     assert "pw" not in str(caught.value)
-
-
-def test_plain_http_must_be_named_and_is_told(make_client: Make) -> None:
-    assert not make_client(Script(succ())).plain_http
-    assert make_client(Script(succ()), server="http://ota.example").plain_http
 
 
 def test_a_broken_proxy_setting_is_a_configuration_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "nonsense://proxy.example")
     with pytest.raises(ConfigError, match="environment"):
-        PlatformClient("ota.example", GivenAuth("sign=x"), clock=SimulatedClock())
+        GenericPlatform(HttpClient("ota.example", GivenAuth("sign=x"), clock=SimulatedClock()))
 
 
 def test_a_dry_run_shows_the_request_and_sends_nothing(make_client: Make) -> None:

@@ -24,11 +24,12 @@ from atota.errors import (
     ServerUnreachable,
     UsageError,
 )
+from atota.ota.base import Task
 from atota.ota.cache import Cache
-from atota.ota.client import PlatformClient
 from atota.ota.download import PackageFile, fetch
+from atota.ota.http import HttpClient
+from atota.ota.onenet.generic import GenericPlatform
 from atota.ota.onenet.signer import KeyAuth, product_res
-from atota.ota.onenet.wire import Task
 
 KEY = "KuF3NT/jUBJ62LNBB/A8XZA9CqS3Cu79B/ABmfA1UCw="
 TOKEN = "ota_iF0hnXrq2CxLrP8vZ39l"
@@ -108,8 +109,8 @@ class Bench:
         self.progress: list[tuple[int, int]] = []
         self.waits: list[tuple[str, float]] = []
         auth = KeyAuth(KEY, product_res("1"), clock=self.clock)
-        self.client = PlatformClient(
-            "https://ota.example", auth, clock=self.clock, transport=httpx.MockTransport(platform)
+        self.client = GenericPlatform(
+            HttpClient("https://ota.example", auth, clock=self.clock, transport=httpx.MockTransport(platform))
         )
 
     def fetch(self, task: Task | None = None, **options: object) -> PackageFile:
@@ -550,8 +551,8 @@ def test_over_plain_http_the_default_port_is_80(tmp_path: Path) -> None:
     platform = Platform()
     clock = SimulatedClock()
     auth = KeyAuth(KEY, product_res("1"), clock=clock)
-    with PlatformClient(
-        "http://ota.example:8080", auth, clock=clock, transport=httpx.MockTransport(platform)
+    with GenericPlatform(
+        HttpClient("http://ota.example:8080", auth, clock=clock, transport=httpx.MockTransport(platform))
     ) as client:
         task = task_for(DATA, ip_port="183.230.40.50")
         assert whole(fetch(client, task, "1", Cache(tmp_path), clock=clock))
@@ -592,7 +593,7 @@ def test_a_redirect_within_the_host_keeps_range_and_authorization(bench: MakeBen
 )
 def test_a_redirect_to_less_than_https_is_refused(bench: MakeBench, location: str) -> None:
     b = bench(odd=[redirect(location)])
-    with pytest.raises(BadAnswer, match=r"without TLS|no web address"):
+    with pytest.raises(BadAnswer, match=r"without TLS|invalid address"):
         b.fetch()
 
 

@@ -2,11 +2,11 @@
 
 import pytest
 
+from atota.errors import StepResult
+from atota.ota.base import Status
 from atota.ota.onenet.errnos import (
-    Action,
     DownloadProblem,
     Endpoint,
-    Status,
     download_problem,
     known_errnos,
     meaning,
@@ -14,43 +14,45 @@ from atota.ota.onenet.errnos import (
 
 DOCUMENTED = [0, 1, 2, 4, 7, 8, 9, 10, 11, 12, 13, 15, 17, 18, 19, 20, 21, 22, 23, 24, 27, 32, 5116]
 
-ACTIONS = [
-    (0, Endpoint.CHECK, Action.OK),
-    (1, Endpoint.CHECK, Action.FIX_INPUT),
-    (1, Endpoint.REPORT, Action.FIX_INPUT),
-    (2, Endpoint.CHECK, Action.FIX_INPUT),
-    (2, Endpoint.REPORT, Action.STOP),
-    (2, Endpoint.DEV_INFO, Action.FIX_INPUT),
-    (2, Endpoint.TASKING, Action.FIX_INPUT),
-    (4, Endpoint.TOKEN, Action.RECHECK),
-    (4, Endpoint.TASKING, Action.RECHECK),
-    (7, Endpoint.CHECK, Action.RETRY),
-    (7, Endpoint.TOKEN, Action.RETRY),
-    (8, Endpoint.CHECK, Action.STOP),
-    (9, Endpoint.CHECK, Action.STOP),
-    (10, Endpoint.CHECK, Action.NOT_NOW),
-    (11, Endpoint.CHECK, Action.NO_TASK),
-    (11, Endpoint.TASKING, Action.NO_TASK),
-    (11, Endpoint.TOKEN, Action.STOP),
-    (12, Endpoint.TOKEN, Action.RECHECK),
-    (13, Endpoint.CHECK, Action.STOP),
-    (15, Endpoint.TOKEN, Action.RECHECK),
-    (17, Endpoint.TOKEN, Action.NOT_DOWNLOADABLE),
-    (17, Endpoint.STEP, Action.STOP),
-    (18, Endpoint.TOKEN, Action.STOP),
-    (19, Endpoint.TOKEN, Action.PAUSED),
-    (19, Endpoint.CHECK, Action.PAUSED),
-    (20, Endpoint.TOKEN, Action.DONE),
-    (20, Endpoint.REPORT, Action.DONE),
-    (21, Endpoint.REPORT, Action.STOP),
-    (22, Endpoint.TOKEN, Action.CANCELLED),
-    (23, Endpoint.TOKEN, Action.RECHECK),
-    (24, Endpoint.REPORT, Action.STOP),
-    (27, Endpoint.CHECK, Action.FIX_INPUT),
-    (32, Endpoint.CHECK, Action.STOP),
-    (5116, Endpoint.CHECK, Action.STOP),
-    (3, Endpoint.CHECK, Action.STOP),
-    (-1, Endpoint.CHECK, Action.STOP),
+RESULTS = [
+    (0, Endpoint.CHECK, StepResult.OK),
+    (1, Endpoint.CHECK, StepResult.REFUSED),
+    (1, Endpoint.REPORT, StepResult.REFUSED),
+    (2, Endpoint.CHECK, StepResult.REFUSED),
+    (2, Endpoint.REPORT, StepResult.REFUSED),
+    (2, Endpoint.DEV_INFO, StepResult.REFUSED),
+    (2, Endpoint.TASKING, StepResult.NO_TASK),
+    (4, Endpoint.TOKEN, StepResult.EXPIRED),
+    (4, Endpoint.TASKING, StepResult.EXPIRED),
+    (7, Endpoint.CHECK, StepResult.LATER),
+    (7, Endpoint.TOKEN, StepResult.LATER),
+    (8, Endpoint.CHECK, StepResult.REFUSED),
+    (9, Endpoint.CHECK, StepResult.REFUSED),
+    (10, Endpoint.CHECK, StepResult.REFUSED),
+    (11, Endpoint.CHECK, StepResult.NO_TASK),
+    (11, Endpoint.TASKING, StepResult.NO_TASK),
+    (11, Endpoint.TOKEN, StepResult.REFUSED),
+    (12, Endpoint.TOKEN, StepResult.EXPIRED),
+    (13, Endpoint.STEP, StepResult.MOVED_ON),
+    (15, Endpoint.TOKEN, StepResult.EXPIRED),
+    (17, Endpoint.TOKEN, StepResult.MOVED_ON),
+    (17, Endpoint.STEP, StepResult.MOVED_ON),
+    (13, Endpoint.TOKEN, StepResult.REFUSED),
+    (21, Endpoint.TOKEN, StepResult.REFUSED),
+    (18, Endpoint.TOKEN, StepResult.REFUSED),
+    (19, Endpoint.TOKEN, StepResult.PAUSED),
+    (19, Endpoint.CHECK, StepResult.PAUSED),
+    (20, Endpoint.TOKEN, StepResult.OVER),
+    (20, Endpoint.REPORT, StepResult.OVER),
+    (21, Endpoint.REPORT, StepResult.MOVED_ON),
+    (22, Endpoint.TOKEN, StepResult.OVER),
+    (23, Endpoint.TOKEN, StepResult.EXPIRED),
+    (24, Endpoint.REPORT, StepResult.REFUSED),
+    (27, Endpoint.VERSION, StepResult.BAD_VERSION),
+    (32, Endpoint.CHECK, StepResult.REFUSED),
+    (5116, Endpoint.CHECK, StepResult.REFUSED),
+    (3, Endpoint.CHECK, StepResult.REFUSED),
+    (-1, Endpoint.CHECK, StepResult.REFUSED),
 ]
 
 
@@ -58,9 +60,9 @@ def test_the_table_has_every_documented_number() -> None:
     assert known_errnos() == DOCUMENTED
 
 
-@pytest.mark.parametrize(("errno", "endpoint", "action"), ACTIONS)
-def test_what_is_done_about_each_number(errno: int, endpoint: Endpoint, action: Action) -> None:
-    assert meaning(errno, endpoint).action is action
+@pytest.mark.parametrize(("errno", "endpoint", "result"), RESULTS)
+def test_what_is_done_about_each_number(errno: int, endpoint: Endpoint, result: StepResult) -> None:
+    assert meaning(errno, endpoint).result is result
 
 
 @pytest.mark.parametrize("endpoint", Endpoint)
@@ -74,7 +76,7 @@ def test_each_number_has_words_on_each_call(errno: int, endpoint: Endpoint) -> N
 
 
 def test_only_zero_is_success() -> None:
-    ok = [n for n in [*DOCUMENTED, 3, 5, 6] for e in Endpoint if meaning(n, e).action is Action.OK]
+    ok = [n for n in [*DOCUMENTED, 3, 5, 6] for e in Endpoint if meaning(n, e).result is StepResult.OK]
     assert set(ok) == {0}
 
 
@@ -90,7 +92,7 @@ def test_download_errors_come_as_ascii_and_as_binary(number: int) -> None:
     assert download_problem(number) is problem
     assert download_problem(ord(str(number))) is problem
     assert problem.sentence
-    assert problem.action in (Action.STOP, Action.RETRY, Action.RECHECK)
+    assert problem.result in (StepResult.REFUSED, StepResult.LATER, StepResult.EXPIRED)
 
 
 @pytest.mark.parametrize("byte", [0, 7, 0x30, 0x37, 0x0A, 255])
@@ -98,9 +100,6 @@ def test_other_bytes_are_no_download_error(byte: int) -> None:
     assert download_problem(byte) is None
 
 
-def test_status_codes_and_what_they_do_to_the_task() -> None:
+def test_status_codes_have_sentences() -> None:
     assert [int(s) for s in Status] == [*range(101, 108), *range(201, 209)]
     assert all(status.sentence for status in Status)
-    assert Status.DOWNLOADED.task_becomes == "upgrading"
-    assert Status.UPGRADED.task_becomes == "done"
-    assert {s.task_becomes for s in Status if s not in (101, 201)} == {"failed"}

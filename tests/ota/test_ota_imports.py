@@ -8,7 +8,22 @@ import pytest
 
 @pytest.mark.parametrize(
     "module",
-    ["wire", "errnos", "signer", "package", "cache", "download", "calls", "answers", "faults", "source"],
+    [
+        "base",
+        "cache",
+        "download",
+        "package",
+        "probe",
+        "registry",
+        "replies",
+        "serve",
+        "translate",
+        "waiting",
+        "onenet.answers",
+        "onenet.errnos",
+        "onenet.signer",
+        "onenet.wire",
+    ],
 )
 def test_only_the_client_needs_the_http_library(module: str) -> None:
     code = f"import sys, atota.ota.{module}; sys.exit('httpx' in sys.modules)"

@@ -18,12 +18,12 @@ from atota.errors import (
     ServerUnreachable,
     UsageError,
 )
+from atota.ota.base import Auth, CheckQuery, Status, Task
 from atota.ota.cache import Cache
-from atota.ota.client import PlatformClient
 from atota.ota.download import PackageFile, fetch
-from atota.ota.onenet.errnos import Status
-from atota.ota.onenet.signer import METHODS, Auth, KeyAuth, device_res, product_res
-from atota.ota.onenet.wire import CheckQuery, Task
+from atota.ota.http import HttpClient
+from atota.ota.onenet.generic import GenericPlatform
+from atota.ota.onenet.signer import METHODS, KeyAuth, device_res, product_res
 from atota.otaserver.model import Auth as ServerAuth
 from atota.otaserver.model import Device, TasksFile, TaskSpec, build
 from atota.otaserver.serve import RunningServer
@@ -41,7 +41,7 @@ class Line:
     """A served platform and a client that talks to it, at three hundred times the speed."""
 
     def __init__(
-        self, server: RunningServer, client: PlatformClient, clock: ScaledClock, folder: Path
+        self, server: RunningServer, client: GenericPlatform, clock: ScaledClock, folder: Path
     ) -> None:
         self.platform = server.platform
         self.client = client
@@ -76,14 +76,13 @@ def line(
     auth = auth or KeyAuth(KEY, product_res("123123"), clock=clock)
     with (
         RunningServer(platform) as server,
-        PlatformClient(server.url, auth, clock=clock, timeout_s=2.0) as client,
+        GenericPlatform(HttpClient(server.url, auth, clock=clock, timeout_s=2.0)) as client,
     ):
         yield Line(server, client, clock, folder)
 
 
 def test_a_whole_job_from_look_up_to_version(tmp_path: Path) -> None:
     with line(tmp_path, retry=3, interval=5) as a:
-        assert a.client.plain_http
         assert a.client.dev_info("123123", "490154203237518") == "6523"
         task = a.check()
         assert (task.target, task.size, task.kind, task.retry, task.interval) == (
@@ -114,7 +113,7 @@ def test_signatures_of_product_and_device_are_taken(tmp_path: Path) -> None:
         for method in METHODS:
             for key, res in ((KEY, product_res("123123")), (DEVICE_KEY, device_res("123123", "line1"))):
                 auth = KeyAuth(key, res, clock=a.clock, method=method)
-                with PlatformClient(a.client.server, auth, clock=a.clock) as client:
+                with GenericPlatform(HttpClient(a.client.server, auth, clock=a.clock)) as client:
                     assert client.check(QUERY) is not None
 
 
@@ -212,7 +211,7 @@ def test_a_server_that_is_gone_is_told_as_such(tmp_path: Path) -> None:
         a.check()
         server = a.client.server
     clock = ScaledClock(1.0)
-    client = PlatformClient(server, KeyAuth(KEY, product_res("1"), clock=clock), clock=clock)
+    client = GenericPlatform(HttpClient(server, KeyAuth(KEY, product_res("1"), clock=clock), clock=clock))
     with client, pytest.raises(ServerUnreachable, match="nothing listens"):
         client.check(QUERY)
     with pytest.raises(UsageError, match="closed"):
@@ -224,7 +223,7 @@ def test_tls_towards_a_plain_server_is_told_as_such(tmp_path: Path) -> None:
         auth = KeyAuth(KEY, product_res("1"), clock=a.clock)
         server = a.client.server.replace("http://", "")
         with (
-            PlatformClient(server, auth, clock=a.clock) as client,
+            GenericPlatform(HttpClient(server, auth, clock=a.clock)) as client,
             pytest.raises(ServerUnreachable, match="TLS"),
         ):
             client.check(QUERY)
@@ -233,6 +232,6 @@ def test_tls_towards_a_plain_server_is_told_as_such(tmp_path: Path) -> None:
 def test_a_name_that_does_not_exist_is_told_as_such() -> None:
     clock = ScaledClock(300.0)
     auth = KeyAuth(KEY, product_res("1"), clock=clock)
-    client = PlatformClient("http://no-such-host.invalid", auth, clock=clock)
+    client = GenericPlatform(HttpClient("http://no-such-host.invalid", auth, clock=clock))
     with client, pytest.raises(ServerUnreachable, match="cannot be resolved"):
         client.check(QUERY)

@@ -42,7 +42,7 @@ def test_each_difference_names_both_values(file: Path) -> None:
 
 
 def test_missing_empty_and_unreadable_files(tmp_path: Path) -> None:
-    with pytest.raises(PackageError, match="no such file"):
+    with pytest.raises(PackageError, match="does not exist"):
         verify_file(tmp_path / "none")
     with pytest.raises(PackageError, match="folder"):
         verify_file(tmp_path)

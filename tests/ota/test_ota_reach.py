@@ -9,8 +9,8 @@ import pytest
 
 from atota.clock import SimulatedClock
 from atota.errors import ServerUnreachable, UsageError
-from atota.ota.client import reach
-from atota.ota.reached import Reached
+from atota.ota.http import reach
+from atota.ota.probe import Reached
 
 
 def look(handler: object, server: str = "ota.example") -> Reached:
@@ -75,5 +75,5 @@ def test_what_is_no_address_is_refused() -> None:
 
 
 def test_what_was_reached_needs_no_http_library() -> None:
-    code = "import sys, atota.ota.reached; sys.exit('httpx' in sys.modules)"
+    code = "import sys, atota.ota.probe; sys.exit('httpx' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

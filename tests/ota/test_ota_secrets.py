@@ -16,11 +16,12 @@ from hypothesis import strategies as st
 
 from atota.clock import SimulatedClock
 from atota.errors import AtotaError
+from atota.ota.base import CheckQuery, Task
 from atota.ota.cache import Cache
-from atota.ota.client import PlatformClient
 from atota.ota.download import fetch
+from atota.ota.http import HttpClient
+from atota.ota.onenet.generic import GenericPlatform
 from atota.ota.onenet.signer import GivenAuth, KeyAuth, fields, product_res
-from atota.ota.onenet.wire import CheckQuery, Task
 from atota.ota.secrets import scrub, scrub_log
 
 KEY = "KuF3NT/jUBJ62LNBB/A8XZA9CqS3Cu79B/ABmfA1UCw="
@@ -28,7 +29,7 @@ TOKEN = "ota_iF0hnXrq2CxLrP8vZ39l"
 ODD_TOKEN = "Zz9-other.form~of_token"
 QUERY = CheckQuery(dev_id="6523", manuf="001", model="00108", version="1.2")
 
-CALLS: list[Callable[[PlatformClient, str], object]] = [
+CALLS: list[Callable[[GenericPlatform, str], object]] = [
     lambda c, t: c.check(QUERY),
     lambda c, t: c.tasking("1"),
     lambda c, t: c.check_token("1", t),
@@ -42,7 +43,7 @@ CALLS: list[Callable[[PlatformClient, str], object]] = [
 KNOW_THE_TOKEN = (2, 3, 4, 7)  # the others cannot tell a token of an undocumented form from a word
 
 
-def _download(client: PlatformClient, token: str) -> object:
+def _download(client: GenericPlatform, token: str) -> object:
     task = Task(
         target="V", token=token, size=10, md5=hashlib.md5(b"0123456789").hexdigest(), retry=1, interval=1
     )
@@ -109,7 +110,7 @@ SHAPES = [
 )
 def test_no_error_shows_a_secret(
     shape: str,
-    call: Callable[[PlatformClient, str], object],
+    call: Callable[[GenericPlatform, str], object],
     token: str,
     given_whole: bool,
     method: str,
@@ -129,12 +130,14 @@ def test_no_error_shows_a_secret(
             return httpx.Response(200, json={"errno": 0})
         return _hostile(shape, request, token)
 
-    with PlatformClient(
-        "ota.example",
-        auth,
-        clock=clock,
-        on_wait=lambda why, seconds: waits.append(why),
-        transport=httpx.MockTransport(handler),
+    with GenericPlatform(
+        HttpClient(
+            "ota.example",
+            auth,
+            clock=clock,
+            on_wait=lambda why, seconds: waits.append(why),
+            transport=httpx.MockTransport(handler),
+        )
     ) as client:
         texts = [repr(client), repr(auth)]
         try:
@@ -152,8 +155,8 @@ def test_the_http_librarys_log_shows_neither_token_nor_device(caplog: pytest.Log
 
     auth = KeyAuth(KEY, product_res("1"), clock=SimulatedClock())
     caplog.set_level(logging.DEBUG)
-    with PlatformClient(
-        "ota.example", auth, clock=SimulatedClock(), transport=httpx.MockTransport(handler)
+    with GenericPlatform(
+        HttpClient("ota.example", auth, clock=SimulatedClock(), transport=httpx.MockTransport(handler))
     ) as client:
         client.check_token("6523", ODD_TOKEN)
     assert "ota.example/ota/south/download/***/check" in caplog.text

@@ -8,17 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from atota.errors import BadAnswer, UsageError
-from atota.ota.onenet.answers import retry_after
+from atota.ota.base import CheckQuery, ContentRange, Task
 from atota.ota.onenet.wire import (
-    CheckQuery,
-    Task,
+    check_params,
     decode_dev_id,
     decode_envelope,
     decode_task,
-    first_words,
     parse_ip_port,
 )
-from atota.ota.source import ContentRange, parse_content_range
+from atota.ota.replies import first_words, parse_content_range, retry_after
 
 GOOD: dict[str, Any] = {"dev_id": "6523", "manuf": "001", "model": "00108", "version": "1.2"}
 TOKEN = "ota_iF0hnXrq2CxLrP8vZ39l"
@@ -31,7 +29,7 @@ DATA: dict[str, Any] = json.loads(REAL)["data"]
 
 def test_the_query_string_keeps_leading_zeros_and_the_pages_order() -> None:
     query = CheckQuery(**GOOD, signals=10, powers=30, cdn=True)
-    assert list(query.params().items()) == [
+    assert list(check_params(query).items()) == [
         ("dev_id", "6523"),
         ("manuf", "001"),
         ("model", "00108"),
@@ -44,7 +42,7 @@ def test_the_query_string_keeps_leading_zeros_and_the_pages_order() -> None:
 
 
 def test_optional_values_that_are_not_known_are_not_sent() -> None:
-    params = CheckQuery(**GOOD, type="sota").params()
+    params = check_params(CheckQuery(**GOOD, type="sota"))
     assert params["type"] == "2"
     assert params["cdn"] == "false"
     assert "signals" not in params
@@ -76,9 +74,9 @@ def test_optional_values_that_are_not_known_are_not_sent() -> None:
         {"powers": -1},
     ],
 )
-def test_a_query_the_platform_would_punish_cannot_be_made(bad: dict[str, Any]) -> None:
+def test_a_query_the_platform_would_punish_cannot_be_sent(bad: dict[str, Any]) -> None:
     with pytest.raises(UsageError):
-        CheckQuery(**{**GOOD, **bad})
+        check_params(CheckQuery(**{**GOOD, **bad}))
 
 
 def test_a_recorded_answer_becomes_a_task() -> None:
@@ -177,7 +175,7 @@ def test_missing_data_is_named(data: object) -> None:
         (b'{"error":"succ"}', "errno"),
         (b'{"errno":"none"}', "errno"),
         (b'{"errno":0', "JSON|truncated"),
-        (b"{" + b'"a":[' * 30000, "documents"),
+        (b"{" + b'"a":[' * 30000, "documentation"),
         (b"\xff\xfe\x00", "not a JSON object"),
         (b'{"errno":0,"error":"\xe1"}', "not UTF-8"),
     ],

@@ -7,9 +7,9 @@ import pytest
 
 from atota.errors import ModuleRebooted
 from atota.journal import rows
-from atota.journal.store import JobBook
+from atota.journal.store import JobEntry
 from atota.update import confirming, job, plan, writing
-from atota.update.reporting import Reporter
+from atota.update.report import Reporter
 from scripts.simulate_parts.main import run
 from scripts.simulate_parts.runs import simulate
 from scripts.simulate_parts.scenario import METHODS, STAGES, Scenario, draw, fault_names
@@ -128,7 +128,7 @@ def tell_at_once(self: Any, task: Any, **_how: Any) -> None:
 
 
 def tell_the_token(self: Any, task: Any, **_how: Any) -> None:
-    self._warn(f"the token is {task.token}")
+    self._outbox.warn(f"the token is {task.token}")
 
 
 def write_the_key_down(self: Any, stage: str, state: str, *_what: Any, **_how: Any) -> None:
@@ -181,7 +181,7 @@ PLANTED: dict[str, tuple[Any, str, Callable[..., Any], Scenario, str]] = {
         "a secret stands in the events",
     ),
     "a secret in the journal": (
-        JobBook,
+        JobEntry,
         "stage",
         write_the_key_down,
         Scenario(seed=1, model="BC28"),

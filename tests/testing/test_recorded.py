@@ -22,8 +22,8 @@ from atota.testing.recorded import Outcome, expected, known_package, replayed, t
 from atota.transcript.format import TranscriptLink
 from atota.transcript.masking import Masker
 from atota.transcript.recording import Fault, Opened, Traffic, read_recording
+from atota.update.events import JobResult
 from atota.update.job import Job
-from atota.update.result import JobResult
 from atota.update.retold import context_of
 from atota.values import Digests
 from tests.meta.sources import ROOT

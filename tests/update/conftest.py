@@ -16,18 +16,17 @@ from atota.dialects import loader
 from atota.errors import LinkError
 from atota.link.ports import PortInfo
 from atota.module.module import Module, expected_row
-from atota.ota.client import PlatformClient
-from atota.ota.onenet.signer import KeyAuth, product_res
+from atota.ota.cache import Cache
+from atota.ota.download import Downloader
+from atota.ota.registry import Access, open_platform
 from atota.otaserver.model import Auth, Device, TasksFile, TaskSpec, build
 from atota.otaserver.service import LocalPlatform
 from atota.settings.spec import JobSpec, LocalPackage
 from atota.sim.link import SimLink, open_sim_link
 from atota.sim.module import SimModule
 from atota.sim.package import build_package
-from atota.update.events import JobEvent, Progress, StageEvent
+from atota.update.events import JobEvent, JobResult, Progress, StageEvent
 from atota.update.job import Job
-from atota.update.platform import Downloader
-from atota.update.result import JobResult
 from scripts.simulate_parts import scenario
 from scripts.simulate_parts.world import answered
 
@@ -154,18 +153,22 @@ class Bench:
                 listener(event)
 
         stop = stop or StopToken()
-        auth = KeyAuth(KEY, product_res("123"), clock=self.clock)
-        transport = httpx.MockTransport(self._handle)
+        access = Access(
+            server="http://ota.test",
+            clock=self.clock,
+            access_key=KEY,
+            product_id="123",
+            stop=stop,
+            transport=httpx.MockTransport(self._handle),
+        )
         if "dev_id" not in spec and "package" not in spec:
             spec["dev_id"] = "1"
-        with PlatformClient(
-            "http://ota.test", auth, clock=self.clock, stop=stop, transport=transport
-        ) as client:
+        with open_platform("generic", access) as client:
             local = "package" in spec
             job = Job(
                 JobSpec(port=self.url, **spec),
                 platform=None if local else client,
-                downloader=None if local else Downloader(client, self.clock, folder=self.folder),
+                downloader=None if local else Downloader(client, self.clock, Cache(self.folder)),
                 listener=listen,
                 stop=stop,
                 clock=self.clock,

@@ -13,8 +13,9 @@ from atota.link import ports
 from atota.link.ports import PortInfo
 from atota.module.module import Module
 from atota.module.reconnect import UsbAdapters
-from atota.ota.client import PlatformClient
-from atota.ota.onenet.signer import KeyAuth, product_res
+from atota.ota.cache import Cache
+from atota.ota.download import Downloader
+from atota.ota.registry import Access, open_platform
 from atota.otaserver.model import Auth, Device, TasksFile, TaskSpec, build
 from atota.otaserver.serve import RunningServer
 from atota.otaserver.service import LocalPlatform
@@ -23,7 +24,6 @@ from atota.settings.spec import Allowed, JobSpec, LocalPackage
 from atota.sim.package import build_package
 from atota.update.events import JobEvent, Note, StageEvent
 from atota.update.job import Job
-from atota.update.platform import Downloader
 
 MakeBench = Callable[..., Any]
 MODELS = ("BC28", "M5310-A", "BC95-B8", "SARA-N200")
@@ -288,12 +288,12 @@ def test_a_job_over_a_real_connection(tmp_path: Path, server: str) -> None:
     clock = SystemClock()
     notes: list[str] = []
     with RunningServer(platform) as running:
-        auth = KeyAuth("a2V5", product_res("123"), clock=clock)
-        with PlatformClient(running.url, auth, clock=clock) as client:
+        access = Access(server=running.url, clock=clock, access_key="a2V5", product_id="123")
+        with open_platform("generic", access) as client:
             result = Job(
                 JobSpec(port="sim://BC28", dev_id="1"),
                 platform=client,
-                downloader=Downloader(client, clock, folder=tmp_path),
+                downloader=Downloader(client, clock, Cache(tmp_path)),
                 listener=lambda event: notes.append(event.text) if isinstance(event, Note) else None,
             ).run()
     assert result.outcome == "updated"

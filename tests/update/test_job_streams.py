@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from atota.clock import SimulatedClock
-from atota.ota.client import PlatformClient
-from atota.ota.onenet.signer import KeyAuth, product_res
+from atota.ota.cache import Cache
+from atota.ota.download import Downloader
+from atota.ota.registry import Access, open_platform
 from atota.otaserver.model import Auth, Device, TasksFile, TaskSpec, build
 from atota.otaserver.serve import RunningServer
 from atota.otaserver.service import LocalPlatform
@@ -16,7 +17,6 @@ from atota.settings.spec import JobSpec
 from atota.sim.package import build_package
 from atota.update.events import JobEvent, Note
 from atota.update.job import Job
-from atota.update.platform import Downloader
 from tests.update.streams import ALL, STREAMS, flashed, made
 
 MakeBench = Callable[..., Any]
@@ -69,12 +69,12 @@ def test_a_module_fetches_from_the_platforms_own_address(tmp_path: Path) -> None
     events: list[JobEvent] = []
     clock = SimulatedClock()
     with RunningServer(platform) as running:
-        auth = KeyAuth("a2V5", product_res("123"), clock=clock)
-        with PlatformClient(running.url, auth, clock=clock) as client:
+        access = Access(server=running.url, clock=clock, access_key="a2V5", product_id="123")
+        with open_platform("generic", access) as client:
             result = Job(
                 JobSpec(port="sim://BC26", dev_id="1", allowed=ALL),
                 platform=client,
-                downloader=Downloader(client, clock, folder=tmp_path),
+                downloader=Downloader(client, clock, Cache(tmp_path)),
                 listener=events.append,
             ).run()
         fetched = [line for line in running.lines if line.startswith("download ")]

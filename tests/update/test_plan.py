@@ -12,8 +12,8 @@ from atota.settings.spec import Allowed
 from atota.update.plan import (
     AlreadyCurrent,
     Go,
+    Goal,
     Refusal,
-    Wanted,
     base_from_name,
     decide,
     is_downgrade,
@@ -32,7 +32,7 @@ def judged(
     assert row is not None
     wanted = {"target": TARGET, "expected": TARGET, **wanted}
     who = msgspec.structs.replace(who, evidence=row.evidence)
-    return decide(who, loader.load(row.dialect), row, Wanted(**wanted), allowed or Allowed())
+    return decide(who, loader.load(row.dialect), row, Goal(**wanted), allowed or Allowed())
 
 
 def who(**changed: Any) -> Identity:
@@ -93,17 +93,17 @@ def test_a_threshold_that_cannot_be_compared_warns() -> None:
 
 
 def test_a_module_without_a_known_method_is_refused_whatever_is_allowed() -> None:
-    verdict = decide(WHO, loader.load("3gpp"), None, Wanted(TARGET, TARGET), Allowed(unproven=True))
+    verdict = decide(WHO, loader.load("3gpp"), None, Goal(TARGET, TARGET), Allowed(unproven=True))
     assert isinstance(verdict, Refusal)
     assert "no known way" in verdict.why
 
 
 def test_an_unproven_method_needs_a_word() -> None:
     dialect = loader.load("hi2115")
-    verdict = decide(WHO, dialect, None, Wanted(TARGET, TARGET), Allowed())
+    verdict = decide(WHO, dialect, None, Goal(TARGET, TARGET), Allowed())
     assert isinstance(verdict, Refusal)
     assert "--allow-unproven" in verdict.hint
-    assert isinstance(decide(WHO, dialect, None, Wanted(TARGET, TARGET), Allowed(unproven=True)), Go)
+    assert isinstance(decide(WHO, dialect, None, Goal(TARGET, TARGET), Allowed(unproven=True)), Go)
 
 
 @pytest.mark.parametrize(

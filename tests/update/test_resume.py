@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from atota.clock import SimulatedClock
+from atota.journal.facts import VersionsFact
 from atota.journal.model import Opened
 from atota.journal.store import Journal
-from atota.update.events import Note, StageEvent
-from atota.update.result import JobResult
+from atota.update.events import JobResult, Note, StageEvent
+from atota.values import Identity
 from scripts.simulate_parts.scenario import Scenario
 from scripts.simulate_parts.world import DEV_ID, World
 
@@ -255,8 +256,8 @@ def test_two_modules_with_the_same_placeholder_are_not_taken_for_one(make_world:
     world = make_world("BC28", imei="000000000000000")
     journal = world.journal()
     book = journal.open_job(Opened(run="a" * 12, attempt=1, command="update", port="/dev/ttyUSB0"))
-    book.fact("module", {"imei": "000000000000000"})
-    book.fact("target", {"before": world.base, "target": world.target, "expected": world.target})
+    book.fact(Identity(imei="000000000000000"))
+    book.fact(VersionsFact(before=world.base, target=world.target, expected=world.target))
     book.stage("activate", "started")
     book.fact("started", {"certain": True})
     result = again(world)

@@ -1,12 +1,14 @@
-"""What the platform's numbers mean, for people and for the program.
+"""The meaning of the platform's numbers, for people and for the program: the only place that has them.
 
 Sources: the platform's page "check upgrade task" and its sister pages (token check, progress,
 report, tasking, device look-up), and the OneNET OTA SDK guide. A number can mean different
-things on different calls, so the table is keyed by both.
+things on different calls, so the table is keyed by both. The program's policy is the row's `StepResult`.
 """
 
 import enum
 from dataclasses import dataclass
+
+from atota.errors import StepResult
 
 
 class Endpoint(enum.Enum):
@@ -22,29 +24,13 @@ class Endpoint(enum.Enum):
     DEV_INFO = "device look-up"
 
 
-class Action(enum.Enum):
-    """What a client does about an errno."""
-
-    OK = "ok"
-    FIX_INPUT = "fix-input"  # the same request will fail again: somebody must correct it
-    RETRY = "retry"  # the platform's own trouble: the same request may work in a moment
-    STOP = "stop"  # over; an operator must look
-    NO_TASK = "no-task"  # normal: nothing to do
-    NOT_NOW = "not-now"  # signal or battery below the task's threshold
-    RECHECK = "recheck"  # one new check may bring a valid token
-    NOT_DOWNLOADABLE = "not-downloadable"  # the task has left the download: use what the cache has
-    PAUSED = "paused"  # wait the task's interval; no retry is spent
-    DONE = "done"  # the task is over; clear state, report nothing
-    CANCELLED = "cancelled"  # stop and report nothing
-
-
 @dataclass(frozen=True)
 class Meaning:
-    """What one errno means on one call: a sentence, what a program does, what a person does."""
+    """The meaning of one errno on one call: ``hint`` is the next step of a person."""
 
     errno: int
     sentence: str
-    action: Action
+    result: StepResult
     hint: str
     known: bool = True
 
@@ -52,137 +38,156 @@ class Meaning:
 _RECREATE = "Have the operator create the task again, then run the command again."
 _RECHECK = "Run the command again: a new check brings a new token."
 
-# errno -> (sentence, action, hint), where no call says otherwise.
-_GENERAL: dict[int, tuple[str, Action, str]] = {
-    0: ("all is well", Action.OK, "Go on."),
+# errno -> (sentence, result, hint), where no call has a row of its own.
+_GENERAL: dict[int, tuple[str, StepResult, str]] = {
+    0: ("all is well", StepResult.OK, "Go on."),
     1: (
         "authentication failed, or the platform does not know the device",
-        Action.FIX_INPUT,
+        StepResult.REFUSED,
         "Check the access key, --product-id, --device-name, --dev-id and this computer's clock.",
     ),
     2: (
         "an argument of the request is wrong",
-        Action.FIX_INPUT,
+        StepResult.REFUSED,
         "Check the options; `--dry-run` shows the request.",
     ),
-    4: ("the token does not belong to this device", Action.RECHECK, _RECHECK),
-    7: ("the platform has an internal error", Action.RETRY, "Run the command again in a minute."),
+    4: ("the token does not belong to this device", StepResult.EXPIRED, _RECHECK),
+    7: ("the platform has an internal error", StepResult.LATER, "Run the command again in a minute."),
     8: (
         "a task exists, but the vendor or model code does not fit it; the platform has now failed the task",
-        Action.STOP,
+        StepResult.REFUSED,
         "Check the vendor and model code against the task. " + _RECREATE,
     ),
     9: (
         "a delta task exists, but it starts from another version; the platform has now failed the task",
-        Action.STOP,
+        StepResult.REFUSED,
         "Report the true version (`atota update --register`). " + _RECREATE,
     ),
     10: (
         "a task exists, but the signal or the battery is below its threshold",
-        Action.NOT_NOW,
+        StepResult.REFUSED,
         "Improve the antenna or the supply and run the command again.",
     ),
-    11: ("no task of this type waits for the device", Action.NO_TASK, "Nothing to do."),
-    12: ("the token has expired", Action.RECHECK, _RECHECK),
+    11: ("no task of this type waits for the device", StepResult.NO_TASK, "Nothing to do."),
+    12: ("the token has expired", StepResult.EXPIRED, _RECHECK),
     13: (
         "the task is in a state that does not allow this",
-        Action.STOP,
+        StepResult.MOVED_ON,
         "Look at the task's state in the console. " + _RECREATE,
     ),
-    15: ("the token is not the newest one of the task", Action.RECHECK, _RECHECK),
+    15: ("the token is not the newest one of the task", StepResult.EXPIRED, _RECHECK),
     17: (
         "the task is neither pending nor downloading",
-        Action.STOP,
+        StepResult.MOVED_ON,
         "Look at the task's state in the console. " + _RECREATE,
     ),
-    18: ("the token is wrong", Action.STOP, "Run `atota check` to see whether the task is still there."),
-    19: ("the operator has paused the task", Action.PAUSED, "Resume the task in the console."),
+    18: (
+        "the token is wrong",
+        StepResult.REFUSED,
+        "Run `atota check` to see whether the task is still there.",
+    ),
+    19: ("the operator has paused the task", StepResult.PAUSED, "Resume the task in the console."),
     20: (
         "the task is finished",
-        Action.DONE,
+        StepResult.OVER,
         "Nothing to do; `atota check` shows whether another task waits.",
     ),
     21: (
         "the operation is not allowed in the task's present state",
-        Action.STOP,
+        StepResult.MOVED_ON,
         "Look at the task's state in the console.",
     ),
     22: (
         "the operator has cancelled the task",
-        Action.CANCELLED,
+        StepResult.OVER,
         "Nothing was reported. Ask the operator why.",
     ),
-    23: ("token and device do not belong together", Action.RECHECK, _RECHECK),
+    23: ("token and device do not belong together", StepResult.EXPIRED, _RECHECK),
     24: (
         "the status reported is not one the platform knows",
-        Action.STOP,
+        StepResult.REFUSED,
         "Please report this: it is our mistake.",
     ),
     27: (
         "the version has a form the platform does not take",
-        Action.FIX_INPUT,
+        StepResult.BAD_VERSION,
         "A version has 1-20 characters: letters, digits, '_', '-', '.'.",
     ),
     32: (
         "a task exists, but no delta package fits the version the platform knows",
-        Action.STOP,
+        StepResult.REFUSED,
         "Report the true version (`atota update --register`), then check again.",
     ),
-    5116: ("the product's upgrade quota is used up", Action.STOP, "Have the operator extend the quota."),
+    5116: (
+        "the product's upgrade quota is used up",
+        StepResult.REFUSED,
+        "Have the operator extend the quota.",
+    ),
 }
 
-# Where the meaning depends on the call.
-_SPECIAL: dict[tuple[Endpoint, int], tuple[str, Action, str]] = {
+# Rows that depend on the call.
+_SPECIAL: dict[tuple[Endpoint, int], tuple[str, StepResult, str]] = {
     (Endpoint.REPORT, 1): (
         "authentication failed: key and token do not belong together",
-        Action.FIX_INPUT,
+        StepResult.REFUSED,
         "Check the access key, --product-id and this computer's clock.",
     ),
     (Endpoint.REPORT, 2): (
         "the status code is unknown to the platform",
-        Action.STOP,
+        StepResult.REFUSED,
         "Please report this: it is our mistake.",
     ),
-    (Endpoint.TASKING, 2): ("the task type is wrong", Action.FIX_INPUT, "--type is fota or sota."),
+    (Endpoint.TASKING, 2): ("the task type is wrong", StepResult.NO_TASK, "--type is fota or sota."),
     (Endpoint.DEV_INFO, 2): (
         "the platform knows no such product and device",
-        Action.FIX_INPUT,
+        StepResult.REFUSED,
         "Check --product-id and the device's authentication information (often the IMEI).",
     ),
-    (Endpoint.TASKING, 4): ("the device has no valid token", Action.RECHECK, _RECHECK),
+    (Endpoint.TASKING, 4): ("the device has no valid token", StepResult.EXPIRED, _RECHECK),
+    # Only errno 17 says that the task has got further than its download.
+    (Endpoint.TOKEN, 13): (
+        "the task is in a state that does not allow a download",
+        StepResult.REFUSED,
+        "Look at the task's state in the console. " + _RECREATE,
+    ),
+    (Endpoint.TOKEN, 21): (
+        "the download is not allowed in the task's present state",
+        StepResult.REFUSED,
+        "Look at the task's state in the console.",
+    ),
     (Endpoint.TOKEN, 17): (
         "the task is neither pending nor downloading any more",
-        Action.NOT_DOWNLOADABLE,
+        StepResult.MOVED_ON,
         "If the package is in the cache it is used; if not, have the operator create the task again.",
     ),
     # The page calls 20 "finished", the SDK guide "expired": over either way.
     (Endpoint.TOKEN, 20): (
         "the task is over: finished or expired",
-        Action.DONE,
+        StepResult.OVER,
         "`atota check` shows whether another task waits.",
     ),
 }
 
 
 def meaning(errno: int, endpoint: Endpoint) -> Meaning:
-    """What ``errno`` means as the answer to ``endpoint``; an unknown number means: stop, with a message."""
+    """The meaning of ``errno`` as the answer to ``endpoint``; an unknown number is a refusal."""
     row = _SPECIAL.get((endpoint, errno)) or _GENERAL.get(errno)
     if row is not None:
-        sentence, action, hint = row
-        if action is Action.NO_TASK and endpoint not in (Endpoint.CHECK, Endpoint.TASKING):
-            action = Action.STOP  # an answer to a question that was not asked: never a success
-        return Meaning(errno, sentence, action, hint)
+        sentence, result, hint = row
+        if result is StepResult.NO_TASK and endpoint not in (Endpoint.CHECK, Endpoint.TASKING):
+            result = StepResult.REFUSED  # an answer to a question that was not asked: never a success
+        return Meaning(errno, sentence, result, hint)
     return Meaning(
         errno,
         "the platform answered with a number that its documentation does not list",
-        Action.STOP,
+        StepResult.REFUSED,
         "Look the task up in the console; report the number if it comes again.",
         known=False,
     )
 
 
 def known_errnos() -> list[int]:
-    """Every errno the tables know, ascending."""
+    """Every errno of the tables, ascending."""
     return sorted({*_GENERAL, *(errno for _, errno in _SPECIAL)})
 
 
@@ -205,18 +210,24 @@ class DownloadProblem(enum.IntEnum):
         return _DOWNLOAD[self][0]
 
     @property
-    def action(self) -> Action:
-        """What a client does about it."""
+    def result(self) -> StepResult:
+        """The program's policy."""
         return _DOWNLOAD[self][1]
 
 
-_DOWNLOAD: dict[DownloadProblem, tuple[str, Action]] = {
-    DownloadProblem.MISSING: ("the package does not exist on the platform", Action.STOP),
-    DownloadProblem.SIZE_MISMATCH: ("the package has another size than the platform recorded", Action.STOP),
-    DownloadProblem.TOKEN_INVALID: ("the token is not valid (any more)", Action.RECHECK),
-    DownloadProblem.NOT_FETCHED: ("the platform could not fetch the package from its store", Action.RETRY),
-    DownloadProblem.BAD_ARGUMENT: ("an argument of the download request is wrong", Action.STOP),
-    DownloadProblem.CELL_LIMIT: ("too many devices download in this radio cell now", Action.RETRY),
+_DOWNLOAD: dict[DownloadProblem, tuple[str, StepResult]] = {
+    DownloadProblem.MISSING: ("the package does not exist on the platform", StepResult.REFUSED),
+    DownloadProblem.SIZE_MISMATCH: (
+        "the package has another size than the platform recorded",
+        StepResult.REFUSED,
+    ),
+    DownloadProblem.TOKEN_INVALID: ("the token is not valid (any more)", StepResult.EXPIRED),
+    DownloadProblem.NOT_FETCHED: (
+        "the platform could not fetch the package from its store",
+        StepResult.LATER,
+    ),
+    DownloadProblem.BAD_ARGUMENT: ("an argument of the download request is wrong", StepResult.REFUSED),
+    DownloadProblem.CELL_LIMIT: ("too many devices download in this radio cell now", StepResult.LATER),
 }
 
 
@@ -224,52 +235,3 @@ def download_problem(byte: int) -> DownloadProblem | None:
     """The problem a one-byte body names: ASCII ``'1'``-``'6'`` or binary 1-6 (official clients disagree)."""
     number = byte - 0x30 if 0x31 <= byte <= 0x36 else byte
     return DownloadProblem(number) if 1 <= number <= 6 else None
-
-
-class Status(enum.IntEnum):
-    """Status codes, the same for ``step`` above 100 and for ``result`` (platform page "report status")."""
-
-    DOWNLOADED = 101
-    DOWNLOAD_NO_SPACE = 102
-    DOWNLOAD_NO_MEMORY = 103
-    DOWNLOAD_TIMEOUT = 104
-    DOWNLOAD_LOW_BATTERY = 105
-    DOWNLOAD_POOR_SIGNAL = 106
-    DOWNLOAD_UNKNOWN = 107
-    UPGRADED = 201
-    UPGRADE_LOW_BATTERY = 202
-    UPGRADE_NO_MEMORY = 203
-    UPGRADE_MISMATCH = 204
-    UPGRADE_MD5 = 205
-    UPGRADE_UNKNOWN = 206
-    UPGRADE_RETRIES = 207
-    UPGRADE_EXPIRED = 208
-
-    @property
-    def sentence(self) -> str:
-        """The platform's meaning, for people."""
-        return _STATUS[self]
-
-    @property
-    def task_becomes(self) -> str:
-        """The state the platform puts the task in: ``upgrading``, ``done`` or ``failed``."""
-        return {101: "upgrading", 201: "done"}.get(self.value, "failed")
-
-
-_STATUS: dict[Status, str] = {
-    Status.DOWNLOADED: "package downloaded",
-    Status.DOWNLOAD_NO_SPACE: "download failed: no space",
-    Status.DOWNLOAD_NO_MEMORY: "download failed: out of memory",
-    Status.DOWNLOAD_TIMEOUT: "download failed: request timed out",
-    Status.DOWNLOAD_LOW_BATTERY: "download failed: low battery",
-    Status.DOWNLOAD_POOR_SIGNAL: "download failed: poor signal",
-    Status.DOWNLOAD_UNKNOWN: "download failed: unknown",
-    Status.UPGRADED: "upgraded",
-    Status.UPGRADE_LOW_BATTERY: "upgrade failed: low battery",
-    Status.UPGRADE_NO_MEMORY: "upgrade failed: out of memory",
-    Status.UPGRADE_MISMATCH: "upgrade failed: the package does not match the task's target version",
-    Status.UPGRADE_MD5: "upgrade failed: MD5 check failed",
-    Status.UPGRADE_UNKNOWN: "upgrade failed: unknown",
-    Status.UPGRADE_RETRIES: "upgrade failed: retry limit reached",
-    Status.UPGRADE_EXPIRED: "upgrade expired",
-}

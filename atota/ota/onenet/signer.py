@@ -10,11 +10,12 @@ import base64
 import binascii
 import hmac
 import re
-from typing import Protocol
 from urllib.parse import quote, unquote
 
 from atota.clock import Clock
 from atota.errors import UsageError
+from atota.ota.base import Auth
+from atota.ota.registry import Access
 from atota.ota.secrets import MASK
 
 METHODS = ("md5", "sha1", "sha256")
@@ -24,16 +25,26 @@ _GIVEN = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
 _KEY_HINT = "Put the product's access key, as the console shows it, into ATOTA_ACCESS_KEY or into a file."
 
 
-class Auth(Protocol):
-    """Something that can make an ``Authorization`` header."""
+def auth_of(access: Access) -> Auth:
+    """Make the signer that an API's factory needs.
 
-    def header(self) -> str:
-        """The header's value for a request sent now."""
-        ...
-
-    def secrets(self) -> tuple[str, ...]:
-        """The texts that must never be shown."""
-        ...
+    Raises:
+        UsageError: the key or the product is missing or wrong.
+    """
+    if access.authorization is not None:
+        return GivenAuth(access.authorization)
+    if access.access_key is None:
+        raise UsageError(
+            "the access key is missing",
+            hint="Set ATOTA_ACCESS_KEY, or give --access-key-file FILE; the console shows the key.",
+        )
+    if access.product_id is None:
+        raise UsageError("the product id is missing", hint="Give --product-id: the access key belongs to it.")
+    name = access.device_name
+    res = product_res(access.product_id) if name is None else device_res(access.product_id, name)
+    return KeyAuth(
+        access.access_key, res, clock=access.clock, method=access.auth_method, ttl_s=access.auth_ttl_s
+    )
 
 
 def product_res(product_id: str) -> str:
@@ -54,7 +65,7 @@ def decode_key(key: str) -> bytes:
     """
     text = key.strip()
     if not text:
-        raise UsageError("there is no access key", hint=_KEY_HINT)
+        raise UsageError("the access key is empty", hint=_KEY_HINT)
     problem = None
     data = b""
     if not text.isascii():

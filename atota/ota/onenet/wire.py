@@ -1,4 +1,4 @@
-"""What travels between us and the platform: the check request, the envelope, the task.
+"""The values of OneNET's generic API on the wire: the check request, the envelope, the task.
 
 Requests are checked before anything is sent, because a wrong one does harm: a check with wrong
 vendor or model codes makes the platform fail the task (platform page, errno 8 and 9). Answers
@@ -7,23 +7,20 @@ are read tolerantly: unknown keys are ignored, optional ones may be missing, num
 
 import ipaddress
 import re
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 
 from atota.errors import BadAnswer, UsageError
 from atota.files import prepared
-from atota.ota.secrets import MASK
+from atota.ota.base import CheckQuery, Kind, Task
+from atota.ota.replies import first_words, looks_like_html
 from atota.values import version_problem
-
-TaskType = Literal["fota", "sota"]
-Kind = Literal["full", "delta"]
 
 TYPE_NUMBERS: dict[str, int] = {"fota": 1, "sota": 2}  # platform page: 1 is FOTA, 2 is SOTA
 KINDS: dict[int, Kind] = {1: "full", 2: "delta"}  # platform page, data.type
 MAX_SIGNAL = 31  # 3GPP 27.007 +CSQ; the platform's page names no unit
 _TOKEN = re.compile(r"[A-Za-z0-9_\-.~]{1,256}")  # documented tokens: ota_ and 20 letters or digits
-_FIRST_WORDS = 60
 _T = TypeVar("_T")
 _Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 
@@ -58,8 +55,8 @@ def _is_token(token: str) -> bool:
     return _TOKEN.fullmatch(token) is not None and token.strip(".") != ""
 
 
-def _code(text: str, digits: int, what: str) -> None:
-    if not re.fullmatch(rf"[0-9]{{{digits}}}", text):
+def _code(text: str | None, digits: int, what: str) -> None:
+    if text is None or not re.fullmatch(rf"[0-9]{{{digits}}}", text):
         raise UsageError(
             f"{text!r} is not a {what} code: {digits} digits, leading zeros kept",
             hint="`atota modules` lists the codes.",
@@ -71,56 +68,36 @@ def _within(value: int | None, highest: int, what: str) -> None:
         raise UsageError(f"{value} is not a {what}: 0 to {highest}")
 
 
-class CheckQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """The question "is there a task for this device?".
-
-    ``signals`` is CSQ 0-31, ``powers`` percent; both may be left out. With ``cdn`` the answer
-    names the address to download from. ``version`` is stored by the platform, task or not.
+def check_params(query: CheckQuery) -> dict[str, str]:
+    """Return the query string of a check, in the order of the platform's page.
 
     Raises:
         UsageError: a value is one that the platform would refuse, or punish the task for.
     """
-
-    dev_id: str
-    manuf: str
-    model: str
-    version: str
-    type: TaskType = "fota"
-    signals: int | None = None
-    powers: int | None = None
-    cdn: bool = False
-
-    def __post_init__(self) -> None:
-        checked_dev_id(self.dev_id)
-        _code(self.manuf, 3, "vendor")
-        _code(self.model, 5, "model")
-        checked_type(self.type)
-        checked_version(self.version)
-        _within(self.signals, MAX_SIGNAL, "signal strength")
-        _within(self.powers, 100, "battery percentage")
-
-    def params(self) -> dict[str, str]:
-        """The query string's parts, in the order of the platform's page."""
-        values = {
-            "dev_id": self.dev_id.strip(),
-            "manuf": self.manuf,
-            "model": self.model,
-            "type": str(TYPE_NUMBERS[self.type]),
-            "version": self.version,
-        }
-        if self.signals is not None:
-            values["signals"] = str(self.signals)
-        if self.powers is not None:
-            values["powers"] = str(self.powers)
-        values["cdn"] = "true" if self.cdn else "false"
-        return values
+    _code(query.manuf, 3, "vendor")
+    _code(query.model, 5, "model")
+    _within(query.signals, MAX_SIGNAL, "signal strength")
+    _within(query.powers, 100, "battery percentage")
+    values = {
+        "dev_id": checked_dev_id(query.dev_id),
+        "manuf": query.manuf or "",
+        "model": query.model or "",
+        "type": str(checked_type(query.type)),
+        "version": checked_version(query.version),
+    }
+    if query.signals is not None:
+        values["signals"] = str(query.signals)
+    if query.powers is not None:
+        values["powers"] = str(query.powers)
+    values["cdn"] = "true" if query.cdn else "false"
+    return values
 
 
 def checked_type(task_type: str) -> int:
     """The platform's number of a task type.
 
     Raises:
-        UsageError: there is no such type.
+        UsageError: the type is unknown.
     """
     if task_type not in TYPE_NUMBERS:
         raise UsageError(f"{task_type!r} is not a task type: fota or sota")
@@ -139,38 +116,8 @@ def checked_version(version: str) -> str:
     return version
 
 
-class Task(msgspec.Struct, frozen=True, kw_only=True):
-    """What the platform wants for one device.
-
-    ``size`` in bytes, ``md5`` lower-case hex, ``signal`` CSQ, ``power`` percent, ``interval``
-    seconds (the unit is not documented; the official demo sleeps seconds). ``ip_port`` is set
-    only if the check asked for it.
-    """
-
-    target: str
-    token: str
-    size: int
-    md5: str
-    signal: int = 0
-    power: int = 0
-    retry: int = 0
-    interval: int = 0
-    kind: Kind = "full"
-    ip_port: str | None = None
-
-    def __repr__(self) -> str:
-        shown = ((name, MASK if name == "token" else getattr(self, name)) for name in self.__struct_fields__)
-        return f"Task({', '.join(f'{name}={value!r}' for name, value in shown)})"
-
-    __str__ = __repr__
-
-    def __rich_repr__(self) -> Any:
-        for name in self.__struct_fields__:
-            yield name, MASK if name == "token" else getattr(self, name)
-
-
 class Envelope(msgspec.Struct, frozen=True):
-    """The platform's answer before anybody looked into ``data``."""
+    """The platform's answer, its ``data`` not read yet."""
 
     errno: int
     error: str | None = None
@@ -198,7 +145,7 @@ def decode_envelope(body: bytes) -> Envelope:
     """Read an answer.
 
     Raises:
-        BadAnswer: it is no JSON, or no envelope; the text shows the first words.
+        BadAnswer: it is not JSON, or not an envelope; the text shows the first words.
     """
     body = body.removeprefix(b"\xef\xbb\xbf").strip()
     problem = _wrapped(body)
@@ -207,14 +154,14 @@ def decode_envelope(body: bytes) -> Envelope:
     try:
         return msgspec.json.decode(body, type=prepared(Envelope), strict=False)
     except UnicodeDecodeError:
-        said = "it is not UTF-8"
+        problem_text = "it is not UTF-8"
     except (msgspec.MsgspecError, RecursionError) as error:
-        said = str(error)
-    raise BadAnswer(f"the answer is not what the platform documents ({said}): {first_words(body)}")
+        problem_text = str(error)
+    raise BadAnswer(f"the answer does not match the documentation ({problem_text}): {first_words(body)}")
 
 
 def _wrapped(body: bytes) -> BadAnswer | None:
-    """Tell apart, for the user, the answers that are not JSON objects at all."""
+    """Return the error for an answer that is not a JSON object at all; None if it may be one."""
     if not body:
         return BadAnswer("the answer is empty")
     if looks_like_html(body):
@@ -224,40 +171,25 @@ def _wrapped(body: bytes) -> BadAnswer | None:
     return None
 
 
-def looks_like_html(body: bytes) -> bool:
-    """Whether ``body`` begins like a web page."""
-    return re.match(rb"\s*<(?:!doctype|html|head|body|\?xml|!--)", body[:200], re.IGNORECASE) is not None
-
-
-def first_words(body: bytes) -> str:
-    """The beginning of ``body`` as one printable line; of a web page, its title or text."""
-    text = body[:4000].decode("utf-8", "replace")
-    if looks_like_html(body):
-        title = re.search(r"<title[^>]*>(.*?)</title>", text, re.IGNORECASE | re.DOTALL)
-        text = title.group(1) if title else re.sub(r"<[^>]*>", " ", text)
-    text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    return repr(text if len(text) <= _FIRST_WORDS else text[:_FIRST_WORDS] + "…")
-
-
 def _data(data: Any, kind: type[_T], what: str) -> _T:
     if data is None:
-        raise BadAnswer(f"the platform says that all is well, but the {what} is missing")
+        raise BadAnswer(f"the platform reports success, but the {what} is missing")
     try:
         return msgspec.convert(data, prepared(kind), strict=False)
     except (msgspec.MsgspecError, RecursionError) as error:
-        said = str(error)
-    raise BadAnswer(f"the {what} is not what the platform documents: {said}")
+        problem = str(error)
+    raise BadAnswer(f"the {what} does not match the documentation: {problem}")
 
 
 def decode_task(data: Any, *, cdn: bool = False) -> Task:
     """Read the ``data`` of a check or tasking answer.
 
     Args:
-        data: what the envelope held.
-        cdn: whether the address was asked for; if not, one that came anyway is ignored.
+        data: the ``data`` of the envelope.
+        cdn: the query asked for the address; if not, one that came anyway is ignored.
 
     Raises:
-        BadAnswer: it is missing, or not what the platform documents.
+        BadAnswer: it is missing, or does not match the documentation.
     """
     raw = _data(data, _WireTask, "task")
     md5 = raw.md5.strip().lower()
@@ -291,7 +223,7 @@ def decode_dev_id(data: Any) -> str:
     """Read the ``data`` of a device look-up; the platform's pages show the id both quoted and not.
 
     Raises:
-        BadAnswer: there is no device id in it.
+        BadAnswer: it has no device id.
     """
     text = str(_data(data, _WireDevice, "device id").dev_id).strip()
     if not re.fullmatch(r"[0-9]{1,20}", text):
@@ -300,16 +232,16 @@ def decode_dev_id(data: Any) -> str:
 
 
 def parse_ip_port(text: str) -> tuple[str, int | None]:
-    """An ``ip`` or ``ip:port`` of the platform; the port is None if there was none.
+    """An ``ip`` or ``ip:port`` of the platform; the port may be missing.
 
     Raises:
         BadAnswer: it is anything else (the platform documents IPv4 only).
     """
-    found = re.fullmatch(r"([0-9.]{7,15})(?::([0-9]{1,5}))?", text)
-    if found is not None and _is_ipv4(found.group(1)):
-        port = int(found.group(2)) if found.group(2) else None
+    match = re.fullmatch(r"([0-9.]{7,15})(?::([0-9]{1,5}))?", text)
+    if match is not None and _is_ipv4(match.group(1)):
+        port = int(match.group(2)) if match.group(2) else None
         if port is None or 1 <= port <= 65535:
-            return found.group(1), port
+            return match.group(1), port
     raise BadAnswer(
         f"the platform's download address {text[:40]!r} is not an IP address with an optional port"
     )

@@ -1,0 +1,182 @@
+"""The progress of a job: as JSON lines, as plain lines, or as a live bar."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
+
+from atota.cli.view.output import Output, console, plain, styled
+from atota.update.events import STAGES, JobEvent, Listener, Note, Progress, StageEvent, StageShares, UrcEvent
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as RichProgress
+
+# Shares where a profile names none, in the same unit as its own: roughly percent of the time of a job.
+_DEFAULT_SHARES = {
+    "open": 0.5,
+    "identify": 1.5,
+    "check": 0.5,
+    "plan": 0.5,
+    "download": 2.0,
+    "verify": 0.5,
+    "prepare": 3.0,
+    "write": 25.0,
+    "validate": 5.0,
+    "activate": 1.0,
+    "reboot": 55.0,
+    "confirm": 3.0,
+    "report": 1.0,
+}
+
+
+class JobMeter:
+    """The progress of a whole job, from its events: each stage weighs what the profile says it takes."""
+
+    def __init__(self) -> None:
+        self.stage = ""
+        self.state = "waiting"
+        self._shares = dict(_DEFAULT_SHARES)
+        self._done: dict[str, float] = {}
+
+    def take(self, event: JobEvent) -> None:
+        """Count one event."""
+        if isinstance(event, StageShares):
+            self._shares.update(event.shares)
+        elif isinstance(event, Progress):
+            self._done[event.stage] = event.done / event.total if event.total else 1.0
+        elif isinstance(event, StageEvent):
+            if event.state == "started":
+                self.stage, self.state = event.stage, "running"
+                for earlier in STAGES[: STAGES.index(event.stage)]:
+                    self._done[earlier] = 1.0
+            elif event.state == "failed":
+                self.state = "failed"
+            else:
+                self._done[event.stage] = 1.0
+
+    @property
+    def percent(self) -> float:
+        """0 to 100."""
+        total = sum(self._shares[stage] for stage in STAGES)
+        done = sum(self._shares[stage] * min(1.0, self._done.get(stage, 0.0)) for stage in STAGES)
+        return 100 * done / total
+
+
+def json_listener(out: Output, **always: str) -> Listener:
+    """Return a listener that prints events as JSON lines, each with the fields ``always``."""
+
+    def listen(event: JobEvent) -> None:
+        if isinstance(event, StageShares):
+            return
+        given = msgspec.structs.asdict(event).items()
+        fields = {**always, **{key: value for key, value in given if value not in (None, "")}}
+        if isinstance(event, StageEvent):
+            out.event("stage", **fields)
+        elif isinstance(event, Progress):
+            out.event("progress", **fields)
+        elif isinstance(event, UrcEvent):
+            out.event("urc", **fields)
+        else:
+            out.event("note", **fields)
+
+    return listen
+
+
+def plain_listener(out: Output, label: str = "") -> Listener:
+    """Return a listener that prints a line for each stage, for logs and terminals that draw nothing."""
+    head = f"{label}  " if label else ""
+
+    def listen(event: JobEvent) -> None:
+        if isinstance(event, StageEvent):
+            elapsed = f" ({event.elapsed_ms / 1000:.1f} s)" if event.elapsed_ms else ""
+            detail = f": {event.detail}" if event.detail else ""
+            if event.state != "started" or out.verbosity > 0:
+                out.say(f"{head}{event.stage:9} {event.state}{elapsed}{detail}")
+        elif isinstance(event, Note):
+            (out.warn if event.level == "warning" else out.say)(f"{head}{event.text}")
+        elif isinstance(event, UrcEvent) and out.verbosity > 0:
+            out.say(f"{head}module: {event.text}")
+
+    return listen
+
+
+class JobView(NamedTuple):
+    """The view of a job: its listener, and a context in which the view leaves the terminal alone."""
+
+    listener: Listener
+    paused: Callable[[], AbstractContextManager[None]] = nullcontext
+
+
+@contextmanager
+def job_view(out: Output, label: str) -> Iterator[JobView]:
+    """Return the view that fits the output's destination."""
+    if out.json:
+        yield JobView(json_listener(out))
+    elif not out.draws:
+        yield JobView(plain_listener(out))
+    else:
+        with bars() as progress:
+            yield JobView(live_listener(progress, label), lambda: _paused(progress))
+
+
+@contextmanager
+def _paused(progress: "RichProgress") -> Iterator[None]:
+    progress.stop()
+    try:
+        yield
+    finally:
+        progress.start()
+
+
+def bars() -> "RichProgress":
+    """Return a live display: a line for each job, with its stage, its bar and its time."""
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+    return Progress(
+        TextColumn("{task.description}", style="bold", markup=False),
+        TextColumn("{task.fields[stage]}"),
+        BarColumn(bar_width=None),
+        TaskProgressColumn(),
+        TimeElapsedColumn(),
+        console=console(stderr=True),
+        expand=True,
+    )
+
+
+def live_listener(progress: "RichProgress", label: str) -> Listener:
+    """Return a listener that draws a line in a live display; notes are printed above it."""
+    meter = JobMeter()
+    line = progress.add_task(plain(label), total=100, stage="")
+
+    def listen(event: JobEvent) -> None:
+        meter.take(event)
+        is_done = meter.percent >= 100
+        colour = "red" if meter.state == "failed" else "green" if is_done else "cyan"
+        stage = "done" if is_done else meter.stage
+        progress.update(line, completed=meter.percent, stage=f"[{colour}]{stage:<9}[/]")
+        if isinstance(event, Note):
+            colour = "yellow" if event.level == "warning" else "dim"
+            progress.console.print(styled(f"[{colour}]{{}}: {{}}[/]", label, event.text))
+
+    return listen
+
+
+@contextmanager
+def transfer_bar(out: Output, stage: str, total: int) -> Iterator[Callable[[int, int], Any]]:
+    """Show one transfer: the function takes the bytes done and the bytes in all."""
+    if out.draws:
+        with bars() as progress:
+            line = progress.add_task(stage, total=total, stage=stage)
+            yield lambda done, _total: progress.update(line, completed=done)
+        return
+    last = -1
+
+    def show(done: int, of: int) -> None:
+        nonlocal last
+        percent = done * 100 // of if of else 100
+        if percent != last:
+            last = percent
+            out.event("progress", stage=stage, done=done, total=of, unit="bytes")
+
+    yield show

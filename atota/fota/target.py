@@ -1,0 +1,384 @@
+"""A module behind AT as a job sees it: `atota.update.target.Target`, on a session and a method."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from atota.at.events import Event, Urc
+from atota.clock import Clock, Deadline, StopToken
+from atota.dialects import loader
+from atota.dialects.model import DEFAULT_REBOOT
+from atota.errors import AtotaError, LinkError, LinkLost, Refused
+from atota.fota.base import Method
+from atota.fota.eligibility import method_refusal, package_refusal
+from atota.fota.registry import method_for
+from atota.fota.restart import ModuleRestart
+from atota.module import identify
+from atota.module.baud import raise_baud, transfer_rate
+from atota.module.identify import Findings
+from atota.module.module import Module, Opener, open_module
+from atota.module.query import send_query, wait_until_free
+from atota.module.reboot import await_return
+from atota.module.reconnect import Adapters, Reconnector, UsbAdapters
+from atota.settings.spec import Allowed, JobSpec
+from atota.values import Identity, MethodChoice, Refusal
+
+UNDO_S = 10.0
+"""Limit for taking changed settings back."""
+_PREPARE_S = 20.0
+_MARGIN_S = 2.0
+"""Beyond a module's own window: whatever is written too early begins it anew."""
+_MOST_WINDOWS = 3
+"""Upper bound of the wait for silence on a module that never stops sending, in windows."""
+
+
+class ModuleTarget:
+    """One module that a job updates.
+
+    Args:
+        module: the module, on its open port.
+        spec: the job.
+        adapters: finds the adapter of the port again.
+        note: gets what happens while a call takes long.
+        warn: gets what did not work and is not needed.
+    """
+
+    def __init__(
+        self,
+        module: Module,
+        spec: JobSpec,
+        adapters: Adapters,
+        *,
+        note: Callable[[str], None],
+        warn: Callable[[str], None],
+    ) -> None:
+        self.adapter = adapters.remember(spec.port)
+        self._module = module
+        self._spec = spec
+        self._reconnector = Reconnector(module, adapters, spec.port, note)
+        self._note = note
+        self._warn = warn
+        self._method: Method | None = None
+
+    # -- the module ----------------------------------------------------------------------------
+
+    @property
+    def clock(self) -> Clock:
+        """The time of the link."""
+        return self._module.session.clock
+
+    @property
+    def limit(self) -> Deadline | None:
+        """The time limit of everything that waits."""
+        return self._module.session.limit
+
+    @limit.setter
+    def limit(self, limit: Deadline | None) -> None:
+        self._module.session.limit = limit
+
+    @property
+    def boots(self) -> int:
+        """Boots that were seen."""
+        return self._module.session.boots
+
+    @property
+    def longest_silence_s(self) -> float:
+        """The longest time without a byte from the module."""
+        return self._module.session.longest_silence_s
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """The share of each stage in the time of a job, as the profile has it."""
+        return self._findings.dialect.weights
+
+    def close(self) -> None:
+        """Close the port."""
+        self._module.close()
+
+    def checkpoint(self) -> None:
+        """Raise if the user wants the end or the job's time is over."""
+        self._module.session.check()
+
+    def identify(self) -> Identity:
+        """Return who the module is; one whose answers contradict its name only with ``--allow-unproven``."""
+        identity = self._module.identify()
+        if not self._spec.allowed.unproven:
+            identify.require_consistent(self._findings)
+        elif self._findings.mismatch:
+            self._warn(self._findings.mismatch)
+        return identity
+
+    @property
+    def _findings(self) -> Findings:
+        findings = self._module.findings
+        if findings is None:
+            raise AssertionError("identify comes first")
+        return findings
+
+    # -- the method ----------------------------------------------------------------------------
+
+    def refusal(self, allowed: Allowed) -> Refusal | None:
+        """Return why nothing may be written into this module; None if it may."""
+        findings = self._findings
+        return method_refusal(findings.dialect, findings.row, allowed, findings.identity.evidence)
+
+    def package_refusal(self, allowed: Allowed) -> Refusal | None:
+        """Return why the platform's packages do not fit this chip; None if they do."""
+        return package_refusal(self._findings.dialect, allowed)
+
+    def choose(self) -> MethodChoice:
+        """Choose the method of the module's dialect."""
+        dialect = self._findings.dialect
+        method = method_for(dialect, block=self._spec.block, read_back=self._spec.read_back)
+        method.note = self._note
+        self._method = method
+        return MethodChoice(
+            dialect=dialect.name,
+            digest=loader.digest(self._spec.dialect or dialect.name),
+            method=dialect.method.kind if dialect.method is not None else "none",
+            block=method.block,
+            window_s=method.window_s,
+        )
+
+    @property
+    def has_method(self) -> bool:
+        """True if the module's dialect has a method at all."""
+        return self._findings.dialect.method is not None
+
+    @property
+    def method(self) -> Method:
+        """The chosen method."""
+        if self._method is None:
+            raise AssertionError("choose comes first")
+        return self._method
+
+    @property
+    def streams(self) -> bool:
+        """True if the package is sent from here."""
+        return self.method.spec.streams
+
+    @property
+    def validates(self) -> bool:
+        """True if the slot is validated before the start."""
+        return self.method.spec.validates
+
+    @property
+    def needs_address(self) -> bool:
+        """True if the module fetches the package from an address."""
+        return self.method.spec.needs_address
+
+    @property
+    def starts_itself(self) -> bool:
+        """True if its platform brings the package into the module, and starts it."""
+        return self.method.spec.starts_itself
+
+    @property
+    def can_start_before_activate(self) -> bool:
+        """True if the module may start once it has, or believes to have, the whole package."""
+        return self.method.spec.can_start_before_activate
+
+    @property
+    def blocks(self) -> int:
+        """Blocks that the module acknowledged."""
+        return self._method.counters.blocks if self._method is not None else 0
+
+    @property
+    def retries(self) -> int:
+        """Blocks that were sent again."""
+        return self._method.counters.retries if self._method is not None else 0
+
+    def probe(self) -> None:
+        """Ask, by harmless forms only, if the module has the method."""
+        self.method.probe(self._module.session)
+
+    def set_url(self, url: str) -> None:
+        """Set the address from which the module fetches the package; it is a secret."""
+        self.method.set_url(url)
+
+    def check(self, package: Path) -> None:
+        """Refuse a package that the module would refuse."""
+        self.method.check(package)
+
+    # -- the slot ------------------------------------------------------------------------------
+
+    def prepare(
+        self,
+        package: Path,
+        written: int,
+        *,
+        undo: tuple[str, ...],
+        on_undo_changed: Callable[[tuple[str, ...]], None],
+    ) -> int:
+        """Quiet the module, raise the rate, make the slot ready; bytes of the package that it holds."""
+        self._quiet(list(undo), on_undo_changed)
+        session = self._module.session
+        resumed = self.method.resume_at(session, package, written) if written else None
+        if resumed is None:
+            self.method.prepare(session)
+        return resumed or 0
+
+    def write(self, package: Path, on_progress: Callable[[int, int], None]) -> str | None:
+        """Stream the package into the slot; the SHA-256 of the bytes that were sent."""
+        return self.method.write(self._module.session, package, on_progress)
+
+    def validate(self) -> None:
+        """Have the module check its slot."""
+        self.method.validate(self._module.session)
+
+    def activate(self) -> bool:
+        """Start the update; True if the module said that it starts."""
+        return self.method.activate(self._module.session) is not False
+
+    def restart(
+        self,
+        printed_before: tuple[str, ...],
+        expected: str,
+        *,
+        limit_s: float | None,
+        is_certain: bool,
+        on_percent: Callable[[int], None],
+    ) -> ModuleRestart:
+        """Return the restart that carries out the update that was just started."""
+        return ModuleRestart(
+            self._module,
+            self.method,
+            printed_before=printed_before,
+            expected=expected,
+            first_baud=self._findings.identity.baud or self._module.session.link.baud,
+            limit_s=limit_s,
+            is_certain=is_certain,
+            on_percent=on_percent,
+            reconnect=self.reconnect,
+        )
+
+    def _quiet(self, undo: list[str], on_undo_changed: Callable[[tuple[str, ...]], None]) -> None:
+        """Send what the dialect wants sent before a transfer, and raise the rate."""
+        session = self._module.session
+        for step in session.dialect.prepare:
+            if step.ask is not None and not self._applies(step.ask, step.when):
+                continue
+            changes = step.undo is not None and step.undo not in undo
+            # Noted before it is sent: after an interruption it is not known if the module took it.
+            if step.undo is not None and changes:
+                undo.append(step.undo)
+                on_undo_changed(tuple(undo))
+            if not session.command(step.send, timeout_s=_PREPARE_S).ok and changes:
+                undo.pop()
+                on_undo_changed(tuple(undo))
+        self._raise_baud()
+
+    def _applies(self, ask: str, when: str | None) -> bool:
+        response = self._module.session.command(ask)
+        return response.ok and re.search(when or "", "\n".join(response.lines)) is not None
+
+    def _raise_baud(self) -> None:
+        session = self._module.session
+        baud, requested = session.link.baud, self._spec.transfer_baud
+        rate = transfer_rate(session.dialect, baud, requested)
+        if rate == baud:
+            return
+        try:
+            if not raise_baud(session, rate):
+                self._warn(f"the module does not go to {rate} baud; the transfer takes longer")
+        except LinkLost:
+            raise
+        except (Refused, LinkError) as error:
+            if requested is not None:
+                raise
+            self._warn(error.message)
+
+    # -- recovery ------------------------------------------------------------------------------
+
+    def find(self) -> None:
+        """Find the rate at which the module answers."""
+        self._module.find()
+
+    def reconnect(self, lost: AtotaError) -> None:
+        """Bring a lost port back."""
+        if not isinstance(lost, LinkLost):
+            raise lost
+        self._reconnector.back(lost)
+
+    def recover(self, lost: AtotaError) -> None:
+        """Find the module again, whatever rate it fell back to, and set it up."""
+        session = self._module.session
+        if isinstance(lost, LinkLost):
+            self.reconnect(lost)
+        self.find()
+        wait_until_free(session)
+        for command in session.dialect.setup:
+            send_query(session, command)
+
+    def reset(self) -> None:
+        """Forget the conversation so far, after the module stopped answering."""
+        self._module.session.reset_state()
+
+    def versions(self) -> tuple[str, ...]:
+        """Return the version texts that the module prints now."""
+        return identify.read_versions(self._module.session)
+
+    def restore(self, undo: tuple[str, ...], *, close: bool) -> None:
+        """Take changed settings back, the last first, as far as the module answers."""
+        session = self._module.session
+        session.limit = Deadline(session.clock, (self.method.window_s if close else 0.0) + UNDO_S)
+        try:
+            if close:
+                self.method.close(session)
+            for command in reversed(undo):
+                session.command(command)
+        except AtotaError:
+            return
+
+    def keep_silent(self, window_s: float) -> None:
+        """Send nothing for ``window_s`` after any byte of the module: it may open the window only now."""
+        session = self._module.session
+        for _ in range(_MOST_WINDOWS):
+            received = session.received_bytes
+            session.listen(window_s + _MARGIN_S)
+            if session.received_bytes == received:
+                return
+
+    def await_return(self, limit_s: float | None, dialect: str | None) -> None:
+        """Wait for a module that is in the middle of an update that an earlier run started."""
+        session = self._module.session
+        reboot = (loader.load(dialect) if dialect else session.dialect).reboot or DEFAULT_REBOOT
+        session.reset_state()
+        rates = tuple(dict.fromkeys((session.link.baud, *session.dialect.uart.bauds)))
+        limit_s = limit_s or reboot.limit_s
+        self._note(f"waiting up to {limit_s:g} s for the module to come back")
+        await_return(session, rates=rates, limit=Deadline(session.clock, limit_s), tick=session.check)
+
+
+def open_target(
+    spec: JobSpec,
+    *,
+    clock: Clock | None,
+    stop: StopToken,
+    note: Callable[[str], None],
+    warn: Callable[[str], None],
+    on_urc: Callable[[str], None],
+    opener: Opener = open_module,
+    adapters: Adapters | None = None,
+) -> ModuleTarget:
+    """Open the module on a job's port.
+
+    `atota.update.target.TargetOpener` describes the arguments that every opener of targets has. ``opener``
+    opens the module; ``adapters`` finds an adapter again that was unplugged (default: those on the USB).
+    """
+
+    def on_event(event: Event) -> None:
+        if isinstance(event, Urc):
+            on_urc(event.text)
+
+    module = opener(
+        spec.port,
+        baud=spec.baud,
+        first_baud=spec.first_baud,
+        dialect=spec.dialect,
+        model=spec.model,
+        board=spec.board,
+        clock=clock,
+        stop=stop,
+        listener=on_event,
+    )
+    return ModuleTarget(module, spec, adapters or UsbAdapters(), note=note, warn=warn)

@@ -1,0 +1,241 @@
+"""OneNET's generic OTA API (``ota.heclouds.com``): its calls, over the transport of `atota.ota.http`.
+
+The API signs every request, names a device by its id and a task by a secret token, and answers with an
+envelope of ``errno``, ``error`` and ``data``. Sources: the pages that `atota.ota.onenet.errnos` names.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+from atota.errors import StepResult, UsageError
+from atota.ota.base import Capabilities, CheckQuery, Part, Status, Task
+from atota.ota.http import HttpClient, Request, Source
+from atota.ota.onenet.answers import part_of, read_answer, refuse, without_error_byte
+from atota.ota.onenet.errnos import Endpoint, meaning
+from atota.ota.onenet.signer import auth_of, expired_since, masked
+from atota.ota.onenet.wire import (
+    Envelope,
+    check_params,
+    checked_dev_id,
+    checked_token,
+    checked_type,
+    checked_version,
+    decode_dev_id,
+    decode_task,
+    parse_ip_port,
+)
+from atota.ota.registry import Access
+from atota.ota.replies import Reply
+from atota.ota.translate import clock_hint
+from atota.values import TaskType
+
+
+def open_generic(access: Access) -> "GenericPlatform":
+    """Open the API; its row in `atota.ota.registry`.
+
+    Raises:
+        UsageError: the server, the key or the product is missing or wrong.
+    """
+    return GenericPlatform(HttpClient.of(access, auth_of(access)))
+
+
+class GenericPlatform:
+    """A `atota.ota.base.Platform` of the generic API, for one product or device.
+
+    Args:
+        http: sends the requests, signed.
+    """
+
+    capabilities = Capabilities(
+        needs_codes=True,
+        needs_token_check=True,
+        has_thresholds=True,
+        has_cancel=True,
+        reports_by_version=True,
+        token_life_s=48 * 3600.0,  # platform page "check upgrade task": a token lives two days
+    )
+
+    def __init__(self, http: HttpClient) -> None:
+        self._http = http
+
+    @property
+    def server(self) -> str:
+        """The platform's address."""
+        return self._http.server
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.server!r})"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections. May be called twice."""
+        self._http.close()
+
+    # -- tasks -------------------------------------------------------------------------------
+
+    def check(self, query: CheckQuery) -> Task | None:
+        """Return the device's task, or None.
+
+        Not harmless: the platform stores the version, may create a task, and fails a task whose
+        vendor or model code or (delta) base version differs.
+        """
+        return self._task(Endpoint.CHECK, _check(query), cdn=query.cdn)
+
+    def dry_run(self, query: CheckQuery) -> dict[str, Any]:
+        """Return the check request as it would be sent, its signature masked. Sends nothing."""
+        request: dict[str, Any] = self._http.preview(_check(query))
+        request["headers"]["Authorization"] = masked(request["headers"]["Authorization"])
+        return request
+
+    def tasking(self, dev_id: str, task_type: TaskType = "fota", *, cdn: bool = False) -> Task | None:
+        """Return the task that is downloading or upgrading already, or None."""
+        params = {"dev_id": checked_dev_id(dev_id), "type": str(checked_type(task_type))}
+        if cdn:
+            params["cdn"] = "true"
+        request = Request(method="GET", path="/ota/south/tasking", params=params)
+        return self._task(Endpoint.TASKING, request, cdn=cdn)
+
+    def check_token(self, dev_id: str, token: str) -> None:
+        """Check that the token is good; a pending task then counts as downloading."""
+        path = f"/ota/south/download/{checked_token(token)}/check"
+        self._call(Endpoint.TOKEN, Request(method="GET", path=path, params=_device(dev_id)), secret=token)
+
+    def dev_info(self, product_id: str, auth_info: str) -> str:
+        """Return the platform's id of a device, found by its authentication information (often the IMEI)."""
+        pid = product_id.strip()
+        if not pid or not auth_info.strip():
+            raise UsageError(
+                "the device look-up needs a product id and the device's authentication information"
+            )
+        number: object = int(pid) if re.fullmatch(r"[0-9]{1,18}", pid) else pid
+        body = {"pid": number, "authInfo": auth_info.strip()}
+        request = Request(method="GET", path="/ota/devInfo", body=body)
+        with self._http.cleaning():
+            return decode_dev_id(self._call(Endpoint.DEV_INFO, request).data)
+
+    def _task(self, endpoint: Endpoint, request: Request, *, cdn: bool) -> Task | None:
+        with self._http.cleaning():
+            envelope = self._call(endpoint, request)
+            if meaning(envelope.errno, endpoint).result is StepResult.NO_TASK:
+                return None
+            return decode_task(envelope.data, cdn=cdn)
+
+    # -- reports -----------------------------------------------------------------------------
+
+    def report_version(self, dev_id: str, f_version: str | None = None, s_version: str | None = None) -> None:
+        """Report the versions that the device runs: module (``f_``) and application (``s_``) firmware.
+
+        A task whose target equals the version is thereby completed.
+        """
+        given = {"f_version": f_version, "s_version": s_version}
+        body = {name: checked_version(value) for name, value in given.items() if value is not None}
+        if not body:
+            raise UsageError("a version report needs a version")
+        params = _device(dev_id)
+        request = Request(method="POST", path="/ota/device/version", params=params, body=body)
+        self._call(Endpoint.VERSION, request)
+
+    def report_step(self, dev_id: str, token: str, step: int) -> None:
+        """Report progress (0-100 percent) or a `Status` code.
+
+        A step from 100 on moves the task, so it is sent again only if it surely never arrived.
+        """
+        value = step if 0 <= step <= 100 else _status(step)
+        path = f"/ota/south/device/download/{checked_token(token)}/progress"
+        request = Request(method="POST", path=path, params=_device(dev_id), body={"step": int(value)})
+        self._call(Endpoint.STEP, request, idempotent=step < 100, secret=token)
+
+    def report_status(self, dev_id: str, token: str, result: int) -> None:
+        """Report a `Status` code by the older call; sent again only if it surely never arrived."""
+        params = {**_device(dev_id), "token": checked_token(token)}
+        body = {"result": _status(result)}
+        request = Request(method="POST", path="/ota/south/report", params=params, body=body)
+        self._call(Endpoint.REPORT, request, idempotent=False, secret=token)
+
+    # -- the package -------------------------------------------------------------------------
+
+    def package_url(self, task: Task) -> str:
+        """Return the URL of the package, for a module that fetches it itself. The token in it is a secret."""
+        return self.server + _package_path(task)
+
+    @contextmanager
+    def open_package(self, task: Task, first: int = 0, *, bare_range: bool = False) -> Iterator[Part]:
+        """Open the package from byte ``first`` to its end; see `atota.ota.base.PackageSource`."""
+        with self._http.cleaning(task.token):
+            source = self._source(task)
+            if first:
+                source.headers["Range"] = f"{first}-" if bare_range else f"bytes={first}-"
+            with self._http.open(source, secret=task.token) as stream:
+                part = part_of(stream, task, first)
+                yield replace(part, chunks=without_error_byte(part, task))
+
+    def _source(self, task: Task) -> Source:
+        """The place of the package, by name or by the address that the task names.
+
+        A foreign address gets no authorization: the token in the path is the credential.
+        """
+        parts = urlsplit(self.server)
+        ip, port = parse_ip_port(task.ip_port) if task.ip_port else ("", None)
+        if not ip or (parts.scheme == "https" and port == 80):  # no TLS at port 80: use the name, stay secret
+            return Source(url=self.package_url(task))
+        port = port or (443 if parts.scheme == "https" else 80)
+        return Source(
+            url=f"{parts.scheme}://{ip}:{port}{_package_path(task)}",
+            headers={"Host": parts.netloc},
+            tls_name=parts.hostname or "",
+            signed=False,
+        )
+
+    # -- one call ----------------------------------------------------------------------------
+
+    def _call(
+        self, endpoint: Endpoint, request: Request, *, idempotent: bool = True, secret: str = ""
+    ) -> Envelope:
+        """Make a call; the envelope has errno 0 or the one for ``NO_TASK``."""
+        return self._http.call(request, self._reader(endpoint), idempotent=idempotent, secret=secret)
+
+    def _reader(self, endpoint: Endpoint) -> Callable[[Reply], Envelope]:
+        def read(reply: Reply) -> Envelope:
+            envelope = read_answer(reply.status, reply.body, endpoint)
+            if meaning(envelope.errno, endpoint).result not in (StepResult.OK, StepResult.NO_TASK):
+                refuse(envelope, endpoint, extra_hint=self._clock_hint(envelope, reply))
+            return envelope
+
+        return read
+
+    def _clock_hint(self, envelope: Envelope, reply: Reply) -> str:
+        """For a refused signature: a hint if the time is the reason."""
+        if envelope.errno != 1:
+            return ""
+        now = self._http.clock.time()
+        return clock_hint(reply.date, now, expired_since(reply.authorization, now))
+
+
+def _check(query: CheckQuery) -> Request:
+    return Request(method="GET", path="/ota/south/check", params=check_params(query))
+
+
+def _device(dev_id: str) -> dict[str, str]:
+    return {"dev_id": checked_dev_id(dev_id)}
+
+
+def _package_path(task: Task) -> str:
+    return f"/ota/south/download/{checked_token(task.token)}"
+
+
+def _status(code: int) -> int:
+    if code not in set(map(int, Status)):
+        raise UsageError(f"{code} is neither a percentage nor a status code of the platform")
+    return code

@@ -1,0 +1,178 @@
+"""One job's entry in the journal: its stages as they pass, and the facts that the next run needs.
+
+Nothing is written until the target is known: the run that a job belongs to depends on what the journal has of
+that target. Until then stages and facts are kept, with their times, and written at `begin`.
+
+A journal that cannot be written ends a job that has not started anything. Once the update may have begun, and
+when the job ends, it is only a warning: the target has to be seen through to its end.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from atota.clock import Clock
+from atota.errors import AtotaError, PackageError
+from atota.journal.facts import (
+    CountersFact,
+    ErrorFact,
+    Fact,
+    JobState,
+    PriorRun,
+    StateFact,
+    TranscriptFact,
+    WarningFact,
+    WrittenFact,
+)
+from atota.journal.model import Opened
+from atota.journal.store import JobEntry, Journal
+from atota.link.ports import PortInfo
+from atota.ota.package import digests_of
+from atota.settings.spec import JobSpec
+from atota.update.events import JobEvent, JobResult, Note, StageEvent
+from atota.values import Identity
+
+NOTE_EVERY_S = 2.0
+"""Seconds between two notes of a write's progress: the most that a crash may cost."""
+
+
+class JobJournal:
+    """The journal as one job sees it. Without a journal it does nothing.
+
+    Args:
+        journal: the journal.
+        opened: the beginning of the job; run and attempt are set by `begin`.
+        clock: the journal's time.
+        may_fail: True once a journal that fails must not end the job.
+        warn: gets the reason if the journal fails then.
+    """
+
+    def __init__(
+        self,
+        journal: Journal | None,
+        opened: Opened,
+        *,
+        clock: Clock,
+        may_fail: Callable[[], bool],
+        warn: Callable[[str], None],
+    ) -> None:
+        self.opened = opened
+        self._journal = journal
+        self._clock = clock
+        self._may_fail = may_fail
+        self._warn = warn
+        self._entry: JobEntry | None = None
+        self._kept: list[Callable[[JobEntry], object]] = []
+        self._is_broken = False
+        self._is_closing = False
+        self._noted_at: float | None = None
+
+    @property
+    def id(self) -> str:
+        """The job's id, and its record's."""
+        return self.opened.id
+
+    def begin(
+        self, spec: JobSpec, identity: Identity, adapter: PortInfo | None, prior: PriorRun | None
+    ) -> None:
+        """Open the entry as the next attempt of ``prior``, or as a new run, and write what was kept."""
+        board = spec.board.name if spec.board is not None else None
+        opened = msgspec.structs.replace(self.opened, adapter=adapter, board=board)
+        if prior is not None:
+            opened = msgspec.structs.replace(
+                opened, run=prior.run, attempt=prior.attempt + 1, resumes=prior.id
+            )
+        self._open(opened)
+        self.fact(identity)
+        if prior is not None:
+            self.fact(prior)
+
+    def _open(self, opened: Opened) -> None:
+        self.opened = opened
+        journal = self._journal
+        if journal is None:
+            return
+
+        def open_entry() -> None:
+            self._entry = journal.open_job(opened)
+
+        self._attempt(open_entry)
+        kept, self._kept = self._kept, []
+        for write in kept:
+            self._write(write)
+
+    def on_event(self, event: JobEvent) -> None:
+        """Write down a stage or a warning."""
+        if isinstance(event, StageEvent):
+            stage, at = event, self._clock.time()
+            self._write(
+                lambda entry: entry.stage(stage.stage, stage.state, stage.detail, stage.elapsed_ms, at=at)
+            )
+        elif isinstance(event, Note) and event.level == "warning":
+            self.fact(WarningFact(event.text))
+
+    def fact(self, fact: Fact) -> None:
+        """Write down a fact; the newest of a kind counts."""
+        at = self._clock.time()
+        self._write(lambda entry: entry.fact(fact, at=at))
+
+    def state(self, state: JobState) -> None:
+        """Write down a transition of the job's state; after FAILED only the end of the job follows."""
+        self._is_closing = self._is_closing or state is JobState.FAILED
+        self.fact(StateFact(state))
+
+    def written(self, done: int, total: int, clock: Clock) -> None:
+        """Write down the progress of the write, every `NOTE_EVERY_S` and at its end."""
+        now = clock.monotonic()
+        if self._noted_at is None or now - self._noted_at >= NOTE_EVERY_S or done == total:
+            self._noted_at = now
+            self.fact(WrittenFact(done=done, total=total))
+
+    def end(self, spec: JobSpec, result: JobResult) -> None:
+        """Write the end of the job: counters, error, kept transcript, verdict. Nothing follows."""
+        self._is_closing = True
+        self.fact(
+            CountersFact(
+                blocks=result.blocks,
+                retries=result.retries,
+                longest_silence_ms=result.longest_silence_ms,
+                boots=result.boots,
+            )
+        )
+        if result.error is not None:
+            self.fact(ErrorFact.of(result.error))
+        sha256 = _sha256_of(spec.transcript)
+        if sha256 is not None and (result.error is not None or spec.keeps_transcript):
+            self.fact(TranscriptFact(path=str(spec.transcript), sha256=sha256))
+        if self._entry is None and self._journal is not None:
+            self._open(self.opened)
+        self._write(lambda entry: entry.verdict(result.outcome))
+
+    def _write(self, write: Callable[[JobEntry], object]) -> None:
+        if self._journal is None or self._is_broken:
+            return
+        if self._entry is None:
+            self._kept.append(write)
+            return
+        entry = self._entry
+        self._attempt(lambda: write(entry))
+
+    def _attempt(self, write: Callable[[], object]) -> None:
+        try:
+            write()
+        except AtotaError as error:
+            self._is_broken = True
+            if not (self._is_closing or self._may_fail()):
+                raise
+            self._warn(f"this job's record ends here: {error.message}")
+
+
+def _sha256_of(path: Path | None) -> str | None:
+    """The SHA-256 of a transcript, or None if it cannot be read."""
+    if path is None:
+        return None
+    try:
+        return digests_of(path).sha256
+    except PackageError:
+        return None

@@ -1,0 +1,315 @@
+"""One run on an identified target: task, plan, package, write, start, report."""
+
+from contextlib import ExitStack
+from pathlib import Path
+
+import msgspec
+
+from atota.clock import Deadline
+from atota.errors import LinkLost, OldVersion, Outcome, PlatformRefused, Refused, SlotLost, WriteFailed
+from atota.journal.facts import MethodFact, PackageFact, TaskFact, VersionsFact
+from atota.ota.base import Status, Task
+from atota.update import plan
+from atota.update.context import JobContext
+from atota.update.package import PackageFetcher, obtain_package, task_query
+from atota.update.plan import Goal
+from atota.update.report import Reporter, deliver_waiting, refusal_status
+from atota.update.start import Starter
+from atota.update.target import Target
+from atota.update.write import DEFAULT_RETRIES, RetriesUsedUp, Writer
+from atota.values import Digests, Identity, Refusal
+
+
+class Run:
+    """One run of a job, from the query for a task to the report.
+
+    Args:
+        context: the parts of the job.
+        target: the identified target.
+        identity: who it is.
+        undo: commands that take back what an earlier run changed.
+        written: bytes of the package with ``sha256`` that an earlier run knew to be in the slot.
+        sha256: the digest of that package.
+    """
+
+    def __init__(
+        self,
+        context: JobContext,
+        target: Target,
+        identity: Identity,
+        *,
+        undo: tuple[str, ...] = (),
+        written: int = 0,
+        sha256: str = "",
+    ) -> None:
+        self._context = context
+        self._spec = context.spec
+        self._result = context.result
+        self._progress = context.progress
+        self._target = target
+        self._identity = identity
+        self._undo = undo
+        self._written = (sha256, written)
+        self._fetcher: PackageFetcher | None = None
+        self._versions = VersionsFact()
+        self._is_ready_due = False
+
+    def execute(self) -> None:
+        """Run the job to its outcome, which is set in the context.
+
+        Raises:
+            AtotaError: the error that ends the job.
+        """
+        try:
+            goal = self._goal()
+            is_decided = goal is not None and self._plan(goal)
+        except BaseException:
+            self._restore_earlier()
+            raise
+        if goal is None or not is_decided:
+            self._restore_earlier()
+            return
+        with ExitStack() as serving:
+            self._update(goal, serving)
+
+    def _restore_earlier(self) -> None:
+        """Take back what an earlier run changed, as this one does not write."""
+        if self._undo:
+            self._context.restore(self._target, self._undo, close=False)
+
+    # -- before the slot is touched --------------------------------------------------------------
+
+    def _goal(self) -> Goal | None:
+        """Return the version to reach: of the user's package, else of the platform's task."""
+        local, expected = self._spec.package, self._spec.expect_version
+        if local is not None:
+            named = plan.base_from_name(local.path.name)
+            return Goal(local.target, expected or local.target, base=named[0] if named else None)
+        self._refuse_before_asking()
+        task = self._check()
+        if task is None:
+            return None
+        return Goal(task.target, expected or task.target, signal=task.signal, power=task.power)
+
+    def _refuse_before_asking(self) -> None:
+        """Refuse before the platform's task is touched, if the target is sure to be refused."""
+        refusal = self._target.refusal(self._spec.allowed)
+        if refusal is not None:
+            with self._progress.stage("plan"):
+                raise Refused(refusal.why, hint=refusal.hint)
+
+    def _check(self) -> Task | None:
+        """Query the platform for a task."""
+        context, platform = self._context, self._context.platform
+        assert platform is not None
+        assert context.downloader is not None
+        with self._progress.stage("check"):
+            self._deliver_waiting()
+            query = task_query(self._spec, self._identity, platform.capabilities)
+            reporter = Reporter(platform, query.dev_id, query.type, context.outbox)
+            clock = self._target.clock
+            fetcher = PackageFetcher(
+                platform,
+                context.downloader,
+                query,
+                reporter,
+                note=self._progress.note,
+                progress=lambda done, total: self._progress.show("download", done, total),
+                clock=clock,
+                stop=context.stop,
+                limit=self._target.limit or Deadline(clock, None),
+            )
+            if self._spec.register:
+                reporter.version(query.version)
+            task = fetcher.check()
+        if task is None:
+            context.end(Outcome.NO_TASK)
+            return None
+        self._fetcher = fetcher
+        self._result.task = task_fact(task, platform.server, query.dev_id, query.type)
+        context.entry.fact(self._result.task)
+        return task
+
+    def _deliver_waiting(self) -> None:
+        """Deliver the reports that wait for the platform."""
+        journal, platform = self._context.journal, self._context.platform
+        if journal is None or platform is None:
+            return
+        for delivery in deliver_waiting(journal, platform):
+            if delivery.how is None:
+                self._progress.warn(f"a report of job {delivery.job} still waits: {delivery.detail}")
+            else:
+                self._progress.note(f"delivered the report of job {delivery.job}: {delivery.detail}")
+
+    def _plan(self, goal: Goal) -> bool:
+        """Decide. True if the target is to be written; False if it runs the goal's version already."""
+        target, identity, entry = self._target, self._identity, self._context.entry
+        self._versions = VersionsFact(
+            before=identity.version,
+            before_revision=identity.revision,
+            target=goal.target,
+            expected=goal.expected,
+        )
+        entry.fact(self._versions)
+        with self._progress.stage("plan"):
+            decision = self._decision(goal)
+            if isinstance(decision, Refusal):
+                if self._spec.report_refusals:
+                    self._report_failure(refusal_status(identity, goal))
+                raise Refused(decision.why, hint=decision.hint)
+            if isinstance(decision, plan.Proceed):
+                for warning in decision.warnings:
+                    self._progress.warn(warning)
+                self._choose()
+                target.probe()
+                approve = self._context.approve
+                if approve is not None and not approve(identity, goal):
+                    raise Refused("you said no", hint="Nothing was changed.")
+                return True
+        self._result.version_after = identity.version
+        if self._fetcher is not None:
+            with self._progress.stage("report"):
+                self._fetcher.reporter.current(self._fetcher.task, goal.target)
+        self._context.end(Outcome.ALREADY_CURRENT)
+        return False
+
+    def _decision(self, goal: Goal) -> plan.Decision:
+        allowed = self._spec.allowed
+        refusals = [self._target.refusal(allowed)]
+        decision = plan.decide(self._identity, goal, allowed, *refusals)
+        if isinstance(decision, plan.Proceed) and self._spec.package is None:
+            return self._target.package_refusal(allowed) or decision
+        return decision
+
+    def _choose(self) -> None:
+        choice = self._target.choose()
+        self._context.entry.fact(
+            MethodFact(
+                name=choice.dialect,
+                digest=choice.digest,
+                method=choice.method,
+                block=choice.block,
+                window_s=choice.window_s,
+                allowed=msgspec.structs.asdict(self._spec.allowed),
+            )
+        )
+
+    # -- from the package to the report ----------------------------------------------------------
+
+    def _update(self, goal: Goal, serving: ExitStack) -> None:
+        """Fill the slot, start and report; give the write up if nothing was started."""
+        try:
+            path, digests = self._package(serving)
+        except BaseException:
+            self._restore_earlier()
+            raise
+        sha256, written = self._written
+        writer = Writer(
+            self._context,
+            self._target,
+            path,
+            digests,
+            retries=self._retry or DEFAULT_RETRIES,
+            undo=self._undo,
+            written=written if sha256 == digests.sha256 else 0,
+        )
+        starter = Starter(self._context, self._target, self._versions)
+        try:
+            self._fill_and_start(writer, starter)
+            self._report_success(goal)
+        except BaseException as error:
+            if isinstance(error, RetriesUsedUp) and self._retry:
+                self._report_failure(Status.UPGRADE_RETRIES)
+            if not isinstance(error, LinkLost):
+                writer.undo()
+            raise
+        finally:
+            self._result.blocks = self._target.blocks
+            self._result.retries = self._target.retries
+
+    def _package(self, serving: ExitStack) -> tuple[Path, Digests]:
+        """Return the verified package; an empty one where the platform itself brings it into the target."""
+        if self._target.starts_itself:
+            self._progress.note("the platform must push the package: start the task in its console now")
+            return Path(), Digests(0, "", "")
+        path, digests = obtain_package(
+            self._spec,
+            self._target,
+            self._fetcher,
+            stage=self._progress.stage,
+            serve=self._context.serve,
+            stack=serving,
+        )
+        self._result.package = digests
+        self._context.entry.fact(
+            PackageFact(name=path.name, size=digests.size, md5=digests.md5, sha256=digests.sha256)
+        )
+        return path, digests
+
+    def _fill_and_start(self, writer: Writer, starter: Starter) -> None:
+        """Fill the slot and start; where the target may have begun by itself, believe its version."""
+        try:
+            writer.fill()
+            self._is_ready_due = self._fetcher is not None and self._result.package is not None
+            if not (self._target.needs_address and self._spec.serve_url is None):
+                # The platform hands out no package that it believes to be in place, so a target that
+                # fetches it from there is reported later.
+                self._target.checkpoint()
+                self._report_ready(updated=False)
+            self._result.version_after = starter.run(writer)
+        except OldVersion:
+            self._report_failure(Status.UPGRADE_UNKNOWN)
+            raise
+        except WriteFailed as failure:
+            if not self._target.can_start_before_activate:
+                raise
+            self._progress.note(f"{failure.message}: checking if the module was updated all the same")
+            starter.may_have_started()
+            try:
+                self._result.version_after = starter.survive(is_certain=False)
+            except SlotLost:
+                starter.is_lost()
+                raise failure from None
+
+    def _report_ready(self, *, updated: bool) -> None:
+        if self._fetcher is not None and self._is_ready_due:
+            self._is_ready_due = False
+            self._fetcher.ready(updated=updated)
+
+    def _report_success(self, goal: Goal) -> None:
+        if self._fetcher is None:
+            self._progress.skip("report", "no platform")
+            self._context.end(Outcome.UPDATED)
+            return
+        with self._progress.stage("report"):
+            try:
+                self._report_ready(updated=True)
+            except PlatformRefused as error:
+                self._progress.warn(error.message)
+            is_reported = self._fetcher.reporter.updated(self._fetcher.task, goal.target)
+        self._context.end_updated(is_reported=is_reported)
+
+    def _report_failure(self, status: Status) -> None:
+        if self._fetcher is not None:
+            self._fetcher.failed(status)
+
+    @property
+    def _retry(self) -> int:
+        return self._fetcher.task.retry if self._fetcher is not None else 0
+
+
+def task_fact(task: Task, server: str, dev_id: str, task_type: str) -> TaskFact:
+    """Return a task as results and records have it: everything but the token."""
+    return TaskFact(
+        target=task.target,
+        size=task.size,
+        md5=task.md5,
+        kind=task.kind,
+        signal=task.signal,
+        power=task.power,
+        retry=task.retry,
+        interval=task.interval,
+        server=server,
+        dev_id=dev_id,
+        type=task_type,
+    )

@@ -1,0 +1,125 @@
+"""From the start command to the version that was read back; all over again if the start was lost."""
+
+from atota.errors import AtotaError, Interrupted, JobTimeout, LinkLost, OldVersion, RebootTimeout, SlotLost
+from atota.journal.facts import ConfirmedFact, VersionsFact
+from atota.update.context import JobContext
+from atota.update.state import JobState
+from atota.update.target import Target
+from atota.update.write import Writer
+
+
+class Starter:
+    """The start of one update, seen through to its end.
+
+    Args:
+        context: the parts of the job.
+        target: the target; its slot is written and, where that can be, validated.
+        versions: the versions before and after.
+    """
+
+    def __init__(self, context: JobContext, target: Target, versions: VersionsFact) -> None:
+        self._context = context
+        self._target = target
+        self._versions = versions
+
+    def run(self, writer: Writer) -> str:
+        """Start, wait, confirm; return the version that was read back.
+
+        Args:
+            writer: has filled the slot, and can fill it again.
+
+        Raises:
+            WriteFailed: the target refused to start, or loses its slot again and again.
+            RebootTimeout: it did not come back in time.
+            OldVersion: it runs what it ran.
+        """
+        is_certain, survived = False, 0
+        while True:
+            try:
+                is_certain = is_certain or self._activate()
+                survived += 1
+                # One start may have been lost; a target that ends each of them as it was, failed to update.
+                return self.survive(is_certain=is_certain or (survived > 1 and not writer.has_retries))
+            except SlotLost as lost:
+                self.is_lost()
+                writer.recover(lost)
+                is_certain = self._versions.expected in self._target.versions()
+                if is_certain:
+                    self._context.machine.to(JobState.MAY_HAVE_STARTED)
+                else:
+                    writer.refill()
+
+    def may_have_started(self) -> None:
+        """Note that the target may have started by itself."""
+        self._context.machine.to(JobState.MAY_HAVE_STARTED)
+
+    def is_lost(self) -> None:
+        """Note that the start was lost; a target that starts by itself may still start."""
+        if not self._target.starts_itself:
+            self._context.machine.to(JobState.CHANGED)
+
+    def survive(self, *, is_certain: bool) -> str:
+        """Wait for the target, and return the version that was read back.
+
+        Raises:
+            RebootTimeout: it did not come back in time.
+            OldVersion: it runs what it ran, and surely had been started.
+            SlotLost: it runs what it ran, and the start seems to have been lost.
+        """
+        progress, machine, entry = self._context.progress, self._context.machine, self._context.entry
+        restart = self._target.restart(
+            self._versions.printed_before,
+            self._versions.expected,
+            limit_s=self._context.spec.reboot_timeout_s,
+            is_certain=is_certain,
+            on_percent=lambda percent: progress.show("reboot", percent, 100, percent=True),
+        )
+        try:
+            with progress.stage("reboot"):
+                restart.wait()
+            with progress.stage("confirm"):
+                version = restart.confirm()
+        except OldVersion as error:
+            if not (is_certain or restart.has_update_cause):
+                raise SlotLost(
+                    f"{error.message}: the start seems to have been lost", hint=error.hint
+                ) from error
+            machine.to(JobState.ENDED_OLD)
+            entry.fact(ConfirmedFact(self._versions.before))
+            raise
+        except RebootTimeout:
+            machine.to(JobState.ENDED_UNKNOWN)
+            raise
+        machine.to(JobState.CONFIRMED)
+        entry.fact(ConfirmedFact(version))
+        return version
+
+    def _activate(self) -> bool:
+        """Start the update; True if the target said that it starts."""
+        machine, target = self._context.machine, self._target
+        with self._context.progress.stage("activate"):
+            if target.can_start_before_activate:
+                machine.to(JobState.MAY_HAVE_STARTED)
+            target.checkpoint()
+            machine.to(JobState.MAY_HAVE_STARTED)
+            if self._context.stop.is_noted:
+                self._retract()
+                raise Interrupted("stopped by the user")
+            try:
+                is_certain = target.activate()
+            except LinkLost as lost:
+                target.reconnect(lost)
+                return False
+            except (Interrupted, JobTimeout):
+                raise
+            except AtotaError:
+                self._retract()
+                raise
+            if is_certain:
+                machine.to(JobState.STARTED)
+            return is_certain
+
+    def _retract(self) -> None:
+        """Note that the start was refused or not sent; a target that starts early may have started."""
+        if not self._target.can_start_before_activate:
+            self._context.machine.to(JobState.WRITTEN)
