@@ -13,6 +13,7 @@ import pkgutil
 from collections.abc import Iterator
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
+from typing import Union
 
 import msgspec
 
@@ -80,5 +81,6 @@ def _load_spec(point: EntryPoint, specs: dict[str, type[MethodSpec]]) -> type[Me
         raise ValueError(f"its spec is named {spec.method_name()}")
     if point.name in specs:
         raise ValueError("there is a method of this name already")
-    msgspec.json.Decoder(spec)  # raises now, not when the first profile is read
+    # A spec that does not fit the others must fail here, not when the first profile is read.
+    msgspec.json.Decoder(Union[(*specs.values(), spec)])
     return spec

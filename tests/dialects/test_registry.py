@@ -22,6 +22,9 @@ class TinySpec(MethodSpec, frozen=True, kw_only=True, tag="tiny-write"):
 
     code = "acme.code:Tiny"
     start: Annotated[str, Command("size")]
+
+class OddSpec(MethodSpec, frozen=True, kw_only=True, tag_field="type", tag="odd"):
+    """A spec that is told by another key than the others."""
 '''
 CODE = '''
 from pathlib import Path
@@ -144,6 +147,7 @@ def test_a_mistake_in_a_strangers_profile_is_found(tmp_path: Path) -> None:
     [
         ("tiny-write = acme.nothing:TinySpec", "No module named"),
         ("tiny-write = acme.spec:Command", "it is not a MethodSpec"),
+        ("odd = acme.spec:OddSpec", "same `tag_field`"),
         ("other-name = acme.spec:TinySpec", "its spec is named tiny-write"),
         ("nfwupd = atota.dialects.methods.nfwupd:NfwupdSpec", "there is a method of this name already"),
     ],
