@@ -83,7 +83,7 @@ class UsageError(AtotaError):
 def extra_missing(error: ModuleNotFoundError, extra: str, feature: str) -> UsageError:
     """Make the error of a ``feature`` whose packages come with the optional dependencies ``atota[extra]``."""
     return UsageError(
-        f"{feature} needs the package {error.name}, which is not installed",
+        f"{feature} needs the package {(error.name or '?').partition('.')[0]}, which is not installed",
         hint=f"Install it with: pip install 'atota[{extra}]'",
     )
 

@@ -8,13 +8,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from atota.clock import SimulatedClock
-from atota.errors import AtotaError, ModuleError, SlotLost
+from atota.errors import AtotaError
 from atota.fota.target import ModuleTarget
 from atota.module.module import Module
 from atota.module.reconnect import UsbAdapters
 from atota.settings.spec import JobSpec
 from atota.sim.link import open_sim_link
 from atota.sim.package import build_package
+from atota.update.state import JobState
+from atota.update.write import Writer
+from atota.values import Digests
+from tests.update.parts import job_context
 
 MODELS = {
     "BC28": ("BC28JAR01A03", "BC28JAR01A05"),
@@ -37,25 +41,6 @@ FAULT = st.one_of(
 )
 
 
-def fill(target: ModuleTarget, package: Path) -> None:
-    """Write and validate, with two fresh writes after a slot that was lost."""
-    lost: AtotaError | None = None
-    for _ in range(3):
-        try:
-            if lost is not None:
-                target.recover(lost)
-            target.prepare(package, 0, undo=(), on_undo_changed=lambda _: None)
-            target.write(package, lambda _done, _total: None)
-            if target.validates:
-                target.validate()
-        except (SlotLost, ModuleError) as error:
-            lost = error
-        else:
-            return
-    assert lost is not None
-    raise lost
-
-
 @pytest.mark.parametrize("model", MODELS)
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
@@ -66,25 +51,28 @@ def fill(target: ModuleTarget, package: Path) -> None:
 def test_what_is_called_written_is_written(
     model: str, faults: list[str], baud: int | None, stored: int
 ) -> None:
-    base, newer = MODELS[model]
-    package = build_package(model=model, base=base, target=newer, size=2048)
+    base, target = MODELS[model]
+    package = build_package(model=model, base=base, target=target, size=2048)
     link = open_sim_link(f"sim://{model}?baud={stored}&fault={'+'.join(faults)}", clock=SimulatedClock())
-    spec = JobSpec(port=f"sim://{model}", transfer_baud=baud)
     with TemporaryDirectory() as folder, Module(link) as module:
         path = Path(folder) / "p.bin"
         path.write_bytes(package)
+        spec = JobSpec(port=link.name, transfer_baud=baud)
+        context = job_context(spec)
         failure: AtotaError | None = None
         try:
-            target = ModuleTarget(module, spec, UsbAdapters(), note=lambda _: None, warn=lambda _: None)
-            target.identify()
-            target.choose()
-            fill(target, path)
+            subject = ModuleTarget(module, spec, UsbAdapters(), note=lambda _: None, warn=lambda _: None)
+            subject.identify()
+            subject.choose()
+            Writer(context, subject, path, Digests.of(package), retries=2, undo=(), written=0).fill()
         except AtotaError as error:
             failure = error
         if failure is not None:
             assert failure.message
             assert failure.hint
+            assert context.machine.may_undo
             return
+        assert context.machine.state is JobState.WRITTEN
         assert link.module.slot == package
         assert not link.module.flash.spoiled
         assert not link.module.starts

@@ -18,7 +18,7 @@ DOORS = {
     "httpx": {"atota.ota.http", "atota.ota.memory", "atota.line.client"},
     "psycopg": {"atota.line.store"},
     "starlette": {"atota.otaserver.app", "atota.station", "atota.line"},
-    "uvicorn": {"atota.otaserver.serve", "atota.station", "atota.line"},
+    "uvicorn": {"atota.otaserver.web", "atota.station", "atota.line"},
     "h11": set(),
     "hypothesis": {"atota.testing"},
     "esptool": set(),
