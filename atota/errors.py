@@ -214,6 +214,11 @@ class ModuleRebooted(ModuleError):
         super().__init__(message, hint=hint, tried=tried)
         self.cause = cause
 
+    @property
+    def why(self) -> str:
+        """The cause as messages name it."""
+        return self.cause or NO_CAUSE
+
 
 class ModuleRefused(ModuleError):
     """An error response where the caller needed OK."""
@@ -345,6 +350,9 @@ class Interrupted(AtotaError):
     outcome = Outcome.INTERRUPTED
     retry = Retry.LATER
     default_hint = "Run the same command again to go on."
+
+
+NO_CAUSE = "cause not given"
 
 
 def error_fields(error: AtotaError) -> dict[str, object]:

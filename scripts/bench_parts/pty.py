@@ -81,4 +81,4 @@ def transfer(opened: Module, file: Path) -> tuple[int, float]:
     method.prepare(session)
     start = time.thread_time()
     method.write(session, file, lambda *_: None)
-    return method.tally.blocks, time.thread_time() - start
+    return method.counters.blocks, time.thread_time() - start

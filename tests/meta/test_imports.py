@@ -32,13 +32,6 @@ SIM_USERS = {"sim", "testing", "cli"}
 # Offences that are known and must go.
 KNOWN_CIRCLES: frozenset[frozenset[str]] = frozenset(
     {
-        frozenset(
-            {
-                "atota.dialects.checks",
-                "atota.dialects.loader",
-                "atota.dialects.provenance",
-            }
-        ),
         frozenset({"atota.ota.http", "atota.ota.registry"}),
     }
 )
