@@ -47,7 +47,7 @@ def test_the_docstring_names_every_transition_and_no_other() -> None:
     names = "|".join(state.name for state in S)
     group = rf"(?:{names})(?:, (?:{names}))*"
     told = {
-        (S[before], S[after])
+        (JobState[before], JobState[after])
         for befores, afters in re.findall(rf"({group}) -> ({group})(?=[:.])", listed)
         for before in befores.split(", ")
         for after in afters.split(", ")
