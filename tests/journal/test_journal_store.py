@@ -86,7 +86,7 @@ def test_a_job_with_a_verdict_takes_nothing_more(journal: Journal) -> None:
 
 def test_the_same_attempt_is_begun_once(journal: Journal) -> None:
     journal.open_job(opened("r", 1))
-    with pytest.raises(LimitReached, match="r-1 has been begun already"):
+    with pytest.raises(LimitReached, match="r-1 was begun already"):
         journal.open_job(opened("r", 1))
     assert journal.open_job(opened("r", 2)).id == "r-2"
 
@@ -259,12 +259,12 @@ def test_the_outbox_keeps_its_order_and_each_report_ends_once(
     assert journal.pending()[0].job == job
     journal.settle(second, "obsolete", "the task is gone")
     assert [report.id for report in journal.pending()] == [first, third]
-    with pytest.raises(AtotaError, match="does not take this"):
+    with pytest.raises(AtotaError, match="refused a statement"):
         journal.settle(second, "delivered")
     journal.settle(first, "delivered")
-    with pytest.raises(AtotaError, match="does not take this"):
+    with pytest.raises(AtotaError, match="refused a statement"):
         journal.settle(999, "delivered")
-    with pytest.raises(AtotaError, match="does not take this"):
+    with pytest.raises(AtotaError, match="refused a statement"):
         journal.queue("no-such-job", {})
     assert [report.id for report in journal.pending()] == [third]
 

@@ -76,7 +76,7 @@ def test_a_lock_that_is_not_given_back_is_a_limit(
 def test_a_file_that_is_no_database_is_refused_and_left_as_it_is(folder: Path, content: bytes) -> None:
     path = folder / "notes.txt"
     path.write_bytes(content)
-    assert "is no journal, or it is damaged" in refused(path, ConfigError).message
+    assert "is not a journal, or it is damaged" in refused(path, ConfigError).message
     with pytest.raises(ConfigError):
         Journal.reading(path, clock=SimulatedClock())
     assert path.read_bytes() == content

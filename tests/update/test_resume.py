@@ -184,12 +184,12 @@ def test_a_start_that_was_never_sent_is_made_by_the_next_job(make_world: MakeWor
 
 def test_a_start_that_may_have_been_sent_is_looked_for_before_it_is_made(make_world: MakeWorld) -> None:
     whole = make_world("BC28")
-    assert whole.run() is not None
+    assert whole.attempt() is not None
     past = whole.journal().past(port="/dev/ttyUSB0")
     assert past is not None
     (seq,) = (row.seq for row in past.facts if row.fact == StateFact(JobState.MAY_HAVE_STARTED))
     world = make_world("BC28", f"h/kill-journal:{1 + seq}")  # the first write is the job's own row
-    assert world.run() is None
+    assert world.attempt() is None
     assert not world.module.starts
     result = again(world)
     assert result.outcome == "updated"
@@ -202,11 +202,11 @@ def test_a_job_that_finished_for_another_and_was_killed_still_reports(
     make_world: MakeWorld, write: int
 ) -> None:
     world = make_world("BC28", "h/kill-stage:reboot")
-    assert world.run() is None
+    assert world.attempt() is None
     world.clock.sleep(300)
     world.heal(power_cycle=False)
     world._arm((f"kill-journal:{8 + write}",))
-    killed = world.run()
+    killed = world.attempt()
     result = again(world)
     if killed is None:
         assert (result.outcome, result.version_before) == ("updated", world.base)
@@ -216,10 +216,10 @@ def test_a_job_that_finished_for_another_and_was_killed_still_reports(
 
 def test_what_was_changed_is_taken_back_by_the_third_job_too(make_world: MakeWorld) -> None:
     world = make_world("BC28", "h/kill-stage:write")
-    assert world.run() is None
+    assert world.attempt() is None
     world.heal(power_cycle=False)
     world._kill_stages = ["write"]
-    assert world.run() is None
+    assert world.attempt() is None
     assert world.module.settings.values[b"CFUN"] == b"0"
     world.task.cancel()
     assert again(world).outcome == "no-task"
