@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 
 from atota.dialects import catalogue
-from atota.dialects.parts import pattern_problem
+from atota.dialects.common import pattern_problem
 from atota.files import decode_toml, load_toml
 from atota.settings.kinds import Baud, Text, TransferBaud
 from atota.settings.table import board_table, in_board
@@ -121,9 +121,10 @@ class Reset(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
 
 class Power(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The steps of the control lines that switch the module's supply on."""
+    """The steps of the control lines that switch the module's supply. No job ever switches it off."""
 
     on: Annotated[Sequence, msgspec.Meta(min_length=1)]
+    off: Annotated[Sequence, msgspec.Meta(min_length=1)] | None = None
 
 
 class Ota(board_table("ota")):  # type: ignore[misc] # its fields are the rows
