@@ -6,8 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from atota.journal.facts import KINDS, ErrorFact, Fact, PriorRun, kind_of
-from atota.values import Identity
+from atota.errors import Outcome
+from atota.journal.facts import KINDS, ErrorFact, Fact, JobState, PriorRun, kind_of
+from atota.update.state import MEANINGS
+from atota.values import STAGES, Identity
+from scripts.simulate_parts.scenario import Scenario
+from scripts.simulate_parts.world import World
 from tests.meta.sources import ROOT
 
 UPDATE = ROOT / "atota" / "update"
@@ -70,3 +74,36 @@ def test_no_test_makes_up_rows_of_a_journal() -> None:
     }
     assert found <= {"test_journal_version1.py", "test_journal_store.py"}
     # The second one tries what the database itself refuses.
+
+
+def test_a_whole_simulated_job_writes_down_what_the_platform_took(tmp_path: Path) -> None:
+    world = World(Scenario(seed=1, model="BC28"), tmp_path)
+    result = world.attempt()
+    assert result is not None
+    record = world.journal().record(result.record_id)
+    words = ["101: package downloaded", "201: upgraded", f"version {world.target}"]
+    assert record.told == result.told == words
+    assert world.task.reported[-2:] == [101, 201]
+    world.close()
+
+
+@pytest.mark.parametrize("model", ["BC28", "SIM7000C", "BC26", "M5311"])
+@pytest.mark.parametrize("stage", STAGES)
+def test_an_interrupted_simulated_job_gives_the_advice_of_its_last_state(
+    tmp_path: Path, model: str, stage: str
+) -> None:
+    world = World(Scenario(seed=1, model=model, faults=(f"h/stop:{stage}:2",)), tmp_path)
+    result = world.attempt()
+    assert result is not None
+    if result.outcome is Outcome.INTERRUPTED and result.error is not None:
+        past = world.journal().past(id=result.record_id)
+        assert past is not None
+        state = past.states[-1] if past.states else JobState.UNTOUCHED
+        is_begun = MEANINGS[state].must_not_interrupt
+        assert ("Leave the module powered" in result.error.hint) == is_begun
+        assert ("still runs what it ran before" in result.error.hint) != is_begun
+        assert is_begun or not world.module.starts
+    else:
+        assert result.outcome in (Outcome.UPDATED, Outcome.UPDATED_UNREPORTED)
+        assert world.module.version == world.target
+    world.close()
