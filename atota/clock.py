@@ -1,4 +1,4 @@
-"""Time is passed in: nobody but `SystemClock` calls `time.sleep` or `time.monotonic`.
+"""Time, which is passed in: only `SystemClock` calls `time.sleep` and `time.monotonic`.
 
 So a whole job with a twelve-minute reboot runs in milliseconds under a `SimulatedClock`, and the
 demo shows the same job at thirty times its speed under a `ScaledClock`.
@@ -15,10 +15,10 @@ from typing import Protocol
 
 
 class StopToken:
-    """Says that somebody wants the work to end. Set from any thread, looked at by every wait.
+    """A request to end the work. Set from any thread, looked at by every wait.
 
-    While it is shielded (a module is in the middle of its update) one request is only noted; a second
-    one counts.
+    While it is shielded (a module is in the middle of its update) the first request is only noted; the
+    second one counts.
     """
 
     def __init__(self) -> None:
@@ -33,17 +33,17 @@ class StopToken:
 
     @property
     def is_set(self) -> bool:
-        """Whether the work has to end now."""
+        """True if the work has to end now."""
         return self._requests >= self._needed
 
     @property
     def is_noted(self) -> bool:
-        """Whether the end was asked for at all, shielded or not."""
+        """True if the end was requested at all, shielded or not."""
         return self._requests > 0
 
     @contextmanager
     def shielded(self) -> Iterator[None]:
-        """Let one request more than so far pass without effect, for as long as this lasts."""
+        """Let one more request pass without effect, for as long as the block lasts."""
         self._needed = self._requests + 2
         try:
             yield
@@ -52,19 +52,19 @@ class StopToken:
 
 
 class Clock(Protocol):
-    """What the program knows of time.
+    """The source of time.
 
-    ``slice_s`` is the longest stretch that a wait may last without looking at its stop token.
+    ``slice_s`` is the longest wait, in seconds, without a look at the stop token.
     """
 
     slice_s: float
 
     def monotonic(self) -> float:
-        """Seconds that never go back."""
+        """Return seconds that never go back."""
         ...
 
     def time(self) -> float:
-        """Seconds since the epoch, UTC."""
+        """Return seconds since the epoch, UTC."""
         ...
 
     def sleep(self, seconds: float) -> None:
@@ -78,11 +78,11 @@ class SystemClock:
     slice_s = 0.1  # every wait looks at its stop token at least this often
 
     def monotonic(self) -> float:
-        """Seconds that never go back."""
+        """Return seconds that never go back."""
         return time.monotonic()
 
     def time(self) -> float:
-        """Seconds since the epoch, UTC."""
+        """Return seconds since the epoch, UTC."""
         return time.time()
 
     def sleep(self, seconds: float) -> None:
@@ -92,7 +92,7 @@ class SystemClock:
 
 
 class SimulatedClock:
-    """Time that passes only when somebody waits: single-threaded and repeatable.
+    """Time that passes only in a wait: single-threaded and repeatable.
 
     Args:
         start: the wall-clock second at which the simulation begins (default: 2026-01-01 UTC).
@@ -105,21 +105,21 @@ class SimulatedClock:
         self._now = 0.0
 
     def monotonic(self) -> float:
-        """Simulated seconds since the beginning."""
+        """Return simulated seconds since the beginning."""
         return self._now
 
     def time(self) -> float:
-        """Simulated seconds since the epoch, UTC."""
+        """Return simulated seconds since the epoch, UTC."""
         return self._start + self._now
 
     def sleep(self, seconds: float) -> None:
-        """Move on by ``seconds`` at once."""
+        """Advance by ``seconds`` at once."""
         if seconds > 0:
             self._now += seconds
 
 
 class ScaledClock:
-    """The machine's time, ``speed`` times as fast: what the demo runs under."""
+    """The machine's time, ``speed`` times as fast, as in the demo."""
 
     def __init__(self, speed: float) -> None:
         self._speed = speed
@@ -128,11 +128,11 @@ class ScaledClock:
         self.slice_s = SystemClock.slice_s * speed
 
     def monotonic(self) -> float:
-        """Scaled seconds since the clock was made."""
+        """Return scaled seconds since the clock was made."""
         return (time.monotonic() - self._origin) * self._speed
 
     def time(self) -> float:
-        """Scaled seconds since the epoch, UTC."""
+        """Return scaled seconds since the epoch, UTC."""
         return self._wall + self.monotonic()
 
     def sleep(self, seconds: float) -> None:
@@ -145,7 +145,7 @@ _SPEED = re.compile(r"max|real|[1-9]\d{0,5}(\.\d+)?")
 
 
 def is_speed(text: str) -> bool:
-    """Whether `clock_at` takes this."""
+    """True if `clock_at` accepts ``text``."""
     return _SPEED.fullmatch(text) is not None
 
 
@@ -158,13 +158,13 @@ def clock_at(speed: str | float) -> Clock:
 
 
 def utc_iso(at: float) -> str:
-    """A point in time, seconds since the epoch, as UTC ISO 8601 with milliseconds."""
+    """Return a point in time, seconds since the epoch, as UTC ISO 8601 with milliseconds."""
     moment = dt.datetime.fromtimestamp(at, dt.UTC)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 class Deadline:
-    """A point in time that something must be done by. ``seconds`` of None means never."""
+    """A point in time, ``seconds`` from now; None means never."""
 
     def __init__(self, clock: Clock, seconds: float | None) -> None:
         self.clock = clock
@@ -172,11 +172,11 @@ class Deadline:
 
     @property
     def remaining(self) -> float:
-        """Seconds left, never below zero; infinite if there is no limit."""
-        left = self.at - self.clock.monotonic()
-        return left if left > 0.0 else 0.0
+        """Seconds that remain, never below zero; infinite without a limit."""
+        seconds = self.at - self.clock.monotonic()
+        return seconds if seconds > 0.0 else 0.0
 
     @property
     def expired(self) -> bool:
-        """Whether the time is over."""
+        """True if the time is over."""
         return self.clock.monotonic() >= self.at

@@ -1,4 +1,4 @@
-"""Every error atota raises on purpose, in one tree.
+"""Every error that atota raises on purpose, in one tree.
 
     AtotaError
     ├── UsageError            the call itself is wrong                        2  usage
@@ -8,6 +8,7 @@
     │   ├── PortBusy
     │   ├── PortForbidden
     │   ├── LineUnavailable       the port has no DTR, RTS or such a mode
+    │   ├── BoardMismatch         the port's adapter is not the one of the board file
     │   ├── LinkLost
     │   └── ReplayDiverged        the host does something else than its recording
     ├── ModuleError           the conversation with the module                5  no-answer
@@ -24,7 +25,7 @@
     │   └── BadAnswer             not what the platform documents
     ├── WriteFailed           the slot was not activated                      9  write-failed
     │   ├── Unanswered            the command that starts the update, asked twice (fota)
-    │   └── RetriesUsedUpError    the slot was lost more often than the task allows (update)
+    │   └── RetriesUsedUp         the slot was lost more often than the task allows (update)
     ├── SlotLost              what was written is in doubt (fota)             9  write-failed
     ├── RebootTimeout         it did not come back in time                   11  unknown-after-reboot
     ├── OldVersion            it came back with the old version              12  old-version
@@ -48,9 +49,9 @@ class AtotaError(Exception):
     """Base of everything atota raises on purpose.
 
     Args:
-        message: what happened, one sentence.
-        hint: what to do next; the class has a default.
-        tried: what was tried before giving up, one item a line.
+        message: the problem, one sentence.
+        hint: the next thing to do; the class has a default.
+        tried: the attempts before giving up, one item a line.
     """
 
     code: ClassVar[str] = "atota"
@@ -72,7 +73,7 @@ class AtotaError(Exception):
 
 
 class UsageError(AtotaError):
-    """The call itself is wrong: an option is missing, or two exclude each other."""
+    """A wrong call: an option is missing, or two exclude each other."""
 
     code = "usage"
     outcome = Outcome.USAGE
@@ -131,25 +132,33 @@ class LineUnavailable(LinkError):
     default_hint = "Use an adapter that has the line, or a board file without it."
 
 
+class BoardMismatch(LinkError):
+    """The port's adapter is not the one that the board file names."""
+
+    code = "link.board-mismatch"
+    retry = Retry.NEVER
+    default_hint = "Give the port of that adapter (`atota ports` lists them), or this adapter's board file."
+
+
 class LinkLost(LinkError):
     """The port went away while it was open."""
 
     code = "link.lost"
-    default_hint = "Plug the adapter in again and run the same command; it goes on from what the module says."
+    default_hint = "Plug the adapter in again and run the same command; it continues where the module stands."
 
 
 class ReplayDiverged(LinkError):
-    """The host does something else than the one that was recorded did.
+    """The host does something else than the recorded one did.
 
     Attributes:
-        line: the recording's line at which they part.
-        expected: what that line says, as it is written there.
-        got: what the host did, in the same notation.
+        line: the recording's line at which they differ.
+        expected: the text of that line.
+        got: the host's action, in the same notation.
     """
 
     code = "link.replay"
     retry = Retry.NEVER
-    default_hint = "A recording answers only what was asked in it. Compare the command and its options."
+    default_hint = "A recording answers only the commands in it. Compare the command and its options."
 
     def __init__(
         self,
@@ -177,13 +186,13 @@ class ModuleError(AtotaError):
 
 
 class NoAnswer(ModuleError):
-    """Nothing intelligible came back in time."""
+    """No readable response came in time."""
 
     code = "module.no-answer"
 
 
 class Desynchronised(ModuleError):
-    """Answers can no longer be told apart; the module needs a reset."""
+    """Responses can no longer be told apart; the module needs a reset."""
 
     code = "module.desynchronised"
     default_hint = "Reset or power-cycle the module and run the command again."
@@ -207,14 +216,14 @@ class ModuleRebooted(ModuleError):
 
 
 class ModuleRefused(ModuleError):
-    """The module understood and said no, where the caller needed a yes."""
+    """An error response where the caller needed OK."""
 
     code = "module.refused"
     default_hint = "Look the error code up in the module's AT manual; -v shows the conversation."
 
 
 class Refused(AtotaError):
-    """We refused before touching the slot."""
+    """A refusal of atota's own, before the slot was touched."""
 
     code = "refused"
     outcome = Outcome.REFUSED
@@ -222,7 +231,7 @@ class Refused(AtotaError):
 
 
 class PackageError(AtotaError):
-    """The package has the wrong size, digest or format."""
+    """A package of the wrong size, digest or format."""
 
     code = "package"
     outcome = Outcome.BAD_PACKAGE
@@ -232,7 +241,7 @@ class PackageError(AtotaError):
 
 
 class ServerError(AtotaError):
-    """The platform or the network."""
+    """A failure of the platform or the network."""
 
     code = "server"
     outcome = Outcome.SERVER
@@ -241,7 +250,7 @@ class ServerError(AtotaError):
 
 
 class ServerUnreachable(ServerError):
-    """No connection, or it broke, or it timed out."""
+    """No connection, or a broken one, or a timeout."""
 
     code = "server.unreachable"
 
@@ -270,7 +279,7 @@ class DownloadRefused(PlatformRefused):
 
 
 class BadAnswer(ServerError):
-    """The server answered something that the platform does not document."""
+    """An answer that the platform does not document."""
 
     code = "server.bad-answer"
     retry = Retry.NEVER
@@ -278,7 +287,7 @@ class BadAnswer(ServerError):
 
 
 class WriteFailed(AtotaError):
-    """The slot could not be written, validated or started; the module runs what it ran."""
+    """The slot could not be written, validated or started; the module runs its old firmware."""
 
     code = "write"
     outcome = Outcome.WRITE_FAILED
@@ -339,7 +348,7 @@ class Interrupted(AtotaError):
 
 
 def error_fields(error: AtotaError) -> dict[str, object]:
-    """An error as results and records have it."""
+    """Return an error as results and records have it."""
     return {
         "code": error.code,
         "message": error.message,

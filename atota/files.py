@@ -35,7 +35,7 @@ def load_toml(path: str | Path, into: type[T], *, hook: Hook | None = None) -> T
     Errors name the file exactly as ``path`` is spelled. ``hook`` is as for `decode_toml`.
 
     Raises:
-        ConfigError: it is missing, no file, unreadable, not UTF-8, not TOML, or not of this shape.
+        ConfigError: it is missing, not a file, unreadable, not UTF-8, not TOML, or not of this shape.
     """
     name = str(path)
     return decode_toml(_read(Path(path), name), into, name=name, hook=hook)
@@ -44,8 +44,8 @@ def load_toml(path: str | Path, into: type[T], *, hook: Hook | None = None) -> T
 def decode_toml(text: str | bytes, into: type[T], *, name: str, hook: Hook | None = None) -> T:
     """Read TOML ``text`` into ``into``; ``name`` is what errors call the file.
 
-    ``hook`` makes the types that `msgspec` does not know (its ``dec_hook``): it gets the type and the value
-    as TOML has it, and raises ``ValueError`` for a bad one; the error then carries the path.
+    ``hook`` is `msgspec`'s ``dec_hook`` for the types that it does not know: it gets the type and the value
+    as TOML has it, and raises ``ValueError`` for a bad value; the error then carries the path.
     A byte-order mark at the start is passed over: TOML forbids it, Windows editors write it.
 
     Raises:
@@ -91,7 +91,7 @@ def prepared(kind: type[T]) -> type[T]:
 
     `msgspec` analyses a type at its first use, and crashes the process if two threads do that to the same
     type at the same time (seen with 0.22.0 when five lanes read the catalogue together). So the first use
-    of each type belongs to one thread.
+    of each type happens under a lock.
     """
     if kind not in _PREPARED:
         with _LOCK:

@@ -1,4 +1,4 @@
-"""A lock on a file that is the operating system's own: it goes with its owner, however that one ends."""
+"""The operating system's lock on a file: it ends with the process that holds it, however that ends."""
 
 import sys
 from typing import IO
@@ -7,7 +7,7 @@ if sys.platform == "win32":
     import msvcrt
 
     def lock(file: IO[bytes]) -> bool:
-        """Take the lock on an open file, if nobody has it; at once."""
+        """Take the lock on an open file, without waiting. Return False if it is held elsewhere."""
         file.seek(0)
         try:
             msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
@@ -16,7 +16,7 @@ if sys.platform == "win32":
         return True
 
     def unlock(file: IO[bytes]) -> None:
-        """Give the lock back; closing the file does it, too."""
+        """Release the lock; closing the file does it, too."""
         file.seek(0)
         msvcrt.locking(file.fileno(), msvcrt.LK_UNLCK, 1)
 
@@ -24,7 +24,7 @@ else:
     import fcntl
 
     def lock(file: IO[bytes]) -> bool:
-        """Take the lock on an open file, if nobody has it; at once."""
+        """Take the lock on an open file, without waiting. Return False if it is held elsewhere."""
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except (BlockingIOError, PermissionError):
@@ -32,5 +32,5 @@ else:
         return True
 
     def unlock(file: IO[bytes]) -> None:
-        """Give the lock back; closing the file does it, too."""
+        """Release the lock; closing the file does it, too."""
         fcntl.flock(file, fcntl.LOCK_UN)

@@ -5,7 +5,7 @@ from typing import Self
 
 
 class Outcome(enum.StrEnum):
-    """How a command ends, and the exit code that says so; README publishes both.
+    """The end of a command, and its exit code; README publishes both.
 
     Attributes:
         exit_code: the exit code of a command that ends so.
@@ -46,7 +46,7 @@ class Outcome(enum.StrEnum):
 
 
 class Retry(enum.Enum):
-    """Whether the same attempt may succeed if it is simply made again."""
+    """The prospect of the same attempt, made again without a change."""
 
     NEVER = "never"
     LATER = "later"

@@ -1,4 +1,4 @@
-"""Frozen values that travel through the whole program: what a module is, what a version may be."""
+"""Frozen values that travel through the whole program: identities, versions, digests, addresses."""
 
 import hashlib
 import re
@@ -39,7 +39,7 @@ Stage = Literal[
     "report",
 ]
 STAGES: tuple[Stage, ...] = get_args(Stage)
-"""The stages of a job, in their order: everybody who names one takes it from here."""
+"""The stages of a job, in their order."""
 
 
 ServerUrl = NewType("ServerUrl", str)
@@ -82,7 +82,7 @@ DEFAULT_SERVER: Final = ServerUrl("https://ota.heclouds.com")
 
 
 def version_problem(version: str) -> str | None:
-    """Say why the platform would refuse ``version``, or None if it may be sent.
+    """Return the reason for which the platform would refuse ``version``; None if it may be sent.
 
     The rule is the platform page's errno 27: 1-20 characters of ``[A-Za-z0-9_.-]``.
     """
@@ -97,14 +97,14 @@ def version_problem(version: str) -> str | None:
 
 
 def is_imei(text: str) -> bool:
-    """Whether ``text`` is fifteen digits."""
+    """True if ``text`` is fifteen digits."""
     return _IMEI.fullmatch(text) is not None
 
 
 def is_unique_imei(text: str) -> bool:
-    """Whether ``text`` may be one module's own IMEI: its check digit fits, and it is no mere placeholder.
+    """True if ``text`` may be one module's own IMEI: its check digit fits, and it is not a placeholder.
 
-    3GPP 23.003 annex B: the check digit is Luhn's. Unprogrammed modules tell zeros or the like.
+    3GPP 23.003 annex B: the check digit is Luhn's. Unprogrammed modules report zeros or the like.
     """
     if not is_imei(text) or len(set(text[:-1])) == 1:
         return False
@@ -114,7 +114,7 @@ def is_unique_imei(text: str) -> bool:
 
 
 def mask(identifier: str | None) -> str:
-    """An identifier as logs and people's text show it: the first two and last four characters."""
+    """Mask an identifier for logs and people's text: only the first two and last four characters remain."""
     if not identifier:
         return "-"
     if len(identifier) <= 6:
@@ -130,10 +130,10 @@ class Codes(msgspec.Struct, frozen=True):
 
 
 class Identity(msgspec.Struct, frozen=True, kw_only=True):
-    """Who a module said it is.
+    """The identity of a module, by its own answers.
 
     ``signal`` is CSQ 0-31 (None: unknown or 99); ``supply_mv`` millivolts; ``battery_percent`` 0-100.
-    ``revision`` is the vendor's own version text, ``version`` the one token that the platform is told;
+    ``revision`` is the vendor's own version text, ``version`` the one token that is sent to the platform;
     ``serial`` is the module's serial number, where it has one besides its IMEI (27.007: CGSN, snt 0).
     """
 
@@ -172,19 +172,19 @@ class Digests(msgspec.Struct, frozen=True):
 
 
 def checked_md5(text: str) -> str:
-    """An MD5 as 32 lower-case hex digits.
+    """Return an MD5 as 32 lower-case hex digits.
 
     Raises:
-        UsageError: it is anything else.
+        UsageError: ``text`` is anything else.
     """
     return _checked_hex(text, 32, "an MD5")
 
 
 def checked_sha256(text: str) -> str:
-    """A SHA-256 as 64 lower-case hex digits.
+    """Return a SHA-256 as 64 lower-case hex digits.
 
     Raises:
-        UsageError: it is anything else.
+        UsageError: ``text`` is anything else.
     """
     return _checked_hex(text, 64, "a SHA-256")
 

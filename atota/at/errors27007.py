@@ -42,7 +42,7 @@ _BY_TEXT = {_letters_and_digits(text): code for code, text in CME_TEXTS.items()}
 
 
 def cme_code(text: str) -> int | None:
-    """The number of a CME error given as digits or as words, however they are spaced or capitalised."""
+    """Return the number of a CME error given as digits or as words, however spaced or capitalised."""
     stripped = text.strip()
     if stripped.isascii() and stripped.isdigit() and len(stripped) <= 9:
         return int(stripped)

@@ -1,19 +1,19 @@
-"""Everything a module can say, as frozen values.
+"""The events of a conversation, as frozen values.
 
-The first group is what the `Parser` yields from bytes alone. The second group is what the `Exchange`
-makes of it, knowing the command in flight. Every event keeps its raw bytes; text is only a view.
+`Parser` makes the first group from bytes alone: line, final result, prompt, data, garbage. `Exchange` makes
+the second group of them, knowing the command in flight. Every event keeps its raw bytes; text is a view.
 """
 
 import msgspec
 
 
 def view(raw: bytes) -> str:
-    """Bytes as people see them: ASCII, anything else as a backslash escape."""
+    """Return bytes as text for people: ASCII, anything else as a backslash escape."""
     return raw.decode("ascii", "backslashreplace")
 
 
 class Line(msgspec.Struct, frozen=True, gc=False):
-    """A line that is no result code; not ``headed`` if no line end came before it since `Parser.mark`."""
+    """A line that is not a result code; not ``headed`` if no line end came before it since `Parser.mark`."""
 
     raw: bytes
     headed: bool = True
@@ -29,7 +29,7 @@ class Final(msgspec.Struct, frozen=True, gc=False):
 
     ``kind`` is ``OK``, ``ERROR``, ``CME``, ``CMS``, ``EXT`` or the words of a dialect's own result;
     ``code`` its number where it has one (a CME text is looked up in 3GPP 27.007 section 9.2);
-    ``text`` what stood behind the colon.
+    ``text`` is the text behind the colon.
     """
 
     raw: bytes
@@ -43,19 +43,19 @@ class Final(msgspec.Struct, frozen=True, gc=False):
 
 
 class Prompt(msgspec.Struct, frozen=True, gc=False):
-    """The module wants the payload now."""
+    """The sign that the module waits for the payload."""
 
     raw: bytes
 
 
 class Data(msgspec.Struct, frozen=True, gc=False):
-    """Counted raw bytes that a header announced: exactly as many as were announced."""
+    """Counted raw bytes, exactly as many as their header announced."""
 
     raw: bytes
 
 
 class Garbage(msgspec.Struct, frozen=True, gc=False):
-    """Bytes that are no line of anything: ``noise`` on the wire, or an ``overflow`` of the line limit."""
+    """Bytes that are not a line: ``noise`` on the wire, or an ``overflow`` of the line limit."""
 
     raw: bytes
     reason: str = "noise"
@@ -65,14 +65,14 @@ ParserEvent = Line | Final | Prompt | Data | Garbage
 
 
 class Echo(msgspec.Struct, frozen=True, gc=False):
-    """The command (or payload) that came back; ``damaged`` if only its tail survived."""
+    """The command that came back; ``damaged`` if bytes of it were lost or flipped."""
 
     raw: bytes
     damaged: bool = False
 
 
 class Information(msgspec.Struct, frozen=True, gc=False):
-    """A line of the answer to the command in flight."""
+    """A line of the response to the command in flight."""
 
     raw: bytes
 
@@ -99,9 +99,9 @@ class Urc(msgspec.Struct, frozen=True, gc=False):
 
 
 class StaleResponse(msgspec.Struct, frozen=True, gc=False):
-    """What belongs to an answer that nobody waits for any more, or a result that nobody owes.
+    """A line of a response whose command has timed out, or a final result no command is outstanding for.
 
-    ``result`` says that it is a final result, so that those who count them need not read it.
+    ``result`` is True for a final result.
     """
 
     raw: bytes
@@ -109,20 +109,20 @@ class StaleResponse(msgspec.Struct, frozen=True, gc=False):
 
 
 class Boot(msgspec.Struct, frozen=True, gc=False):
-    """A line of the module's boot banner; ``cause`` if it is the one that names the reboot's cause."""
+    """A line of the boot banner; ``cause`` if this line names the reboot's cause."""
 
     raw: bytes
     cause: str | None = None
 
 
 class BootDone(msgspec.Struct, frozen=True, gc=False):
-    """The banner is complete: the module takes commands again. ``cause`` as printed, if it was."""
+    """The end of the boot banner: the module takes commands again. ``cause`` as printed, if it was."""
 
     cause: str | None = None
 
 
 class Done(msgspec.Struct, frozen=True, gc=False):
-    """The command in flight has its final result; ``lines`` are its information lines in order.
+    """The response to the command in flight: its final result and its information lines, in order.
 
     ``dropped`` counts the lines beyond the syntax's ``information_limit``, which are not kept here.
     """

@@ -1,15 +1,30 @@
-"""One command in flight: tells echo, information, URC, final and late lines apart.
+"""The exchange: one command in flight, and the lines that come told apart.
 
-No clock, no port and no vendor's name may appear in this file. Time is the caller's: when a deadline
-passes it says `abandon`, when the line has been quiet for long enough it says `forgive` or `boot_over`.
+No clock, no port and no vendor's name may appear in this file. Time is the caller's: at a deadline it calls
+`abandon`, and after a silence `forgive` or `boot_over`.
 
-The order of classification is the law of this file: boot banner, continuation owed, echo, the command's
-own finals, the dialect's, the global ones (whole lines, told by the parser), the command's information,
-the URC table, free text if the command takes any, unknown URC.
+The states of a command::
 
-Every command written owes one final result. An abandoned command still owes it; until the debt is paid
-or forgiven, finals pay the oldest debt first and no line is given to a younger command. The echo is
-evidence, not a fence: lines before it are never the answer, lines after it only if nothing is owed.
+    send --> in flight --final result--> done (`Done`);  a boot banner settles everything
+                 `--abandon--> outstanding --its final result (`StaleResponse`), forgive--> settled
+
+An *outstanding* command was sent, and its final result has not come; it *owes* its result, and is called a
+*debt* here. While there is a debt, final results settle the oldest one first, and no line is given to a
+younger command::
+
+    -> AT+COPS?      in flight; the deadline passes: `abandon`
+    -> AT            in flight
+    <- +COPS: 0      StaleResponse: the first command's information
+    <- OK            StaleResponse: its final result; nothing is outstanding any more
+    <- OK            Done: the result of AT
+
+*The order of classification is the law of this file*: boot banner, the due lines of a URC, echo, the
+command's own finals, the dialect's, the global ones (whole lines, known by the parser), the command's
+information, the URC table, free text if the command takes any, unknown URC.
+
+*The echo* is evidence, not a fence: lines before it never belong to the response, lines after it only if
+nothing is outstanding. A module that echoes may still leave one out. So lines that come while the echo is due
+are held, until the echo shows that they stood before the response, or the final result that they are in it.
 """
 
 import re
@@ -42,7 +57,7 @@ class Exchange:
     """The state of one conversation. `send` one command, `receive` bytes, get events.
 
     Attributes:
-        echo: whether the module echoes commands, as far as learned (None: not yet known).
+        echo: True if the module echoes commands; None if that is not known yet.
         booting: a boot banner has begun and not ended.
     """
 
@@ -61,18 +76,13 @@ class Exchange:
         self._boot_cause: str | None = None
         self._flight: Flight | None = None
         self._debts: deque[Flight] = deque()
-        self._expected = b""
-        """The echo that is due; empty once it came."""
-        self._mid_line = False
-        """A line was half received when the command was written."""
-        self._repeat = b""
-        """What may be echoed besides: the payload; a bare AT once more, if the first one was swallowed."""
-        self._held: list[bytes] = []
-        """Lines that came before the echo of a module that echoes: whose they are is not yet known."""
+        self._expected = b""  # the echo that is due; empty once it came
+        self._mid_line = False  # a line was half received when the command was written
+        self._repeat = b""  # an echo that may come twice: a bare AT's, if the first AT was swallowed
+        self._held: list[bytes] = []  # lines before the due echo: their owner is not known yet
         self._information: list[bytes] = []
         self._dropped = 0
-        self._ready: list[Event] = []
-        """Events that a call other than `receive` brought about."""
+        self._ready: list[Event] = []  # events of calls other than `receive`, which returns them
 
     @property
     def in_flight(self) -> Command | None:
@@ -81,12 +91,12 @@ class Exchange:
 
     @property
     def outstanding(self) -> int:
-        """How many final results abandoned commands still owe."""
+        """The number of commands that were abandoned, and whose final result has not come."""
         return len(self._debts)
 
     @property
     def pending(self) -> bytes:
-        """The bytes that no event has told of yet: a line, or a data block, that has not ended."""
+        """The bytes that are in no event yet: a line, or a data block, that has not ended."""
         return self._parser.pending
 
     def send(self, command: Command) -> bytes:
@@ -111,22 +121,18 @@ class Exchange:
         self._mid_line = self._parser.mark()
         return text + self._syntax.terminator
 
-    def expect_echo_of(self, payload: bytes) -> None:
-        """Say that a payload is being written whose echo, if any, is a line of its own."""
-        self._repeat = payload.rstrip(b"\r\n")
-
     def expect_data(self, count: int) -> None:
-        """Say that the next ``count`` bytes are data, whatever they hold: an upload's acknowledgement."""
+        """Take the next ``count`` bytes as data, whatever they hold."""
         self._parser.expect_data(count)
 
     def expect_prompt(self, prompt: bytes) -> None:
-        """Say that ``prompt`` is due once more, at the beginning of a line: an upload's acknowledgement."""
+        """Expect ``prompt`` once more, at the beginning of a line: an upload's acknowledgement."""
         self._parser.expect_prompt(prompt)
 
     def abandon(self) -> None:
-        """Give up waiting for the command in flight: it still owes its final result.
+        """Stop waiting for the command in flight: it is outstanding from now on.
 
-        What it may raise (a prompt, counted data) is looked for as long as it is owed.
+        Its prompt and its counted data are recognised as long as it is.
         """
         if self._flight is not None:
             self._debts.append(self._flight)
@@ -134,10 +140,10 @@ class Exchange:
             self._release_held(self._ready)
 
     def forgive(self) -> None:
-        """Let every debt go: the line has been quiet, or a later answer proved that nothing is coming."""
+        """Drop every debt: the line was quiet, or a later response proved that no earlier one will come."""
         if not self._debts:
             return
-        # What was half received of a data block is read as lines now, while it can still only be late.
+        # A half received data block is read as lines now, while these can only be stale.
         flight, self._flight, booted = self._flight, None, self.booting
         self._parser.hint()
         for event in self._parser.receive(b""):
@@ -148,11 +154,11 @@ class Exchange:
             self._hint()
 
     def boot_over(self) -> list[Event]:
-        """Say that the banner has been quiet for long enough to be complete."""
+        """End the banner: it has been quiet for long enough to be complete."""
         return [self._end_boot()] if self.booting else []
 
     def receive(self, data: bytes) -> list[Event]:
-        """Take bytes as they come; return what they mean."""
+        """Take bytes as they come; return their events."""
         events, self._ready = self._ready, []
         if self._ignored:
             data = data.translate(None, self._ignored)
@@ -170,17 +176,17 @@ class Exchange:
         return events
 
     def _receive_by_line(self, data: bytes, events: list[Event]) -> bytes:
-        """As long as hints may change with what a line says, take one at a time; return the rest."""
+        """Take one line at a time as long as a line may change the hints; return the rest."""
         parser, start = self._parser, 0
-        found: list[ParserEvent] = []
+        taken: list[ParserEvent] = []
         while parser.hinted or self._debts:
             data, start = parser.put_back(data, start)
             if start >= len(data):
                 break
-            start = parser.step(data, start, found)
-            for event in found:
+            start = parser.step(data, start, taken)
+            for event in taken:
                 self._take(event, events)
-            found.clear()
+            taken.clear()
         return data[start:]
 
     def _take(self, event: ParserEvent, events: list[Event]) -> None:
@@ -191,13 +197,9 @@ class Exchange:
         else:
             self._on_other(event, events)
 
-    def _owner(self) -> Flight | None:
-        """The command whose answer is due: the one that has owed for longest."""
-        return self._debts[0] if self._debts else self._flight
-
     def _hint(self) -> None:
-        """Tell the parser what the command whose answer is due may raise."""
-        owner = self._owner()
+        """Give the parser the hints of the command whose response is due."""
+        owner = self._debts[0] if self._debts else self._flight
         if owner is not None and owner.hinted:
             command = owner.command
             prompt = command.prompt.encode() if command.prompt else None
@@ -248,14 +250,14 @@ class Exchange:
         if rule is not None:
             self._on_final(final_by(rule, raw), events)
         elif self._debts:
-            self._on_owed_line(raw, events)
+            self._on_stale_line(raw, events)
         elif self._expected and self.echo:
             self._hold(raw, events)
         else:
-            self._on_answer(owner, raw, events)
+            self._on_response_line(owner, raw, events)
 
-    def _on_answer(self, flight: Flight, raw: bytes, events: list[Event]) -> None:
-        """A line while a command is in flight and nothing is owed: information or URC."""
+    def _on_response_line(self, flight: Flight, raw: bytes, events: list[Event]) -> None:
+        """Classify a line while a command is in flight and nothing is outstanding: information or URC."""
         if flight.owns(raw) and not self._urcs.is_unsolicited(raw):
             self._inform(raw, events)
         elif self._urcs.take(raw, events):
@@ -265,15 +267,14 @@ class Exchange:
         else:
             events.append(Urc(raw, known=False))
 
-    def _on_owed_line(self, raw: bytes, events: list[Event]) -> None:
-        """A line while results are owed: nobody's answer."""
+    def _on_stale_line(self, raw: bytes, events: list[Event]) -> None:
+        """Classify a line while results are outstanding: it belongs to no response that is waited for."""
         owners = (*self._debts, self._flight) if self._flight is not None else self._debts
-        owned = any(owner.owns(raw) for owner in owners) and not self._urcs.is_unsolicited(raw)
-        if owned:
+        if any(owner.owns(raw) for owner in owners) and not self._urcs.is_unsolicited(raw):
             events.append(StaleResponse(raw))
         elif not self._urcs.take(raw, events):
-            alien = is_foreign(raw) and not any(owner.takes(raw) for owner in owners)
-            events.append(Urc(raw, known=False) if alien else StaleResponse(raw))
+            is_alien = is_foreign(raw) and not any(owner.takes(raw) for owner in owners)
+            events.append(Urc(raw, known=False) if is_alien else StaleResponse(raw))
 
     def _on_idle_line(self, raw: bytes, events: list[Event]) -> None:
         if not self._urcs.take(raw, events):
@@ -287,9 +288,9 @@ class Exchange:
         events.append(Information(raw))
 
     def _is_damaged_echo(self, raw: bytes) -> bool:
-        """Whether a line without a line end before it is what noise left of the echo that is due.
+        """True if a line without a line end before it is the rest, after noise, of the echo that is due.
 
-        Nothing but an echo comes without one, but some modules leave theirs out.
+        Only an echo comes without a line end before it, but some modules leave theirs out.
         """
         if self.echo is False or any(raw == debt.text for debt in self._debts):
             return False
@@ -305,28 +306,28 @@ class Exchange:
         events.append(Echo(raw, damaged))
 
     def _hold(self, raw: bytes, events: list[Event]) -> None:
-        """Keep a line until the echo shows that it stood before the answer, or a result that it was in it."""
+        """Hold a line until the echo shows that it stood before the response, or a result that it is in."""
         self._held.append(raw)
         if len(self._held) >= self._syntax.information_limit:
             self._no_echo(events)
 
     def _no_echo(self, events: list[Event]) -> None:
-        """The answer came without the echo: what was held back belongs to it after all."""
+        """Conclude that the response came without the echo: the held lines belong to it after all."""
         if self._expected:
             self.echo = False
             self._expected = b""
             self._release_held(events, self._flight)
 
-    def _release_held(self, events: list[Event], answered: Flight | None = None) -> None:
-        """Say what the held lines are: the answer to ``answered``, or what came before any answer."""
+    def _release_held(self, events: list[Event], owner: Flight | None = None) -> None:
+        """Classify the held lines: as the response to ``owner``, or as lines that belong to no response."""
         held, self._held = self._held, []
         for raw in held:
             if self._urcs.waiting:
                 self._urcs.go_on(raw, events)
-            elif answered is not None:
-                self._on_answer(answered, raw, events)
+            elif owner is not None:
+                self._on_response_line(owner, raw, events)
             elif self._debts:
-                self._on_owed_line(raw, events)
+                self._on_stale_line(raw, events)
             else:
                 self._on_idle_line(raw, events)
 
@@ -347,7 +348,7 @@ class Exchange:
             self._finish(owner, final, events)
 
     def _on_interim(self, raw: bytes, events: list[Event]) -> None:
-        """A result that does not end this command."""
+        """Classify a result that does not end this command."""
         if self._debts:
             events.append(StaleResponse(raw))
         elif self._expected and self.echo:
@@ -384,7 +385,7 @@ class Exchange:
         events.append(Boot(raw, self._boot_cause if cause else None))
 
     def _is_of_banner(self, final: Final, events: list[Event]) -> bool:
-        """Take a result that comes while the module boots: the banner's own, or a sign that it is over."""
+        """True if a result that comes while the module boots is the banner's own; else the banner is over."""
         if not self._ends_with_ok and self._flight is not None:
             events.append(self._end_boot())
             return False

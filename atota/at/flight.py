@@ -1,4 +1,4 @@
-"""A command on the wire: which lines may answer it, and which results may end it."""
+"""A command on the wire: the lines that may belong to its response, and the results that may end it."""
 
 import functools
 import re
@@ -7,16 +7,16 @@ from atota.at.events import Final, view
 from atota.at.syntax import Command, FinalRule, command_name
 
 _FOREIGN = re.compile(rb"[+^%#$*&!][A-Za-z0-9_]+ ?[:=]")
-"""A line with the prefix of some command: not free text, and not the answer of another one."""
+"""A line with the prefix of some command: neither free text nor the response to another one."""
 
 
 def is_foreign(raw: bytes) -> bool:
-    """Whether a line begins like the information or the URC of some extended command."""
+    """True if a line begins like the information or the URC of some extended command."""
     return _FOREIGN.match(raw) is not None
 
 
 def final_by(rule: FinalRule, raw: bytes) -> Final:
-    """The result that a rule makes of a line."""
+    """Return the result that a rule makes of a line."""
     text = view(raw[len(rule.text) :].strip()) if rule.prefix else ""
     code = int(text) if text.isdigit() and len(text) < 10 else None
     return Final(raw, rule.ok, rule.text.strip(": "), code, text)
@@ -28,15 +28,15 @@ class Finals:
     __slots__ = ("_exact", "_prefixed", "any", "never")
 
     def __init__(self, rules: tuple[FinalRule, ...], never: tuple[str, ...], name: str = "") -> None:
-        mine = [rule for rule in rules if not rule.commands or name in rule.commands]
+        applicable = [rule for rule in rules if not rule.commands or name in rule.commands]
         # The first rule for a text wins: a command's own come before its dialect's.
-        self._exact = {rule.text.encode(): rule for rule in reversed(mine) if not rule.prefix}
-        self._prefixed = tuple((rule.text.encode(), rule) for rule in mine if rule.prefix)
+        self._exact = {rule.text.encode(): rule for rule in reversed(applicable) if not rule.prefix}
+        self._prefixed = tuple((rule.text.encode(), rule) for rule in applicable if rule.prefix)
         self.never = frozenset(word.encode() for word in never)
-        self.any = bool(mine)
+        self.any = bool(applicable)
 
     def find(self, raw: bytes) -> FinalRule | None:
-        """The rule that makes ``raw`` a final result; a prefix ends at a word boundary."""
+        """Return the rule that makes ``raw`` a final result, or None; a prefix ends at a word boundary."""
         rule = self._exact.get(raw.rstrip(b" "))
         if rule is not None:
             return rule
@@ -47,13 +47,13 @@ class Finals:
 
 
 def _begins(raw: bytes, prefix: bytes) -> bool:
-    """Whether a line begins with ``prefix`` and the word ends there: CONNECT does not begin CONNECTED."""
+    """True if a line begins with ``prefix`` and the word ends there: CONNECT does not begin CONNECTED."""
     after = raw[len(prefix) : len(prefix) + 1]
     return raw.startswith(prefix) and not (after.isalnum() and prefix[-1:].isalnum())
 
 
 class Flight:
-    """A command that was written and owes its final result."""
+    """A command that was written, and whose final result has not come."""
 
     __slots__ = ("command", "finals", "header", "hinted", "name", "prefixes", "text")
 
@@ -67,46 +67,46 @@ class Flight:
         self.hinted = bool(command.prompt or command.raw or command.multiline)
 
     def owns(self, raw: bytes) -> bool:
-        """Whether a line begins as the information of this command does."""
+        """True if a line begins as the information of this command does."""
         if self.header is not None and self.header.match(raw):
             return True
         for prefix in self.prefixes:
-            # Names of extended commands are whole words: +NSORF: does not answer AT+NSOR.
+            # Names of extended commands are whole words: +NSORF: is not information of AT+NSOR.
             if raw.startswith(prefix) and (raw[0] not in b"+^%#$*&!" or _begins(raw, prefix)):
                 return True
         return False
 
     def takes(self, raw: bytes) -> bool:
-        """Whether a line without a prefix of this command can be its information all the same."""
-        # A command with no name of its own to answer by (ATI, AT&V) may print anything.
+        """True if a line without a prefix of this command may be its information all the same."""
+        # A command without an extended name (ATI, AT&V) may print anything.
         return self.command.free_text and (len(self.name) == 1 or not is_foreign(raw))
 
 
 def resembles(raw: bytes, expected: bytes) -> bool:
-    """Whether a line that came where the echo was due is the echo, damaged.
+    """True if a line that came where the echo was due is the echo, damaged.
 
-    The beginning was lost, something stood in front of it, or one stretch of it was lost or flipped.
+    Its beginning was lost, something stood in front of it, or one stretch of it was lost or flipped.
     """
     if expected.endswith(raw) or (len(expected) > 1 and raw.endswith(expected)):
         return True
     shorter = min(len(raw), len(expected))
     same = next((at for at in range(shorter) if raw[at] != expected[at]), shorter)
-    left = shorter - same
-    same += next((at for at in range(left) if raw[-1 - at] != expected[-1 - at]), left)
+    rest = shorter - same
+    same += next((at for at in range(rest) if raw[-1 - at] != expected[-1 - at]), rest)
     return 2 * same >= max(len(raw), len(expected))
 
 
 class FinalsByCommand:
-    """Makes the `Finals` of each command; those that depend on its name alone are kept."""
+    """The `Finals` of each command; those that depend on its name alone are kept."""
 
     def __init__(self, rules: tuple[FinalRule, ...]) -> None:
         self._rules = rules
         self._kept: dict[str, Finals] = {}
         self.elsewhere = frozenset(rule.text.encode() for rule in rules if rule.commands and not rule.prefix)
-        """Texts that end some commands: where they end nothing they are no information either."""
+        """Texts that end some commands: where they end nothing they are not information either."""
 
     def of(self, command: Command, name: str) -> Finals:
-        """The results that may end ``command``, whose name is ``name``."""
+        """Return the results that may end ``command``, whose name is ``name``."""
         if command.finals or command.not_final:
             return Finals((*command.finals, *self._rules), command.not_final, name)
         finals = self._kept.get(name)
@@ -117,12 +117,12 @@ class FinalsByCommand:
         return finals
 
     def flight(self, command: Command) -> Flight:
-        """The command, ready to be written."""
+        """Return the command, ready to be written."""
         name = command_name(command.text)
         return Flight(command, command.text.encode("latin-1"), name, self.of(command, name))
 
 
 @functools.lru_cache(maxsize=256)
 def finals_by_command(rules: tuple[FinalRule, ...]) -> FinalsByCommand:
-    """What the results of these rules end; asked for anew with every conversation."""
+    """Return the results by command; cached, since every conversation needs them."""
     return FinalsByCommand(rules)

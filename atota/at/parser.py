@@ -1,12 +1,34 @@
-"""Bytes in, events out: the same ones however the stream is cut.
+"""The tokeniser: bytes in, events out, and the same ones however the stream is cut.
 
-No clock, no port and no vendor's name may appear in this file: what differs between vendors is a
-`Syntax`, and what differs between moments is told beforehand, since bytes alone cannot tell: that a
-prompt is due (`expect_prompt`), that counted raw bytes follow (`expect_data`, `expect_data_after`), or
-that quoted strings may hold line ends (`allow_line_ends_in_quotes`).
+No clock, no port and no vendor's name may appear in this file. Differences between vendors are data: a
+`Syntax`. Differences between moments are hints, given beforehand, since bytes alone cannot tell: that a
+prompt is due (`Parser.expect_prompt`), that counted raw bytes follow (`Parser.expect_data`, or the header
+rule of `Parser.hint`), or that quoted strings may hold line ends (`Parser.hint`).
 
-A line ends at CR or LF; runs of them are one separator, so CRLF, CRCRLF, LFCR, LF and CR all work and no
-decision waits for the byte after it. A result code is a whole line.
+*Lines.* A line ends at CR or LF. Runs of them are one separator, so CRLF, CRCRLF, LFCR, LF and CR all work,
+and no decision waits for the byte after it. A result code is a whole line::
+
+    <CR><LF>+CSQ: 18,99<CR><LF><CR><LF>OK<CR><LF>
+            [-- Line --]                Final
+
+*Two ways of reading.* Nearly always nothing special is due, and a read is split into lines all at once: the
+fast way, `_receive_lines`. As long as a hint holds (``hinted``), a line may change the reading of the bytes
+behind it: a header begins a data block, a final result ends the wait for a prompt. Then `step` takes one
+line, one block or one prompt at a time::
+
+                  hint(…), expect_prompt, expect_data, mark after CR
+        fast  -------------------------------------------------------->  hinted
+     (whole read) <--------------------------------------------------  (one step)
+                  the prompt came, the block is full, the hint was withdrawn
+
+Between two steps the caller may give other hints, by what the last line said. A block or a quoted string that
+is not complete then has been read in vain: its bytes are kept in ``_again`` and read once more, as lines, in
+front of the next ones (`put_back`). So `Exchange` calls `put_back` and `step` by itself while hints may
+change, and leaves the rest of the read to `receive`.
+
+*Invariants.* Every byte but line ends, and the blank behind a prompt, is in exactly one event, or in
+`Parser.pending`. At most one line, or one data block, is held: the bytes of a longer line leave as `Garbage`
+of a fixed size.
 """
 
 import re
@@ -21,7 +43,7 @@ OK = Final(b"OK", ok=True, kind="OK")
 ERROR = Final(b"ERROR", ok=False, kind="ERROR")
 
 _VERBOSE = {b"OK": OK, b"ERROR": ERROR}
-# V.250 table 1 (numeric form, ATV0). Only those that end every command; 1 CONNECT and 2 RING are no errors.
+# V.250 table 1 (numeric form, ATV0). Only those that end every command; 1 CONNECT and 2 RING are not errors.
 _NUMERIC = {
     b"0": Final(b"0", ok=True, kind="OK", code=0),
     b"4": Final(b"4", ok=False, kind="ERROR", code=4),
@@ -29,12 +51,12 @@ _NUMERIC = {
 _CODED = re.compile(rb"\+(CME|CMS|EXT) ERROR:(.*)", re.DOTALL)
 _CR, _PLUS = b"\r+"
 _LINE_END = re.compile(rb"[\r\n]")
-# What no module prints and a noisy or wrongly clocked line produces: control characters, DEL and 0xFF.
+# Products of a noisy or wrongly clocked line, which no module prints: control characters, DEL and 0xFF.
 _NOISE = re.compile(rb"[\x00-\x08\x0b-\x1f\x7f\xff]+")
 _LONGEST_RESULT = 16
-"""Lines above this many bytes are not looked up as results: OK and ERROR with trailing blanks are shorter."""
+"""Longer lines are not looked up as results: OK and ERROR with trailing blanks are shorter."""
 _HEADER_LIMIT = 256
-"""A prompt or in-line header ends within so many bytes of a line: known ones take under 40."""
+"""A prompt or in-line header ends within this many bytes of a line: known ones take under 40."""
 _MULTILINE_LIMIT = 16384
 """A quoted string that runs on for this many bytes is taken for a lost quote, and cut."""
 
@@ -49,14 +71,14 @@ def _coded(raw: bytes) -> Final | None:
 
 
 def _count(header: re.Match[bytes], rule: RawRule) -> int:
-    """How many bytes a header announces; 0 if it is more than anyone believes."""
+    """Return the number of bytes that a header announces; 0 if it is above the rule's limit."""
     digits = header[1] or b""
     count = int(digits) if digits.isdigit() and len(digits) < 10 else 0
     return count if count <= rule.limit else 0
 
 
 def _is_text(raw: bytes) -> bool:
-    """Whether a line with 8-bit bytes in it is text: valid UTF-8, or at least half of it printable ASCII."""
+    """True if a line with 8-bit bytes is text: valid UTF-8, or at least half of it printable ASCII."""
     try:
         raw.decode()
     except UnicodeDecodeError:
@@ -65,40 +87,44 @@ def _is_text(raw: bytes) -> bool:
 
 
 class Parser:
-    """A tokeniser of AT streams. It never raises and holds at most one line, or one data block, of bytes.
+    """A tokeniser of AT streams. `receive` never raises, whatever the input.
 
     Attributes:
-        hinted: something special is due, so that each line has to be looked at before the next.
+        hinted: a hint holds, so that each line has to be looked at before the next.
     """
 
     def __init__(self, syntax: Syntax = PLAIN) -> None:
         self.hinted = False
         self._limit = syntax.line_limit
         self._results = _VERBOSE if syntax.verbose else {**_VERBOSE, **_NUMERIC}
+        # The line that has not ended.
         self._tail = bytearray()
-        self._headed = True
-        self._overflown = False
-        self._after_cr = False
+        self._headed = True  # a line end came before it
+        self._overflown = False  # its beginning has left as garbage
+        self._after_cr = False  # the last byte was CR: an LF behind it belongs to the same line end
+        # The hints.
         self._prompt: bytes | None = None
+        self._begun = False  # the line had begun before the prompt was due
         self._rule: RawRule | None = None
         self._header: re.Pattern[bytes] | None = None
         self._quotes = False
         self._in_quotes = False
-        self._begun = False
-        self._count = 0
+        # The data block.
+        self._count = 0  # bytes to come
         self._data = bytearray()
-        self._swallow = b""
-        self._again = b""
+        self._swallow = b""  # a byte that is passed over if it comes next
+        self._again = b""  # bytes that were read in vain
 
     @property
     def pending(self) -> bytes:
-        """The bytes that no event has told of yet: a line, or a data block, that has not ended."""
+        """The bytes that are in no event yet: a line, or a data block, that has not ended."""
         return self._again + bytes(self._tail) + bytes(self._data)
 
     def mark(self) -> bool:
-        """Remember that a command is being written: the next line is unheaded until a line end comes.
+        """Note that a command is being written: the next line is unheaded until a line end comes.
 
-        Returns whether the line had begun already, so that its beginning cannot be the command's echo.
+        Returns:
+            True if the line had begun already, so that its beginning cannot be the command's echo.
         """
         self._headed = False
         if self._after_cr and not self._count:
@@ -106,20 +132,18 @@ class Parser:
             self.hinted = True
         return bool(self._tail)
 
-    def reset(self) -> None:
-        """Forget the half line and every hint: the module was reset."""
-        self._tail.clear()
-        self._data.clear()
-        self._headed, self._overflown, self._after_cr = True, False, False
-        self.hint()
-
     def hint(
         self, *, prompt: bytes | None = None, raw: RawRule | None = None, multiline: bool = False
     ) -> None:
-        """Say all at once what the command now in flight may raise; without arguments, nothing.
+        """Set all hints at once, by what the command now in flight may raise; without arguments, none.
 
         A data block that is still short of bytes ends, and so does a quoted string that has run over line
-        ends: what came of them is read again, as lines. (A boot banner may be in it.)
+        ends. Their bytes are read again, as lines: a boot banner may be among them.
+
+        Args:
+            prompt: the prompt that is due; see `expect_prompt`.
+            raw: the header line that announces raw bytes.
+            multiline: line ends inside double quotes belong to the string.
         """
         self._read_again()
         self._count, self._swallow, self._in_quotes = 0, b"", False
@@ -128,20 +152,16 @@ class Parser:
         self.expect_prompt(prompt)
 
     def expect_prompt(self, prompt: bytes | None) -> None:
-        """Say which prompt, if any, is due: it has no line end, so only knowing tells it from text.
+        """Set the prompt that is due, if any: it has no line end, so only this hint tells it from text.
 
-        Say it before the command is written: what has come of a line by now is not the prompt.
+        Call it before the command is written: the beginning of a line that came before is not the prompt.
         """
         self._prompt = prompt or None
         self._begun = bool(self._tail)
         self._rehint()
 
-    def expect_data_after(self, rule: RawRule | None) -> None:
-        """Say which header line counted raw bytes will follow."""
-        self.hint(prompt=self._prompt, raw=rule, multiline=self._quotes)
-
     def expect_data(self, count: int) -> None:
-        """Say that the next ``count`` bytes are data, whatever they hold.
+        """Take the next ``count`` bytes as data, whatever they hold.
 
         A line that has begun ends here. If the line before ended in CR and its LF has not come yet, that LF
         is not data.
@@ -151,12 +171,8 @@ class Parser:
         self._swallow = b"\n" if self._after_cr else b""
         self._rehint()
 
-    def allow_line_ends_in_quotes(self, allow: bool) -> None:
-        """Say whether a line end inside double quotes belongs to the string."""
-        self.hint(prompt=self._prompt, raw=self._rule, multiline=allow)
-
     def _read_again(self) -> None:
-        """Put back what has come of a data block, or of a quoted string over several lines."""
+        """Put back the bytes of a data block, or of a quoted string over several lines."""
         if self._data or b"\r" in self._tail or b"\n" in self._tail:
             self._again += bytes(self._tail + self._data)
             self._tail.clear()
@@ -175,14 +191,17 @@ class Parser:
         return events
 
     def _receive_hinted(self, data: bytes, events: list[ParserEvent]) -> bytes:
-        """Walk on as long as a hint holds; return what is left for the common case."""
+        """Read step by step as long as a hint holds; return the rest, for the fast way."""
         data, start = self.put_back(data, 0)
         while self.hinted and start < len(data):
             start = self.step(data, start, events)
         return data[start:]
 
     def put_back(self, data: bytes, start: int) -> tuple[bytes, int]:
-        """Where to read on when ``data[start:]`` is next: what a `hint` put back comes before it."""
+        """Return the bytes to read, and where to begin, when ``data[start:]`` is next.
+
+        The bytes that a `hint` put back come first.
+        """
         if not self._again:
             return data, start
         again, self._again = self._again, b""
@@ -191,7 +210,7 @@ class Parser:
     def step(self, data: bytes, start: int, events: list[ParserEvent]) -> int:
         """Take at most one line or block from ``data[start:]``; return where it ends.
 
-        This is `receive` for those whose hints depend on what the line says; they `put_back` before it.
+        This is `receive` for a caller whose hints depend on the line; it calls `put_back` before each step.
         """
         if self._swallow:
             start += data[start : start + 1] == self._swallow
@@ -204,7 +223,7 @@ class Parser:
         return start
 
     def _receive_lines(self, data: bytes, events: list[ParserEvent]) -> None:
-        """The common case: nothing is due, lines are lines."""
+        """Split a whole read into lines: the fast way, while no hint holds."""
         self._after_cr = data[-1] == _CR
         parts = data.replace(b"\r", b"\n").split(b"\n")
         if len(parts) == 1:
@@ -239,7 +258,7 @@ class Parser:
             self._grow(b"", events)
 
     def _grow(self, piece: bytes, events: list[ParserEvent]) -> None:
-        """Add to the line that has not ended; what passes the limit leaves as garbage of a fixed size."""
+        """Add to the line that has not ended; bytes beyond the limit leave as garbage of a fixed size."""
         tail, limit = self._tail, self._limit
         tail += piece
         if len(tail) >= limit:
@@ -262,7 +281,7 @@ class Parser:
             self._classify(raw, events, headed=headed)
 
     def _classify(self, raw: bytes, events: list[ParserEvent], *, headed: bool = True) -> None:
-        """One whole line: noise in front of it, a result code, text, or garbage."""
+        """Make the events of one whole line: noise in front of it, a result code, text, or garbage."""
         if len(raw) >= self._limit:
             self._grow(raw, events)
             self._end_line(events)
@@ -288,7 +307,7 @@ class Parser:
     def _take_data(self, data: bytes, start: int, events: list[ParserEvent]) -> int:
         if self._tail:
             self._end_line(events)
-            return start  # what the line says may end the wait for data
+            return start  # the line may end the wait for data
         piece = data[start : start + self._count]
         self._data += piece
         self._count -= len(piece)
@@ -326,7 +345,7 @@ class Parser:
         return end.end()
 
     def _take_beginning(self, data: bytes, start: int, events: list[ParserEvent]) -> int:
-        """Take a prompt or an in-line header if the line begins with one; return how much that is."""
+        """Take a prompt or an in-line header if the line begins with one; return its length."""
         room = min(_HEADER_LIMIT, self._limit - 1) - len(self._tail)
         if self._overflown or room <= 0 or not (self._prompt or self._rule):
             return 0
@@ -334,11 +353,11 @@ class Parser:
         return self._take_prompt(window, events) or self._take_inline_header(window, events)
 
     def _take_prompt(self, piece: bytes, events: list[ParserEvent]) -> int:
-        """If the line begins with the prompt that is due, report it; return how much of the piece it took."""
-        prompt, came = self._prompt, len(self._tail)
-        if prompt is None or self._begun or came >= len(prompt):
+        """Take the prompt that is due if the line begins with it; return its length in ``piece``."""
+        prompt, length = self._prompt, len(self._tail)
+        if prompt is None or self._begun or length >= len(prompt):
             return 0
-        rest = prompt[came:]
+        rest = prompt[length:]
         if not prompt.startswith(self._tail) or not piece.startswith(rest):
             return 0
         self._tail.clear()
@@ -349,12 +368,12 @@ class Parser:
         return len(rest)
 
     def _take_inline_header(self, piece: bytes, events: list[ParserEvent]) -> int:
-        rule, came = self._rule, len(self._tail)
+        rule, length = self._rule, len(self._tail)
         if rule is None or not rule.in_line or self._header is None:
             return 0
         line = _LINE_END.split(piece, maxsplit=1)[0]
         header = self._header.match(bytes(self._tail) + line)
-        if header is None or header.end() <= came:
+        if header is None or header.end() <= length:
             return 0
         self._count = _count(header, rule)
         if not self._count:
@@ -362,7 +381,7 @@ class Parser:
         self._tail.clear()
         events.append(Line(header[0], self._headed))
         self._headed = True
-        return header.end() - came
+        return header.end() - length
 
     def _look_for_header(self, event: ParserEvent) -> None:
         """If the line that just ended announces counted bytes, count from here."""

@@ -1,4 +1,4 @@
-"""How grammars differ, as data. A dialect's profile becomes one `Syntax`; nothing here names a vendor."""
+"""The differences between grammars, as data. A dialect's profile becomes one `Syntax`."""
 
 import re
 
@@ -6,11 +6,11 @@ import msgspec
 
 
 class UrcRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """How an unsolicited result code is known: by exactly one of prefix, suffix and exact.
+    """The mark of an unsolicited result code: exactly one of prefix, suffix and exact.
 
-    ``continuation`` lines after it belong to it (``+CMT`` and its PDU: 1). ``solicited`` tells the
-    answer of the read command from the URC of the same prefix: a line that matches it answers, one that
-    does not is unsolicited (27.007: ``+CEREG: <n>,<stat>`` against ``+CEREG: <stat>``).
+    ``continuation`` lines after it belong to it (``+CMT`` and its PDU: 1). ``solicited`` matches the
+    information line of the read command, where that has the URC's prefix (27.007: ``+CEREG: <n>,<stat>``
+    against ``+CEREG: <stat>``); a line with the prefix that does not match it is unsolicited.
     """
 
     prefix: str | None = None
@@ -21,7 +21,7 @@ class UrcRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
     def __post_init__(self) -> None:
         if len([known for known in (self.prefix, self.suffix, self.exact) if known]) != 1:
-            raise ValueError("a URC is known by exactly one of prefix, suffix and exact, and not by nothing")
+            raise ValueError("a URC needs exactly one of prefix, suffix and exact")
 
 
 class FinalRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -37,11 +37,11 @@ class FinalRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
 
 
 class BootRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """How a boot banner is known.
+    """The marks of a boot banner.
 
-    ``lines`` are regular expressions, each matched from the start of a line, any of which shows that the
-    module is booting; ``cause`` has one group, the reboot's cause. With ``ends_with_ok`` the banner's
-    last line is an ``OK`` of its own. ``quiet_s``: without one, the banner is over after this silence.
+    ``lines`` are regular expressions, matched from the start of a line; any match shows that the module is
+    booting. ``cause`` has one group, the reboot's cause. With ``ends_with_ok`` the banner's last line is an
+    ``OK`` of its own; otherwise the banner is over after ``quiet_s`` seconds of silence.
     """
 
     lines: tuple[str, ...]
@@ -51,12 +51,12 @@ class BootRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
 
 class RawRule(msgspec.Struct, frozen=True, kw_only=True):
-    """Counted raw bytes follow a header line.
+    """A header line that announces counted raw bytes.
 
     ``header`` is a regular expression with one group, the count in bytes. The data begins right after the
     header's line end, or right after the match if ``in_line``; such a header ends in a byte that cannot
     belong to the count (a colon), or the match would depend on how much of it has come. A count above
-    ``limit`` bytes is not believed: the header is then a line like any other.
+    ``limit`` bytes does not count: the header is then a line like any other.
     """
 
     header: bytes
@@ -72,8 +72,8 @@ class Syntax(msgspec.Struct, frozen=True, kw_only=True):
     """The data by which grammars differ.
 
     ``ignored`` bytes are passed over wherever they come (NUL in some modules' logs; not for grammars with
-    raw data). ``line_limit`` bytes without a line end are garbage; ``information_limit`` lines are kept of
-    one answer.
+    raw data). ``line_limit`` bytes without a line end are garbage; at most ``information_limit`` lines of one
+    response are kept.
     """
 
     terminator: bytes = b"\r"
@@ -102,18 +102,18 @@ _NAME = re.compile(r"[Aa][Tt](?:([+^%#$*&!\\][A-Za-z0-9_]+)|([A-Za-z]))")
 
 
 def command_name(text: str) -> str:
-    """The name of a command line: ``+CSQ`` of ``AT+CSQ``, ``I`` of ``ATI``, empty for ``AT``."""
+    """Return the name of a command line: ``+CSQ`` of ``AT+CSQ``, ``I`` of ``ATI``, empty for ``AT``."""
     match = _NAME.match(text)
     return "" if match is None else (match[1] or match[2]).upper()
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True):
-    """One command and what may come back.
+    """One command and the lines that may come back.
 
-    ``prefixes`` begin its information lines; ``free_text`` says that lines without a prefix are
-    information too. ``finals`` end this command besides the usual ones; results named in ``not_final`` do
-    not. ``prompt`` is what the module says, without a line end, when it wants the payload.
-    ``multiline``: its quoted strings may hold line ends. ``answers`` is False for one that no module answers.
+    ``prefixes`` begin its information lines; with ``free_text`` lines without a prefix are information too.
+    ``finals`` end this command besides the usual ones; results named in ``not_final`` do not. ``prompt`` is
+    the sign, without a line end, by which the module asks for the payload. ``multiline``: its quoted strings
+    may hold line ends. ``answers`` is False for a command that no module answers.
     """
 
     text: str
@@ -128,6 +128,6 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, text: str) -> "Command":
-        """The command as 27.007 implies it: answers begin with its own name."""
+        """Return the command as 27.007 implies it: its information lines begin with its own name."""
         name = command_name(text)
         return cls(text=text, prefixes=(name,) if len(name) > 1 else ())

@@ -8,7 +8,7 @@ from atota.at.syntax import UrcRule
 
 
 class UrcTable:
-    """Finds the rule that names a line: exact first, then the longest prefix, then suffixes."""
+    """The rules of a dialect's URCs: exact ones first, then the longest prefix, then suffixes."""
 
     def __init__(self, rules: tuple[UrcRule, ...]) -> None:
         self._exact = {rule.exact.encode(): rule for rule in rules if rule.exact is not None}
@@ -25,25 +25,25 @@ class UrcTable:
         self._shared = tuple(prefix for prefix, _ in self._solicited)
 
     def match(self, raw: bytes) -> UrcRule | None:
-        """The rule that names ``raw``, or None."""
+        """Return the rule that names ``raw``, or None."""
         rule = self._exact.get(raw)
         if rule is not None:
             return rule
         if self._prefix is not None:
-            found = self._prefix.match(raw)
-            if found is not None:
-                return self._prefixed[found[0]]
+            prefix = self._prefix.match(raw)
+            if prefix is not None:
+                return self._prefixed[prefix[0]]
         for suffix, suffixed in self._suffixed:
             if raw.endswith(suffix):
                 return suffixed
         return None
 
     def is_unsolicited(self, raw: bytes) -> bool:
-        """Whether a line that begins like the answer of the command in flight is shaped like the URC."""
+        """True if a line that begins like the information of the command in flight has the URC's shape."""
         if not self._shared or not raw.startswith(self._shared):
             return False
         for prefix, shape in self._solicited:
-            # 27.007: a test command answers with lists in parentheses; no URC does.
+            # 27.007: the response to a test command has lists in parentheses; no URC has.
             if raw.startswith(prefix) and (shape.match(raw) or raw[len(prefix) :].lstrip(b": ")[:1] == b"("):
                 return False
         return True
@@ -51,15 +51,15 @@ class UrcTable:
 
 @functools.lru_cache(maxsize=256)
 def urc_table(rules: tuple[UrcRule, ...]) -> UrcTable:
-    """The table of these rules; it is asked for anew with every conversation."""
+    """Return the table of these rules; cached, since every conversation needs it."""
     return UrcTable(rules)
 
 
 class UrcReader:
-    """Reads URCs line by line; one with lines to come is kept until it has them.
+    """A reader of URCs, line by line; one with lines to come is kept until they are there.
 
     Attributes:
-        waiting: the next line belongs to the URC before it.
+        waiting: True if the next line belongs to the URC before it.
     """
 
     def __init__(self, rules: tuple[UrcRule, ...]) -> None:
@@ -68,28 +68,28 @@ class UrcReader:
         self._match = table.match
         self.waiting = False
         self._urc = Urc(b"")
-        self._left = 0
+        self._due = 0
 
     def take(self, raw: bytes, events: list[Event]) -> bool:
-        """Take the line if a rule names it."""
+        """Take a line if a rule names it. Return True if it was taken."""
         rule = self._match(raw)
         if rule is None:
             return False
         if rule.continuation:
-            self._urc, self._left, self.waiting = Urc(raw), rule.continuation, True
+            self._urc, self._due, self.waiting = Urc(raw), rule.continuation, True
         else:
             events.append(Urc(raw))
         return True
 
     def go_on(self, raw: bytes, events: list[Event]) -> None:
-        """Take the line that was waited for."""
+        """Take the next line of the URC before it."""
         self._urc = Urc(self._urc.raw, (*self._urc.more, raw))
-        self._left -= 1
-        if not self._left:
+        self._due -= 1
+        if not self._due:
             self.cut(events)
 
     def cut(self, events: list[Event]) -> None:
-        """Report what has come of a URC: it is complete, or something came where its next line was due."""
+        """Emit the URC that is being read: it is complete, or something else came in its place."""
         if self.waiting:
             self.waiting = False
             events.append(self._urc)

@@ -1,49 +1,182 @@
-"""The commands, put together. Importing this loads none of what they need."""
+"""The commands, in one table. Importing it loads none: a command loads its module when it is run."""
 
 import typer
 
-from atota.cli import (
-    commands_dialects,
-    commands_doctor,
-    commands_jobs,
-    commands_look,
-    commands_platform,
-    commands_records,
-    commands_report,
-    commands_sim,
-)
+from atota._version import __version__
+from atota.cli.command import Command, Program, declare
+from atota.settings.groups import Group
 
 _PROMISE = "Take a cellular module from the firmware it has to the firmware that the OTA platform wants."
+_KEY = "ATOTA_ACCESS_KEY=…"
+_DEVICE = "-p /dev/ttyUSB0 --product-id 123 --dev-id 6523"
+_ASKING = (Group.LINK, Group.PLATFORM)
+
+COMMANDS = (
+    Command(
+        "ports",
+        "look:list_serial_ports",
+        "List serial ports: USB ids, stable names, and the programs that hold them.",
+        example="atota ports",
+    ),
+    Command(
+        "identify",
+        "look:identify",
+        "Find the baud rate and the dialect, and read who the module is. Changes nothing.",
+        example="atota identify -p /dev/ttyUSB0",
+        groups=(Group.LINK,),
+    ),
+    Command(
+        "modules",
+        "look:list_modules",
+        "Show every row of the platform's module table: chip, dialect, method and the evidence for it.",
+        example="atota modules --method nfwupd",
+    ),
+    Command(
+        "check",
+        "platform:check",
+        "Ask the platform for a task, and show it. Not harmless: the platform stores the version it is sent.",
+        example=f"{_KEY} atota check {_DEVICE} --dry-run",
+        groups=_ASKING,
+    ),
+    Command(
+        "download",
+        "platform:download",
+        "Ask for a task, then fetch and verify its package: into the cache that all ports share, or FILE.",
+        example=f"{_KEY} atota download {_DEVICE} -o new.bin",
+        groups=_ASKING,
+    ),
+    Command(
+        "flash",
+        "jobs:flash",
+        "Stream a local package into the module, start it, confirm the new version. No platform is asked.",
+        example="atota flash package.bin --md5 MD5 --target BC28JAR01A05 -p /dev/ttyUSB0",
+        groups=(Group.LINK, Group.PACKAGE, Group.UPDATE, Group.JOURNAL),
+    ),
+    Command(
+        "update",
+        "jobs:update",
+        "Do the whole job: ask, download, verify, write, start, survive the reboot, confirm, report.",
+        example=f"{_KEY} atota update {_DEVICE}",
+        groups=(*_ASKING, Group.UPDATE, Group.JOURNAL),
+    ),
+    Command(
+        "report",
+        "report:report",
+        "Show the reports that the platform has not received; with --pending, send them now.",
+        example=f"{_KEY} atota report --pending",
+        groups=(Group.PLATFORM, Group.JOURNAL),
+    ),
+    Command(
+        "doctor",
+        "doctor:doctor",
+        "Explain why a link is bad, and what to do about it: port, line, module, platform. Changes nothing."
+        "\n\nWithout a port every serial port is examined, and none is opened.",
+        example="atota doctor -p /dev/ttyUSB0 --size 200k",
+        groups=_ASKING,
+    ),
+    Command(
+        "demo",
+        "demo:demo",
+        "Run the whole chain on simulated modules and a local platform: no hardware, no network.",
+        example="atota demo",
+    ),
+    Command(
+        "replay",
+        "replay:replay",
+        "Play a transcript as a module on a pty or a TCP port; show where a program departs from it.",
+        example="atota replay bc28.transcript",
+    ),
+)
+SIM = (
+    Command(
+        "module",
+        "sim:serve_module",
+        "Serve a simulated module on a pty or a TCP port, until Ctrl-C.",
+        example="atota sim module BC28",
+    ),
+    Command(
+        "server",
+        "sim:serve_platform",
+        "Serve the OTA platform from a folder, until Ctrl-C: for tests, and for lines without internet.",
+        example="atota sim server ./platform --port 8080",
+    ),
+    Command(
+        "package",
+        "sim:write_package",
+        "Write a package that simulated modules accept.",
+        example="atota sim package new.bin --model BC28 --from BC28JAR01A03 --to BC28JAR01A05",
+    ),
+)
+DIALECTS = (
+    Command(
+        "list",
+        "dialects:list_dialects",
+        "List the built-in dialects and your own: their modules, and how they update.",
+        example="atota dialects list",
+    ),
+    Command(
+        "show",
+        "dialects:show_dialect",
+        "Show a whole dialect as TOML, with the file that each value comes from and the sources written out.",
+        example="atota dialects show quectel-hi2115",
+    ),
+    Command(
+        "check",
+        "dialects:check_dialects",
+        "Validate profiles, then play them against simulated modules and literal conversations."
+        "\n\nExit 3 if one is wrong. Nothing is sent to any port.",
+        example="atota dialects check quectel-hi2115",
+    ),
+)
+RECORDS = (
+    Command(
+        "list",
+        "records:list_records",
+        "List the outcomes of this machine's jobs, the newest first.",
+        example="atota records list --outcome updated --since 2026-07-01",
+        groups=(Group.JOURNAL,),
+    ),
+    Command(
+        "show",
+        "records:show_record",
+        "Show all that proves what happened to one module; its IMEI is whole.",
+        example="atota records show 3f9c2a71",
+        groups=(Group.JOURNAL,),
+    ),
+    Command(
+        "export",
+        "records:export_records",
+        "Write records for other programs, the newest first, IMEIs whole.",
+        example="atota records export -o records.csv",
+        groups=(Group.JOURNAL,),
+    ),
+)
+GROUPS = (
+    ("sim", "Simulated modules and the local OTA platform, for any program.", SIM),
+    ("dialects", "The dialects of modules: built-in profiles and your own.", DIALECTS),
+    ("records", "The journal: the outcomes of this machine's jobs.", RECORDS),
+)
 
 app = typer.Typer(
     name="atota",
+    cls=Program,
     help=_PROMISE,
     epilog="Start with `atota demo`: it needs no hardware and no network.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-sim = typer.Typer(help="Simulated modules and the local OTA platform, for any program.", no_args_is_help=True)
-dialects = typer.Typer(help="How modules talk: built-in profiles and your own.", no_args_is_help=True)
-records = typer.Typer(help="The journal: what came of the jobs of this machine.", no_args_is_help=True)
-
-commands_look.declare(app)
-commands_platform.declare(app)
-commands_jobs.declare(app)
-commands_report.declare(app)
-commands_doctor.declare(app)
-commands_sim.declare(app, sim)
-commands_dialects.declare(dialects)
-commands_records.declare(records)
-app.add_typer(sim, name="sim")
-app.add_typer(dialects, name="dialects")
-app.add_typer(records, name="records")
+for command in COMMANDS:
+    declare(app, command)
+for name, about, commands in GROUPS:
+    group = typer.Typer(help=about, cls=Program, no_args_is_help=True)
+    for command in commands:
+        declare(group, command, group=name)
+    app.add_typer(group, name=name)
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
-        from atota import __version__
-
+def _version(is_asked: bool) -> None:
+    if is_asked:
         typer.echo(f"atota {__version__}")
         raise typer.Exit
 

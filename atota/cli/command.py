@@ -1,50 +1,107 @@
-"""How a command is declared: a body, the option groups it takes, and a worked example."""
+"""A command of the command line: a row of `atota.cli.app`, and the Typer command that it makes.
 
+The module of a command is imported when the command is run, completed, or asked for its help; listing the
+commands imports none.
+"""
+
+import importlib
 import inspect
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
-from atota.cli.call import Call, perform
-from atota.cli.options import Group
+from atota.cli.view.output import Ending
+from atota.settings.groups import Group
 
 Body = Callable[..., int | None]
 
 
-def command(
-    app: typer.Typer, name: str, *groups: Group, example: str, shown_as: str | None = None
-) -> Callable[[Body], Body]:
-    """Make a Typer command of ``body(call, **own)``.
+class Command(NamedTuple):
+    """One command.
 
-    The groups' options are added to the body's own ones; their values are in ``call.options``.
-
-    Args:
-        app: where the command is added.
-        name: as it is typed.
-        groups: option groups of `atota.cli.options`.
-        example: a command line that works, shown under ``--help``.
-        shown_as: the name in results, if it differs (``sim module``).
+    Attributes:
+        name: the name, as typed.
+        body: ``module:function`` in `atota.cli.commands`; the function takes a `Call` and its own options.
+        help: the help text; its first paragraph is listed.
+        example: a command line that works, shown in the help.
+        groups: the settings that it takes as options.
     """
 
-    def declare(body: Body) -> Body:
-        own = list(inspect.signature(body, eval_str=True).parameters.values())[1:]
-        shared = [parameter for group in groups for parameter in group]
-
-        def run(**values: Any) -> None:
-            mine = {parameter.name: values[parameter.name] for parameter in own}
-            perform(shown_as or name, values, lambda call: body(call, **mine))
-
-        keyword = inspect.Parameter.KEYWORD_ONLY
-        parameters = [parameter.replace(kind=keyword) for parameter in own] + shared
-        run.__doc__ = body.__doc__
-        run.__name__ = body.__name__
-        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-        run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-        app.command(name, epilog=f"Example: {example}")(run)
-        return body
-
-    return declare
+    name: str
+    body: str
+    help: str
+    example: str
+    groups: tuple[Group, ...] = ()
 
 
-__all__ = ["Call", "command"]
+class _Loading(TyperCommand):
+    """A Typer command that gets its options and its body when it is needed."""
+
+    row: Command
+    title: str
+
+    def make_context(self, *arguments: Any, **options: Any) -> Any:
+        """Load the body, then parse as any command does."""
+        loader = typer.Typer(add_completion=False)
+        loader.command()(_entry(self.row, self.title))
+        loaded = typer.main.get_command(loader)
+        self.params, self.callback = loaded.params, loaded.callback
+        return super().make_context(*arguments, **options)
+
+    def get_params(self, ctx: Any) -> Any:
+        """Return the options, switches without a type."""
+        return _plain(super().get_params(ctx))
+
+
+class Program(TyperGroup):
+    """A group of commands."""
+
+    def get_params(self, ctx: Any) -> Any:
+        """Return the options, switches without a type."""
+        return _plain(super().get_params(ctx))
+
+
+def declare(app: typer.Typer, row: Command, *, group: str = "") -> None:
+    """Add a command to ``app``, which is the ``group`` of the program."""
+    title = f"{group} {row.name}".strip()
+    kind = type("_LoadingCommand", (_Loading,), {"row": row, "title": title})
+    app.command(row.name, cls=kind, help=row.help, epilog=f"Example: {row.example}")(_not_loaded)
+
+
+def _not_loaded() -> None:
+    raise AssertionError("a command's body is loaded before it is run")
+
+
+def _entry(row: Command, title: str) -> Callable[..., None]:
+    """Return the function that Typer calls: the body's own options and its groups' are its parameters."""
+    from atota.cli.call import Call, perform  # it loads what `atota --help` does not need
+    from atota.cli.options import OUTPUT, parameters
+
+    module, _, function = row.body.partition(":")
+    body: Body = getattr(importlib.import_module(f"atota.cli.commands.{module}"), function)
+    own = list(inspect.signature(body, eval_str=True).parameters.values())[1:]
+    shared = parameters(row.groups)
+
+    def run(ctx: typer.Context, **values: Any) -> None:
+        ending = ctx.obj if isinstance(ctx.obj, Ending) else Ending()
+        settings = {one.name: values[one.name] for one in shared}
+        output = {one.name: values[one.name] for one in OUTPUT}
+        arguments = {one.name: values[one.name] for one in own}
+        perform(Call.of(title, settings, output, ending), lambda call: body(call, **arguments))
+
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    context = inspect.Parameter("ctx", keyword, annotation=typer.Context)
+    signature = [context, *(one.replace(kind=keyword) for one in own), *shared, *OUTPUT]
+    run.__signature__ = inspect.Signature(signature)  # type: ignore[attr-defined]
+    run.__annotations__ = {one.name: one.annotation for one in signature}
+    return run
+
+
+def _plain(params: Sequence[Any]) -> Sequence[Any]:
+    """Give switches an empty name of their value: else Typer shows them as if they took one."""
+    for param in params:
+        if (getattr(param, "is_flag", False) or getattr(param, "count", False)) and param.metavar is None:
+            param.metavar = ""
+    return params

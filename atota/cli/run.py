@@ -3,38 +3,33 @@
 import io
 import sys
 
-USAGE = 2
-_GROUPS = ("sim", "dialects", "records")
+from atota.cli.app import GROUPS, app
+from atota.cli.view.output import Ending, Output
+from atota.errors import Outcome, UsageError
 
 
 def main() -> None:
     """Run the command that ``sys.argv`` names."""
-    from atota.cli.app import app
-    from atota.cli.output import Output
-
-    Output.ended = False
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal that lacks a character gets its number instead
             stream.reconfigure(errors="backslashreplace")
+    ending = Ending()
     try:
-        app(prog_name="atota")  # also as `python -m atota`
-    except SystemExit as ended:
-        if ended.code == USAGE and "--json" in sys.argv[1:]:
-            _wrong_call()
+        app(prog_name="atota", obj=ending)  # also as `python -m atota`
+    except SystemExit as end:
+        if end.code == Outcome.USAGE.exit_code and "--json" in sys.argv[1:]:
+            _end_wrong_call(ending)
         raise
 
 
-def _wrong_call() -> None:
-    """Typer has told people on stderr what is wrong with the call; tell the program, too."""
-    from atota.cli.output import Output
-    from atota.errors import UsageError, error_fields
-
-    out = Output(_command(sys.argv[1:]), json=True)
-    error = UsageError("the command line is wrong; stderr says where")
-    out.result(ok=False, outcome=error.outcome, exit_code=USAGE, error=error_fields(error))
+def _end_wrong_call(ending: Ending) -> None:
+    """Print the result line of a call that Typer refused, unless a command has printed one."""
+    out = Output(_command(sys.argv[1:]), json=True, ending=ending)
+    out.end(UsageError("the command line is wrong; stderr says where"))
 
 
 def _command(words: list[str]) -> str:
-    """The command that was meant, as results name it."""
-    named = [word for word in words if not word.startswith("-")]
-    return " ".join(named[: 2 if named[:1] and named[0] in _GROUPS else 1])
+    """Return the name of the command that was meant, as results have it."""
+    names = [word for word in words if not word.startswith("-")]
+    groups = [name for name, _, _ in GROUPS]
+    return " ".join(names[: 2 if names[:1] and names[0] in groups else 1])

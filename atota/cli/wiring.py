@@ -1,150 +1,61 @@
-"""Builds what commands need from their settings: the opened module, the platform, the job's description."""
+"""The parts that commands need, made from their settings: the opened module, the platform, the journal."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from functools import partial
+from typing import Any
 
 from atota.cli.call import Call
-from atota.clock import SystemClock
-from atota.errors import ConfigError, UsageError
-from atota.link.base import Link
-from atota.module.module import Module, open_module
-from atota.values import is_local_server
-
-if TYPE_CHECKING:
-    from atota.ota.base import Platform
-    from atota.settings.spec import JobSpec
+from atota.cli.transcripts import recording
+from atota.clock import Deadline, SystemClock
+from atota.journal.store import Journal
+from atota.module.module import Module, Opener, open_module
+from atota.settings.adapter import check_adapter
+from atota.settings.spec import JobSpec, job_spec
 
 
 @contextmanager
 def opened_module(call: Call) -> Iterator[Module]:
-    """The module on the port that was asked for, behind a transcript where one is wanted."""
+    """Open the module on the port that the settings name, behind a transcript where one is wanted."""
     settings = call.settings
+    spec = job_spec(settings, call.board, port=call.port)
     with ExitStack() as stack:
-        opener = module_opener(call, stack)
-        module = opener(
+        module = module_opener(call, spec, stack)(
             call.port,
             baud=settings.baud,
+            first_baud=settings.first_baud,
             dialect=settings.dialect,
             model=settings.model,
             board=call.board,
+            clock=None,
             stop=call.stop,
+            listener=None,
         )
         with module:
             if settings.timeout_s is not None:
-                from atota.clock import Deadline
-
                 module.session.limit = Deadline(module.session.clock, settings.timeout_s)
             yield module
 
 
-def module_opener(call: Call, stack: ExitStack, spec: "JobSpec | None" = None) -> Any:
-    """`open_module`, with transcripts as the options ask for; ``stack`` closes their files.
+def module_opener(call: Call, spec: JobSpec, stack: ExitStack) -> Opener:
+    """Return `open_module` with the transcripts of the options; ``stack`` closes their files."""
 
-    Their heads tell of the job, or of the options if there is none.
-    """
-    from functools import partial
+    def opener(port: str, /, **options: Any) -> Module:
+        warning = check_adapter(call.board, port) if call.board is not None else None
+        if warning is not None:
+            call.out.warn(warning)
+        return open_module(port, **options)
 
-    wanted = spec.transcript if spec is not None else call.settings.transcript
-    if wanted is None and call.out.verbosity < 2:
-        return open_module
-    return partial(open_module, wrap=_wrapper(call, stack, spec or job_spec(call)))
-
-
-def _wrapper(call: Call, stack: ExitStack, spec: "JobSpec") -> Any:
-    import sys
-
-    from atota.transcript.format import TranscriptLink
-    from atota.transcript.masking import Masker
-    from atota.update.retold import context_of
-
-    path = spec.transcript
-    context = context_of(call.out.command, spec)
-    written: list[TranscriptLink] = []
-
-    def wrap(link: Link) -> Link:
-        if path is not None:
-            # One file holds all of a conversation, also when the adapter went away and came back.
-            before = written[-1] if written else None
-            file = before.file if before is not None else _created(Path(path), stack)
-            link = TranscriptLink(link, file, masker=Masker(), context=context, after=before)
-            written.append(link)
-        if call.out.verbosity >= 2:
-            link = TranscriptLink(link, sys.stderr, masker=Masker(), context=context)
-        return link
-
-    return wrap
-
-
-def _created(path: Path, stack: ExitStack) -> TextIO:
-    try:
-        return stack.enter_context(path.open("w", encoding="ascii"))
-    except OSError as error:
-        raise ConfigError(f"the transcript {path} cannot be written: {error.strerror}") from error
+    return partial(opener, wrap=recording(call, spec, stack))
 
 
 @contextmanager
-def opened_platform(call: Call) -> Iterator["Platform"]:
-    """The platform, opened as the settings say."""
-    from atota.ota.registry import DEFAULT, Access, open_platform
+def opened_journal(call: Call) -> Iterator[Journal]:
+    """Open the journal that the settings name, for writing.
 
-    settings = call.settings
-    key, header = settings.access_key, settings.authorization
-    access = Access(
-        server=settings.server,
-        clock=SystemClock(),
-        access_key=None if key is None or header is not None else key.read(),
-        authorization=None if header is None else header.read(),
-        product_id=settings.product_id,
-        device_name=settings.device_name,
-        auth_method=settings.auth_method,
-        auth_ttl_s=settings.auth_ttl_s,
-        stop=call.stop,
-        on_wait=lambda why, seconds: call.out.say(f"{why}; trying again in {seconds:g} s"),
-    )
-    with open_platform(DEFAULT, access) as platform:
-        server = platform.server
-        if server.startswith("http://") and not is_local_server(server):
-            call.out.warn(f"{server} is plain http: everybody on the way can read the download token")
-        yield platform
-
-
-def _read_back(how: str | None) -> bool:
-    if how not in (None, "read-back"):
-        raise UsageError(f"--verify knows read-back, not {how!r}")
-    return how is not None
-
-
-def job_spec(call: Call, **more: Any) -> Any:
-    """What the options and settings ask a job to do."""
-    from atota.settings.spec import Allowed, JobSpec
-
-    settings, options = call.settings, call.options
-    return JobSpec(
-        port=call.port,
-        baud=settings.baud,
-        dialect=settings.dialect,
-        model=settings.model,
-        board=call.board,
-        dev_id=settings.dev_id,
-        task_type=settings.type,
-        fw_version=settings.fw_version,
-        expect_version=options.get("expect_version"),
-        block=options.get("block"),
-        transfer_baud=options.get("transfer_baud"),
-        timeout_s=settings.timeout_s,
-        reboot_timeout_s=settings.reboot_timeout_s,
-        cdn=bool(options.get("cdn")),
-        read_back=_read_back(options.get("verify")),
-        serve_url=options.get("serve_url"),
-        resume=options.get("resume"),
-        transcript=Path(settings.transcript) if settings.transcript is not None else None,
-        allowed=Allowed(
-            unproven=bool(options.get("allow_unproven")),
-            downgrade=bool(options.get("allow_downgrade")),
-            any_base=bool(options.get("any_base")),
-            vendor_package=bool(options.get("vendor_package")),
-        ),
-        **more,
-    )
+    Raises:
+        ConfigError: it cannot be used.
+        LimitReached: the disk is full, or another process holds it.
+    """
+    with Journal(call.settings.journal, clock=SystemClock()) as journal:
+        yield journal

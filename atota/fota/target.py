@@ -16,7 +16,7 @@ from atota.fota.restart import ModuleRestart
 from atota.module import identify
 from atota.module.baud import raise_baud, transfer_rate
 from atota.module.identify import Findings
-from atota.module.module import Module, open_module
+from atota.module.module import Module, Opener, open_module
 from atota.module.query import send_query, wait_until_free
 from atota.module.reboot import await_return
 from atota.module.reconnect import Adapters, Reconnector, UsbAdapters
@@ -357,7 +357,7 @@ def open_target(
     note: Callable[[str], None],
     warn: Callable[[str], None],
     on_urc: Callable[[str], None],
-    opener: Callable[..., Module] = open_module,
+    opener: Opener = open_module,
     adapters: Adapters | None = None,
 ) -> ModuleTarget:
     """Open the module on a job's port.
@@ -373,6 +373,7 @@ def open_target(
     module = opener(
         spec.port,
         baud=spec.baud,
+        first_baud=spec.first_baud,
         dialect=spec.dialect,
         model=spec.model,
         board=spec.board,

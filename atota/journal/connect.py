@@ -1,4 +1,4 @@
-"""Opens the journal's database, for writing or for reading only."""
+"""Open the journal's database, for writing or for reading only."""
 
 import sqlite3
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from atota.clock import Clock, Deadline
 from atota.journal import schema
-from atota.journal.owners import Owners, ToldOwners
+from atota.journal.owners import GivenOwners, Owners
 from atota.journal.translate import translated
 
 BUSY_S = 10.0  # ours: another process needs milliseconds for a write
@@ -16,16 +16,16 @@ _SETTINGS = (("synchronous", 2), ("foreign_keys", 1), ("recursive_triggers", 1))
 
 @dataclass(frozen=True)
 class Database:
-    """An open database, where it is, who writes into it, and whether closing it is our business."""
+    """An open database: its path, its connection, its owners; ``ours``: the journal closes it."""
 
     path: Path
     connection: sqlite3.Connection
-    owners: Owners | ToldOwners
+    owners: Owners | GivenOwners
     ours: bool = True
 
 
-def given(connection: sqlite3.Connection, owners: ToldOwners) -> Database:
-    """A connection that the caller has opened, made fit for a journal."""
+def given(connection: sqlite3.Connection, owners: GivenOwners) -> Database:
+    """Prepare a connection that the caller has opened."""
     path = Path(":memory:")
     if connection.isolation_level is not None:  # setting it commits what the caller has begun
         connection.isolation_level = None
@@ -35,7 +35,7 @@ def given(connection: sqlite3.Connection, owners: ToldOwners) -> Database:
 
 
 def for_writing(path: Path, clock: Clock) -> Database:
-    """The database of a journal, made if there is none, of the newest version."""
+    """Open a journal's database, of the newest version; create it if it is missing."""
     with translated(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         db = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
@@ -49,7 +49,7 @@ def for_writing(path: Path, clock: Clock) -> Database:
 
 
 def for_reading(path: Path, clock: Clock) -> Database | None:
-    """The database as it is, for reading; None if there is none. An older one is brought up to date."""
+    """Open the database for reading; None if it is missing. An older one is migrated."""
     with translated(path):
         if not path.exists():
             return None
@@ -66,8 +66,8 @@ def for_reading(path: Path, clock: Clock) -> Database | None:
 
 
 def prepare(db: sqlite3.Connection, path: Path) -> None:
-    """Make a connection safe against power cuts, and its database current."""
-    version = schema.version_of(db, path)  # nothing is changed in what is not ours
+    """Make a connection safe against power cuts, and migrate its database."""
+    version = schema.version_of(db, path)  # raises before anything is changed in another program's file
     if db.execute("PRAGMA journal_mode").fetchone()[0] == "delete":
         db.execute("PRAGMA journal_mode = WAL")
     for name, value in _SETTINGS:
@@ -83,7 +83,7 @@ def _owners(path: Path) -> Owners:
 
 
 def _wait_for_log(db: sqlite3.Connection, path: Path, clock: Clock) -> None:
-    """Turn the write-ahead log on; where another process is at it, the database does not wait by itself."""
+    """Turn the write-ahead log on; the database itself does not wait for another process here."""
     limit = Deadline(clock, BUSY_S)
     while True:
         try:
@@ -106,7 +106,7 @@ def _read_only(path: Path) -> sqlite3.Connection:
         log = path.with_name(path.name + "-wal")
         if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_CANTOPEN or log.exists():
             raise
-        return _reader(address + "&immutable=1")  # on a medium where no log can be made, nobody writes
+        return _reader(address + "&immutable=1")  # a medium on which no log can be made is read-only
     except BaseException:
         db.close()
         raise

@@ -16,7 +16,7 @@ from atota.values import Identity
 
 
 class JobState(enum.StrEnum):
-    """How far a job has brought its target; `atota.update.state` holds the theory and the transitions."""
+    """The progress of a job with its target; `atota.update.state` holds the theory and the transitions."""
 
     UNTOUCHED = "untouched"
     CHANGED = "changed"

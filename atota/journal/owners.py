@@ -1,4 +1,4 @@
-"""Who writes into a journal and whether they still run: each holds a lock that goes with its process."""
+"""The processes that write into a journal: each holds a lock that ends with its process."""
 
 import contextlib
 import os
@@ -24,14 +24,14 @@ class Owners:
             owner = uuid.uuid4().hex
             path = self._path(owner)
             file = path.open("xb")
-            # Somebody who tidies up may have taken the file for a dead one's before it was locked.
+            # Another process may have tidied the file away as a dead owner's before it was locked.
             if lock(file) and _still(file, path):
                 self._file = file
                 return owner
             file.close()
 
     def leave(self) -> None:
-        """Give the lock back; what is left open is a dead owner's from now on."""
+        """Release the lock; jobs that are still open belong to a dead owner from now on."""
         if self._file is not None:
             self._file.close()
             with contextlib.suppress(OSError):
@@ -39,7 +39,7 @@ class Owners:
             self._file = None
 
     def alive(self, owner: str) -> bool:
-        """Whether an owner still runs. Where nobody can tell, it does."""
+        """True if the owning process is alive, or if that cannot be determined."""
         try:
             with self._path(owner).open("rb") as file:
                 return not lock(file)
@@ -49,7 +49,7 @@ class Owners:
             return True
 
     def tidy(self) -> None:
-        """Remove the files of dead owners; where there is none, its owner counts as dead, too."""
+        """Remove the files of dead owners; an owner without a file counts as dead, too."""
         for path in self._folder.glob("*.lock"):
             with contextlib.suppress(OSError), path.open("rb") as file:
                 if lock(file):
@@ -59,12 +59,12 @@ class Owners:
         return self._folder / f"{owner}.lock"
 
 
-class ToldOwners:
-    """Owners of whom the caller says whether they still run: for simulations.
+class GivenOwners:
+    """Owners whose life the caller decides, for simulations.
 
     Args:
-        alive: whether an owner still runs.
-        name: what this one is called; made up if not given.
+        alive: True if an owner still runs.
+        name: the name of this one; random if not given.
     """
 
     def __init__(self, alive: Callable[[str], bool], name: str | None) -> None:
@@ -76,10 +76,10 @@ class ToldOwners:
         return self._name
 
     def leave(self) -> None:
-        """End; the caller knows."""
+        """Do nothing: the caller knows."""
 
     def tidy(self) -> None:
-        """There is nothing to remove."""
+        """Do nothing: there are no files."""
 
 
 def _still(file: IO[bytes], path: Path) -> bool:

@@ -25,7 +25,7 @@ def encoded(data: object) -> str:
     """JSON of anything: what JSON has no form for is written as text, a broken character as its number."""
     try:
         return msgspec.json.encode(data, enc_hook=str).decode()
-    except UnicodeEncodeError:  # the name of a file or a port that is no text
+    except UnicodeEncodeError:  # the name of a file or a port that is not Unicode text
         return msgspec.json.encode(_whole_text(data), enc_hook=str).decode()
 
 
@@ -98,9 +98,9 @@ def _object(document: str) -> dict[str, Any]:
 def insert_job(db: sqlite3.Connection, **values: Any) -> None:
     """A row of a new job; text is cleaned."""
     names = ", ".join(values)
-    places = ", ".join("?" * len(values))
+    marks = ", ".join("?" * len(values))
     cleaned = [text(value) if isinstance(value, str) else value for value in values.values()]
-    db.execute(f"INSERT INTO job ({names}) VALUES ({places})", cleaned)  # noqa: S608 - our own words
+    db.execute(f"INSERT INTO job ({names}) VALUES ({marks})", cleaned)  # noqa: S608 - our own words
 
 
 def insert_stage(

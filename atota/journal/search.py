@@ -1,4 +1,4 @@
-"""Which rows of the journal are meant: queries from what was asked for."""
+"""Queries for jobs and records of the journal."""
 
 from collections.abc import Callable
 from difflib import get_close_matches
@@ -25,44 +25,44 @@ _RECORD = {
 }
 
 
-def newest_job(wanted: Values) -> tuple[str, Values]:
-    """The query for the id of the newest job that fits all of ``wanted`` that is not None."""
-    where, values = _where(_JOB, wanted)
+def newest_job(filters: Values) -> tuple[str, Values]:
+    """Return the query for the id of the newest job that fits all ``filters`` that are not None."""
+    where, values = _where(_JOB, filters)
     return f"SELECT id FROM job{where} ORDER BY number DESC LIMIT 1", values  # noqa: S608 - our own words
 
 
-def records(wanted: Values, limit: int | None) -> tuple[str, Values]:
-    """The query for the documents that fit all of ``wanted`` that is not None, the newest first."""
-    where, values = _where(_RECORD, wanted)
+def records(filters: Values, limit: int | None) -> tuple[str, Values]:
+    """Return the query for the documents that fit all ``filters`` that are not None, the newest first."""
+    where, values = _where(_RECORD, filters)
     values["limit"] = -1 if limit is None else max(limit, 0)
     return f"SELECT document FROM record{where} ORDER BY number DESC LIMIT :limit", values  # noqa: S608
 
 
-def _where(conditions: dict[str, str], wanted: Values) -> tuple[str, Values]:
-    values = {name: value for name, value in wanted.items() if value is not None}
-    told = " AND ".join(conditions[name] for name in values)
-    return (f" WHERE {told}" if told else ""), values
+def _where(conditions: dict[str, str], filters: Values) -> tuple[str, Values]:
+    values = {name: value for name, value in filters.items() if value is not None}
+    clause = " AND ".join(conditions[name] for name in values)
+    return (f" WHERE {clause}" if clause else ""), values
 
 
 def document_named(read: Read, name: str) -> str:
-    """The document of the one record whose id is ``name`` or begins so.
+    """Return the document of the one record whose id is ``name`` or begins with it.
 
     Raises:
         UsageError: there is none, or more than one.
     """
     run, _, attempt = name.rpartition("-")
-    found = read("SELECT job, document FROM record WHERE job = :name", {"name": name}) or read(
+    matches = read("SELECT job, document FROM record WHERE job = :name", {"name": name}) or read(
         "SELECT record.job, document FROM record JOIN job ON job.id = record.job"
         " WHERE substr(record.job, 1, length(:name)) = :name AND :name != ''"
         " OR substr(run, 1, length(:run)) = :run AND :run != '' AND attempt = :attempt"
         " ORDER BY record.number DESC",
         {"name": name, "run": run, "attempt": int(attempt) if attempt.isdecimal() else -1},
     )
-    if len(found) == 1:
-        return str(found[0][1])
-    if not found:
+    if len(matches) == 1:
+        return str(matches[0][1])
+    if not matches:
         raise _unknown(read, name)
-    near = [str(job) for job, _ in found]
+    near = [str(job) for job, _ in matches]
     more = f" and {len(near) - _SHOWN} more" if len(near) > _SHOWN else ""
     raise UsageError(
         f"{len(near)} records begin with {name!r}",

@@ -1,7 +1,7 @@
-"""The journal: an append-only database of all jobs. What a call has written is on the disk when it returns.
+"""The journal: an append-only database of all jobs. A call returns once its rows are on the disk.
 
-One file, many processes: each writes its own jobs. A job whose process died has no verdict; whoever runs the
-next job gives it one (`Journal.recover`).
+One file, many processes: each writes its own jobs. A job whose process died has no verdict; the next job on
+the machine gives it one (`Journal.recover`).
 """
 
 import os
@@ -16,14 +16,14 @@ from typing import Any, Literal, Self
 
 import platformdirs
 
-from atota import __version__
+from atota._version import __version__
 from atota.clock import Clock
 from atota.errors import LimitReached, Outcome
 from atota.journal import connect, rows, search
 from atota.journal.connect import Database
 from atota.journal.facts import Fact
 from atota.journal.model import Opened, PastJob, QueuedReport, Record, Verdict
-from atota.journal.owners import ToldOwners
+from atota.journal.owners import GivenOwners
 from atota.journal.records import compose
 from atota.journal.translate import translated
 
@@ -32,23 +32,23 @@ Writing = Callable[[str], AbstractContextManager[sqlite3.Connection]]
 
 
 def default_path() -> Path:
-    """Where the journal is if nobody names another place."""
+    """Return the path of the journal if no other is named."""
     return platformdirs.user_data_path("atota", appauthor=False) / "journal.sqlite3"
 
 
 def _nothing(_table: str) -> None:
-    """Do nothing round a write."""
+    """Do nothing before and after a write."""
 
 
 class Journal:
     """A journal, open. A context manager; the threads of one process may share it.
 
     Any call may raise `ConfigError` (it is damaged, or cannot be used) or `LimitReached` (the disk is full,
-    or another process does not let go of it).
+    or another process does not release it).
 
     Args:
-        path: its file, made if there is none; None: `default_path`.
-        clock: what the times in it are taken from.
+        path: its file, created if it is missing; None: `default_path`.
+        clock: the clock of its times.
         after_write: called with the table's name after each durable write; "verdict" for a verdict and its
             record, which are one write.
         before_write: called with it before each.
@@ -85,28 +85,28 @@ class Journal:
         after_write: Hook = _nothing,
         before_write: Hook = _nothing,
     ) -> Self:
-        """A journal on a connection of the caller's own, who closes it, too.
+        """Return a journal on a connection of the caller, who closes it, too.
 
         Args:
             connection: a database, often in memory.
             clock: as for the journal itself.
-            owner_alive: whether the process of that owner still runs; nobody's does, if not given. It is not
+            owner_alive: True if the process of that owner still runs; always false if not given. It is not
                 asked about this journal itself.
-            owner: this one's name; made up if not given.
+            owner: the name of this one; random if not given.
             after_write: as for the journal itself.
             before_write: as for the journal itself.
         """
-        database = connect.given(connection, ToldOwners(owner_alive, owner))
+        database = connect.given(connection, GivenOwners(owner_alive, owner))
         return cls(clock=clock, after_write=after_write, before_write=before_write, database=database)
 
     @classmethod
     def reading(cls, path: Path | None = None, *, clock: Clock) -> Self | None:
-        """A journal to look at, which is neither made nor locked nor changed; None if there is none."""
+        """Return a journal for reading, which is not created, locked or changed; None if it is missing."""
         database = connect.for_reading(path or default_path(), clock)
         return None if database is None else cls(clock=clock, database=database)
 
     def close(self) -> None:
-        """Let go of it. A job of this journal without a verdict is a dead one's from now on."""
+        """Close it. A job of this journal without a verdict counts as cut off from now on."""
         with self._lock:
             if self._database.ours:
                 self._db.close()
@@ -123,7 +123,7 @@ class Journal:
     # -- writing ----------------------------------------------------------------------------
 
     def open_job(self, opened: Opened, *, at: float | None = None) -> "JobEntry":
-        """Begin a job, now or at a time before.
+        """Begin a job, at ``at`` or now.
 
         Raises:
             LimitReached: this attempt of this run has been begun already, perhaps by another process.
@@ -132,8 +132,8 @@ class Journal:
         with self._writing("job") as db:
             if db.execute("SELECT 1 FROM job WHERE id = ?", (job,)).fetchone() is not None:
                 raise LimitReached(
-                    f"the job {job} has been begun already",
-                    hint="Another atota has taken up the same run; look at it with `atota records list`.",
+                    f"the job {job} was begun already",
+                    hint="Another atota continues the same run; `atota records list` shows it.",
                 )
             rows.insert_job(
                 db,
@@ -155,11 +155,11 @@ class Journal:
         return JobEntry(job, opened, self._adding, self._writing, self._clock)
 
     def recover(self) -> list[PastJob]:
-        """Close the jobs whose process died: interrupted, with a record of what is there. The closed ones."""
-        found = self._read(
+        """Close the jobs whose process died as interrupted, each with its record; return them."""
+        open_jobs = self._read(
             "SELECT id, owner FROM job WHERE id NOT IN (SELECT job FROM verdict) ORDER BY number"
         )
-        closed = [self._close_dead(job) for job, owner in found if not self._alive(owner)]
+        closed = [self._close_dead(job) for job, owner in open_jobs if not self._alive(owner)]
         with translated(self.path):
             self._owners.tidy()
         return [past for past in closed if past is not None]
@@ -174,7 +174,7 @@ class Journal:
             return rows.load(db, job, self._alive)
 
     def queue(self, job: str, document: dict[str, Any]) -> int:
-        """Keep what the platform could not be told about a job; its number in the outbox."""
+        """Queue a report about a job; return its number in the outbox."""
         with self._adding("report") as db:
             row = db.execute(
                 "INSERT INTO report (job, at, document) VALUES (?, ?, ?)",
@@ -183,7 +183,7 @@ class Journal:
             return int(row.lastrowid or 0)
 
     def settle(self, report: int, how: Literal["delivered", "obsolete"], detail: str = "") -> None:
-        """Note that a report is out of the outbox; once."""
+        """Take a report out of the outbox, once."""
         with self._adding("report_end") as db:
             db.execute(
                 "INSERT INTO report_end (report, at, how, detail) VALUES (?, ?, ?, ?)",
@@ -192,7 +192,7 @@ class Journal:
 
     @contextmanager
     def _adding(self, table: str) -> Iterator[sqlite3.Connection]:
-        """One statement, which the database carries out whole or not at all by itself."""
+        """Run one statement, which the database by itself carries out whole or not at all."""
         self._before_write(table)
         with self._lock, translated(self.path):
             yield self._db
@@ -200,7 +200,7 @@ class Journal:
 
     @contextmanager
     def _writing(self, table: str) -> Iterator[sqlite3.Connection]:
-        """Several statements: one durable write, whole or not at all."""
+        """Run several statements as one durable write, whole or not at all."""
         with self._adding(table) as db:
             db.execute("BEGIN IMMEDIATE")
             try:
@@ -230,9 +230,9 @@ class Journal:
         port: str | None = None,
         adapter: str | None = None,
     ) -> PastJob | None:
-        """The newest job that fits all that is given; ``adapter`` is an adapter's serial number."""
-        wanted = {"run": run, "id": id, "imei": imei, "port": port, "adapter": adapter}
-        query, values = search.newest_job(wanted)
+        """Return the newest job that fits all arguments; ``adapter`` is an adapter's serial number."""
+        filters = {"run": run, "id": id, "imei": imei, "port": port, "adapter": adapter}
+        query, values = search.newest_job(filters)
         with self._lock, translated(self.path):
             row = self._db.execute(query, values).fetchone()
             return None if row is None else rows.load(self._db, row[0], self._alive)
@@ -246,14 +246,14 @@ class Journal:
         until: float | None = None,
         limit: int | None = None,
     ) -> list[Record]:
-        """Records, the newest first; those that ended at ``since`` or later and before ``until``."""
-        wanted = {"imei": imei, "outcome": outcome, "since": since, "until": until}
-        query, values = search.records(wanted, limit)
+        """Return records, the newest first, that ended at ``since`` or later and before ``until``."""
+        filters = {"imei": imei, "outcome": outcome, "since": since, "until": until}
+        query, values = search.records(filters, limit)
         with translated(self.path):
             return [rows.record_of(document) for (document,) in self._read(query, values)]
 
     def record(self, id_or_beginning: str) -> Record:
-        """The one record whose id is this or begins so; ``1a2b3c4d-2`` is attempt 2 of run ``1a2b3c4d…``.
+        """Return the one record whose id begins so; ``1a2b3c4d-2`` is attempt 2 of run ``1a2b3c4d…``.
 
         Raises:
             UsageError: there is none, or more than one; the near ones are named.
@@ -263,13 +263,13 @@ class Journal:
             return rows.record_of(document)
 
     def pending(self) -> list[QueuedReport]:
-        """The outbox, the oldest report first."""
-        found = self._read(
+        """Return the outbox, the oldest report first."""
+        queued = self._read(
             "SELECT id, job, at, document FROM report"
             " WHERE NOT EXISTS (SELECT 1 FROM report_end WHERE report = report.id) ORDER BY id"
         )
         with translated(self.path):
-            return [rows.report_of(row) for row in found]
+            return [rows.report_of(row) for row in queued]
 
     def _read(self, query: str, values: search.Values | None = None) -> list[tuple[Any, ...]]:
         with self._lock, translated(self.path):
@@ -302,19 +302,19 @@ class JobEntry:
         *,
         at: float | None = None,
     ) -> None:
-        """Write down that a stage began, ended, or did not apply; ``at`` if that was not just now."""
+        """Write down that a stage began, ended, or did not apply, at ``at`` or now."""
         when = self._clock.time() if at is None else at
         with self._adding("stage") as db:
             rows.insert_stage(db, self.id, when, stage, state, detail, elapsed_ms)
 
     def fact(self, fact: Fact, *, at: float | None = None) -> None:
-        """Write down what the job learned or did; ``at`` if that was not just now."""
+        """Write down a fact, at ``at`` or now."""
         when = self._clock.time() if at is None else at
         with self._adding("fact") as db:
             rows.insert_fact(db, self.id, when, fact)
 
     def verdict(self, outcome: Outcome) -> Record:
-        """End the job: its verdict and its record, in one write. Nothing can be added to it afterwards.
+        """End the job with its verdict and its record, in one write. Nothing can be added afterwards.
 
         Raises:
             AssertionError: it has a verdict already.

@@ -1,4 +1,4 @@
-"""What the database says, in our own words: the one place where its errors are translated."""
+"""Translate the errors of the database and the file system into atota's own."""
 
 import shutil
 import sqlite3
@@ -24,7 +24,7 @@ _NO_ROOM = 64 * 1024  # ours: what a write and its log may need at once
 
 @contextmanager
 def translated(path: Path) -> Iterator[None]:
-    """Translate what the database and the file system say of a journal."""
+    """Translate the errors of everything inside, about the journal at ``path``."""
     try:
         yield
     except sqlite3.Error as error:
@@ -42,7 +42,7 @@ def _of_database(error: sqlite3.Error, path: Path) -> AtotaError:
         return _full(path)
     if primary in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return LimitReached(
-            f"another program holds the journal {path} and does not let go",
+            f"another program holds the journal {path} and does not release it",
             hint="Look for an atota that hangs, or a program that has the journal open; then try again.",
         )
     if primary in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
@@ -51,7 +51,7 @@ def _of_database(error: sqlite3.Error, path: Path) -> AtotaError:
         return _full(path)
     if primary in _UNUSABLE:
         return _unusable(path, str(error))
-    return AtotaError(f"the journal {path} does not take this: {error}")
+    return AtotaError(f"the journal {path} refused a statement: {error}")
 
 
 def _of_system(error: OSError, path: Path) -> AtotaError:
@@ -63,14 +63,14 @@ def _of_system(error: OSError, path: Path) -> AtotaError:
 def _full(path: Path) -> LimitReached:
     return LimitReached(
         f"the disk is full: nothing more can be written into the journal {path}",
-        hint=f"Free some space, {_ELSEWHERE}. All that was in it is still there.",
+        hint=f"Free some space, {_ELSEWHERE}. Everything in it is still there.",
     )
 
 
 def _damaged(path: Path, why: str) -> ConfigError:
     return ConfigError(
-        f"{path} is no journal, or it is damaged: {why}",
-        hint=f"Move the file away and keep it, {_ELSEWHERE}; atota begins a new one.",
+        f"{path} is not a journal, or it is damaged: {why}",
+        hint=f"Move the file away and keep it, {_ELSEWHERE}; atota creates a new one.",
     )
 
 

@@ -62,7 +62,7 @@ def _prior_run(earlier: dict[str, Any], job: str, run: str, attempt: int) -> Pri
         state = JobState.STARTED if is_certain else JobState.MAY_HAVE_STARTED
     else:
         state = JobState.WRITING if earlier.get("window_s") else JobState.CHANGED
-    facts, left = earlier.get("facts", {}), earlier.get("left", {})
+    facts, slot = earlier.get("facts", {}), earlier.get("left", {})
     document = {
         "id": job,
         "run": run,
@@ -74,8 +74,8 @@ def _prior_run(earlier: dict[str, Any], job: str, run: str, attempt: int) -> Pri
         "package": facts.get("package", {}),
         "task": facts.get("task"),
         "method": facts.get("dialect", {}),
-        "undo": left.get("undo", ()),
-        "written": left.get("written", 0),
+        "undo": slot.get("undo", ()),
+        "written": slot.get("written", 0),
     }
     return msgspec.convert(document, PriorRun)
 

@@ -263,7 +263,7 @@ def _result_among(events: Iterator[Event], session: Session, subject: str, timeo
 
 
 class _Guard:
-    """Reads that a boot banner ends; an exception abandons the command in flight.
+    """A block of reads that a boot banner ends; an exception abandons the command in flight.
 
     The banner is looked at before the events are: a prompt that came just before it is not to be obeyed.
     """

@@ -1,7 +1,7 @@
 """A module on a port: opened, found, identified."""
 
 from collections.abc import Callable
-from typing import Literal, Self
+from typing import Protocol, Self
 
 from atota.at.events import Event
 from atota.clock import Clock, StopToken
@@ -14,12 +14,14 @@ from atota.module import identify
 from atota.module.baud import find_baud
 from atota.module.identify import Findings
 from atota.module.session import Session
+from atota.settings.adapter import check_adapter
 from atota.settings.board import Board, Step
-from atota.values import Identity
+from atota.settings.spec import JobSpec, completed
+from atota.values import Identity, TaskType
 
 
 class Module:
-    """A module on an open link. `find` it first, then `identify` it; `identify` finds by itself.
+    """A module on an open link. `identify` calls `find` first.
 
     Args:
         link: the open link; closed by `close`.
@@ -60,10 +62,10 @@ class Module:
         self.session.close()
 
     def reopen(self, port: str) -> None:
-        """Go on with the same module on ``port``, after its adapter went away and came back.
+        """Continue with the same module on ``port``, after its adapter went away and came back.
 
         Raises:
-            LinkError: the port can't be opened (yet), or nobody said how.
+            LinkError: the port can't be opened (yet), or the module has no ``reopener``.
         """
         if self._reopener is None:
             raise LinkLost("this module's port cannot be opened again")
@@ -82,10 +84,11 @@ class Module:
     def identify(self) -> Identity:
         """Read who the module is.
 
-        One that stops answering is looked for once more: some boot at one rate and go on at another.
+        If it stops answering, its rate is searched once more: some modules boot at one rate and continue at
+        another.
 
         Raises:
-            NoAnswer: nothing intelligible came.
+            NoAnswer: no readable response.
         """
         self.find()
         try:
@@ -100,10 +103,32 @@ class Module:
         return identify.identify(self.session, dialect=self._dialect, expected=self._expected)
 
 
+class Opener(Protocol):
+    """A function that opens the module of a job; `open_module` is the usual one."""
+
+    def __call__(
+        self,
+        port: str,
+        /,
+        *,
+        baud: int | None,
+        first_baud: int | None,
+        dialect: str | None,
+        model: str | None,
+        board: Board | None,
+        clock: Clock | None,
+        stop: StopToken | None,
+        listener: Callable[[Event], None] | None,
+    ) -> Module:
+        """Open ``port``."""
+        ...
+
+
 def open_module(
     port: str,
     *,
     baud: int | None = None,
+    first_baud: int | None = None,
     dialect: str | None = None,
     model: str | None = None,
     board: Board | None = None,
@@ -117,24 +142,25 @@ def open_module(
     Args:
         port: a device name or a URL: ``/dev/ttyUSB0``, ``COM3``, ``rfc2217://…``, ``sim://BC28``…
         baud: the only rate to try, bit/s; all that the dialect knows if not given.
+        first_baud: the rate to begin the search with, if ``baud`` is not given.
         dialect: a dialect's name or file; recognised by the answers if not given.
         model: the catalogue's model that this is said to be.
-        board: the bench hardware; its model and dialect stand in for those not given.
+        board: the bench hardware; its first rate, model and dialect stand in for those not given.
         clock: the time to live in, for simulated ports.
         stop: looked at by every wait.
         listener: gets every event of the conversation.
         wrap: puts another link round the one that was opened (a transcript).
 
     Raises:
-        LinkError: the port can't be opened.
-        UsageError: no such dialect or model.
+        LinkError: the port can't be opened, or its adapter is not the board's.
+        UsageError: the dialect or the model is unknown.
         ConfigError: the board wants something that this program does not have.
     """
+    spec = completed(JobSpec(port=port, first_baud=first_baud, dialect=dialect, model=model, board=board))
     board = board or Board(name="none")
-    model, dialect = model or board.model, dialect or board.dialect
-    row = expected_row(model) if model is not None else None
-    profile = loader.load(dialect) if dialect is not None else None
-    sequence = (*(board.power.on if board.power else ()), *(board.reset.sequence if board.reset else ()))
+    row = expected_row(spec.model) if spec.model is not None else None
+    profile = loader.load(spec.dialect) if spec.dialect is not None else None
+    check_adapter(board, port)
 
     def opened(port: str, rate: int | None, steps: tuple[Step, ...]) -> Link:
         link = _open(port, rate, board, clock)
@@ -148,15 +174,14 @@ def open_module(
         return link
 
     # Opened again: only the levels that the sequence ends at; the module may be in the middle of its update.
-    levels = tuple({step.line: step for step in sequence if step.line is not None}.values())
     return Module(
-        opened(port, baud or board.serial.baud, sequence),
+        opened(port, baud or spec.first_baud, board.start_steps),
         dialect=profile,
         expected=row,
         baud=baud,
         stop=stop,
         listener=listener,
-        reopener=lambda port, rate: opened(port, rate, levels),
+        reopener=lambda port, rate: opened(port, rate, board.end_levels),
     )
 
 
@@ -175,11 +200,11 @@ def _open(port: str, baud: int | None, board: Board, clock: Clock | None) -> Lin
     )
 
 
-def expected_row(model: str, task_type: Literal["fota", "sota"] = "fota") -> catalogue.Row:
-    """The catalogue's row of a model that the user named.
+def expected_row(model: str, task_type: TaskType = "fota") -> catalogue.Row:
+    """Return the catalogue's row of a model that the user named.
 
     Raises:
-        UsageError: there is none.
+        UsageError: the catalogue has no such row.
     """
     row = catalogue.by_name(model, task_type)
     if row is None:

@@ -1,4 +1,7 @@
-"""An adapter that was pulled out, or fell off the bus, and came back under whatever name."""
+"""Reconnection: find an adapter that was pulled out, or fell off the bus, by its USB identity.
+
+The system may give the adapter another device name when it comes back.
+"""
 
 import os
 from collections.abc import Callable
@@ -16,14 +19,14 @@ _LOOK_EVERY_S = 0.5
 
 
 class Adapters(Protocol):
-    """Knows the adapters of this machine."""
+    """The adapters of this machine."""
 
     def remember(self, port: str) -> PortInfo | None:
-        """What tells this port's adapter from others, or None if nothing does."""
+        """Return the identity of this port's adapter, or None if it has none."""
         ...
 
     def find(self, known: PortInfo) -> str | None:
-        """The device name under which it is there now, or None."""
+        """Return the device name that it has now, or None if it is absent."""
         ...
 
 
@@ -31,28 +34,28 @@ class UsbAdapters:
     """The adapters on the USB."""
 
     def remember(self, port: str) -> PortInfo | None:
-        """The port as the system describes it, if it hangs on the USB."""
+        """Return the port as the system describes it, if it is on the USB."""
         if "://" in port:
             return None
         device = os.path.realpath(port)
-        for known in ports.list_ports():
-            if known.usb_id is not None and os.path.realpath(known.device) == device:
-                return known
+        for info in ports.list_ports():
+            if info.usb_id is not None and os.path.realpath(info.device) == device:
+                return info
         return None
 
     def find(self, known: PortInfo) -> str | None:
-        """Look for the same USB id and serial number, else the same place."""
+        """Look for the same USB id and serial number, else the same socket."""
         return ports.find_again(known)
 
 
 class Reconnector:
-    """Brings one module's link back.
+    """The way back to one module whose link may be lost.
 
     Args:
-        module: the module whose link may be lost.
-        adapters: where to look.
+        module: the module.
+        adapters: the adapters of this machine.
         port: the port as the user named it.
-        note: told what is waited for.
+        note: called with a sentence for the user before each wait.
     """
 
     def __init__(self, module: Module, adapters: Adapters, port: str, note: Callable[[str], None]) -> None:
@@ -66,9 +69,9 @@ class Reconnector:
         """Wait for the adapter and open it again; the module's rate may have changed meanwhile.
 
         Raises:
-            LinkLost: ``lost`` itself, if the adapter cannot be known again or stays away.
-            Interrupted: the user wants the end.
-            JobTimeout: the job's time is over.
+            LinkLost: ``lost`` itself, if the adapter has no identity; else the adapter stayed away.
+            Interrupted: the stop token was set.
+            JobTimeout: the job's limit has passed.
         """
         if self._known is None:
             raise lost

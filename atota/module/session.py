@@ -391,7 +391,7 @@ def open_session(
 
     Raises:
         LinkError: the port can't be opened.
-        UsageError: there is no such dialect.
+        UsageError: the dialect is unknown.
     """
     profile = loader.load(dialect)
     rate = baud or profile.uart.bauds[0]

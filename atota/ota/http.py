@@ -15,7 +15,7 @@ from urllib.parse import urljoin, urlsplit
 import httpx
 import msgspec
 
-from atota import __version__
+from atota._version import __version__
 from atota.clock import Clock, Deadline, StopToken
 from atota.errors import (
     AtotaError,

@@ -70,16 +70,18 @@ class OtaApp:
         if reply.declare_length:
             headers.append((b"content-length", str(len(reply.body)).encode()))
         await send({"type": "http.response.start", "status": reply.status, "headers": headers})
-        gone = asyncio.ensure_future(_disconnected(receive)) if reply.endless or reply.bytes_per_s else None
+        departure = (
+            asyncio.ensure_future(_disconnected(receive)) if reply.endless or reply.bytes_per_s else None
+        )
         try:
             for piece in _pieces(reply):
-                if self._stop.is_set or (gone is not None and gone.done()):
+                if self._stop.is_set or (departure is not None and departure.done()):
                     return
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
                 await self._pace(reply, len(piece))
         finally:
-            if gone is not None:
-                gone.cancel()
+            if departure is not None:
+                departure.cancel()
         if reply.cut_at is None:
             await send({"type": "http.response.body", "body": b"", "more_body": False})
         # A reply that is left unfinished makes the server close the connection: that is the cut.
@@ -92,7 +94,7 @@ class OtaApp:
 
 
 class ConnectionCounter:
-    """How many requests a connection has carried; the server puts one into each connection's state."""
+    """The count of requests of a connection; the server puts one into each connection's state."""
 
     def __init__(self) -> None:
         self.requests = 0

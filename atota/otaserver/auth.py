@@ -1,4 +1,4 @@
-r"""Whether a request is signed as the platform demands, and if not, which mistake was made.
+r"""The check of a request's signature; a wrong one is explained by the mistake that was made.
 
 The scheme is that of the platform's "security authentication" page (open.iot.10086.cn, OTA book):
 ``sign = base64(HMAC(base64decode(access_key), et "\n" method "\n" res "\n" version))``, every value
@@ -71,19 +71,19 @@ def verify(header: str | None, ring: KeyRing, now: float) -> SignatureCheck:
     name = device[2] if device else None
     key = ring.product_key if name is None else ring.device_keys.get(name)
     if not key:
-        return SignatureCheck(False, "there is no key for what res names")
+        return SignatureCheck(False, "no key is known for the product or device in res")
     if hmac.compare_digest(_signature(key, _message(claim), claim.method).encode(), claim.sign.encode()):
         return SignatureCheck(True, "", name)
     return SignatureCheck(False, _explain(claim, key, ring))
 
 
 def _parse(header: str) -> _Claim | str:
-    """The fields of a header, percent-decoded and with every ``+`` left alone; or what is wrong with it."""
+    """Parse a header, percent-decoded and with every ``+`` left alone; a wrong one gives the reason."""
     values: dict[str, str] = {}
     for part in header.strip().split("&"):
         name, equals, value = part.partition("=")
         if not equals or name not in _FIELDS:
-            return "the header has a field that is none of version, res, et, method, sign"
+            return "the header has a field other than version, res, et, method, sign"
         if name in values:
             return f"the header has {name} twice"
         values[name] = unquote(value)
@@ -95,9 +95,9 @@ def _parse(header: str) -> _Claim | str:
 
 def _form_problem(claim: _Claim) -> str | None:
     if claim.version not in VERSIONS:
-        return f"version is none of {', '.join(VERSIONS)}"
+        return f"version must be one of {', '.join(VERSIONS)}"
     if claim.method not in METHODS:
-        return "method is none of md5, sha1, sha256 (lower case)"
+        return "method must be one of md5, sha1, sha256 (lower case)"
     return None
 
 

@@ -1,4 +1,4 @@
-"""What the local platform can do wrong on purpose: faults with names, composed by ``+``.
+"""Injected faults of the local platform: mistakes on purpose, by name, composed by ``+``.
 
     cut-after:50%                  break the connection once half of the package is sent
     http-500:2@download+slow:2000  two downloads answered 500; the bodies at 2000 bytes a second
@@ -22,7 +22,7 @@ _TOKEN_CALLS = ("token", "download", "progress", "report")
 
 @dataclass(frozen=True, slots=True)
 class Amount:
-    """How much: a percentage of the package, bytes of it, or a count of requests."""
+    """An amount: a percentage of the package, bytes of it, or a count of requests."""
 
     value: int
     unit: Literal["percent", "bytes", "requests"]
@@ -75,7 +75,7 @@ def _error_byte(text: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class FaultKind:
-    """What a fault's name stands for: its syntax and its help; ``default`` None makes the argument needed."""
+    """A kind of fault: its syntax and its help; ``default`` None makes the argument needed."""
 
     syntax: str
     help: str
@@ -153,7 +153,7 @@ class Fault:
         return int(self.argument) if isinstance(self.argument, int | float) else 0
 
     def applies(self, call: str) -> bool:
-        """Whether it is still in force for ``call``."""
+        """True if it is still in force for ``call``."""
         return self.left != 0 and self.call in (None, call)
 
     def use(self) -> None:
@@ -188,7 +188,7 @@ class Faults:
 
     @property
     def skew_s(self) -> float:
-        """How far the platform's clock is ahead, in seconds."""
+        """Seconds that the platform's clock is ahead."""
         return float(sum(fault.number for fault in self._faults if fault.name == "clock-skew"))
 
     @property
@@ -197,7 +197,7 @@ class Faults:
         return min((fault.number for fault in self._faults if fault.name == "close-after"), default=None)
 
     def take(self, name: str, call: str) -> Fault | None:
-        """The fault ``name`` if it strikes this ``call``; counts it."""
+        """Return the fault ``name`` if it strikes this ``call``, and count it."""
         for fault in self._faults:
             if fault.name == name and fault.applies(call):
                 fault.use()
@@ -220,7 +220,7 @@ class Faults:
                 task.cancel()
 
     def cut(self, task: Task, length: int) -> int | None:
-        """After how many bytes of a body of ``length`` the connection breaks, or None."""
+        """Return the bytes of a body of ``length`` after which the connection breaks, or None."""
         total = len(task.package.data)
         key = f"{task.dev_id}/{task.spec.type}"
         cuts: list[int] = []
@@ -261,7 +261,7 @@ def _parse_one(text: str) -> Fault:
     kind = KNOWN.get(name)
     if kind is None:
         raise UsageError(
-            f"there is no fault {name!r} of the platform; known are {', '.join(KNOWN)}",
+            f"unknown fault {name!r} of the platform; known are {', '.join(KNOWN)}",
             hint="Write them as NAME[:ARGUMENT], several joined with +.",
         )
     if ("@" in text and call not in CALLS) or len(arguments) > kind.syntax.count(":"):

@@ -1,4 +1,4 @@
-"""What a person writes for the local platform: `tasks.toml` and the packages beside it.
+"""The files of the local platform: `tasks.toml` and the packages beside it.
 
 [auth]
 product_id = "123123"
@@ -46,7 +46,7 @@ Code = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{3,5}$")]
 
 
 class Auth(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Who may call. The access key is base64, as the console shows it, here or in an environment variable."""
+    """The credentials of a caller. The access key is the console's base64, here or in the environment."""
 
     product_id: str = ""
     access_key: str | None = None
@@ -72,7 +72,7 @@ class Device(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
 
 class TaskSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What one device, or any (``dev_id = "*"``), should be brought to.
+    """The target of one device, or of any (``dev_id = "*"``).
 
     ``manuf`` and ``model`` are the platform's numbers with their leading zeros. ``base`` is the version
     that a delta starts from. ``signal``, ``power``, ``retry`` and ``interval`` are only handed on.
@@ -112,7 +112,7 @@ class Package:
 
 @dataclass(frozen=True, slots=True)
 class PlatformConfig:
-    """What `LocalPlatform` works from: checked, with the packages in memory."""
+    """The checked configuration of a `LocalPlatform`, with the packages in memory."""
 
     auth_required: bool
     keys: KeyRing
@@ -162,83 +162,83 @@ def build(
     held = {name: Package(name, data, Digests.of(data)) for name, data in packages.items()}
     seen: set[tuple[str, str]] = set()
     for index, task in enumerate(tasks.tasks):
-        place = f"$.task[{index}]"
-        _check_task(task, held, source, place)
+        key_path = f"$.task[{index}]"
+        _check_task(task, held, source, key_path)
         if task.dev_id == ANY_DEVICE:
             continue
         if known and task.dev_id not in known:
-            raise _wrong(source, f"no [[device]] has dev_id `{task.dev_id}`", f"{place}.dev_id")
+            raise _wrong(source, f"no [[device]] has dev_id `{task.dev_id}`", f"{key_path}.dev_id")
         if (task.dev_id, task.type) in seen:
-            raise _wrong(source, f"device `{task.dev_id}` has two {task.type} tasks", place)
+            raise _wrong(source, f"device `{task.dev_id}` has two {task.type} tasks", key_path)
         seen.add((task.dev_id, task.type))
     keys = _key_ring(tasks, source, os.environ if environ is None else environ)
     return PlatformConfig(tasks.auth.required, keys, tasks.devices, tasks.tasks, held)
 
 
-def _wrong(source: str, what: str, place: str) -> ConfigError:
-    return ConfigError(f"{source}: {what} - at `{place}`")
+def _wrong(source: str, what: str, key_path: str) -> ConfigError:
+    return ConfigError(f"{source}: {what} - at `{key_path}`")
 
 
-def _read_package(folder: Path, name: str, source: str, place: str) -> bytes:
+def _read_package(folder: Path, name: str, source: str, key_path: str) -> bytes:
     windows = PureWindowsPath(name)
     if not name or windows.drive or windows.root or ".." in (*PurePosixPath(name).parts, *windows.parts):
-        raise _wrong(source, f"package `{name}` is not a file inside the folder", place)
+        raise _wrong(source, f"package `{name}` is not a file inside the folder", key_path)
     try:
         return (folder / name).read_bytes()
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         why = getattr(error, "strerror", None) or error
-        raise _wrong(source, f"package `{name}`: {why}", place) from error
+        raise _wrong(source, f"package `{name}`: {why}", key_path) from error
 
 
 def _check_devices(tasks: TasksFile, source: str) -> None:
     taken: dict[tuple[str, str], int] = {}
     for index, device in enumerate(tasks.devices):
-        place = f"$.device[{index}]"
+        key_path = f"$.device[{index}]"
         for key in ("dev_id", "name", "imei"):
             value = getattr(device, key)
             if value is None:
                 continue
             if (key, value) in taken:
-                raise _wrong(source, f"another device has the same {key}", f"{place}.{key}")
+                raise _wrong(source, f"another device has the same {key}", f"{key_path}.{key}")
             taken[key, value] = index
         for key in ("f_version", "s_version"):
-            _check_version(getattr(device, key), source, f"{place}.{key}")
+            _check_version(getattr(device, key), source, f"{key_path}.{key}")
         if device.key is not None and device.name is None:
-            raise _wrong(source, "a device with a key needs a name: its signatures carry it", place)
+            raise _wrong(source, "a device with a key needs a name: its signatures carry it", key_path)
 
 
-def _check_version(version: str | None, source: str, place: str) -> None:
+def _check_version(version: str | None, source: str, key_path: str) -> None:
     problem = None if version is None else version_problem(version)
     if problem:
-        raise _wrong(source, f"the platform takes no such version: {problem}", place)
+        raise _wrong(source, f"the platform takes no such version: {problem}", key_path)
 
 
-def _check_task(task: TaskSpec, packages: Mapping[str, Package], source: str, place: str) -> None:
-    _check_version(task.target, source, f"{place}.target")
-    _check_version(task.base, source, f"{place}.base")
+def _check_task(task: TaskSpec, packages: Mapping[str, Package], source: str, key_path: str) -> None:
+    _check_version(task.target, source, f"{key_path}.target")
+    _check_version(task.base, source, f"{key_path}.base")
     if task.kind == "delta" and task.base is None:
-        raise _wrong(source, "a delta needs `base`, the version it starts from", place)
+        raise _wrong(source, "a delta needs `base`, the version it starts from", key_path)
     if task.kind == "full" and task.base is not None:
-        raise _wrong(source, '`base` is for `kind = "delta"`', f"{place}.base")
+        raise _wrong(source, '`base` is for `kind = "delta"`', f"{key_path}.base")
     package = packages.get(task.package)
     if package is None:
-        raise _wrong(source, f"package `{task.package}` is missing", f"{place}.package")
+        raise _wrong(source, f"package `{task.package}` is missing", f"{key_path}.package")
     if not package.data:
-        raise _wrong(source, f"package `{task.package}` is empty", f"{place}.package")
+        raise _wrong(source, f"package `{task.package}` is empty", f"{key_path}.package")
     if task.sha256 is not None and task.sha256.lower() != package.digests.sha256:
-        raise _wrong(source, f"package `{task.package}` has another SHA-256", f"{place}.sha256")
+        raise _wrong(source, f"package `{task.package}` has another SHA-256", f"{key_path}.sha256")
 
 
 def _key_ring(tasks: TasksFile, source: str, environ: Mapping[str, str]) -> KeyRing:
     auth = tasks.auth
-    text, place = auth.access_key, "$.auth.access_key"
+    text, key_path = auth.access_key, "$.auth.access_key"
     if auth.access_key_env is not None:
-        place = "$.auth.access_key_env"
+        key_path = "$.auth.access_key_env"
         if auth.access_key is not None:
-            raise _wrong(source, "give `access_key` or `access_key_env`, not both", place)
+            raise _wrong(source, "give `access_key` or `access_key_env`, not both", key_path)
         text = environ.get(auth.access_key_env)
         if not text and auth.required:
-            raise _wrong(source, f"the environment has no {auth.access_key_env}", place)
+            raise _wrong(source, f"the environment has no {auth.access_key_env}", key_path)
     if auth.required and not auth.product_id:
         raise _wrong(source, "signatures are required, so `product_id` is needed", "$.auth")
     if auth.required and not text:
@@ -248,12 +248,12 @@ def _key_ring(tasks: TasksFile, source: str, environ: Mapping[str, str]) -> KeyR
         for index, device in enumerate(tasks.devices)
         if device.key is not None and device.name is not None
     }
-    product_key = _decoded(text, source, place) if text else b""
+    product_key = _decoded(text, source, key_path) if text else b""
     return KeyRing(auth.product_id, product_key, device_keys)
 
 
-def _decoded(key: str, source: str, place: str) -> bytes:
+def _decoded(key: str, source: str, key_path: str) -> bytes:
     try:
         return base64.b64decode(key, validate=True)
     except (binascii.Error, ValueError):
-        raise _wrong(source, "the key is not base64", place) from None
+        raise _wrong(source, "the key is not base64", key_path) from None

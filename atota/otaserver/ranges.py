@@ -32,7 +32,7 @@ class Slice:
 
 
 def clamp(header: str | None, total: int) -> Slice | None:
-    """What a ``Range`` header asks for, or None for the whole file; never a refusal.
+    """Return the slice that a ``Range`` header asks for, or None for the whole file; never a refusal.
 
     A start at or past the end becomes 0, an end past the end the last byte, a start behind the end 0; a
     suffix longer than the file and anything else in the header mean the whole file. So a request past the

@@ -91,7 +91,7 @@ def request_path(target: str) -> str:
         return target
     try:
         return urlsplit(target).path
-    except ValueError:  # no host that anybody could mean
+    except ValueError:  # not a host
         return ""
 
 
@@ -181,8 +181,8 @@ def _enveloped(platform: LocalPlatform, call: str, token: str, request: HttpRequ
     if call == "report":
         result = _decode(request.body, _Result, Errno.RESULT).result
         return platform.report(request.query.get("token", ""), dev_id, result), f"result {result}"
-    wanted = _decode(request.body, _DeviceQuery)
-    return platform.device_info(str(wanted.pid), wanted.authInfo), ""
+    query = _decode(request.body, _DeviceQuery)
+    return platform.device_info(str(query.pid), query.authInfo), ""
 
 
 def _check(platform: LocalPlatform, dev_id: str | None, request: HttpRequest) -> Answer:
@@ -258,12 +258,12 @@ def _download(platform: LocalPlatform, token: str, request: HttpRequest) -> tupl
     task = platform.open_download(token)
     if task is None:
         return _one_byte(platform, _TOKEN_INVALID)
-    asked = request.headers.get("range")
-    if asked is not None and platform.faults.take("ignore-range", "download"):
-        asked = None
-    part = clamp(asked, len(task.package.data))
+    header = request.headers.get("range")
+    if header is not None and platform.faults.take("ignore-range", "download"):
+        header = None
+    part = clamp(header, len(task.package.data))
     if part is not None and part.asked_past_end:
-        platform.complain(task, f"asks for a range outside the file, {asked}")
+        platform.complain(task, f"asks for a range outside the file, {header}")
     if part is not None and len(part) < 2:
         platform.complain(task, "asks for one byte; the smallest range is two")
     return _package_reply(platform, task, part)

@@ -59,7 +59,7 @@ def serve(
 
     Raises:
         ServerError: the port can't be had.
-        UsageError: there is no such port.
+        UsageError: the port's number is out of range.
     """
     listener = _listen(host, port)
     try:
@@ -219,7 +219,9 @@ class RunningServer:
 
 def _listen(host: str, port: int) -> socket.socket:
     if not 0 <= port <= 65535:
-        raise UsageError(f"there is no port {port}", hint="Ports are 1-65535, and 0 takes any that is free.")
+        raise UsageError(
+            f"port {port} is out of range", hint="Ports are 1-65535, and 0 takes any that is free."
+        )
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         return socket.create_server((host, port), family=family)

@@ -28,7 +28,7 @@ def new_token() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What an enveloped call answers: the errno and, where there is any, the data in the platform's order."""
+    """The answer of an enveloped call: the errno and, if it has any, the data in the platform's order."""
 
     errno: Errno
     data: dict[str, str | int] | None = field(default=None, repr=False)
@@ -36,7 +36,7 @@ class Answer:
 
 
 class DeviceState:
-    """What the platform holds of a device; versions are as last reported."""
+    """A device as the platform knows it; versions are as last reported."""
 
     def __init__(self, dev_id: str, name: str | None, f_version: str | None, s_version: str | None) -> None:
         self.dev_id = dev_id
@@ -89,10 +89,10 @@ class LocalPlatform:
             if spec.dev_id != ANY_DEVICE:
                 self._add(spec.dev_id, spec)
 
-    # -- what tests, the demo and an operator ask ------------------------------------------------
+    # -- the questions of tests, the demo and an operator ------------------------------------------------
 
     def task(self, dev_id: str, type: TaskType = "fota") -> Task:  # noqa: A002 - the platform's own word
-        """The newest task of a device.
+        """Return the newest task of a device.
 
         Raises:
             UsageError: it has none.
@@ -116,7 +116,7 @@ class LocalPlatform:
     # -- the calls of a device -------------------------------------------------------------------
 
     def authorise(self, header: str | None, dev_id: str | None) -> SignatureCheck:
-        """Whether a request with this ``Authorization`` may speak for ``dev_id``."""
+        """Check if a request with this ``Authorization`` may speak for ``dev_id``."""
         if not self.config.auth_required:
             return SignatureCheck(True)
         verdict = verify(header, self.config.keys, self.time())
@@ -219,9 +219,9 @@ class LocalPlatform:
                     return Answer(Errno.SUCC, {"dev_id": device.dev_id})
         return Answer(Errno.ARGUMENT)
 
-    def complain(self, task: Task, what: str) -> None:
-        """Remember something that a careful device does not do."""
-        self.complaints.append(f"device {shown_id(task.dev_id)} {what}")
+    def complain(self, task: Task, behaviour: str) -> None:
+        """Note a behaviour that a careful device avoids."""
+        self.complaints.append(f"device {shown_id(task.dev_id)} {behaviour}")
 
     # -- inside ----------------------------------------------------------------------------------
 

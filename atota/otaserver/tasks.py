@@ -21,7 +21,7 @@ Call = Literal["check", "tasking", "token", "download", "progress", "report", "v
 
 
 class TaskState(enum.StrEnum):
-    """Where a task stands."""
+    """The state of a task."""
 
     PENDING = "pending"
     DOWNLOADING = "downloading"
@@ -128,15 +128,15 @@ class Task:
 
     @property
     def active(self) -> bool:
-        """Whether a device may still work on it."""
+        """True if a device may still work on it."""
         return self.state in ACTIVE
 
     def token_expired(self, now: float) -> bool:
-        """Whether the token is older than two days."""
+        """True if the token is older than two days."""
         return now - self.token_born > TOKEN_LIFE_S
 
     def check_codes(self, manuf: str | None, model: str | None) -> bool:
-        """Whether the codes are the task's; what the device does not send is not compared."""
+        """True if the codes are the task's; what the device does not send is not compared."""
         return manuf in (None, self.spec.manuf) and model in (None, self.spec.model)
 
     def fail(self) -> None:
@@ -148,12 +148,12 @@ class Task:
         self.state = TaskState.DONE
 
     def cancel(self) -> None:
-        """What the operator does at the console: end it without a result."""
+        """End it without a result, as the operator does at the console."""
         if self.active or self.state is TaskState.PAUSED:
             self.state = TaskState.CANCELLED
 
     def pause(self) -> None:
-        """What the operator does at the console: stop it for a while."""
+        """Stop it for a while, as the operator does at the console."""
         if self.active:
             self._before_pause, self.state = self.state, TaskState.PAUSED
 
@@ -180,7 +180,7 @@ class Task:
         return Errno.SUCC
 
     def may_download(self, now: float) -> bool:
-        """Whether the package may be fetched: the token lives and the task is pending or downloading."""
+        """True if the package may be fetched: the token lives and the task is pending or downloading."""
         return self.state in (TaskState.PENDING, TaskState.DOWNLOADING) and not self.token_expired(now)
 
     def step(self, code: int, now: float) -> Errno:
@@ -226,5 +226,5 @@ _ENDED = {TaskState.DONE: Errno.FINISHED, TaskState.CANCELLED: Errno.CANCELLED}
 
 
 def is_status(code: int) -> bool:
-    """Whether ``code`` is one of the platform's status codes."""
+    """True if ``code`` is one of the platform's status codes."""
     return code in (DOWNLOADED, UPGRADED) or code in FAILURES

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import msgspec
 
-import atota
 from atota.dialects import loader
 from atota.dialects.anatomy import Send, sends
 from atota.dialects.checks import Mistake, mistakes
@@ -69,7 +68,7 @@ def every_profile() -> tuple[str, ...]:
 
 def traces_folder() -> Path | None:
     """Where the literal conversations lie in a source tree; None in an installed atota."""
-    folder = Path(atota.__file__).parents[1] / "tests" / "traces"
+    folder = Path(__file__).parents[2] / "tests" / "traces"
     return folder if folder.is_dir() else None
 
 

@@ -9,32 +9,14 @@ import msgspec
 from atota.dialects import catalogue
 from atota.dialects.parts import pattern_problem
 from atota.files import decode_toml, load_toml
-from atota.values import version_problem
+from atota.settings.kinds import Baud, Text, TransferBaud
+from atota.settings.table import board_table, in_board
 
-Text = Annotated[str, msgspec.Meta(min_length=1)]
 HexId = Annotated[str, msgspec.Meta(pattern=r"^[0-9A-Fa-f]{4}\Z")]
-Baud = Annotated[
-    int, msgspec.Meta(gt=0, le=4_000_000)
-]  # SIM7000 goes to 4 Mbit/s (AT Command Manual V1.06, IPR)
-TransferBaud = Annotated[int, msgspec.Meta(ge=0, le=4_000_000)]
-Seconds = Annotated[float, msgspec.Meta(gt=0, le=604_800)]  # a week: more is a slip of the pen
 
 _LINE = re.compile(r"(dtr|rts):([01])", re.ASCII)
 _WAIT = re.compile(r"wait:(\d{1,4}(?:\.\d{1,6})?)", re.ASCII)
-_SERVER = re.compile(r"https?://[^\s/@?#]+(?:/[^\s@?#]*)?", re.ASCII | re.IGNORECASE)
 _STEP_FORMS: Final = "expected 'rts:0', 'rts:1', 'dtr:0', 'dtr:1' or 'wait:SECONDS'"
-
-
-def server_problem(url: str) -> str | None:
-    """Say why ``url`` can't be the platform's address, or None if it can.
-
-    The text does not repeat an address with a password in it.
-    """
-    if _SERVER.fullmatch(url):
-        return None
-    if "@" in url:
-        return "an address holds no user name or password"
-    return f"{url!r} is not an address like 'https://ota.heclouds.com'"
 
 
 class Step:
@@ -52,11 +34,11 @@ class Step:
         self.line: Literal["dtr", "rts"] | None = None
         self.asserted = False
         self.wait_s = 0.0
-        if found := _LINE.fullmatch(text):
-            self.line = "dtr" if found[1] == "dtr" else "rts"
-            self.asserted = found[2] == "1"
-        elif found := _WAIT.fullmatch(text):
-            self.wait_s = float(found[1])
+        if match := _LINE.fullmatch(text):
+            self.line = "dtr" if match[1] == "dtr" else "rts"
+            self.asserted = match[2] == "1"
+        elif match := _WAIT.fullmatch(text):
+            self.wait_s = float(match[1])
         else:
             raise ValueError(f"Bad step {text!r}: {_STEP_FORMS}")
 
@@ -77,7 +59,7 @@ Sequence = tuple[Step, ...]
 
 
 class Adapter(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Which USB adapter the board hangs on; every field given must fit.
+    """The USB adapter that the board hangs on; every field given must fit.
 
     ``vid`` and ``pid`` are four hex digits as ``lsusb`` prints them; ``location`` is the USB path ("1-4.2").
     """
@@ -90,13 +72,17 @@ class Adapter(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
     @property
     def given(self) -> bool:
-        """Whether the board names an adapter at all."""
+        """True if the board names an adapter at all."""
         return self != Adapter()
+
+    def __str__(self) -> str:
+        pairs = ((name, getattr(self, name)) for name in self.__struct_fields__)
+        return " ".join(f"{name}={value}" for name, value in pairs if value is not None)
 
     def matches(
         self, *, usb_id: str | None, serial: str | None, location: str | None, by_path: str | None
     ) -> bool:
-        """Whether a port with these properties is the board's adapter; never, if the board names none.
+        """True if a port with these properties is the board's adapter; never, if the board names none.
 
         Args:
             usb_id: "vid:pid" in hex.
@@ -105,15 +91,15 @@ class Adapter(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
             by_path: a name under /dev/serial/by-path, with or without its folder.
         """
         vid, _, pid = (usb_id or "").lower().partition(":")
-        place = location if self.location and ":" in self.location else (location or "").partition(":")[0]
+        usb_path = location if self.location and ":" in self.location else (location or "").partition(":")[0]
         pairs = (
             (self.vid and self.vid.lower(), vid),
             (self.pid and self.pid.lower(), pid),
             (self.serial, serial),
-            (self.location, place),
+            (self.location, usb_path),
             (self.by_path and _base(self.by_path), _base(by_path or "")),
         )
-        return self.given and all(wanted == seen for wanted, seen in pairs if wanted is not None)
+        return self.given and all(named == seen for named, seen in pairs if named is not None)
 
 
 class Serial(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -129,49 +115,27 @@ class Serial(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
 
 class Reset(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """How the control lines reset the module."""
+    """The steps of the control lines that reset the module."""
 
     sequence: Annotated[Sequence, msgspec.Meta(min_length=1)]
 
 
 class Power(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """How the control lines switch the module's supply."""
+    """The steps of the control lines that switch the module's supply on."""
 
     on: Annotated[Sequence, msgspec.Meta(min_length=1)]
-    off: Annotated[Sequence, msgspec.Meta(min_length=1)]
 
 
-class Ota(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What the platform knows the device by. The access key never stands here.
-
-    ``vendor_package``: the platform's packages are the module vendor's own, not made by OneNET.
-    """
-
-    server: str | None = None
-    dev_id: Text | None = None
-    product_id: Text | None = None
-    type: Literal["fota", "sota"] | None = None
-    fw_version: str | None = None
-    auth_method: Literal["md5", "sha1", "sha256"] | None = None
-    device_name: Text | None = None
-    vendor_package: bool = False
-
-    def __post_init__(self) -> None:
-        if self.server is not None and (problem := server_problem(self.server)):
-            raise ValueError(f"Bad server: {problem}")
-        if self.fw_version is not None and (problem := version_problem(self.fw_version)):
-            raise ValueError(f"The platform takes no version {self.fw_version!r}: {problem}")
+class Ota(board_table("ota")):  # type: ignore[misc] # its fields are the rows
+    """The settings of the platform. The access key never stands in a board file."""
 
 
-class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class Limits(board_table("limits")):  # type: ignore[misc] # its fields are the rows
     """Time limits: of the wait for the reboot, and of the whole job."""
-
-    reboot_timeout_s: Seconds | None = None
-    timeout_s: Seconds | None = None
 
 
 class Accept(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What the board lets onto the module.
+    """The modules and versions that the board accepts.
 
     ``model`` is a regular expression that the module's own model name must contain, in any case.
     """
@@ -184,12 +148,12 @@ class Accept(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
             raise ValueError(problem)
 
     def fits(self, model: str | None) -> bool:
-        """Whether a module that calls itself ``model`` may be updated on this board."""
+        """True if a module that calls itself ``model`` may be updated on this board."""
         return self.model is None or re.search(self.model, model or "", re.IGNORECASE) is not None
 
 
 class Board(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One board: the adapter, the control lines, and what is usual for the module on it."""
+    """One board: the adapter, the control lines, and the usual settings of the module on it."""
 
     name: Text
     model: Text | None = None
@@ -202,12 +166,34 @@ class Board(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     limits: Limits = Limits()
     accept: Accept = Accept()
 
+    @property
+    def start_steps(self) -> Sequence:
+        """The steps that start the module: its supply first, then its reset."""
+        return (*(self.power.on if self.power else ()), *(self.reset.sequence if self.reset else ()))
+
+    @property
+    def end_levels(self) -> Sequence:
+        """The levels of the control lines after `start_steps`, without the steps to them."""
+        return tuple({step.line: step for step in self.start_steps if step.line is not None}.values())
+
     def __post_init__(self) -> None:
         if self.model is None or catalogue.by_name(self.model) or catalogue.by_name(self.model, "sota"):
             return
         near = catalogue.suggestions(self.model)
         advice = f"did you mean {' or '.join(near)}?" if near else "`atota modules` lists them all"
         raise ValueError(f"The catalogue has no model {self.model!r}: {advice}")
+
+
+def board_values(board: Board) -> dict[str, Any]:
+    """Return the settings that the board gives, by the names of `atota.settings.table.Settings`."""
+    values = {}
+    for path, row in in_board().items():
+        value: Any = board
+        for part in path.split("."):
+            value = getattr(value, part)
+        if value is not None and value is not False:
+            values[row.name] = row.parse(value)
+    return values
 
 
 def load_board(path: str | Path) -> Board:

@@ -1,17 +1,18 @@
 """One frozen job description: the module on one port, and the version that it is to get."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
 from atota.errors import UsageError
-from atota.settings.board import Board
-from atota.values import checked_md5, checked_sha256
+from atota.settings.board import Board, board_values
+from atota.settings.table import Settings, rows
+from atota.values import TaskType, checked_md5, checked_sha256
 
 
 class Allowed(msgspec.Struct, frozen=True):
-    """What the user takes on himself."""
+    """Permissions that only the user can give."""
 
     unproven: bool = False
     downgrade: bool = False
@@ -29,23 +30,25 @@ class LocalPackage(msgspec.Struct, frozen=True):
 
 
 class JobSpec(msgspec.Struct, frozen=True, kw_only=True):
-    """What one job is to do to the module on one port.
+    """The description of one job: the module on one port, and the version that it is to get.
 
-    Rates in bit/s (``transfer_baud`` of 0: never raise it), times in seconds. What is None is as the board
-    says, else the profile, else nobody (``task_type``: ``fota``). ``read_back``: compare what was written
-    with the package, where the module can be asked for it. ``serve_url``: an address of this machine at
-    which modules that fetch packages themselves can reach it. ``resume``: the run to go on with; without it
-    the newest one of the module is found by itself. ``transcript``: the file that the conversation is being
-    written to, for the record; kept also if all goes well only with ``keeps_transcript``.
+    Rates in bit/s (``baud``: the only one to try; ``first_baud``: the one to begin the search with;
+    ``transfer_baud`` of 0: never raise it), times in seconds. Where a value is None, `completed` takes the
+    board's, and the profile decides what is still None. ``read_back``: compare what was written with the
+    package, where the module can be asked for it. ``serve_url``: an address of this machine at which modules
+    that fetch packages themselves can reach it. ``resume``: the run to continue; without it the module's
+    newest one is found. ``transcript``: the file that the conversation is being written to, for the record;
+    kept also if all goes well only with ``keeps_transcript``.
     """
 
     port: str
     baud: int | None = None
+    first_baud: int | None = None
     dialect: str | None = None
     model: str | None = None
     board: Board | None = None
     dev_id: str | None = None
-    task_type: Literal["fota", "sota"] | None = None
+    task_type: TaskType | None = None
     fw_version: str | None = None
     expect_version: str | None = None
     package: LocalPackage | None = None
@@ -66,7 +69,7 @@ class JobSpec(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def command(self) -> Literal["update", "flash"]:
-        """What the user calls it."""
+        """The command that does such a job."""
         return "update" if self.package is None else "flash"
 
 
@@ -74,7 +77,7 @@ def checked(spec: JobSpec) -> None:
     """Refuse, before the port is opened, what cannot be carried out.
 
     Raises:
-        UsageError: a digest is none, or the platform could not know the device.
+        UsageError: a digest is malformed, or the platform's device id is missing.
     """
     local = spec.package
     if local is None and not spec.dev_id:
@@ -89,22 +92,48 @@ def checked(spec: JobSpec) -> None:
 
 
 def completed(spec: JobSpec) -> JobSpec:
-    """The spec with the board's values where it has none of its own."""
-    board = spec.board
-    if board is None:
-        return msgspec.structs.replace(spec, task_type=spec.task_type or "fota")
-    ota, limits = board.ota, board.limits
-    downgrade = spec.allowed.downgrade or board.accept.downgrade
-    vendor_package = spec.allowed.vendor_package or ota.vendor_package
-    return msgspec.structs.replace(
-        spec,
-        model=spec.model or board.model,
-        dialect=spec.dialect or board.dialect,
-        dev_id=spec.dev_id or ota.dev_id,
-        task_type=spec.task_type or ota.type or "fota",
-        fw_version=spec.fw_version or ota.fw_version,
-        transfer_baud=board.serial.transfer_baud if spec.transfer_baud is None else spec.transfer_baud,
-        timeout_s=limits.timeout_s if spec.timeout_s is None else spec.timeout_s,
-        reboot_timeout_s=limits.reboot_timeout_s if spec.reboot_timeout_s is None else spec.reboot_timeout_s,
-        allowed=msgspec.structs.replace(spec.allowed, downgrade=downgrade, vendor_package=vendor_package),
+    """Return the spec with the board's values where it has none of its own.
+
+    This is `job_spec` for a spec that is made by hand. Doing it twice changes nothing.
+    """
+    given = board_values(spec.board) if spec.board is not None else {}
+    allowed = Allowed(
+        *(getattr(spec.allowed, name) or given.get(row, False) for name, row in _ALLOWED.items())
     )
+    values = {
+        name: value
+        for name, value in given.items()
+        if name in JobSpec.__struct_fields__ and getattr(spec, name) is None
+    }
+    task_type = values.pop("task_type", spec.task_type) or "fota"
+    return msgspec.structs.replace(spec, **values, task_type=task_type, allowed=allowed)
+
+
+def job_spec(settings: Settings, board: Board | None, *, port: str, **more: Any) -> JobSpec:
+    """Return the job that the merged settings ask for.
+
+    Args:
+        settings: every setting; a field of the spec takes the setting of its own name.
+        board: the board file that the settings were merged with.
+        port: the port to work on.
+        more: the fields of the spec that are not settings, such as ``package``, ``sha256``, ``register``.
+    """
+    own = rows().keys() & {*JobSpec.__struct_fields__} - {"port", "board"}
+    values = {name: getattr(settings, name) for name in own}
+    return JobSpec(
+        **values,
+        port=port,
+        board=board,
+        read_back=settings.verify is not None,
+        allowed=Allowed(*(getattr(settings, row) for row in _ALLOWED.values())),
+        **more,
+    )
+
+
+_ALLOWED = {
+    "unproven": "allow_unproven",
+    "downgrade": "allow_downgrade",
+    "any_base": "any_base",
+    "vendor_package": "vendor_package",
+}
+"""The setting of each permission."""

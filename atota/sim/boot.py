@@ -1,4 +1,4 @@
-"""How a simulated module starts, and how an update of its firmware runs: as data."""
+"""The start of a simulated module and the run of an update of its firmware, as data."""
 
 from dataclasses import dataclass
 
@@ -17,7 +17,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Boot:
-    """How the module starts.
+    """The start of a module.
 
     A plain start is ``steps`` then ``ending``, then ``late``. A start that applies an update is ``update``,
     then ``good`` or ``bad``, then ``ending``, then ``late_good`` or ``late_bad``; the version changes after

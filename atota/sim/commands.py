@@ -13,7 +13,7 @@ _QUERY = re.compile(rb"\+([A-Z0-9]+)(\?|=\?)")
 
 
 def split_line(line: bytes, verbatim: bytes = b"") -> list[bytes] | None:
-    """The commands of a line, without ``AT``; None if it is no command line.
+    """Split a line into its commands, without ``AT``; None if it is not a command line.
 
     Spaces outside quotes are dropped (Quectel BC95 AT manual V1.3), except where the word ``verbatim``
     stands: the handler of NFWUPD refuses them.
@@ -50,20 +50,20 @@ class Commands:
         self.factory()
 
     def factory(self) -> None:
-        """Every setting as the firmware comes."""
+        """Set every setting as the firmware comes."""
         self.values.clear()
         self.nconfig = dict(self._persona.nconfig)
         self.reset()
 
     def reset(self) -> None:
-        """Every setting as after a reboot: what is stored stays."""
+        """Set every setting as after a reboot: stored ones stay."""
         for name, setting in self._persona.settings.items():
             if not setting.stored or name not in self.values:
                 self.values[name] = setting.default
 
     @property
     def error_codes(self) -> bool:
-        """Whether errors carry a number (AT+CMEE=1)."""
+        """True if errors carry a number (AT+CMEE=1)."""
         return self.values.get(b"CMEE", b"0") != b"0"
 
     def execute(self, command: bytes, now: float) -> Reply:
@@ -137,10 +137,10 @@ class Commands:
         return Reply((self.fill(text, value=self.values[name]),))
 
     def _set_nconfig(self, value: bytes) -> Reply:
-        key, _, wanted = value.replace(b'"', b"").partition(b",")
-        if key not in self.nconfig or wanted not in (b"TRUE", b"FALSE"):
+        key, _, flag = value.replace(b'"', b"").partition(b",")
+        if key not in self.nconfig or flag not in (b"TRUE", b"FALSE"):
             return Reply(error=50)
-        self.nconfig[key] = wanted
+        self.nconfig[key] = flag
         return Reply()
 
     def _known(self) -> tuple[bytes, ...]:

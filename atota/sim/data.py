@@ -7,7 +7,7 @@ from atota.sim.updater import Chassis
 
 
 class Counted:
-    """Takes ``size`` raw bytes.
+    """A data phase of ``size`` raw bytes.
 
     The faults ``close-window``, ``refuse-data``, ``short-write`` and ``reboot-in-data`` are carried out here.
 
@@ -55,8 +55,8 @@ class Counted:
         return self._size if self._short_of is None else self._short_of
 
     @property
-    def wanted(self) -> int:
-        """How many bytes are missing until it will do something."""
+    def bytes_needed(self) -> int:
+        """The bytes that are missing until it does something."""
         held = len(self._held)
         missing = self._goal - held
         return max(1, min(missing, self._each - held % self._each) if self._each else missing)
@@ -75,7 +75,7 @@ class Counted:
         """Take what is missing and no more."""
         if self._idle:
             self._deadline = now + self._window
-        taken = data[: self.wanted]
+        taken = data[: self.bytes_needed]
         self._held += taken
         held = len(self._held)
         if self._each and self._each_taken and held % self._each == 0:

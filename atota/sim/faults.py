@@ -137,16 +137,16 @@ def _number(text: str, value: str, *, real: bool = False) -> float:
 def _check(text: str, name: str, args: tuple[str, ...]) -> float:
     """Check the arguments by the usage line; return how often the fault may strike."""
     usage = KNOWN_FAULTS[name].usage
-    wanted = re.findall(r":([A-Z]+)", usage)
+    kinds = re.findall(r":([A-Z]+)", usage)
     least = len(re.findall(r":([A-Z]+)", usage.split("[")[0]))
-    if not least <= len(args) <= len(wanted):
+    if not least <= len(args) <= len(kinds):
         raise _bad(text, f"it is written {usage}")
     times = inf if name in _ALWAYS else 1
-    for kind, value in zip(wanted, args, strict=False):
+    for kind, value in zip(kinds, args, strict=False):
         if kind == "POS" and not _POSITION.fullmatch(value):
-            raise _bad(text, f"{value!r} is no position (12, c7, prepare, erase, validate, start)")
+            raise _bad(text, f"{value!r} is not a position (12, c7, prepare, erase, validate, start)")
         if kind == "STATUS" and not _STATUS.fullmatch(value):
-            raise _bad(text, f"{value!r} is no status (PACKAGE_...)")
+            raise _bad(text, f"{value!r} is not a status (PACKAGE_...)")
         if kind in ("BYTE", "RATE", "COMMANDS"):
             _number(text, value)
         if kind == "SECONDS":
@@ -164,7 +164,7 @@ def parse_fault(text: str) -> Fault:
     """
     name, *args = text.strip().split(":")
     if name not in KNOWN_FAULTS:
-        raise _bad(text, "there is no such fault")
+        raise _bad(text, "unknown fault")
     return Fault(name, tuple(args), _check(text, name, tuple(args)))
 
 
@@ -211,7 +211,7 @@ class FaultPlan:
         return fault
 
     def strike(self, name: str, keys: frozenset[str] | None = None) -> Fault | None:
-        """Use a fault up once and return it, or None if there is none here.
+        """Use a fault up once and return it, or None if none is due here.
 
         ``keys`` are the names of the present position; None for a fault that has no position.
         """

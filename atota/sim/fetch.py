@@ -1,4 +1,4 @@
-"""What a simulated module downloads with: one real HTTP GET, bounded in time and size.
+"""The download of a simulated module: one real HTTP GET, bounded in time and size.
 
 Only modules that fetch their package by themselves need it. They are given a `Fetch`; this one is the
 default, tests give one of their own.
@@ -35,7 +35,7 @@ def http_fetch(url: str, *, clock: Clock | None = None, longest_s: float = LONGE
     except ValueError as error:
         raise ServerUnreachable(f"{url!r} has no valid port") from error
     if parts.scheme != "http" or not host:
-        raise ServerUnreachable(f"{url!r} is no http:// address")
+        raise ServerUnreachable(f"{url!r} is not an http:// address")
     deadline = Deadline(clock or SystemClock(), longest_s)
     connection = http.client.HTTPConnection(host, port or 80, timeout=longest_s)
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")

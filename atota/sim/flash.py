@@ -6,7 +6,7 @@ PAGE = 8192  # bytes; the page of the Hi2115 SDK's flash configuration
 class Flash:
     """The flash behind a FOTA slot.
 
-    A write that wants a one where a zero stands leaves something else than was written: ``spoiled``.
+    A write of a one over a zero leaves other bytes than were written: ``spoiled``.
 
     Args:
         capacity: bytes, rounded up to whole pages.
@@ -22,7 +22,7 @@ class Flash:
 
     @property
     def spoiled(self) -> bool:
-        """Whether what is there is not what was written."""
+        """True if the flash holds other bytes than were written."""
         return self._spoilt_to > 0
 
     def erase(self, size: int | None = None) -> None:
@@ -56,5 +56,5 @@ class Flash:
         return True
 
     def written(self) -> bytes:
-        """What stands from the beginning to the last byte written since the erase."""
+        """Return the bytes from the beginning to the last one written since the erase."""
         return bytes(self._cells[: self.end])

@@ -1,4 +1,4 @@
-"""The security core: whether what is in the slot may be applied."""
+"""The security core, which decides if the package in the slot may be applied."""
 
 from dataclasses import dataclass
 
@@ -7,8 +7,8 @@ from atota.sim.package import read_package
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """What the security core thinks of the slot, and what a good package makes of the module."""
+class SlotVerdict:
+    """The security core's verdict on the slot; ``target`` is the version that a good package brings."""
 
     status: str
     target: str = ""
@@ -16,24 +16,26 @@ class Verdict:
 
     @property
     def good(self) -> bool:
-        """Whether the package may be applied."""
+        """True if the package may be applied."""
         return self.status == "PACKAGE_OK"
 
 
-def judge(flash: Flash, model: str, version: str, becomes: str | None) -> Verdict:
+def judge(flash: Flash, model: str, version: str, becomes: str | None) -> SlotVerdict:
     """Look for a package made for ``model`` running ``version``.
 
     With ``becomes`` any bytes are good and make it run that, if they are in the flash as they were written.
     """
     if not flash.end:
-        return Verdict("PACKAGE_NOT_DOWNLOADED")
+        return SlotVerdict("PACKAGE_NOT_DOWNLOADED")
     if becomes is not None:
-        return Verdict("PACKAGE_CORRUPT") if flash.spoiled else Verdict("PACKAGE_OK", becomes, becomes)
+        return (
+            SlotVerdict("PACKAGE_CORRUPT") if flash.spoiled else SlotVerdict("PACKAGE_OK", becomes, becomes)
+        )
     package = read_package(flash.written())
     if package is None:
-        return Verdict("PACKAGE_CORRUPT")
+        return SlotVerdict("PACKAGE_CORRUPT")
     if package.model.upper() != model.upper() or package.base != version:
-        return Verdict("PACKAGE_VERSION_MISMATCHED")
+        return SlotVerdict("PACKAGE_VERSION_MISMATCHED")
     if not package.intact or flash.spoiled:
-        return Verdict("PACKAGE_VALIDATION_FAILURE")
-    return Verdict("PACKAGE_OK", package.target, package.name)
+        return SlotVerdict("PACKAGE_VALIDATION_FAILURE")
+    return SlotVerdict("PACKAGE_OK", package.target, package.name)

@@ -1,8 +1,8 @@
-"""How a module makes command lines out of bytes."""
+"""The line assembler: command lines out of bytes."""
 
 
 class LineAssembler:
-    """Collects bytes up to a CR.
+    """An assembler that collects bytes up to a CR.
 
     CR ends a command, LF is ignored, so CR LF is fine (Quectel BC95 AT manual V1.3). What goes beyond
     the limit is dropped up to the CR.
@@ -20,7 +20,7 @@ class LineAssembler:
 
     @property
     def begun(self) -> bool:
-        """Whether something of a line is there and its end is not."""
+        """True if a line has begun and its end has not come."""
         return bool(self._held) or self.too_long
 
     def clear(self) -> None:

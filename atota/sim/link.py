@@ -1,6 +1,7 @@
 """A simulated module as a link, and the ``sim://`` URLs."""
 
 import re
+import threading
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Literal
@@ -19,7 +20,7 @@ from atota.values import is_imei
 
 
 class SimUrl(msgspec.Struct, frozen=True, kw_only=True):
-    """A ``sim://`` URL taken apart. ``speed``: ``max``, ``real`` or a factor; ``id``: see `open_sim_link`."""
+    """A ``sim://`` URL taken apart. ``speed``: ``max``, ``real`` or a factor; ``id``: see `SimHub`."""
 
     model: str
     faults: tuple[str, ...] = ()
@@ -41,9 +42,9 @@ _KEYS = (  # noqa: SIM905
 ).split()
 
 
-def _wrong(key: str, value: str, wanted: str) -> UsageError:
+def _wrong(key: str, value: str, needed: str) -> UsageError:
     return UsageError(
-        f"sim:// option {key}={value!r}: {wanted}", hint="Known options: " + ", ".join(_KEYS) + "."
+        f"sim:// option {key}={value!r}: {needed}", hint="Known options: " + ", ".join(_KEYS) + "."
     )
 
 
@@ -64,7 +65,7 @@ def parse_sim_url(url: str) -> SimUrl:
     simulated time; ``real``; a number: that many times as fast), ``baud`` (the rate it
     is fixed to; without it a module that can takes the rate of the first AT), ``version``, ``imei``,
     ``csq``, ``accept=any`` with ``becomes=VERSION``, ``push=VERSION`` (what the platform wants, where it
-    drives the update), ``network=0`` (there is none), ``latency_ms``, ``timer_ms`` (of a USB adapter, see
+    drives the update), ``network=0`` (no network), ``latency_ms``, ``timer_ms`` (of a USB adapter, see
     `SimLink`; 0: none), ``echo=1``, ``asleep=1``, ``reset=rts|dtr`` (that line is wired to the reset pin),
     ``id=NAME`` (opened again in this process, it is the same module).
 
@@ -77,14 +78,14 @@ def parse_sim_url(url: str) -> SimUrl:
         parts = urlsplit("")
     if parts.scheme != "sim" or not parts.netloc:
         raise UsageError(
-            f"{url!r} is no simulated module",
+            f"{url!r} is not a simulated module",
             hint="Write sim://MODEL; known modules: " + ", ".join(persona.name for persona in PERSONAS) + ".",
         )
     given: dict[str, str] = {}
     faults: list[str] = []
     for key, value in parse_qsl(parts.query, keep_blank_values=True):
         if key not in _KEYS:
-            raise _wrong(key, value, "there is no such option")
+            raise _wrong(key, value, "unknown option")
         if key == "fault":
             faults.append(value)
         given[key] = value
@@ -138,7 +139,7 @@ def make_module(
     faults: Iterable[str] = (),
     on_change: Callable[[str], None] | None = None,
 ) -> SimModule:
-    """A simulated module by its model's name; one that downloads by itself does so over HTTP.
+    """Make a simulated module by its model's name; one that downloads by itself does so over HTTP.
 
     Raises:
         UsageError: the model or a fault is unknown.
@@ -152,7 +153,7 @@ def make_module(
 class SimLink:
     """A link to a simulated module, all in the caller's thread.
 
-    Time passes on ``clock`` when somebody reads or changes the rate, never by itself.
+    Time passes on ``clock`` in reads and in changes of the rate, never by itself.
 
     Args:
         module: the module at the other end; its attributes tell its true state.
@@ -238,14 +239,14 @@ class SimLink:
     def set_lines(self, *, dtr: bool | None = None, rts: bool | None = None) -> None:
         """Set the control lines; the one that is wired to the reset pin resets when it is let go."""
         self._check()
-        wanted = {"dtr": dtr, "rts": rts}.get(self._reset)
-        if wanted is None:
+        level = {"dtr": dtr, "rts": rts}.get(self._reset)
+        if level is None:
             return
-        if self._held and not wanted:
+        if self._held and not level:
             now = self.clock.monotonic()
             self._wire.advance(now)
             self._wire.disturb(now, self.module.reset_pin(now))
-        self._held = wanted
+        self._held = level
 
     def power_cycle(self) -> None:
         """Take the module's supply away for a moment."""
@@ -255,7 +256,7 @@ class SimLink:
 
     @property
     def in_use(self) -> bool:
-        """Whether somebody has it open."""
+        """True if it is open and plugged in."""
         return not self._closed and not self.module.unplugged
 
     def replug(self, baud: int | None = None) -> "SimLink":
@@ -283,43 +284,60 @@ class SimLink:
         self._closed = True
 
 
-_BY_ID: dict[str, SimLink] = {}
+class SimHub:
+    """The simulated modules behind ``sim://`` URLs; one with an ``id`` stays when its adapter is unplugged.
 
-
-def open_sim_link(url: str, *, baud: int = 9600, clock: Clock | None = None) -> SimLink:
-    """Open a simulated module by its URL, see `parse_sim_url`.
-
-    Every call makes a new module, but for a URL with ``id=NAME``: the module of that id lives until the
-    process ends, so that an adapter can be unplugged and come back; the other options count the first time.
-
-    Args:
-        url: ``sim://MODEL?...``.
-        baud: the host's rate.
-        clock: the time to live in; without it the one that the URL's ``speed`` asks for. A module that
-            is there already (``id``) stays in its own.
-
-    Raises:
-        UsageError: the URL is wrong.
-        PortBusy: the module of that id is open.
+    Lanes may share one: it can be called from several threads.
     """
-    what = parse_sim_url(url)
-    known = _BY_ID.get(what.id)
-    if known is not None:
-        if known.in_use:
-            raise PortBusy(
-                f"{known.name} is open already", hint="Close the other link to this simulated module."
-            )
-        _BY_ID[what.id] = known.replug(baud)
-        return _BY_ID[what.id]
-    link = SimLink(
-        make_module(what.model, what.options, faults=what.faults),
-        clock or what.clock(),
+
+    def __init__(self) -> None:
+        self._links: dict[str, SimLink] = {}
+        self._lock = threading.Lock()
+
+    def open(self, url: str, *, baud: int = 9600, clock: Clock | None = None) -> SimLink:
+        """Open a simulated module by its URL, see `parse_sim_url`.
+
+        Every call makes a new module, but for a URL with ``id=NAME``: the module of that id lives as long as
+        the hub; the other options count the first time.
+
+        Args:
+            url: ``sim://MODEL?...``.
+            baud: the host's rate.
+            clock: the time to live in; without it the one that the URL's ``speed`` asks for. A module that
+                is there already (``id``) stays in its own.
+
+        Raises:
+            UsageError: the URL is wrong.
+            PortBusy: the module of that id is open.
+        """
+        parsed = parse_sim_url(url)
+        if not parsed.id:
+            return _new_link(parsed, url, baud, clock)
+        with self._lock:
+            known = self._links.get(parsed.id)
+            if known is None:
+                link = _new_link(parsed, url, baud, clock)
+            elif known.in_use:
+                raise PortBusy(
+                    f"{known.name} is open already", hint="Close the other link to this simulated module."
+                )
+            else:
+                link = known.replug(baud)
+            self._links[parsed.id] = link
+        return link
+
+
+def _new_link(parsed: SimUrl, url: str, baud: int, clock: Clock | None) -> SimLink:
+    return SimLink(
+        make_module(parsed.model, parsed.options, faults=parsed.faults),
+        clock or parsed.clock(),
         baud=baud,
-        latency_s=what.latency_s,
-        timer_s=what.timer_s,
-        reset=what.reset,
+        latency_s=parsed.latency_s,
+        timer_s=parsed.timer_s,
+        reset=parsed.reset,
         name=url,
     )
-    if what.id:
-        _BY_ID[what.id] = link
-    return link
+
+
+open_sim_link = SimHub().open
+"""The opener of ``sim://`` ports: its hub is the process's, as the serial ports of a machine are."""

@@ -1,19 +1,33 @@
-"""A simulated module: bytes in, bytes out, and the time only as a number that is passed in."""
+"""A simulated module: bytes in, bytes out, and the time only as a number that is passed in.
 
+`SimModule` is the module behind its AT port: power, boot, update, and the truth about its slot. The port is
+`atota.sim.port`, the rate `atota.sim.rates`, the commands `atota.sim.commands`, and the way of updating an
+`atota.sim.updater.Updater`.
+"""
+
+import random
+from collections import deque
 from collections.abc import Callable, Iterable
 from math import inf
 
-from atota.sim import noise
-from atota.sim.commands import split_line
-from atota.sim.core import BITS, POWER_ON, RESET_PIN, ModuleCore
+from atota.sim.boot import Step
+from atota.sim.commands import Commands
+from atota.sim.faults import FaultPlan
+from atota.sim.flash import PAGE, Flash
+from atota.sim.judge import SlotVerdict, judge
 from atota.sim.options import Options, Sent
 from atota.sim.persona import Persona
-from atota.sim.reply import PLAIN, DataPhase, Reply
+from atota.sim.port import POWER_ON, AtPort
+from atota.sim.rates import BITS, UartRate
+from atota.sim.reply import DataPhase, Reply
+from atota.sim.timeline import Action, Timeline
 
-_NOWHERE: frozenset[str] = frozenset()
+RESET_PIN = b"REBOOT_CAUSE_SECURITY_RESET_PIN"
+WATCHDOG = b"REBOOT_CAUSE_APPLICATION_WATCHDOG"
+_FAILED = SlotVerdict("PACKAGE_VALIDATION_FAILURE")
 
 
-class SimModule(ModuleCore):
+class SimModule:
     """A cellular module as its AT port shows it. No clock, no thread, no I/O.
 
     Times are seconds on any one scale that never goes back; the module is powered at its first moment.
@@ -27,8 +41,7 @@ class SimModule(ModuleCore):
 
     Attributes:
         version: the firmware that runs.
-        baud: the rate of its UART now; ``stored_baud`` what a reboot brings back.
-        autobaud: it takes its rate from the first AT after a start.
+        rate: its UART's rate, now and after the next start.
         updates: how often another firmware came to run.
         starts: for each start of an update that was taken, the true status of the slot then.
         reboots: how often it restarted, for whatever reason.
@@ -38,8 +51,8 @@ class SimModule(ModuleCore):
         mute: nor after one.
         dead: its port is dead since the start of an update, which goes on; only `heal` brings it back.
         unplugged: the adapter was pulled out.
-        at_power_cut: told when `heal` takes its power away, for whoever holds what it would still send.
-        timeline: what it will do by itself; whoever moves it on looks there when something is due.
+        at_power_cut: called when `heal` takes its power away: the wire drops the bytes not sent yet.
+        timeline: the actions planned without the host, and when the next is due.
         history: the last thousand changes, as ``on_change`` was told.
     """
 
@@ -51,12 +64,77 @@ class SimModule(ModuleCore):
         faults: Iterable[str] = (),
         on_change: Callable[[str], None] | None = None,
     ) -> None:
-        super().__init__(persona, options, faults=faults, on_change=on_change)
-        self._heard = 0
-        self._last_traffic = -inf
-        self._piece = _NOWHERE
-        self._lines = 0
-        self._watched = (-1, -1)
+        self.persona = persona
+        self.options = options or Options()
+        self.faults = FaultPlan(faults)
+        self.on_change = on_change
+        self.version = self.options.version or persona.version
+        self.updates = self.reboots = self.commands = 0
+        self.starts: list[str] = []
+        self.history: deque[str] = deque(maxlen=1000)
+        self.booting = self.silent = self.dead = self.unplugged = False
+        self.at_power_cut: Callable[[float], None] = lambda _now: None
+        self.random = random.Random(f"{persona.name} {self.options.seed}")  # noqa: S311
+        leftover = persona.way.leftover
+        page = self.random.randbytes(min(leftover, PAGE))  # over and over: random bytes for a slot take long
+        self.flash = Flash(persona.way.capacity, (page * (leftover // PAGE + 1))[:leftover])
+        self.timeline = Timeline()
+        self.rate = UartRate(persona, self.options.baud, self.timeline, self.tell)
+        self.updater = persona.way.updater(self)
+        self.settings = Commands(persona, self.updater, self._fields)
+        self.settings.echo = self._echo_at_boot
+        self._port = AtPort(self)
+        self._out: list[Sent] = []
+        self._received = 0
+        self._updating = self._start_planned = self._stuck = self._powered = False
+        self.mute = self.silent = self.faults.lasts("mute") is not None
+
+    def power_on(self, now: float) -> None:
+        """Say when the module's first moment is; without it, that is when it is first spoken to."""
+        if self._powered:
+            return
+        self._powered = True
+        if storm := self.faults.lasts("urc-storm"):
+            period = float(storm.args[0]) if storm.args else 0.2
+            self.timeline.at(now + period, lambda then: self._storm(then, period), lasting=True)
+        if self.faults.strike("boot-garbage"):
+            self.timeline.at(now, lambda then: self.restart(then, POWER_ON))
+
+    @property
+    def slot(self) -> bytes:
+        """The bytes in the FOTA slot since its last erase."""
+        return self.flash.written()
+
+    @property
+    def updating(self) -> bool:
+        """True if an update is under way, or will be without another command from the host.
+
+        That is so from the command that starts it until it is applied or has failed, boot included; where the
+        module downloads by itself, the download is part of it.
+        """
+        return self._updating or self._start_planned or self.updater.committed
+
+    @property
+    def _echo_at_boot(self) -> bool:
+        if self.persona.echo or self.options.echo:
+            return True
+        return self.faults.lasts("echo") is not None or self.faults.has("damaged-echo") is not None
+
+    def heal(self, now: float) -> None:
+        """Take away every fault that is still to strike; power-cycle a module that a fault silenced.
+
+        It is what a person does before the next attempt. Flash, version and what is stored stay. An update
+        that was begun goes on with that start, if it is not over: a dead module's runs unheard, so it may be.
+        An adapter that was pulled out stays out: see `SimLink.replug`.
+        """
+        self.faults.clear()
+        if not (self.silent or self.dead or self._stuck):
+            return
+        self.at_power_cut(now)
+        self.power_on(now)
+        self.timeline.run(now)
+        self.mute = self.silent = self.dead = False
+        self.restart(now, POWER_ON)
 
     # --- bytes and time ------------------------------------------------------------------------------
 
@@ -68,10 +146,8 @@ class SimModule(ModuleCore):
         """As `feed`, with the rate at which each answer leaves."""
         self.power_on(now)
         self.timeline.run(now)
-        data, self._heard = self.faults.distort(data, self._heard), self._heard + len(data)
-        position = 0
-        while position < len(data):
-            position = self._take(data, position, now)
+        data, self._received = self.faults.distort(data, self._received), self._received + len(data)
+        self._port.receive(data, now)
         return self._drain()
 
     def tick(self, now: float) -> list[Sent]:
@@ -81,13 +157,22 @@ class SimModule(ModuleCore):
         return self._drain()
 
     def next_due(self) -> float | None:
-        """When something will happen by itself, if anything will."""
+        """Return the time of the next thing that it does by itself, or None."""
         return None if self.timeline.due == inf else self.timeline.due
 
     @property
-    def wanted(self) -> int | None:
-        """In a data phase, how many bytes until the module does something; else None: it waits for a CR."""
-        return None if self._phase is None else self._phase.wanted
+    def bytes_needed(self) -> int | None:
+        """In a data phase, the bytes until the module does something; else None: it waits for a CR."""
+        return self._port.bytes_needed
+
+    @property
+    def baud(self) -> int:
+        """The rate of its UART now."""
+        return self.rate.baud
+
+    def demodulate(self, data: bytes, baud: int) -> bytes | None:
+        """Return the bytes that the UART reads of bytes sent at ``baud``; None: noise of another rate."""
+        return self.rate.demodulate(data, baud, booting=self.booting)
 
     def reset_pin(self, now: float) -> list[Sent]:
         """Pull the reset line and let it go."""
@@ -102,229 +187,168 @@ class SimModule(ModuleCore):
         self.timeline.run(now)
         self.silent = self.mute
         if not self.dead:
-            self._restart(now, cause)
+            self.restart(now, cause)
         return self._drain()
 
     def _drain(self) -> list[Sent]:
         out, self._out = self._out, []
         return sorted(out, key=lambda sent: sent.when) if len(out) > 1 else out
 
-    # --- the command line ----------------------------------------------------------------------------
+    # --- what the updater may do ---------------------------------------------------------------------
 
-    def _take(self, data: bytes, position: int, now: float) -> int:
-        """Take bytes up to a line's end, or what a data phase takes; return where to go on."""
-        if self.silent or self.dead or self.booting:
-            return len(data)
-        if self._phase is not None:
-            return position + self._phase.take(data[position : position + self._phase.wanted], now)
-        if self._sleeps(now):
-            return len(data)
-        refusing = now < self._refuse_until
-        if now < self._deaf_until and not refusing:
-            return len(data)
-        start = position
-        line, position = self._line.take(data, position)
-        if line and self.faults.has("lose-command") and self._unheard(line):
-            return position
-        if self.settings.echo:
-            self.send(now - (len(data) - 1 - start) * BITS / self.baud, self._echoed(data[start:position]))
-        if line is None:
-            self._watch_line(now)
-            return position
-        self._lines += 1
-        if self._line.too_long:
-            self._line.clear()
-            self._answer([Reply(error=self.persona.line_error)], now, _NOWHERE)
-        elif line.strip(b" ") and refusing:
-            self.send(now, self._final(51))
-        elif line.strip(b" "):
-            self._command_line(line, now)
-        return position
+    def plan(self, when: float, action: Action) -> None:
+        """Do something later, unless a reboot comes first."""
+        self.timeline.at(when, action)
 
-    def _unheard(self, line: bytes) -> bool:
-        """Whether a fault keeps the line from the module."""
-        following = frozenset({f"c{self.commands + 1}"}) | self.updater.positions(line)
-        return self.faults.strike("lose-command", following) is not None
+    def send(self, when: float, data: bytes, baud: int | None = None) -> None:
+        """Send these very bytes, if the module can speak."""
+        if data and not self.silent and not self.dead:
+            self._out.append(Sent(when, data, baud or self.baud))
 
-    def _echoed(self, data: bytes) -> bytes:
-        """What comes back of a line; one character of it may be damaged."""
-        middle = len(data.rstrip(b"\r\n")) // 2
-        if not middle or self.faults.strike("damaged-echo") is None:
-            return data
-        return data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :]
+    def tell(self, text: str) -> None:
+        """Report a change of the module's true state."""
+        self.history.append(text)
+        if self.on_change is not None:
+            self.on_change(text)
 
-    def _watch_line(self, now: float) -> None:
-        """A line begun waits for its end only so long."""
-        limit, number = self.persona.line_timeout_s, (self.reboots, self._lines)
-        if limit is not None and self._line.begun and self._watched != number:
-            self._watched = number
-            self.timeline.at(now + limit, lambda then: self._give_line_up(number, then))
+    def judge(self) -> SlotVerdict:
+        """Return the security core's verdict on the slot."""
+        if refused := self.faults.strike("refuse-validate"):
+            return SlotVerdict(refused.args[0] if refused.args else _FAILED.status)
+        return self.truth()
 
-    def _give_line_up(self, number: tuple[int, int], now: float) -> None:
-        if (self.reboots, self._lines) == number and self._phase is None:
-            self._line.clear()
-            self._lines += 1
-            self.send(now, b"\r\nERROR\r\n")
+    def truth(self) -> SlotVerdict:
+        """Return the verdict on the slot with faults left aside: is the package whole and does it fit?"""
+        becomes = self.options.becomes if self.options.accept_any else None
+        return judge(self.flash, self.persona.name, self.version, becomes)
 
-    def _sleeps(self, now: float) -> bool:
-        """Whether the bytes are lost because they only wake the module."""
-        quiet, self._last_traffic = now - self._last_traffic, now
-        name, values = self.persona.sleep or (b"", ())
-        if not self.options.asleep and self.settings.values.get(name, b"") not in values:
-            return False
-        fastest = self.persona.natspeed and self.persona.natspeed.deep_sleep_from
-        if quiet <= self.persona.idle_s or self.baud >= (fastest or inf):
-            return False
-        self._deaf_until = max(self._deaf_until, now + self.persona.wake_s)
-        return True
+    def crash(self, now: float) -> None:
+        """Reboot for no reason."""
+        self.restart(now, WATCHDOG)
 
-    def _command_line(self, line: bytes, now: float) -> None:
-        if self.persona.ignores_strays and line.lstrip(b" ")[:2].upper() != b"AT":
-            return
-        self.commands += 1
-        position = frozenset({f"c{self.commands}"}) | self.updater.positions(line)
-        if self._interrupted(position, now):
-            return
-        commands = split_line(line, self.persona.way.verbatim)
-        if commands is None:
-            self._answer([Reply(error=self.persona.unknown_code)], now, position)
-            return
-        if self._fall_back is not None:
-            self._fall_back = None  # traffic at the new rate: it stays
-        replies = [self._spoilt(position) or self.settings.execute(commands[0], now)]
-        for command in commands[1:]:
-            if replies[-1].error is not None or replies[-1].bare or replies[-1].data:
-                break
-            replies.append(self.settings.execute(command, now))
-        self._answer(replies, now, position)
-
-    def _interrupted(self, position: frozenset[str], now: float) -> bool:
-        """Faults that leave the command without an answer."""
-        if self.faults.strike("mute-after", frozenset({str(self.commands - 1)})):
-            self.mute = self.silent = True
-            return True
-        if self.faults.strike("unplug-at", position):
-            self.unplugged = True
-        if self.faults.strike("silent-at", position):
-            self.silent = True
-            return True
-        if self.faults.strike("reboot-at-block", position):
-            self.crash(now)
-            return True
-        if self.faults.strike("brownout-at-block", position):
-            self._restart(now, POWER_ON)
-            return True
-        return False
-
-    def _spoilt(self, position: frozenset[str]) -> Reply | None:
-        """Faults that answer in the command's place."""
-        if self.faults.strike("busy", position):
-            return Reply(error=self.persona.busy_code)
-        if self.faults.strike("refuse-block", position):
-            return Reply(error=self.persona.refusal_code)
-        return None
-
-    # --- data phases ---------------------------------------------------------------------------------
+    def start_update(self, now: float) -> None:
+        """Reboot into the update."""
+        self.starts.append(self.truth().status)
+        self._start_planned = True
+        self._port.deafen()
+        self.timeline.at(now, self._begin_update)
 
     def enter_data(self, phase: DataPhase, now: float) -> None:
         """Begin a data phase at once, without a prompt."""
-        self._phase = phase
-        self._deaf_until = -inf
-        phase.begin(now)
+        self._port.enter_data(phase, now)
 
     def leave_data(self, reply: Reply, now: float) -> None:
         """End the data phase; ``reply`` is the result of the command that began it."""
-        self._phase = None
-        self._answer([reply], now, self._piece)
+        self._port.leave_data(reply, now)
 
     def strike_piece(self, name: str) -> bool:
-        """Whether a fault strikes the data phase that is going on."""
-        return self.faults.strike(name, self._piece) is not None
+        """True if a fault strikes the data phase that is going on."""
+        return self._port.strike_piece(name)
 
-    def _prompt(self, reply: Reply, phase: DataPhase, now: float, position: frozenset[str]) -> None:
-        """Ask for bytes: what comes before the prompt has left is lost."""
-        when = now + self.persona.reply_s + reply.seconds
-        if late := self.faults.strike("late-prompt", position):
-            when += float(late.args[1])
-        missing = self.faults.strike("no-prompt", position) is not None
-        sent = when
-        for step in reply.prompt:
-            when += step.wait_s
-            sent = max(when, sent) + len(step.data) * BITS / self.baud
-            if not missing:
-                self.send(when, step.data)
-        self._deaf_until = inf
-        self._piece = position
-        self.timeline.at(sent, lambda then: self.enter_data(phase, then))
+    def _fields(self) -> dict[bytes, bytes]:
+        persona, options = self.persona, self.options
+        fixed = self.baud if persona.ipr and persona.ipr.at_once else self.rate.stored
+        return {
+            b"version": self.version.encode("ascii", "replace"),
+            b"imei": (options.imei or persona.imei).encode(),
+            b"serial": persona.serial.encode(),
+            b"csq": str(persona.csq if options.csq is None else options.csq).encode(),
+            b"supply": str(persona.supply_mv).encode(),
+            b"baud": str(self.baud).encode(),
+            b"ipr": b"0" if self.rate.auto else str(fixed).encode(),
+        }
 
-    # --- answers -------------------------------------------------------------------------------------
+    # --- the boot ------------------------------------------------------------------------------------
 
-    def _final(self, error: int | None) -> bytes:
-        if error is None:
-            return b"\r\nOK\r\n"
-        if error == PLAIN or not self.settings.error_codes:
-            return b"\r\nERROR\r\n"
-        text = self.persona.cme_texts.get(error) if self.settings.values[b"CMEE"] == b"2" else None
-        return b"\r\n+CME ERROR: " + (text or b"%d" % error) + b"\r\n"
+    def _begin_update(self, now: float) -> None:
+        self._updating = True
+        self.restart(now, self.persona.boot.update_cause)
+        if self.faults.strike("stay-dead-after-update"):
+            self.dead = True
+        if self.faults.strike("reboot-in-update"):
+            half = sum(step.wait_s for step in self.persona.boot.update) / 2
+            self.timeline.at(now + half, lambda then: self.restart(then, POWER_ON))
 
-    def _text(self, replies: list[Reply]) -> bytes:
-        out = bytearray()
-        for number, reply in enumerate(replies):
-            for line in reply.lines:
-                out += b"\r\n" + line + b"\r\n"
-            out += reply.body
-            last = number == len(replies) - 1
-            if reply.bare or not (last or self.persona.final_each):
-                continue
-            if self.faults.strike("urc-inside-reply"):
-                out += self._urc()
-            out += self._final(reply.error) + reply.tail
-        return bytes(out)
+    def restart(self, now: float, cause: bytes) -> None:
+        """Begin a start; an update that is under way goes on with it."""
+        boot = self.persona.boot
+        self.timeline.forget()
+        self._start_planned = self._stuck = False
+        self.reboots += 1
+        self.booting = True
+        self._port.reset()
+        self.updater.reset()
+        self.settings.reset()
+        self.settings.echo = self._echo_at_boot
+        self.rate.restart()
+        self.tell("rebooting")
+        if self._updating:
+            when = self._say(boot.update, now, update=True)
+            self._stuck = self.faults.strike("stuck-update") is not None
+            if not self._stuck:
+                self.timeline.at(when, self._decide)
+        else:
+            when = self._say(boot.steps, now) + boot.ending_wait_s
+            self.timeline.at(when, lambda then: self._booted(then, cause, boot.late))
 
-    def _answer(self, replies: list[Reply], now: float, position: frozenset[str]) -> None:
-        if (phase := replies[-1].data) is not None:
-            self._prompt(replies[-1], phase, now, position)
+    def _say(self, steps: tuple[Step, ...], now: float, *, update: bool = False) -> float:
+        """Plan pieces of boot text; return when the last has been said."""
+        quiet = update and self.faults.lasts("quiet-update") is not None
+        for step in steps:
+            now += step.wait_s
+            if not quiet:
+                self.timeline.at(now, lambda then, step=step: self._boot_step(then, step))  # type: ignore[misc]
+        return now
+
+    def _boot_step(self, now: float, step: Step) -> None:
+        data = self.random.randbytes(3) if step.data == b"{noise}" else step.data
+        self.send(now, self.updater.reword(data), step.baud)
+
+    def _decide(self, now: float) -> None:
+        """The boot looks at the package and applies it, or finds that it can't."""
+        boot = self.persona.boot
+        verdict = self.judge()
+        if verdict.good and self.faults.strike("fail-update"):
+            verdict = _FAILED
+        when = self._say(boot.good if verdict.good else boot.bad, now, update=True)
+        self.timeline.at(when, lambda then: self._apply(then, verdict))
+
+    def _apply(self, now: float, verdict: SlotVerdict) -> None:
+        boot = self.persona.boot
+        self._updating = False
+        said_good = verdict.good
+        if verdict.good and self.faults.strike("rollback"):
+            verdict = _FAILED
+        self.updater.finished(verdict, said_good=said_good)
+        if verdict.good:
+            self.version = verdict.target
+            self.updates += 1
+            if boot.update_clears_nvm:
+                self.settings.factory()
+                self.rate.factory()
+        fault = self.faults.strike("back-at-baud")
+        self.rate.applied(int(fault.args[0]) if fault else None)
+        self.tell(f"now runs {self.version}" if verdict.good else f"update failed: {verdict.status}")
+        late = (boot.late_good if said_good else boot.late_bad) or boot.late
+        if self.faults.has("quiet-update"):
+            late = boot.late
+        self.timeline.at(now + boot.ending_wait_s, lambda then: self._booted(then, boot.update_cause, late))
+
+    def _booted(self, now: float, cause: bytes, late: tuple[Step, ...]) -> None:
+        boot = self.persona.boot
+        ending = boot.ending.replace(b"{cause}", cause)
+        if self.rate.auto and self.persona.autobaud and self.persona.autobaud.silent:
+            ending = b""
+        self.send(now, ending)
+        self.booting = False
+        if self.baud != self.rate.stored:
+            self.timeline.at(now + boot.switch_s + len(ending) * BITS / self.baud, self.rate.to_stored)
+        self._say(late, now)
+        self.updater.awake(now)
+
+    def _storm(self, now: float, period: float) -> None:
+        if self.faults.has("urc-storm") is None:
             return
-        when = now + self.persona.reply_s + sum(reply.seconds for reply in replies)
-        if late := self.faults.strike("late-reply", position):
-            when += float(late.args[1])
-        text = self._text(replies)
-        if self.faults.strike("double-reply", position):
-            text += text
-        leaves = self._spoilt_reply(text, position)
-        if not self.faults.strike("lose-reply", position):
-            self.send(when, leaves)
-        sent = when + max(len(text), len(leaves)) * BITS / self.baud
-        self._deaf_until = sent + self.persona.guard_s if self.persona.guard_s else when
-        for reply in replies:
-            self._follow(reply, now, when, sent)
-
-    def _spoilt_reply(self, text: bytes, position: frozenset[str]) -> bytes:
-        """A reply as it leaves, with what faults put round it."""
-        if self.faults.strike("cut-reply", position):
-            text = text[: len(text) // 2]
-        if text and self.faults.strike("urc-before-reply"):
-            text = self._urc() + text
-        if self.faults.strike("noise", position):
-            text = bytes(self._random.choices(noise.BYTES, k=self._random.randint(20, 40))) + text
-        return text + (self._urc() if text and self.faults.strike("urc-behind-reply") else b"")
-
-    def _urc(self) -> bytes:
-        return b"\r\n" + self._random.choice(self.persona.urcs) + b"\r\n"
-
-    def _follow(self, reply: Reply, now: float, when: float, sent: float) -> None:
-        """What a command does beyond its reply, which leaves from ``when`` to ``sent``."""
-        if reply.note:
-            self.tell(reply.note)
-        if reply.refuse:
-            self._refuse_until = max(now, when)
-        if reply.speed is not None:
-            speed = reply.speed
-            self.timeline.at(sent, lambda then: self._change_speed(speed, then))
-        if reply.then is not None:
-            self.timeline.at(sent, reply.then)
-        if (cause := reply.reboot) is not None:
-            self.timeline.at(sent, lambda then: self._restart(then, cause))
-            self._deaf_until = inf
-        if reply.start:
-            self.start_update(sent + 0.1)
+        if not self.booting:
+            self.send(now, b"\r\n" + self.random.choice(self.persona.urcs) + b"\r\n")
+        self.timeline.at(now + period, lambda then: self._storm(then, period), lasting=True)

@@ -1,4 +1,4 @@
-"""Whether a simulated module is attached: AT+CFUN, AT+CEREG, AT+CGATT, as 3GPP 27.007 has them."""
+"""The network attachment of a simulated module: AT+CFUN, AT+CEREG, AT+CGATT, as 3GPP 27.007 has them."""
 
 import re
 from math import inf
@@ -29,19 +29,19 @@ class Network:
         self._attached_at: float | None = -inf if chassis.options.network else inf
 
     def reset(self) -> None:
-        """A start: the attachment begins anew."""
+        """Begin the attachment anew, as a start does."""
         self._reporting = 0
         self._functional = True
         self._attached_at = None if self._chassis.options.network else inf
 
     def attached(self, now: float) -> bool:
-        """Whether data can flow."""
+        """True if data can flow."""
         if self._attached_at is None:
             self._attach(now)
         return self._attached_at is not None and now >= self._attached_at
 
     def attaching(self, now: float) -> bool:
-        """Whether it tries and is not there yet."""
+        """True if it tries and is not attached yet."""
         return not self.attached(now) and self._attached_at != inf
 
     def execute(self, command: bytes, now: float) -> Reply | None:

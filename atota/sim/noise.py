@@ -1,4 +1,4 @@
-"""What a UART makes of bytes at another rate than its own."""
+"""The noise that a UART reads of bytes at another rate than its own."""
 
 import random
 
@@ -9,7 +9,7 @@ BYTES = bytes(
 
 
 class Noise:
-    """Makes what a UART sees of another rate.
+    """The noise of another rate.
 
     Args:
         seed: the same seed and the same bytes give the same noise.
@@ -20,9 +20,9 @@ class Noise:
         self._carry = 0.0
 
     def of(self, length: int, sender: int, receiver: int) -> bytes:
-        """The bytes that a receiver at one rate makes of ``length`` bytes sent at another."""
-        wanted = self._carry + length * min(4.0, receiver / sender)
-        whole = int(wanted)
-        self._carry = wanted - whole
+        """Return the bytes that a receiver at one rate makes of ``length`` bytes sent at another."""
+        length_seen = self._carry + length * min(4.0, receiver / sender)
+        whole = int(length_seen)
+        self._carry = length_seen - whole
         pick = self._random.random
         return bytes([BYTES[int(pick() * len(BYTES))] for _ in range(whole)])

@@ -1,4 +1,4 @@
-"""What one simulated module is told, and what it sends."""
+"""The options of one simulated module, and the bytes it sends."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ class Sent(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What may differ between two modules of one persona. None: what the persona says.
+    """The differences between two modules of one persona. None: as the persona has it.
 
     Attributes:
         version: the firmware that runs.

@@ -1,4 +1,4 @@
-"""The update package of the simulated modules: a container that nobody can take for a real one.
+"""The update package of the simulated modules: a container that can't be taken for a real one.
 
 Layout: text lines ended by LF, then the body::
 
@@ -29,7 +29,7 @@ _FIELDS = ("model", "from", "to", "name", "size")
 
 @dataclass(frozen=True, slots=True)
 class SimPackage:
-    """What a simulated module finds in its slot.
+    """The package in a simulated module's slot.
 
     ``intact`` is False if the digest does not fit or bytes are missing or left over.
     """
@@ -73,7 +73,7 @@ def build_package(*, model: str, base: str, target: str, size: int = 0, name: st
 
 
 def read_package(data: bytes) -> SimPackage | None:
-    """What ``data`` says it is, or None if it can't be decoded."""
+    """Decode ``data``, or return None if it can't be decoded."""
     if not data.startswith(MAGIC):
         return None
     lines = data[len(MAGIC) :].split(b"\n", 1)

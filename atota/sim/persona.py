@@ -1,4 +1,4 @@
-"""What a persona may say: the literal behaviour of one kind of module, as data.
+"""The vocabulary of personas: the literal behaviour of one kind of module, as data.
 
 Byte strings may hold ``{version}``, ``{imei}``, ``{serial}``, ``{csq}``, ``{supply}``, ``{baud}``, ``{ipr}``
 (0: autobaud) and, in a setting, ``{value}``; everything else is sent as it stands. How a module is added:
@@ -101,7 +101,7 @@ class Persona:
         line_limit: characters of a command line, CR included; ``line_error`` beyond it.
         line_timeout_s: a line without its end is an error after so long; None: never.
         guard_s: what arrives this soon after a final result is not heard.
-        ignores_strays: what comes before an AT is ignored, and a line without one is no error (V.250).
+        ignores_strays: what comes before an AT is ignored, and a line without one is not an error (V.250).
         unknown_code: the error of an unknown command; `atota.sim.reply.PLAIN`: always ``ERROR``.
         value_code: the error of a setting's value that is not allowed.
         refusal_code, busy_code: the errors of the faults that refuse a piece or say busy.

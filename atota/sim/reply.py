@@ -1,4 +1,4 @@
-"""What a simulated module answers to one command, and what it does then."""
+"""The reply of a simulated module to one command, and the action that follows."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -12,11 +12,11 @@ PLAIN = -1  # an error that is a bare ERROR whatever AT+CMEE says
 
 
 class DataPhase(Protocol):
-    """What takes the bytes of the host while they are no command lines. They are never echoed."""
+    """The receiver of the host's bytes in a data phase. They are never echoed."""
 
     @property
-    def wanted(self) -> int:
-        """How many bytes, at least one, until it will do something: the wire delivers no later than that."""
+    def bytes_needed(self) -> int:
+        """The bytes, at least one, until it does something: the wire delivers no later than that."""
         ...
 
     def begin(self, now: float) -> None:
@@ -44,14 +44,14 @@ class Speed:
 
 
 class Reply(msgspec.Struct, frozen=True):
-    """What a command answers. ``error`` of None is ``OK``; `PLAIN` a bare ``ERROR``.
+    """The reply to a command. ``error`` of None is ``OK``; `PLAIN` a bare ``ERROR``.
 
     Attributes:
         body: bytes between the lines and the final result, as they stand.
         bare: no final result at all.
         tail: bytes behind the final result.
         reboot: restart for this cause when the reply has left.
-        note: told to whoever watches the module.
+        note: a change of the module's true state to report.
         refuse: until the reply comes, commands are refused with error 51 instead of not heard.
         start: begin the update when the reply has left.
         data: the command has no result yet: after the ``prompt`` this takes the bytes.

@@ -1,7 +1,7 @@
 """A simulated module on a pty or a TCP port, for any program that can open one.
 
 Bytes are paced to the module's rate on an absolute schedule, in the time of the clock that is passed in.
-What is not simulated can be served, too, if it behaves as a `Served`.
+A replayed module can be served, too: anything that is a `Served`.
 """
 
 import contextlib
@@ -23,7 +23,7 @@ _SLICE_S = 0.002  # pacing is cut into slices of this length
 
 
 def _speed(clock: Clock) -> float:
-    """How many of the clock's seconds pass in one of the machine's."""
+    """Return the clock's seconds that pass in one of the machine's."""
     speed = clock.slice_s / SystemClock.slice_s
     if speed == float("inf"):
         raise UsageError(
@@ -34,7 +34,7 @@ def _speed(clock: Clock) -> float:
 
 
 class Served(Protocol):
-    """What can be served: a module at the end of a wire. Times are the clock's, in seconds."""
+    """A module at the end of a wire, simulated or replayed. Times are the clock's, in seconds."""
 
     @property
     def first_baud(self) -> int:
@@ -42,13 +42,13 @@ class Served(Protocol):
         ...
 
     @property
-    def gone(self) -> bool:
-        """Whether the adapter was pulled out."""
+    def unplugged(self) -> bool:
+        """True if the adapter was pulled out."""
         ...
 
     @property
     def over(self) -> bool:
-        """Whether nothing will ever come from it any more."""
+        """True if nothing will come from it any more."""
         ...
 
     def from_host(self, data: bytes, now: float) -> None:
@@ -56,11 +56,11 @@ class Served(Protocol):
         ...
 
     def to_host(self, now: float) -> bytes:
-        """What has arrived for the program by ``now``."""
+        """Return the bytes that have arrived for the program by ``now``."""
         ...
 
     def next_time(self) -> float:
-        """When the next thing happens."""
+        """Return the time of the next event."""
         ...
 
     def set_baud(self, baud: int, now: float) -> None:
@@ -72,7 +72,7 @@ class Served(Protocol):
         ...
 
     def cut(self, now: float) -> None:
-        """The program is gone: what is on the wire, either way, is, too."""
+        """Drop the bytes on the wire, either way: the program has left."""
         ...
 
 
@@ -86,7 +86,7 @@ class _Simulated(Wire):
         return self.module.baud
 
     @property
-    def gone(self) -> bool:
+    def unplugged(self) -> bool:
         return self.module.unplugged
 
     def plug(self, now: float) -> None:  # noqa: ARG002 - part of what is served
@@ -109,7 +109,7 @@ class _Server:
         self._speed = _speed(clock)
 
     def nap_s(self) -> float:
-        """How long, in the machine's seconds, nothing is due."""
+        """Return the machine's seconds until something is due."""
         due = (self.wire.next_time() - self.clock.monotonic()) / self._speed
         return min(max(due, _SLICE_S), _LONGEST_S)
 
@@ -121,7 +121,7 @@ class _Server:
         host_baud: Callable[[], int | None] | None = None,
     ) -> None:
         """Serve a descriptor until the stop token is set, the other side goes or the adapter is unplugged."""
-        while not (self.stop.is_set or self.wire.gone or self.wire.over):
+        while not (self.stop.is_set or self.wire.unplugged or self.wire.over):
             readable, _, _ = select.select([fd], [], [], self.nap_s())
             now = self.clock.monotonic()
             if host_baud is not None and (baud := host_baud()):
@@ -129,7 +129,7 @@ class _Server:
             if readable and not self._take(read, now):
                 return
             data = self.wire.to_host(now)
-            if not self.wire.gone:
+            if not self.wire.unplugged:
                 self._give(write, data)
 
     def _take(self, read: Callable[[int], bytes], now: float) -> bool:
@@ -195,7 +195,7 @@ def serve_pty(
     server = _Server(_served(module, clock, paced=True), clock, stop)
     master, slave = pty.openpty()
     try:
-        # The slave stays open here: without it the master's reads fail until somebody opens it.
+        # The slave stays open here: without it the master's reads fail until a program opens it.
         tty.setraw(slave)
         _set_module_rate(slave, server.wire.first_baud)
         os.set_blocking(master, False)
@@ -263,7 +263,7 @@ def serve_tcp(
         while not (stop.is_set or server.wire.over):
             if select.select([listener], [], [], server.nap_s())[0]:
                 _serve_client(server, listener)
-            server.wire.to_host(clock.monotonic())  # with nobody there, what it says is lost
+            server.wire.to_host(clock.monotonic())  # without a client its bytes are lost
 
 
 def _serve_client(server: _Server, listener: socket.socket) -> None:

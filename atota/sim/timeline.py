@@ -1,4 +1,4 @@
-"""What a module will do by itself, and when."""
+"""The planned actions of a module, and their times."""
 
 import heapq
 from collections.abc import Callable
@@ -13,7 +13,7 @@ class Timeline:
     """Planned actions in the order of their times. A reboot forgets all but the lasting ones.
 
     Attributes:
-        due: the time of the next action, infinite if there is none; looked at for every byte.
+        due: the time of the next action, infinite without one; looked at for every byte.
     """
 
     def __init__(self) -> None:

@@ -78,7 +78,7 @@ class Wire:
         self._order = count()
         self._tx_free = self._rx_free = now
         self._due = inf  # what `_hand_over_at` said last
-        self._rx_due = inf  # when the host can have something; before, nobody needs to look
+        self._rx_due = inf  # when the host can have something; no look is needed before
         self._timeline = module.timeline
         self._faults = module.faults
         self._module_noise = Noise(("in", module.options.seed))
@@ -93,7 +93,7 @@ class Wire:
 
     @property
     def idle_at(self) -> float:
-        """When everything from the host will have left."""
+        """The time when everything from the host will have left."""
         return self._tx_free
 
     def set_baud(self, baud: int, now: float) -> None:
@@ -150,7 +150,7 @@ class Wire:
         self._due = self._rx_due = inf
 
     def to_host(self, now: float) -> bytes:
-        """What has arrived at the host by ``now`` and was not fetched yet."""
+        """Return the bytes that have arrived at the host by ``now`` and were not fetched yet."""
         self.advance(now)
         return self._fetch(now)
 
@@ -176,24 +176,24 @@ class Wire:
             now = clock.monotonic()
 
     def next_time(self) -> float:
-        """When the next thing happens that `advance` or `to_host` would show; infinite if nothing will."""
+        """Return the time of the next change that `advance` or `to_host` would show, or infinity."""
         return min(self._next_event(), self._rx_due)
 
     def _next_event(self) -> float:
-        """When something happens that is not the arrival of a byte at the host."""
+        """Return the time of the next event other than the arrival of a byte at the host."""
         first = self._timeline.due
         if self._pending and self._pending[0][0] < first:
             first = self._pending[0][0]
         return min(first, self._delivery()) if self._tx else first
 
     def _delivery(self) -> float:
-        """When the next command line will be complete, or what a data phase wants, or the rest."""
+        """Return the time when the next command line, the bytes of a data phase or the rest are complete."""
         if not self._tx:
             return inf
         flight = self._tx[0]
-        wanted = self.module.wanted
-        if wanted is not None:
-            return flight.arrival(min(flight.position + wanted, len(flight.data)) - 1)
+        needed = self.module.bytes_needed
+        if needed is not None:
+            return flight.arrival(min(flight.position + needed, len(flight.data)) - 1)
         if flight.looked_at != flight.position:
             end = flight.data.find(b"\r", flight.position)
             flight.line_end = flight.arrival(len(flight.data) - 1 if end < 0 else end)
@@ -215,9 +215,9 @@ class Wire:
         if not data:
             return
         if self._baud is not None:
-            heard = self.module.hear(data, flight.baud)
+            intact = self.module.demodulate(data, flight.baud)
             noise = self._module_noise
-            data = noise.of(len(data), flight.baud, self.module.baud) if heard is None else heard
+            data = noise.of(len(data), flight.baud, self.module.baud) if intact is None else intact
         self._queue(self.module.receive(data, nextafter(now, -inf) if before else now))
 
     def _queue(self, sent: list[Sent]) -> None:
@@ -254,7 +254,7 @@ class Wire:
         self._rx_due = due + self._latency
 
     def _received(self, now: float) -> bytes:
-        """What has arrived at the adapter by ``now`` and was not counted yet."""
+        """Return the bytes that have arrived at the adapter by ``now`` and were not counted yet."""
         rx, out = self._rx, b""
         while rx:
             flight = rx[0]
@@ -277,7 +277,7 @@ class Wire:
         return out
 
     def _hand_over_at(self) -> float:
-        """When the adapter hands over next: it is full, or its timer runs out and it has something."""
+        """Find the next hand-over of the adapter: when it is full, or its timer runs out and it has bytes."""
         self._due = self._next_hand_over()
         return self._due
 
@@ -290,8 +290,8 @@ class Wire:
             self._expiry = self._handed_over + rounds * self._timer
         room = _PACKET - self._counted
         for flight in self._rx:
-            left = len(flight.data) - flight.position
-            if left >= room:
+            remaining = len(flight.data) - flight.position
+            if remaining >= room:
                 return min(self._expiry, flight.arrival(flight.position + room - 1))
-            room -= left
+            room -= remaining
         return self._expiry

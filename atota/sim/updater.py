@@ -2,21 +2,21 @@ r"""The seam between a simulated module and its way of updating, and how a famil
 
 A family is added with three files and one line:
 
-1. ``atota/sim/<way>.py``, if its way of updating is new: a frozen dataclass of the numbers that differ
-   between modules (the `Way`), and a class with the state (the `Updater`), which ``Way.updater(chassis)``
-   makes. The updater answers its own commands with a `Reply`; what takes time goes through the `Chassis`:
+1. ``atota/sim/ways/<way>.py``, if its way of updating is new: a frozen dataclass of the numbers that differ
+   between modules (the `Way`), and a class with the state (the `Updater`, from `PlainUpdater`), which
+   ``Way.updater(chassis)`` makes. The updater answers its own commands with a `Reply`; whatever takes time
+   goes through the `Chassis`:
 
    - *a data phase*: ``Reply(data=Counted(...), prompt=(Step(0.02, b"\r\n> "),))`` (`atota.sim.data`; or a
      class of your own). Bytes before the end of the prompt are lost. At its end, call
      ``chassis.leave_data(Reply(...), now)``: that is the result of the command.
    - *lines over time*: ``chassis.plan(when, lambda now: chassis.send(now, b"\r\n+QIND: ...\r\n"))``; a
      reboot forgets them.
-   - *what a start brings*: an updater with ``awake`` (`WakingUpdater`) is called when the boot text was said.
+   - *what a start brings*: ``awake`` is called when the boot text was said.
    - *the update*: ``Reply(start=True)``, or ``chassis.start_update(now)`` for one that begins by itself
-     (until then the updater's attribute ``committed`` is true).
+     (until then the updater's ``committed`` is True).
      How it runs and what is said meanwhile is in the persona's `Boot`; what the security core decides is in
-     `atota.sim.judge`; ``finished`` tells the updater what came of it. An updater may have a method
-     ``reword(bytes) -> bytes``, which spells each piece of boot text anew (b"": it is left out).
+     `atota.sim.judge`; ``finished`` takes the result, and ``reword`` may spell each piece of boot text anew.
    - *faults*: ask ``chassis.faults.strike("name")`` where they belong, and name the position of each command
      line in ``positions`` (piece numbers, ``prepare``, ``erase``, ``validate``, ``start``); the faults that
      have a position then work by themselves, those of data phases too.
@@ -33,24 +33,28 @@ A family is added with three files and one line:
 4. What refuses and fails: ``tests/sim/test_sim_<family>.py``.
 """
 
-from typing import ClassVar, Protocol, runtime_checkable
+from typing import ClassVar, Protocol
 
 from atota.sim.faults import FaultPlan
 from atota.sim.flash import Flash
-from atota.sim.judge import Verdict
+from atota.sim.judge import SlotVerdict
 from atota.sim.options import Options
 from atota.sim.reply import DataPhase, Reply
 from atota.sim.timeline import Action
 
 
 class Chassis(Protocol):
-    """What a module gives its updater."""
+    """The module as its updater sees it."""
 
     flash: Flash
     faults: FaultPlan
     options: Options
     version: str
-    baud: int
+
+    @property
+    def baud(self) -> int:
+        """The rate of its UART now."""
+        ...
 
     def plan(self, when: float, action: Action) -> None:
         """Do something later, unless a reboot comes first."""
@@ -61,11 +65,11 @@ class Chassis(Protocol):
         ...
 
     def tell(self, text: str) -> None:
-        """Tell whoever watches the module's true state."""
+        """Report a change of the module's true state."""
         ...
 
-    def judge(self) -> Verdict:
-        """What the security core says of the slot."""
+    def judge(self) -> SlotVerdict:
+        """Return the security core's verdict on the slot."""
         ...
 
     def leave_data(self, reply: Reply, now: float) -> None:
@@ -77,7 +81,7 @@ class Chassis(Protocol):
         ...
 
     def strike_piece(self, name: str) -> bool:
-        """Whether a fault strikes the data phase that is going on."""
+        """True if a fault strikes the data phase that is going on."""
         ...
 
     def crash(self, now: float) -> None:
@@ -90,7 +94,14 @@ class Chassis(Protocol):
 
 
 class Updater(Protocol):
-    """The state behind one way of updating."""
+    """The state behind one way of updating.
+
+    Attributes:
+        committed: True from the command that commits the module to an update it begins by itself, until the
+            update begins or has failed.
+    """
+
+    committed: bool
 
     @property
     def words(self) -> tuple[bytes, ...]:
@@ -98,7 +109,7 @@ class Updater(Protocol):
         ...
 
     def positions(self, line: bytes) -> frozenset[str]:
-        """The names of the fault positions of a command line."""
+        """Return the names of the fault positions of a command line."""
         ...
 
     def execute(self, command: bytes, now: float) -> Reply | None:
@@ -106,21 +117,39 @@ class Updater(Protocol):
         ...
 
     def reset(self) -> None:
-        """What a reboot does: what is in RAM is gone."""
+        """Forget what is in RAM: the module reboots."""
         ...
 
-    def finished(self, verdict: Verdict, *, said_good: bool) -> None:
-        """The update has ended; ``said_good``: what the module's text said (a rollback comes after)."""
+    def finished(self, verdict: SlotVerdict, *, said_good: bool) -> None:
+        """Take the end of an update; ``said_good``: its text said so (a rollback comes after)."""
         ...
-
-
-@runtime_checkable
-class WakingUpdater(Updater, Protocol):
-    """One that does something by itself when the module has started."""
 
     def awake(self, now: float) -> None:
-        """The boot text has been said."""
+        """Take the end of a start: the boot text has been said."""
         ...
+
+    def reword(self, line: bytes) -> bytes:
+        """Return a piece of boot text as this module spells it; b"": it is left out."""
+        ...
+
+
+class PlainUpdater:
+    """The common part of most ways of updating: nothing happens at a start or after an update."""
+
+    committed = False
+
+    def reset(self) -> None:
+        """Keep everything: it is in flash."""
+
+    def finished(self, verdict: SlotVerdict, *, said_good: bool) -> None:
+        """Keep nothing of an update but its text."""
+
+    def awake(self, now: float) -> None:
+        """Do nothing at a start."""
+
+    def reword(self, line: bytes) -> bytes:
+        """Return boot text as it is."""
+        return line
 
 
 class Way(Protocol):

@@ -23,7 +23,7 @@ Approve = Callable[[Identity, Goal], bool]
 
 
 class ProgressReporter:
-    """Shows the stages of one job as they pass, and keeps their times in the result.
+    """The display of one job: stages, progress, notes; it keeps their times in the result.
 
     Attributes:
         clock: the time of the link, once it is open.

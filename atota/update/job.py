@@ -15,7 +15,7 @@ radio is off meanwhile.
 """
 
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 
@@ -25,7 +25,7 @@ from atota.fota.target import open_target
 from atota.journal.facts import PriorRun, Told
 from atota.journal.model import Opened
 from atota.journal.store import Journal
-from atota.module.module import Module, open_module
+from atota.module.module import Opener, open_module
 from atota.module.reconnect import Adapters
 from atota.ota.base import Platform
 from atota.ota.download import Downloader
@@ -71,7 +71,7 @@ class Job:
         listener: Listener | None = None,
         stop: StopToken | None = None,
         clock: Clock | None = None,
-        opener: Callable[..., Module] = open_module,
+        opener: Opener = open_module,
         adapters: Adapters | None = None,
         approve: Approve | None = None,
         journal: Journal | None = None,
@@ -213,6 +213,6 @@ class Job:
         self._entry.on_event(event)
         self._listener(event)
 
-    def _on_told(self, told: Told) -> None:
-        self._context.result.told.append(told.what)
-        self._entry.fact(told)
+    def _on_told(self, fact: Told) -> None:
+        self._context.result.told.append(fact.what)
+        self._entry.fact(fact)

@@ -287,10 +287,10 @@ def _without_certainty(prior: PriorRun | None) -> PriorRun | None:
 
 
 def _is_same_work(prior: PriorRun, spec: JobSpec) -> bool:
-    """True if the job is asked for what the earlier run was about."""
+    """True if the job is work for what the earlier run was about."""
     local = spec.package
     if local is not None:
-        asked = (local.md5.lower(), local.target)
-        return prior.command == "flash" and (prior.package.md5, prior.versions.target) == asked
+        work = (local.md5.lower(), local.target)
+        return prior.command == "flash" and (prior.package.md5, prior.versions.target) == work
     task = prior.task or TaskFact()
     return prior.command == "update" and (task.dev_id, task.type) == (spec.dev_id, spec.task_type)

@@ -13,6 +13,7 @@ from atota.settings.spec import Allowed, JobSpec, LocalPackage, completed
 
 _OPTIONS = (
     "baud",
+    "first_baud",
     "dialect",
     "model",
     "expect_version",

@@ -9,7 +9,7 @@ from atota.update.write import Writer
 
 
 class Starter:
-    """Starts one update and sees it through.
+    """The start of one update, seen through to its end.
 
     Args:
         context: the parts of the job.

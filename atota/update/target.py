@@ -302,7 +302,7 @@ class Target(Protocol):
 
 
 class TargetOpener(Protocol):
-    """Opens the targets of one kind."""
+    """An opener of targets of one kind."""
 
     def __call__(
         self,

@@ -32,7 +32,7 @@ class RetriesUsedUp(WriteFailed):
 
 
 class Writer:
-    """Writes one package into one target's slot.
+    """The write of one package into one target's slot.
 
     Args:
         context: the parts of the job.

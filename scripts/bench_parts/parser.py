@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Any
 
 import platformdirs
-from bench_parts import transcript
 
 from atota.at.events import Done, Garbage, Urc
 from atota.at.exchange import Exchange
 from atota.at.parser import Parser
 from atota.at.syntax import V250_FINALS, Command, Syntax, UrcRule
+from scripts.bench_parts import transcript
 
 PEER = "python-gsmmodem-new==0.13.0"
 GOAL_LINES_S, GOAL_RATIO = 300_000, 5.0

@@ -68,7 +68,7 @@ class Watched:
         idle_at = self.inner._wire.idle_at  # noqa: SLF001 - when everything sent has left
         if self._answered is not None:
             self._add(max(self._answered, idle_at), self.pause_s)
-        elif self.inner.module.wanted is not None:
+        elif self.inner.module.bytes_needed is not None:
             self._add(idle_at, self.payload_pause_s)
         self._answered = None
         self.bytes += len(data)

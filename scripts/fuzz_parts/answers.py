@@ -1,15 +1,11 @@
 # ruff: noqa: SLF001 - the numbers of an identity are made where only a session leads to
-"""What profiles make of a module's lines: identification, unsolicited lines, the patterns themselves."""
+"""The reading of a module's lines by profiles: identification, unsolicited lines, the patterns themselves."""
 
 import functools
 import importlib
 import pkgutil
 import re
 from collections.abc import Iterable, Iterator
-
-from fuzz_parts import seeds
-from fuzz_parts.backtracking import TooMuch, steps_of_search
-from fuzz_parts.target import MARK, Broken, Target, head, need
 
 import atota
 from atota.at.events import Event, view
@@ -19,6 +15,9 @@ from atota.dialects.anatomy import PATTERNS, parts, texts
 from atota.dialects.model import Dialect, Query
 from atota.dialects.parts import Ask, Watch
 from atota.module import identify as identification
+from scripts.fuzz_parts import seeds
+from scripts.fuzz_parts.backtracking import TooMuch, steps_of_search
+from scripts.fuzz_parts.target import MARK, Broken, Target, head, need
 
 _STEPS_A_BYTE = 120  # three times what the worst pattern of today takes
 
@@ -35,26 +34,28 @@ def identify(data: bytes) -> None:
     if how % 4 == 0:
         identification.recognise(manufacturer, model, version)
     row = catalogue.find(manufacturer, model, version) if how % 4 == 1 else None
-    found: dict[str, str] = {}
+    fields: dict[str, str] = {}
     for query in dialect.identify:
         for lines in answers:
             value = query.find(tuple(lines))
             if value:
                 need(value == value.strip(), "a field with blanks round it")
-                found.setdefault(query.field, value)
-    identification._identity(found, 9600, dialect, row)
+                fields.setdefault(query.field, value)
+    identification._identity(fields, 9600, dialect, row)
 
 
 def _identify_seeds() -> list[bytes]:
-    found = []
+    inputs = []
     mark = bytes([MARK])
     for number, talk in enumerate(seeds.conversations()):
-        said = [
+        replies = [
             turn.came.strip().removesuffix(b"OK").strip() for turn in talk if turn.sent[:4] in ("AT+C", "ATI")
         ]
-        if said:
-            found += [bytes([number % 40, at % 4]) + mark.join(said[at : at + 3]) for at in range(len(said))]
-    return found
+        if replies:
+            inputs += [
+                bytes([number % 40, at % 4]) + mark.join(replies[at : at + 3]) for at in range(len(replies))
+            ]
+    return inputs
 
 
 # --- unsolicited lines -------------------------------------------------------------------------------
@@ -95,7 +96,7 @@ def listen(hearers: Iterable[Hearer], line: str) -> None:
     for part in hearers:
         if isinstance(part, Watch):
             for percent in (part.percent(line), part.fetched(line)):
-                need(percent is None or 0 <= percent <= 100, f"{percent} is no percentage")
+                need(percent is None or 0 <= percent <= 100, f"{percent} is not a percentage")
             part.failure(line)
             part.begun(line)
             part.success(line)
@@ -109,19 +110,19 @@ def listen(hearers: Iterable[Hearer], line: str) -> None:
 @functools.cache
 def patterns() -> tuple[tuple[str, int, str], ...]:
     """Every regular expression of the project: the text, its flags and where it stands."""
-    found: dict[tuple[str, int], str] = {}
+    sources: dict[tuple[str, int], str] = {}
     for dialect in seeds.dialects():
         for path, part, _ in parts(dialect):
             flags = re.MULTILINE if isinstance(part, Query | Ask) else 0
             for field in PATTERNS.get(type(part), {}):
                 for where, text in texts(part, field, path):
-                    found.setdefault((text, flags), f"{dialect.name} {where}")
+                    sources.setdefault((text, flags), f"{dialect.name} {where}")
     for row in catalogue.rows():
         for text in (*row.names, *row.vendor_names):
             compiled = catalogue._whole(text)
-            found.setdefault((compiled.pattern, compiled.flags), f"the catalogue's {row.model}")
-    found.update(_of_modules())
-    return tuple((text, flags, where) for (text, flags), where in found.items())
+            sources.setdefault((compiled.pattern, compiled.flags), f"the catalogue's {row.model}")
+    sources.update(_of_modules())
+    return tuple((text, flags, where) for (text, flags), where in sources.items())
 
 
 def _of_modules() -> Iterator[tuple[tuple[str, int], str]]:
@@ -156,9 +157,9 @@ def _work_seeds() -> list[bytes]:
 
 
 def _literals() -> list[bytes]:
-    """What patterns ask for letter by letter: the words that bring inputs into them."""
-    found = {word.encode() for text, _, _ in patterns() for word in re.findall(r"[\w\"+^#*:, -]{3,}", text)}
-    return sorted(found)
+    """Return the literal text in patterns: the words that bring inputs into them."""
+    words = {word.encode() for text, _, _ in patterns() for word in re.findall(r"[\w\"+^#*:, -]{3,}", text)}
+    return sorted(words)
 
 
 TARGETS = (

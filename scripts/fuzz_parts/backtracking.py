@@ -1,6 +1,6 @@
 """Counts the steps that a regular expression takes, by the rules of `re`: choices in order, then back again.
 
-`re` itself tells nobody how hard it works, and time says more of the machine than of the pattern. Without
+`re` itself does not tell its effort, and time says more of the machine than of the pattern. Without
 the short cuts of `re`, so it counts no fewer steps than are taken.
 """
 
@@ -28,7 +28,7 @@ class TooMuch(Exception):
 
 
 def steps_of_search(pattern: str, flags: int, text: str, most: int, *, anchored: bool = False) -> int:
-    """How many steps it takes to search ``text`` from every place on; ``anchored``, as many from one place.
+    """Count the steps of a search of ``text`` from every position; ``anchored``: as many from each one.
 
     Raises:
         TooMuch: more than ``most``.
@@ -60,7 +60,7 @@ class _Search:
         self._most = most
 
     def run(self, items: Sequence[Any], index: int, at: int, then: Next) -> bool:
-        """Whether ``items[index:]`` match from ``at`` on, and what follows does too."""
+        """True if ``items[index:]`` match from ``at`` on, and what follows does too."""
         self.steps += 1
         if self.steps > self._most:
             raise TooMuch
@@ -77,8 +77,9 @@ class _Search:
         if kind is known.BRANCH:
             return any(self.run(list(way), 0, at, go_on) for way in value[1])
         if kind in (known.ASSERT, known.ASSERT_NOT):
-            found = value[0] < 0 or self.run(list(value[1]), 0, at, lambda _: True)
-            return (value[0] < 0 or found == (kind is known.ASSERT)) and go_on(at)
+            behind = value[0] < 0  # what is behind counts as matched: it takes no steps
+            matched = behind or self.run(list(value[1]), 0, at, lambda _: True)
+            return (behind or matched == (kind is known.ASSERT)) and go_on(at)
         if kind in (known.MAX_REPEAT, known.MIN_REPEAT):
             least, most, part = value
             return self._repeat(list(part), (least, most, kind is known.MAX_REPEAT), 0, at, go_on)
@@ -106,14 +107,16 @@ class _Search:
     def _must(self, part: Sequence[Any], how: tuple[int, int, bool], count: int, go_on: Next) -> Next:
         return lambda end: self._repeat(part, how, count + 1, end, go_on)
 
-    def _repeat_character(self, one: Any, how: tuple[int, int, bool], at: int, go_on: Next) -> bool:
+    def _repeat_character(
+        self, one: tuple[Any, Any], how: tuple[int, int, bool], at: int, go_on: Next
+    ) -> bool:
         least, most, greedy = how
         end = at
         while end < len(self._text) and end - at < most and self._fits(*one, self._text[end]):
             end += 1
             self.steps += 1
-        places = range(at + least, end + 1)
-        return any(go_on(place) for place in (reversed(places) if greedy else places))
+        ends = range(at + least, end + 1)
+        return any(map(go_on, reversed(ends) if greedy else ends))
 
     def _fits(self, kind: Any, value: Any, char: str) -> bool:
         if kind is known.ANY:
@@ -131,7 +134,7 @@ class _Search:
         if kind is known.LITERAL:
             return chr(value).lower() == char
         if kind is known.RANGE:
-            return value[0] <= ord(char) <= value[1] or value[0] <= ord(char.upper()[0]) <= value[1]
+            return any(value[0] <= ord(case) <= value[1] for case in (char, char.upper()[0]))
         return re.match(_CATEGORIES[value], char) is not None
 
     def _stands(self, where: Any, at: int) -> bool:
@@ -144,4 +147,4 @@ class _Search:
             return at == len(text)
         before, after = text[at - 1 : at] if at else "", text[at : at + 1]
         border = bool(re.match(r"\w", before)) != bool(re.match(r"\w", after))
-        return border == (where is known.AT_BOUNDARY)
+        return border == bool(where is known.AT_BOUNDARY)

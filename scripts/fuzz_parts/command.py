@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
-from fuzz_parts import engine
-from fuzz_parts.target import Target
+from scripts.fuzz_parts import engine
+from scripts.fuzz_parts.target import Target
 
 SHORT_S, LONG_S = 5.0, 60.0
 SCRIPT = Path(__file__).resolve().parent.parent / "fuzz"
@@ -25,7 +25,7 @@ def main(words: Sequence[str], about: str = "") -> int:
     if arguments.target is None:
         return max(_alone(name, arguments) for name in targets)
     if arguments.target not in targets:
-        print(f"there is no target {arguments.target!r}: {', '.join(targets)}", file=sys.stderr)
+        print(f"unknown target {arguments.target!r}: {', '.join(targets)}", file=sys.stderr)
         return 2
     target = targets[arguments.target]
     return _repeat(target, arguments.input) if arguments.input is not None else _hunt(target, arguments)
@@ -63,7 +63,7 @@ def load(*, with_atheris: bool = False) -> dict[str, Target]:
     else:
         context = nullcontext()
     with context:
-        from fuzz_parts.registry import TARGETS
+        from scripts.fuzz_parts.registry import TARGETS
     return {target.name: target for target in TARGETS}
 
 
@@ -79,11 +79,11 @@ def _alone(name: str, arguments: argparse.Namespace) -> int:
 
 def _repeat(target: Target, data: bytes) -> int:
     try:
-        with engine.guarded() as begin:
+        with engine.limited() as begin:
             begin()
             engine.attempt(target, data)
     except engine.Failure as failure:
-        print(failure.told)
+        print(failure.report)
         return 1
     print(f"{target.name}: the promise holds for this input")
     return 0
@@ -97,7 +97,7 @@ def _hunt(target: Target, arguments: argparse.Namespace) -> int:
     try:
         engine.built_in(target, tally, arguments.seed)
     except engine.Failure as failure:
-        print(failure.told)
+        print(failure.report)
         return 1
-    print(tally.told(target.name, "built-in mutations"))
+    print(tally.summary(target.name, "hypothesis"))
     return 0

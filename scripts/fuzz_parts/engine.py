@@ -1,35 +1,41 @@
-"""The two engines that make inputs: atheris where it is installed, else mutations of our own."""
+"""The two engines that make inputs: hypothesis, and atheris leading hypothesis where it is installed.
+
+Both run one test: a real input of the target, changed in a few places (`inputs`). Hypothesis draws the
+changes at random and shrinks an input that breaks the promise; atheris draws them by the code they reach.
+"""
 
 import importlib.util
 import os
-import random
-import re
-import shutil
 import signal
 import sys
-import tempfile
 import time
 import traceback
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import NoReturn
 
-from fuzz_parts.target import Target
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import seed as seeded
+from hypothesis import strategies as st
 
-_DIGITS = re.compile(rb"[0-9]+")
+from scripts.fuzz_parts.target import Target
+
 _SAY_S = 60.0
+_BATCH = 500  # inputs of one run of hypothesis; between two, the time is looked at
+_LONGEST_CUT = 200
+_EDITS = 6
+_NUMBERS = (b"0", b"-1", b"00", b"99", b"255", b"65536", b"4294967296", b"9" * 19, b"1" * 4400, b"1e9")
 HANG_S = 20.0  # of CPU time, for one input of a few hundred bytes
 HAVE_ATHERIS = importlib.util.find_spec("atheris") is not None
 
 
 class Hang(BaseException):
-    """One input took longer than anybody waits for."""
+    """One input took longer than the limit."""
 
 
 class Failure(Exception):
-    """An input that breaks the promise, and how."""
+    """An input that breaks the promise, and the error that shows it."""
 
     def __init__(self, target: Target, data: bytes, error: BaseException) -> None:
         super().__init__(f"{type(error).__name__}: {error}"[:500])
@@ -38,7 +44,7 @@ class Failure(Exception):
         self.error = error
 
     @property
-    def told(self) -> str:
+    def report(self) -> str:
         """The failure for people, with the command that repeats it."""
         trace = "".join(traceback.format_exception(self.error))
         return (
@@ -56,38 +62,37 @@ def attempt(target: Target, data: bytes) -> None:
         Failure: it breaks the promise.
     """
     try:
-        target.check(data)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            warnings.simplefilter("ignore", FutureWarning)  # of `re`, about patterns that people write
+            target.check(data)
     except (Exception, Hang, SystemExit) as error:
         raise Failure(target, data, error) from error
 
 
 @contextmanager
-def guarded() -> Iterator[Callable[[], None]]:
-    """Turn warnings into errors, and endless work into `Hang`; call what it gives before each input."""
+def limited() -> Iterator[Callable[[], None]]:
+    """Turn endless work into `Hang`; call the function that it yields before each input."""
 
     def hang(*_: object) -> NoReturn:
         raise Hang(f"more than {HANG_S:g} s of CPU time")
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        warnings.simplefilter("ignore", FutureWarning)  # of `re`, about patterns that people write
-        if not hasattr(signal, "setitimer"):
-            yield lambda: None
-            return
-        before = signal.signal(signal.SIGVTALRM, hang)
-        try:
-            yield lambda: _ignore(signal.setitimer(signal.ITIMER_VIRTUAL, HANG_S))
-        finally:
-            signal.setitimer(signal.ITIMER_VIRTUAL, 0)
-            signal.signal(signal.SIGVTALRM, before)
+    def begin() -> None:
+        signal.setitimer(signal.ITIMER_VIRTUAL, HANG_S)
 
-
-def _ignore(_: object) -> None:
-    return None
+    if not hasattr(signal, "setitimer"):
+        yield lambda: None
+        return
+    before = signal.signal(signal.SIGVTALRM, hang)
+    try:
+        yield begin
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
 
 
 class Tally:
-    """Counts inputs and knows when it is enough."""
+    """The count of inputs, and the limits of a hunt."""
 
     def __init__(self, runs: int | None, seconds: float | None) -> None:
         self.count = 0
@@ -97,150 +102,114 @@ class Tally:
         self._end = None if seconds is None else self._start + seconds
 
     @property
-    def over(self) -> bool:
-        """Whether there were inputs enough, or it took long enough."""
-        if self._runs is not None and self.count >= self._runs:
-            return True
-        if self.count % 16:
-            return False
+    def is_over(self) -> bool:
+        """True if there were inputs enough, or they took long enough."""
         now = time.monotonic()
         if now >= self._next:
             self._next = now + _SAY_S
             print(f"… {self.count:,} inputs", file=sys.stderr, flush=True)
-        return self._end is not None and now >= self._end
+        return self.remaining == 0 or (self._end is not None and now >= self._end)
 
-    def told(self, name: str, engine: str) -> str:
-        """One line for people."""
+    @property
+    def remaining(self) -> int | None:
+        """The inputs still to try; None: as many as the time allows."""
+        return None if self._runs is None else max(0, self._runs - self.count)
+
+    def summary(self, name: str, engine: str) -> str:
+        """Return one line for people."""
         seconds = max(1e-9, time.monotonic() - self._start)
         return f"{name}: {self.count:,} inputs in {seconds:.1f} s ({self.count / seconds:,.0f}/s, {engine})"
 
 
+def first_inputs(target: Target) -> list[bytes]:
+    """Return the inputs to start from: nothing, and the target's own."""
+    return [b"", *(data[: target.longest] for data in target.seeds())]
+
+
+def inputs(target: Target) -> st.SearchStrategy[bytes]:
+    """Make inputs: a seed with a few parts replaced by words, numbers, noise or another seed."""
+    seeds = first_inputs(target)
+    pieces = st.sampled_from(
+        [b"", *target.words(), *_NUMBERS, *seeds, *(bytes([byte]) for byte in range(256))]
+    )
+    edits = st.lists(
+        st.tuples(st.integers(0, target.longest), st.integers(0, _LONGEST_CUT), pieces), max_size=_EDITS
+    )
+
+    def changed(data: bytes, changes: list[tuple[int, int, bytes]]) -> bytes:
+        for position, length, piece in changes:
+            first = position % (len(data) + 1)
+            data = data[:first] + piece + data[first + length :]
+        return data[: target.longest]
+
+    return st.builds(changed, st.sampled_from(seeds), edits)
+
+
 def built_in(target: Target, tally: Tally, seed: int) -> None:
-    """Try mutations of the seeds, first the seeds themselves.
+    """Try the seeds, then inputs that hypothesis makes of them.
 
     Raises:
-        Failure: one breaks the promise.
+        Failure: one breaks the promise; it is the shortest that was found.
     """
-    maker = Mutator(target, seed)
-    with guarded() as begin:
-        for data in maker:
-            if tally.over:
-                return
+    with limited() as begin:
+
+        def one(data: bytes) -> None:
             begin()
-            attempt(target, data)
             tally.count += 1
+            attempt(target, data)
 
-
-class Mutator:
-    """Makes inputs of other inputs; the same ones for the same seed."""
-
-    def __init__(self, target: Target, seed: int) -> None:
-        self._random = random.Random(f"{target.name} {seed}")  # noqa: S311 - no secrets
-        self._seeds = [data[: target.longest] for data in target.seeds()] or [b""]
-        self._words = list(target.words()) or [b"\0"]
-        self._longest = target.longest
-        self._ways = (self._flip, self._byte, self._word, self._cut, self._double, self._splice, self._number)
-
-    def __iter__(self) -> Iterator[bytes]:
-        yield b""
-        yield from self._seeds
-        choose = self._random
-        while True:
-            data = choose.choice(self._seeds) if choose.random() < 0.97 else self._noise()
-            for _ in range(1 + min(choose.getrandbits(4), choose.getrandbits(4))):
-                data = choose.choice(self._ways)(data)
-            yield data[: self._longest]
-
-    def _noise(self) -> bytes:
-        return self._random.randbytes(self._random.randrange(1, 64))
-
-    def _place(self, data: bytes) -> int:
-        return self._random.randrange(len(data) + 1)
-
-    def _flip(self, data: bytes) -> bytes:
-        if not data:
-            return b"\0"
-        at = self._random.randrange(len(data))
-        return data[:at] + bytes([data[at] ^ 1 << self._random.randrange(8)]) + data[at + 1 :]
-
-    def _byte(self, data: bytes) -> bytes:
-        at = self._place(data)
-        return data[:at] + self._random.randbytes(1) + data[at + self._random.randrange(2) :]
-
-    def _word(self, data: bytes) -> bytes:
-        at, word = self._place(data), self._random.choice(self._words)
-        if self._random.random() < 0.1:
-            word *= self._random.choice((2, 3, 17, 100))
-        return data[:at] + word + data[at + self._random.choice((0, 0, len(word), 1)) :]
-
-    def _cut(self, data: bytes) -> bytes:
-        first, last = sorted((self._place(data), self._place(data)))
-        return data[:first] + data[last:] if self._random.random() < 0.5 else data[:first]
-
-    def _double(self, data: bytes) -> bytes:
-        first, last = sorted((self._place(data), self._place(data)))
-        return data[:last] + data[first:last] * self._random.choice((1, 1, 1, 2, 9)) + data[last:]
-
-    def _splice(self, data: bytes) -> bytes:
-        other = self._random.choice(self._seeds)
-        return data[: self._place(data)] + other[self._place(other) :]
-
-    def _number(self, data: bytes) -> bytes:
-        """Put a number of an awkward size where one stands, or anywhere."""
-        numbers = (b"0", b"-1", b"00", b"99", b"255", b"65536", b"4294967296", b"9" * 19, b"1" * 4400, b"1e9")
-        found = _DIGITS.search(data, self._place(data))
-        at, end = found.span() if found is not None else (len(data), len(data))
-        return data[:at] + self._random.choice(numbers) + data[end:]
+        for data in first_inputs(target):
+            if tally.is_over:
+                return
+            one(data)
+        strategy = inputs(target)
+        while not tally.is_over:
+            size = min(_BATCH, tally.remaining or _BATCH)
+            before = tally.count
+            options = settings(
+                max_examples=size,
+                database=None,
+                deadline=None,
+                phases=(Phase.generate, Phase.shrink),
+                report_multiple_bugs=False,
+                suppress_health_check=list(HealthCheck),
+            )
+            seeded(f"{seed} {tally.count}")(options(given(strategy)(one)))()
+            tally.count = before + size  # hypothesis tries a few more, and fewer where it has seen all
 
 
 def led(target: Target, tally: Tally, seed: int) -> NoReturn:
     """Let atheris choose the inputs; this ends the process, 0 if all went well, 1 if not."""
     import atheris
 
-    folder = tempfile.mkdtemp(prefix="atota-fuzz-")
-    _write_seeds(target.seeds(), Path(folder))
-    words = Path(folder) / "words"
-    words.write_text(_as_dictionary(target.words()), encoding="ascii")
-
     def end(text: str, code: int) -> NoReturn:
-        shutil.rmtree(folder, ignore_errors=True)
         print(text, flush=True)
         sys.stderr.flush()
         os._exit(code)
 
-    with guarded() as begin:
+    with limited() as begin:
 
         def one(data: bytes) -> None:
             begin()
             try:
                 attempt(target, data)
             except Failure as failure:
-                end(failure.told, 1)
+                end(failure.report, 1)
             tally.count += 1
-            if tally.over:
-                end(tally.told(target.name, "atheris"), 0)
+            if tally.is_over:
+                end(tally.summary(target.name, "atheris"), 0)
 
+        for data in first_inputs(target):
+            one(data)
+        fuzzed = settings(database=None, deadline=None)(given(inputs(target))(one))
         options = (
-            f"-max_len={target.longest}",
+            "-max_len=8192",
+            "-len_control=0",
             f"-seed={seed + 1}",
             "-timeout=3600",
             "-verbosity=0",
             "-rss_limit_mb=0",
         )
-        atheris.Setup([sys.argv[0], *options, f"-dict={words}", f"{folder}/seeds"], one)
+        atheris.Setup([sys.argv[0], *options], fuzzed.hypothesis.fuzz_one_input)  # type: ignore[attr-defined]
         atheris.Fuzz()
     end("the engine stopped by itself", 1)
-
-
-def _write_seeds(seeds: Sequence[bytes], folder: Path) -> None:
-    (folder / "seeds").mkdir()
-    for number, data in enumerate(seeds):
-        (folder / "seeds" / f"{number}").write_bytes(data)
-
-
-def _as_dictionary(words: Sequence[bytes]) -> str:
-    """The words as libFuzzer reads them."""
-    lines = (
-        "".join(f"\\x{byte:02x}" for byte in word) for word in dict.fromkeys(words) if 0 < len(word) <= 64
-    )
-    return "".join(f'"{line}"\n' for line in lines)

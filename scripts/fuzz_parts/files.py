@@ -8,22 +8,22 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from fuzz_parts import seeds
-from fuzz_parts.answers import hearers, listen
-from fuzz_parts.target import Broken, Target, head, need
-
 from atota.at.exchange import Exchange
 from atota.at.syntax import Command
 from atota.dialects import loader
 from atota.dialects.anatomy import sends
+from atota.dialects.model import Dialect
 from atota.dialects.provenance import explain
 from atota.dialects.written import as_toml
-from atota.errors import ConfigError, UsageError
+from atota.errors import ConfigError
 from atota.files import decode_toml
 from atota.otaserver import model
 from atota.review.traces import header, read_traces, turns
 from atota.settings.board import decode_board
-from atota.settings.resolve import UserConfig, load_user_config, resolve
+from atota.settings.resolve import load_user_config, resolve
+from scripts.fuzz_parts import seeds
+from scripts.fuzz_parts.answers import hearers, listen
+from scripts.fuzz_parts.target import Broken, Target, head, need
 
 _HEARD = b"\r\nREBOOT_CAUSE_X\r\n+CGMR: 1\r\n9999\r\n\xff\r\nOK\r\n"
 _LINES = ("", "a", "12345", '+FOTAIND: "UPDATING", 7', "9" * 5000)
@@ -40,7 +40,7 @@ def folder() -> Path:
 
 
 def _refused(call: Callable[[], object], name: str) -> object:
-    """What the call gives; None if it refuses with the file's name and a place, or what there is of one."""
+    """Return the call's result; None if it refuses, which it must with the file's name and a hint."""
     try:
         return call()
     except ConfigError as error:
@@ -69,7 +69,7 @@ def profile(data: bytes) -> None:
     for line in _LINES:
         listen(hearers(dialect), line)
     written = as_toml(dialect, explain(str(path)), [path.name])
-    again = decode_toml(written, loader.Dialect, name="written again")
+    again = decode_toml(written, Dialect, name="written again")
     if again != dialect:
         raise Broken(f"written out and read again it is another profile:\n{written}")
 
@@ -153,21 +153,20 @@ def _toml_words(text: bytes) -> list[bytes]:
 
 
 def board(data: bytes) -> None:
-    found = _refused(lambda: decode_board(data, name="board.toml"), "board.toml: ")
-    if found is None:
+    if _refused(lambda: decode_board(data, name="board.toml"), "board.toml: ") is None:
         return
     board = decode_board(data, name="board.toml")
     board.accept.fits("BC28")
     board.adapter.matches(usb_id="10c4:ea60", serial="1", location="1-4.2:1.0", by_path="/dev/x")
-    _refused(lambda: resolve({}, {}, board, None), f"board {board.name}: ")
+    resolve({}, {}, board, {})
 
 
 def config(data: bytes) -> None:
     path = folder() / "config.toml"
     path.write_bytes(data)
-    found = _refused(lambda: load_user_config({"ATOTA_CONFIG": str(path)}), f"{path}: ")
-    if isinstance(found, UserConfig):
-        settings = resolve({}, {}, None, found)
+    loaded = _refused(lambda: load_user_config({"ATOTA_CONFIG": str(path)}), f"{path}: ")
+    if isinstance(loaded, dict):
+        settings = resolve({}, {}, None, loaded)
         need(
             all(line.isprintable() or "\n" not in repr(line) for line in settings.explain()), "not explained"
         )
@@ -241,8 +240,8 @@ def trace(data: bytes) -> None:
     text = rest.decode("ascii", "ignore")
     dialect = seeds.dialects()[kind % len(seeds.dialects())]
     header(text, "persona")
-    came = list(turns(text))
-    need(sum(len(turn.came) for turn in came) <= len(text), "more came than is written")
+    talk = list(turns(text))
+    need(sum(len(turn.came) for turn in talk) <= len(text), "more came than is written")
     read_traces(dialect, [text])
 
 
@@ -342,4 +341,3 @@ TARGETS = (
         longest=6000,
     ),
 )
-_ = UsageError

@@ -2,15 +2,15 @@
 """The grammar of AT: the tokeniser, the exchange above it, and the parameters of a line."""
 
 from collections.abc import Iterable
-
-from fuzz_parts import seeds
-from fuzz_parts.target import Broken, Target, doing, head, need, pieces, steps
+from functools import cache
 
 from atota.at.events import Done, Event, ParserEvent, Prompt, Urc
 from atota.at.exchange import Exchange
-from atota.at.params import allowed_numbers, format_fields, parse_fields, parse_line
+from atota.at.params import allowed_numbers, whole_number
 from atota.at.parser import Parser
 from atota.at.syntax import PLAIN, V250_FINALS, Command, FinalRule, RawRule, Syntax, UrcRule
+from scripts.fuzz_parts import seeds
+from scripts.fuzz_parts.target import Broken, Target, doing, head, need, pieces, steps
 
 _LINE_ENDS = b"\r\n"
 _LIMITS = (65536, 64, 16, 300)
@@ -35,27 +35,27 @@ def tokeniser(data: bytes) -> None:
     (kind, cut), stream = head(data, 2)
     syntax = _SYNTAXES[kind % len(_SYNTAXES)]
     whole, cut_up = Parser(syntax), Parser(syntax)
-    told: list[bytes] = []
+    output: list[bytes] = []
     given, room = b"", syntax.line_limit + 256
     prompted = False
-    for letter, argument, came in steps(stream):
+    for letter, argument, chunk in steps(stream):
         if letter == "X":
-            told.append(whole.pending)
+            output.append(whole.pending)
         room += _hint(whole, letter, argument)
         _hint(cut_up, letter, argument)
-        events = whole.receive(came)
+        events = whole.receive(chunk)
         same: list[ParserEvent] = []
-        for piece in pieces(came, cut):
+        for piece in pieces(chunk, cut):
             same += cut_up.receive(piece)
         if events != same:
             raise Broken(f"cut up, the events are {same}, and in one piece {events}")
         pending = whole.pending
         need(pending == cut_up.pending, "what is pending depends on the cuts")
         need(len(pending) <= room, "too many bytes are held")
-        told += [event.raw for event in events]
+        output += [event.raw for event in events]
         prompted = prompted or any(isinstance(event, Prompt) for event in events)
-        given += came
-    _conserved(given, b"".join(told) + whole.pending, blanks=not prompted)
+        given += chunk
+    _conserved(given, b"".join(output) + whole.pending, blanks=not prompted)
 
 
 def _hint(parser: Parser, letter: str, argument: int) -> int:
@@ -64,13 +64,13 @@ def _hint(parser: Parser, letter: str, argument: int) -> int:
         parser.expect_prompt(_PROMPTS[argument % len(_PROMPTS)])
     elif letter == "R":
         rule = _RULES[argument % len(_RULES)]
-        parser.expect_data_after(rule)
+        parser.hint(raw=rule)
         return rule.limit
     elif letter == "D":
         parser.expect_data(argument)
         return argument
     elif letter == "Q":
-        parser.allow_line_ends_in_quotes(bool(argument % 4))
+        parser.hint(multiline=bool(argument % 4))
         return _MULTILINE
     elif letter == "H":
         prompt = _PROMPTS[argument % len(_PROMPTS)] if argument & 16 else None
@@ -79,17 +79,15 @@ def _hint(parser: Parser, letter: str, argument: int) -> int:
         return _MULTILINE + (raw.limit if raw else 0)
     elif letter == "M":
         parser.mark()
-    elif letter == "X":
-        parser.reset()
     return 0
 
 
-def _conserved(given: bytes, told: bytes, *, blanks: bool) -> None:
+def _conserved(given: bytes, output: bytes, *, blanks: bool) -> None:
     """Every byte but line ends, and the blank behind a prompt, is in an event, in the order of its coming."""
     left_out = _LINE_ENDS if blanks else _LINE_ENDS + b" "
-    given, told = given.translate(None, left_out), told.translate(None, left_out)
-    if given != told:
-        raise Broken(f"{given!r} came, and the events hold {told!r}")
+    given, output = given.translate(None, left_out), output.translate(None, left_out)
+    if given != output:
+        raise Broken(f"{given!r} chunk, and the events hold {output!r}")
 
 
 def _tokeniser_seeds() -> list[bytes]:
@@ -99,7 +97,7 @@ def _tokeniser_seeds() -> list[bytes]:
         b"\0\3" + doing("R", 1) + b"\r\n+QFREAD: 5\r\nab\r\nc\r\nOK\r\n",
         b"\0\3" + doing("R", 2) + b"\r\n+CFTPGET: 1,4:abcd\r\nOK\r\n",
         b"\1\5" + doing("Q", 1) + b'\r\n+CMGR: "a\r\nb",1\r\nOK\r\n',
-        b"\2\0" + doing("M") + b"AT+CGMR\r\r\nBC28\r\n\r\nOK\r\n" + doing("X") + b"\xff\x00boot\r\n",
+        b"\2\0" + doing("M") + b"AT+CGMR\r\r\nBC28\r\n\r\nOK\r\n" + b"\xff\x00boot\r\n",
         b"\2\0" + doing("D", 6) + b"\nab\r\ncdef" + doing("P", 1) + b"> > ",
         b"\0\7" + doing("H", 0x70) + b'> "\r\n+NSORF: 1,3\r\n" abc\r\n0\r4\r',
     ]
@@ -109,7 +107,7 @@ def _tokeniser_seeds() -> list[bytes]:
 def _tokeniser_words() -> list[bytes]:
     return [
         *seeds.AT_WORDS,
-        *(doing(letter, 1) for letter in "PRDQHMX"),
+        *(doing(letter, 1) for letter in "PRDQHM"),
         b"+QFREAD: 9\r\n",
         b"+CFTPGET: 1,9:",
     ]
@@ -125,6 +123,7 @@ _EXTRA = Syntax(
 )
 
 
+@cache
 def _plans() -> list[Command]:
     """The commands that an input may send: recorded ones, and one of each special kind."""
     special = [
@@ -139,53 +138,40 @@ def _plans() -> list[Command]:
     return [*special, *map(Command.of, seeds.commands())]
 
 
-class _Lazy:
-    """What is made once, and only when it is needed."""
-
-    def __init__(self) -> None:
-        self.syntaxes = (*(dialect.syntax for dialect in seeds.dialects()), PLAIN, _EXTRA)
-        self.commands = _plans()
-
-
-_lazy: list[_Lazy] = []
-
-
-def _made() -> _Lazy:
-    if not _lazy:
-        _lazy.append(_Lazy())
-    return _lazy[0]
+@cache
+def _syntaxes() -> tuple[Syntax, ...]:
+    return (*(dialect.syntax for dialect in seeds.dialects()), PLAIN, _EXTRA)
 
 
 def exchange(data: bytes) -> None:
     (kind, cut), stream = head(data, 2)
-    made = _made()
-    syntax = made.syntaxes[kind % len(made.syntaxes)]
+    syntax = _syntaxes()[kind % len(_syntaxes())]
     whole, cut_up = Exchange(syntax), Exchange(syntax)
-    told: list[Event] = []
+    output: list[Event] = []
     given, room = b"", syntax.line_limit + 256
-    for letter, argument, came in [*steps(stream), ("A", 0, b""), ("F", 0, b""), ("", 0, b"\r\nOK\r\n")]:
-        room += _do(whole, letter, argument, made.commands, told)
-        _do(cut_up, letter, argument, made.commands, [])
-        events = whole.receive(came)
+    for letter, argument, chunk in [*steps(stream), ("A", 0, b""), ("F", 0, b""), ("", 0, b"\r\nOK\r\n")]:
+        room += _do(whole, letter, argument, _plans(), output)
+        _do(cut_up, letter, argument, _plans(), [])
+        events = whole.receive(chunk)
         same: list[Event] = []
-        for piece in pieces(came, cut):
+        for piece in pieces(chunk, cut):
             same += cut_up.receive(piece)
         if events != same:
             raise Broken(f"cut up, the events are {same}, and in one piece {events}")
         need(len(whole.pending) <= room, "too many bytes are held")
         need(len(whole._held) <= syntax.information_limit, "too many lines are held back")
         need(len(whole._information) <= syntax.information_limit, "too many lines are kept")
-        told += events
-        given += came
+        output += events
+        given += chunk
     if not whole._urcs.waiting:
         left_out = _LINE_ENDS + b" " + syntax.ignored
-        there = len(_flat(told).translate(None, left_out)) + len(whole.pending.translate(None, left_out))
+        there = len(_flat(output).translate(None, left_out)) + len(whole.pending.translate(None, left_out))
         came_in = len(given.translate(None, left_out))
         if there != came_in:
-            raise Broken(f"{came_in} bytes came, and the events hold {there}")
+            raise Broken(f"{came_in} bytes chunk, and the events hold {there}")
 
 
-def _do(exchange: Exchange, letter: str, argument: int, commands: list[Command], told: list[Event]) -> int:
+def _do(exchange: Exchange, letter: str, argument: int, commands: list[Command], output: list[Event]) -> int:
     """Do what a letter of an input stands for; return how many bytes more may be held from now on."""
     if letter == "S" and exchange.in_flight is None:
         exchange.send(commands[argument % len(commands)])
@@ -195,64 +181,50 @@ def _do(exchange: Exchange, letter: str, argument: int, commands: list[Command],
     elif letter == "F":
         exchange.forgive()
     elif letter == "B":
-        told += exchange.boot_over()
+        output += exchange.boot_over()
     elif letter == "D":
         exchange.expect_data(argument)
         return argument
     elif letter == "P":
         exchange.expect_prompt(_PROMPTS[argument % len(_PROMPTS)])
-    elif letter == "E":
-        exchange.expect_echo_of(b"payload%d\r\n" % argument)
     return 0
 
 
 def _flat(events: Iterable[Event]) -> bytes:
-    found = []
+    parts = []
     for event in events:
         if isinstance(event, Done):
-            found.append(event.final.raw)
+            parts.append(event.final.raw)
         elif isinstance(event, Urc):
-            found += [event.raw, *event.more]
+            parts += [event.raw, *event.more]
         else:
-            found.append(getattr(event, "raw", b""))
-    return b"".join(found)
+            parts.append(getattr(event, "raw", b""))
+    return b"".join(parts)
 
 
 def _exchange_seeds() -> list[bytes]:
     talks = seeds.dialogues(b"\0\1", 200)
-    count = len(_made().syntaxes)
+    count = len(_syntaxes())
     return [bytes([number % count, 1 + number % 7]) + talk[2:] for number, talk in enumerate(talks)]
 
 
 def _exchange_words() -> list[bytes]:
-    banners = {line.encode() for made in seeds.dialects() for line in (made.grammar.boot or PLAIN_BOOT).lines}
-    urcs = {
-        (rule.prefix or rule.suffix or rule.exact or "").encode() for s in _made().syntaxes for rule in s.urcs
-    }
-    does = [doing(letter, number) for letter in "SAFBDPE" for number in (0, 3)]
-    said = [line for line in seeds.lines() if b"REBOOT" in line or b"Boot" in line or b"boot" in line]
-    return [*seeds.AT_WORDS, *banners, *urcs, *does, *said[:40]]
-
-
-PLAIN_BOOT = type("NoBoot", (), {"lines": ()})
+    boots = [dialect.grammar.boot for dialect in seeds.dialects()]
+    banners = {line.encode() for boot in boots if boot for line in boot.lines}
+    urcs = {(rule.prefix or rule.suffix or rule.exact or "").encode() for s in _syntaxes() for rule in s.urcs}
+    does = [doing(letter, number) for letter in "SAFBDP" for number in (0, 3)]
+    boot_lines = [line for line in seeds.lines() if b"REBOOT" in line or b"Boot" in line or b"boot" in line]
+    return [*seeds.AT_WORDS, *banners, *urcs, *does, *boot_lines[:40]]
 
 
 # --- parameters --------------------------------------------------------------------------------------
 
 
 def params(data: bytes) -> None:
-    for line in (data, data.decode("latin-1"), data.decode("utf-8", "replace")):
-        for escapes in (False, True):
-            fields = parse_line(line, escapes=escapes)
-            need(len(fields.values) == len(fields.raw), "values and raw fields differ in number")
-            for index in range(-1, len(fields.values) + 1):
-                fields.integer(index)
-                fields.text(index)
-    values = parse_line(data).values
-    again = parse_fields(format_fields(values), escapes=True)[0]
-    if values != again:
-        raise Broken(f"{values} written and read again is {again}")
-    need(len(allowed_numbers(data.decode("latin-1"))) <= 101_024, "too many numbers are allowed")
+    for line in (data.decode("latin-1"), data.decode("utf-8", "replace")):
+        number = whole_number(line)
+        need(number is None or line.zfill(18) == f"{number:018d}", "a number is not the one that was written")
+        need(len(allowed_numbers(line)) <= 101_024, "too many numbers are allowed")
 
 
 TARGETS = (
@@ -274,7 +246,7 @@ TARGETS = (
     ),
     Target(
         name="params",
-        promise="any line: no exception; what was read is read again from what is written of it",
+        promise="any line: no exception; a number is the one that was written",
         check=params,
         seeds=lambda: [line for line in seeds.lines() if b":" in line],
         words=lambda: [*seeds.AT_WORDS, b"\\22", b"\\", b'"\\2C"', b"((((((((((", b"-", b"0-65535", b"+1"],

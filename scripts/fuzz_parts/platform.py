@@ -1,16 +1,18 @@
-"""The platform's answers as we read them, and our own platform as anybody may call it."""
+"""The platform's answers as we read them, and the local platform as any client may call it."""
 
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from urllib.parse import unquote
 
-from fuzz_parts.target import MARK, Target, head, need
+from msgspec.structs import replace
 
 from atota.at.events import view
 from atota.clock import SimulatedClock
 from atota.errors import AtotaError, BadAnswer, UsageError
 from atota.ota import replies
+from atota.ota.base import Task
 from atota.ota.onenet import answers, wire
 from atota.ota.onenet.errnos import Endpoint
 from atota.ota.replies import parse_content_range
@@ -24,6 +26,7 @@ from atota.sim.faults import KNOWN_FAULTS, FaultPlan
 from atota.sim.link import parse_sim_url
 from atota.sim.personas.catalogue import PERSONAS
 from atota.values import parse_server, version_problem
+from scripts.fuzz_parts.target import MARK, Target, head, need
 
 _KEY = "c2VjcmV0IGtleSBmb3IgdGVzdHM="
 _TOKEN = "ota_abcdefghijklmnopqrst"  # noqa: S105 - of no platform
@@ -31,7 +34,7 @@ _DATA = bytes(range(256)) * 4
 
 
 def raises_only(kinds: type[Exception] | tuple[type[Exception], ...], call: Callable[[], object]) -> object:
-    """What the call gives; None where it raises what it may."""
+    """Return the call's result; None if it raises one of ``kinds``."""
     try:
         return call()
     except kinds:
@@ -43,10 +46,10 @@ def raises_only(kinds: type[Exception] | tuple[type[Exception], ...], call: Call
 
 def ranges(data: bytes) -> None:
     for text in (data.decode("latin-1"), data.decode("utf-8", "replace")):
-        place = parse_content_range(text)
-        if place is not None:
-            need(0 <= place.first <= place.last, "a range backwards")
-            need(place.total is None or place.last < place.total, "a range past the end")
+        span = parse_content_range(text)
+        if span is not None:
+            need(0 <= span.first <= span.last, "a range backwards")
+            need(span.total is None or span.last < span.total, "a range past the end")
         address = raises_only(BadAnswer, lambda text=text: wire.parse_ip_port(text))  # type: ignore[misc]
         need(address is None or isinstance(address, tuple), "no address")
         seconds = replies.retry_after(text)
@@ -70,7 +73,7 @@ def json(data: bytes) -> None:
     if isinstance(envelope, wire.Envelope):
         for cdn in (False, True):
             task = raises_only(AtotaError, lambda cdn=cdn: wire.decode_task(envelope.data, cdn=cdn))  # type: ignore[misc]
-            if isinstance(task, wire.Task):
+            if isinstance(task, Task):
                 need(f"token={task.token!r}" not in str(task), "the token is shown")
         raises_only(AtotaError, lambda: wire.decode_dev_id(envelope.data))
         raises_only(AtotaError, lambda: answers.refuse(envelope, endpoint))
@@ -121,12 +124,8 @@ def _config(*, required: bool, known: bool) -> PlatformConfig:
         Device(dev_id="6523", name="line1", key=_KEY, imei="490154203237518"),
         Device(dev_id="6524"),
     )
-    spec = {"manuf": "014", "model": "01401", "package": "app.bin", "target": "V2.0"}
-    tasks = (
-        TaskSpec(dev_id="6523", **spec),
-        TaskSpec(dev_id="6523", type="sota", kind="delta", base="V1.0", **spec),
-        TaskSpec(dev_id="*", **spec),
-    )
+    spec = TaskSpec(dev_id="6523", manuf="014", model="01401", package="app.bin", target="V2.0")
+    tasks = (spec, replace(spec, type="sota", kind="delta", base="V1.0"), replace(spec, dev_id="*"))
     file = TasksFile(
         auth=Auth(product_id="1000", access_key=_KEY, required=required),
         devices=devices if known else (),
@@ -135,15 +134,9 @@ def _config(*, required: bool, known: bool) -> PlatformConfig:
     return build(file, {"app.bin": _DATA}, environ={})
 
 
-_CONFIGS: list[PlatformConfig] = []
-
-
+@cache
 def _configs() -> list[PlatformConfig]:
-    if not _CONFIGS:
-        _CONFIGS.extend(
-            _config(required=r, known=k) for r, k in ((False, True), (True, True), (False, False))
-        )
-    return _CONFIGS
+    return [_config(required=r, known=k) for r, k in ((False, True), (True, True), (False, False))]
 
 
 def server(data: bytes) -> None:
@@ -151,22 +144,22 @@ def server(data: bytes) -> None:
     faults = _FAULTS[fault % len(_FAULTS)]
     config = _configs()[kind % len(_configs())]
     platform = LocalPlatform(config, clock=SimulatedClock(), faults=faults, token_source=lambda: _TOKEN)
-    told: list[str] = []
-    asked = False  # to show the token, by who calls it his version
+    lines: list[str] = []
+    is_shown = False  # to show the token, by who calls it his version
     for text in rest.split(bytes([MARK])):
         request = _request(text)
-        reply = routes.respond(platform, request, told.append)
+        reply = routes.respond(platform, request, lines.append)
         need(isinstance(reply, HttpReply) and 200 <= reply.status < 600, "no reply")
         need(len(reply.body) <= max(len(_DATA), 4096), "more than was asked for")
         for name, value in reply.headers:
-            need((name + value).isprintable(), "a header that is no line")
-        asked = asked or any(_TOKEN in request.query.get(name, "") for name in ("dev_id", "version"))
+            need((name + value).isprintable(), "a header that is not one line")
+        is_shown = is_shown or any(_TOKEN in request.query.get(name, "") for name in ("dev_id", "version"))
         header = request.headers.get("range")
         for total in (0, 1, len(_DATA)):
             part = clamp(header, total)
             need(part is None or 0 <= part.start <= part.end < total, "a part outside the file")
-    need(all(line.isprintable() and len(line) <= 300 for line in told), "a log line that is no line")
-    need(asked or not any(_TOKEN in line for line in told), "the token is in the log")
+    need(all(line.isprintable() and len(line) <= 300 for line in lines), "a log line that is not one line")
+    need(is_shown or not any(_TOKEN in line for line in lines), "the token is in the log")
 
 
 def _request(text: bytes) -> HttpRequest:
@@ -211,9 +204,9 @@ def authorization(data: bytes) -> None:
     ring = auth.KeyRing("1000", b"secret key", {"line1": b"device key"})
     for text in (data.decode("latin-1"), data.decode("utf-8", "replace")):
         for now in (0.0, 1.7e9):
-            verdict = auth.verify(text, ring, now)
-            need(isinstance(verdict.ok, bool), "no verdict")
-            need(verdict.ok or verdict.reason.isprintable(), "a reason that is no line")
+            check = auth.verify(text, ring, now)
+            need(isinstance(check.ok, bool), "no result")
+            need(check.ok or check.reason.isprintable(), "a reason that is not one line")
 
 
 def _authorization_seeds() -> list[bytes]:

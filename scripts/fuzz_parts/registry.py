@@ -1,5 +1,5 @@
 """Every target."""
 
-from fuzz_parts import answers, files, grammar, platform, simulator
+from scripts.fuzz_parts import answers, files, grammar, platform, simulator
 
 TARGETS = (*grammar.TARGETS, *answers.TARGETS, *platform.TARGETS, *files.TARGETS, *simulator.TARGETS)

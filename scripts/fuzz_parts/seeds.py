@@ -4,10 +4,10 @@ import functools
 from collections.abc import Iterator
 from pathlib import Path
 
-from fuzz_parts.target import doing
-
 from atota.dialects import loader
+from atota.dialects.model import Dialect
 from atota.review.traces import Turn, turns
+from scripts.fuzz_parts.target import doing
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -28,8 +28,8 @@ def conversations() -> tuple[tuple[Turn, ...], ...]:
 @functools.cache
 def commands() -> tuple[str, ...]:
     """Every command line that a recorded host sends; those that go with data first."""
-    found = (turn.sent for talk in conversations() for turn in talk)
-    return tuple(dict.fromkeys(sent for sent in found if sent and "\r" not in sent and "\n" not in sent))[
+    commands = (turn.sent for talk in conversations() for turn in talk)
+    return tuple(dict.fromkeys(sent for sent in commands if sent and "\r" not in sent and "\n" not in sent))[
         :250
     ]
 
@@ -37,28 +37,28 @@ def commands() -> tuple[str, ...]:
 @functools.cache
 def lines() -> tuple[bytes, ...]:
     """Every line that a recorded module sends."""
-    came = (turn.came for talk in conversations() for turn in talk)
-    return tuple(dict.fromkeys(line for text in came for line in text.splitlines() if line))
+    texts = (turn.came for talk in conversations() for turn in talk)
+    return tuple(dict.fromkeys(line for text in texts for line in text.splitlines() if line))
 
 
 def dialogues(prefix: bytes, longest: int) -> list[bytes]:
     """The recorded conversations as inputs of a dialogue, cut where they get longer than ``longest``."""
     known = {text: number for number, text in enumerate(commands())}
-    found = []
+    inputs = []
     for talk in conversations():
         text = prefix
         for turn in talk:
             text += doing("S", known[turn.sent]) if turn.sent in known else b""
             text += turn.came
             if len(text) > longest:
-                found.append(text[: 2 * longest])
+                inputs.append(text[: 2 * longest])
                 text = prefix
-        found.append(text)
-    return list(dict.fromkeys(found))
+        inputs.append(text)
+    return list(dict.fromkeys(inputs))
 
 
 @functools.cache
-def dialects() -> tuple[loader.Dialect, ...]:
+def dialects() -> tuple[Dialect, ...]:
     """Every built-in dialect, and the one to meet strangers in."""
     return (*loader.all_built_in(), loader.stranger())
 

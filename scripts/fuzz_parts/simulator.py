@@ -1,12 +1,11 @@
-# ruff: noqa: SLF001 - how much a module holds is nowhere to be seen from outside
+# ruff: noqa: SLF001 - the line that a module holds cannot be seen from outside
 """Simulated modules as any host may treat them."""
-
-from fuzz_parts import seeds
-from fuzz_parts.target import Target, doing, head, need, steps
 
 from atota.sim.module import SimModule
 from atota.sim.options import Options
 from atota.sim.personas.catalogue import PERSONAS
+from scripts.fuzz_parts import seeds
+from scripts.fuzz_parts.target import Target, doing, head, need, steps
 
 _FAULTS = (
     "", "", "", "echo", "urc-storm:5", "reboot-at-block:c2", "brownout-at-block:0", "refuse-block:1:2",
@@ -23,8 +22,8 @@ def module(data: bytes) -> None:
     persona = PERSONAS[kind % len(PERSONAS)]
     options = Options(accept_any=bool(fault & 128), becomes="V9", asleep=bool(fault & 64), push="V9")
     made = SimModule(persona, options, faults=[_FAULTS[fault % 64 % len(_FAULTS)]])
-    now, said, acts = 0.0, 0, 1
-    for letter, argument, came in steps(rest):
+    now, size, acts = 0.0, 0, 1
+    for letter, argument, chunk in steps(rest):
         sent = []
         if letter == "T":
             now += argument * 0.5
@@ -34,33 +33,33 @@ def module(data: bytes) -> None:
         elif letter == "C":
             sent = made.power_cut(now)
         elif letter == "P":
-            came = bytes([argument]) * 1024 + came
-        acts += 2 + argument + came.count(b"\r")
+            chunk = bytes([argument]) * 1024 + chunk
+        acts += 2 + argument + chunk.count(b"\r")
         last = -1.0
         for one in sent:
             need(one.when >= last, "answers out of order")
             last = one.when
-        said += sum(len(one.data) for one in sent)
-        said += sum(len(answer) for _, answer in made.feed(came, now))
-        now += 0.05 + len(came) / 960
-        need(len(made._line._held) < persona.line_limit, "a line longer than its limit is held")
+        size += sum(len(one.data) for one in sent)
+        size += sum(len(answer) for _, answer in made.feed(chunk, now))
+        now += 0.05 + len(chunk) / 960
+        need(len(made._port._line._held) < persona.line_limit, "a line longer than its limit is held")
         need(len(made.slot) <= persona.way.capacity, "more than the slot holds")
-    need(said <= acts * _MOST_A_STEP, f"{said} bytes for {acts} steps")
+    need(size <= acts * _MOST_A_STEP, f"{size} bytes for {acts} steps")
 
 
 def _seeds() -> list[bytes]:
-    found = []
+    inputs: list[bytes] = []
     names = [persona.name.lower() for persona in PERSONAS]
     for (name, _), talk in zip(seeds.traces(), seeds.conversations(), strict=True):
-        kind = names.index(name) if name in names else len(found) % len(PERSONAS)
+        kind = names.index(name) if name in names else len(inputs) % len(PERSONAS)
         text = bytes([kind, 128])
         for turn in talk:
             text += turn.sent.encode("latin-1", "replace") + b"\r" + doing("T", 1)
             if len(text) > 300:
-                found.append(text)
-                text = bytes([kind, len(found) % 64])
-        found.append(text)
-    return found
+                inputs.append(text)
+                text = bytes([kind, len(inputs) % 64])
+        inputs.append(text)
+    return inputs
 
 
 TARGETS = (

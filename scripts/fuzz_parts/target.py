@@ -1,4 +1,4 @@
-"""What a target is, and what its inputs are made of.
+"""The target of a fuzzer, and the parts of its inputs.
 
 An input is always plain bytes, so that any engine can make one and one hex string repeats it. Its first
 bytes choose (`Input.choice`), the rest is the text that is read; in texts that are a dialogue, the byte
@@ -42,7 +42,7 @@ def need(truth: object, what: str) -> None:
 
 
 def head(data: bytes, count: int) -> tuple[bytes, bytes]:
-    """The first ``count`` bytes, zeros where there are none, and the rest."""
+    """The first ``count`` bytes, padded with zeros, and the rest."""
     return data[:count].ljust(count, b"\0"), data[count:]
 
 
@@ -51,24 +51,24 @@ def steps(data: bytes) -> Iterator[tuple[str, int, bytes]]:
 
     What is done is one letter, empty for the beginning; a doubled mark is the byte itself.
     """
-    doing, argument, came = "", 0, bytearray()
+    doing, argument, chunk = "", 0, bytearray()
     position = 0
     while position < len(data):
         at = data.find(MARK, position)
         if at < 0:
-            came += data[position:]
+            chunk += data[position:]
             break
-        came += data[position:at]
+        chunk += data[position:at]
         letter = data[at + 1 : at + 2]
         if letter and letter[0] == MARK:
-            came.append(MARK)
+            chunk.append(MARK)
             position = at + 2
             continue
-        yield doing, argument, bytes(came)
-        doing, came = chr(letter[0] if letter else 0), bytearray()
+        yield doing, argument, bytes(chunk)
+        doing, chunk = chr(letter[0] if letter else 0), bytearray()
         argument = data[at + 2] if at + 2 < len(data) else 0
         position = at + 3
-    yield doing, argument, bytes(came)
+    yield doing, argument, bytes(chunk)
 
 
 def doing(letter: str, argument: int = 0) -> bytes:

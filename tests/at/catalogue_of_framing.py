@@ -69,14 +69,6 @@ ECHO: list[Row] = [
     ),
     ("B27 AT repeated after a timeout", (">AT", "!", ">AT", b"\r\nOK\r\n\r\nOK\r\n"), ["L OK", "F OK"]),
     ("B28 the prompt after the echo", (">AT+CMGS=20", b"AT+CMGS=20\r\r\n> "), ["E AT+CMGS=20", "P >"]),
-    (
-        "B29 the echo of the payload",
-        (
-            ">AT+CMGS=20", b"AT+CMGS=20\r\r\n> ", "<hello\x1a",
-            b"hello\x1a\r\n+CMGS: 5\r\n\r\nOK\r\n",
-        ),
-        ["E AT+CMGS=20", "P >", "E hello\x1a", "I +CMGS: 5", "F OK"],
-    ),
     ("B30 ATE0 ends the echo", (">ATE0", b"ATE0\r\r\nOK\r\n", "echo off"), ["E ATE0", "F OK"]),
     (
         "B31 the echo was believed on",

@@ -154,8 +154,6 @@ def play(steps: tuple[Step, ...], cut: Callable[[bytes], list[bytes]]) -> list[s
         elif step[0] == ">":
             command = COMMANDS.get(step[1:]) or Command.of(step[1:])
             assert exchange.send(command) == step[1:].encode() + b"\r"
-        elif step[0] == "<":
-            exchange.expect_echo_of(step[1:].encode())
         else:
             events += steer(exchange, step)
     return [short(event) for event in events]

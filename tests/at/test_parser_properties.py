@@ -37,8 +37,8 @@ HINTS: st.SearchStrategy[Hint] = st.one_of(
     ),
     st.integers(0, 20).map(lambda count: lambda parser: parser.expect_data(count)),
     st.just(lambda parser: parser.expect_prompt(b">")),
-    st.just(lambda parser: parser.allow_line_ends_in_quotes(True)),
-    st.just(lambda parser: parser.expect_data_after(RAW)),
+    st.just(lambda parser: parser.hint(multiline=True)),
+    st.just(lambda parser: parser.hint(raw=RAW)),
 )  # fmt: skip
 
 
@@ -125,7 +125,7 @@ def test_counted_data_is_exact_to_the_byte(count: int, seed: bytes, data: st.Dat
     tricky = (seed + b"\n\r\nOK\r\nERROR\r\n> +RAW: 3\r\n\x00\xff") * 200
     payload = tricky[:count]
     parser = Parser()
-    parser.expect_data_after(RawRule(header=rb"\+RAW: (\d+)"))
+    parser.hint(raw=RawRule(header=rb"\+RAW: (\d+)"))
     stream = b"\r\n+RAW: %d\r\n%b\r\nOK\r\n" % (count, payload)
     told = run(parser, data.draw(chunked(stream)))
     block = [Data(payload)] if count else []

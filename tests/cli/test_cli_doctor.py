@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from atota.cli import commands_doctor
+from atota.cli.commands import doctor
 from tests.cli.running import KEY, Bench, Cli, Ran
 
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs /proc and a pty")
@@ -97,7 +97,7 @@ def test_a_mute_module_is_bad_and_the_rest_is_not_looked_at(cli: Cli) -> None:
     assert states(ran)["module/identity"] == "unknown"
     page = cli("doctor", "-p", "sim://BC28?fault=mute")
     assert page.code == 5
-    assert "  bad      answer    nothing intelligible" in page.out
+    assert "  bad      answer    no readable response" in page.out
     assert "next: Check that the module has power" in page.out
     assert page.out.rstrip().endswith("1 thing to mend, 5 not known")
     assert "(no-answer, exit 5)" in page.err
@@ -295,7 +295,7 @@ def test_a_simulated_module_s_words_cannot_write_to_the_terminal(
     from atota.doctor.findings import Finding
 
     sly = Finding(group="module", check="x", state="bad", says="\x1b[31m[/nope]", next="[bold]\x07")
-    monkeypatch.setattr(commands_doctor, "_examined", lambda *_: iter([sly]))
+    monkeypatch.setattr(doctor, "_examined", lambda *_: iter([sly]))
     ran = cli("doctor")
     assert "\x1b" not in ran.out + ran.err
     assert "\\x1b[31m[/nope]" in ran.out

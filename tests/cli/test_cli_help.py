@@ -2,6 +2,8 @@
 
 import re
 import shlex
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import pytest
 import typer
 
 from atota.cli.app import app
+from atota.settings.table import rows
 from atota.values import Digests
 from tests.cli.running import KEY, PACKAGE, Bench, Cli
 from tests.journal.making import filled
@@ -64,10 +67,47 @@ def test_every_example_works(
     assert ran.result["command"] == name
 
 
-def test_every_option_that_has_a_variable_is_told_so(cli: Cli) -> None:
+def test_every_option_that_has_a_variable_says_so(cli: Cli) -> None:
     text = " ".join(re.sub(r"[│╭╮╰╯─]", " ", cli("update", "--help").out).split())
-    for variable in ("PORT", "BAUD", "DIALECT", "MODEL", "BOARD", "SERVER", "DEV_ID", "PRODUCT_ID"):
-        assert f"ATOTA_{variable}]" in text or f"ATOTA_{variable};" in text
+    variables = [row.variable for row in rows().values() if row.variable is not None]
+    assert len(variables) > 15
+    for variable in variables:
+        assert f"{variable}]" in text or f"{variable};" in text, variable
+
+
+@pytest.mark.parametrize("name", ["", "sim", *COMMANDS])
+def test_a_switch_is_shown_without_a_value(cli: Cli, name: str) -> None:
+    text = cli(*name.split(), "--help").out
+    assert "<bool>" not in text
+    assert not re.search(r"--verbose.*<", text)
+    assert re.search(r"--help +-h +Show this message", text)
+
+
+def test_every_setting_with_a_flag_is_an_option_of_some_command(cli: Cli) -> None:
+    text = " ".join(cli(name, "--help", COLUMNS="200").out for name in ("update", "flash"))
+    assert [row.flag for row in rows().values() if row.flags and row.flag not in text] == []
+
+
+def test_listing_the_commands_imports_none_of_them() -> None:
+    code = (
+        "import sys\n"
+        "from atota.cli.run import main\n"
+        "sys.argv = ['atota', *sys.argv[1:]]\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "print([name for name in sys.modules if name.startswith('atota.cli.commands')], file=sys.stderr)"
+    )
+    loaded = {
+        words: subprocess.run(
+            [sys.executable, "-c", code, *words], capture_output=True, text=True, timeout=30, check=True
+        ).stderr.strip()
+        for words in (("--help",), ("records", "--help"), ("ports", "--json"))
+    }
+    assert loaded == {
+        ("--help",): "[]",
+        ("records", "--help"): "[]",
+        ("ports", "--json"): "['atota.cli.commands', 'atota.cli.commands.look']",
+    }
 
 
 def test_the_root_help_names_every_command(cli: Cli) -> None:

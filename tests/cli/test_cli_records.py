@@ -81,10 +81,10 @@ def test_list_for_people_says_when_there_are_more(cli: Cli, journal: Path) -> No
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (("--imei", "4901"), "is no IMEI"),
+        (("--imei", "4901"), "is not an IMEI"),
         (("--outcome", "upated"), "Perhaps updated"),
-        (("--since", "yesterday"), "is no date"),
-        (("--until", "2026-13-01"), "is no date"),
+        (("--since", "yesterday"), "is not a date"),
+        (("--until", "2026-13-01"), "is not a date"),
     ],
 )
 def test_a_filter_that_fits_nothing_at_all_is_wrong_usage(
@@ -201,7 +201,7 @@ def test_where_there_is_no_journal_list_and_export_say_where_it_would_be(cli: Cl
     path = tmp_path / "data" / "atota" / "journal.sqlite3"
     ran = cli("records", "list")
     assert (ran.code, ran.out) == (0, "")
-    assert f"there is no journal yet: the first job begins it at {path}" in ran.err
+    assert f"the journal does not exist yet: the first job begins it at {path}" in ran.err
     assert cli("records", "list", "--json").result["records"] == []
     assert cli("records", "export", "--json").result["count"] == 0
     shown = cli("records", "show", "x", "--json")

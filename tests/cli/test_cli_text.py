@@ -1,12 +1,14 @@
 """Text for people: quiet, verbose, without a terminal, with odd characters in it."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
 import pytest
 
-from atota.cli.output import Output, plain, styled
+from atota.cli.view.output import Ending, Output, plain, styled
+from atota.errors import UsageError
 from atota.values import Identity
 from tests.cli.running import KEY, TARGET, Bench, Cli
 
@@ -90,6 +92,28 @@ def test_a_module_cannot_write_to_the_terminal(cli: Cli, monkeypatch: pytest.Mon
 def test_plain_leaves_text_and_line_ends_alone() -> None:
     assert plain("größer → \n中") == "größer → \n中"
     assert plain("\x00\udc80\r") == "\\x00\\udc80\\r"
+
+
+def test_a_run_has_one_result_line_however_many_ends_it_has(
+    capfdbinary: pytest.CaptureFixture[bytes],
+) -> None:
+    ending = Ending()
+    first, second = (Output("x", json=True, ending=ending) for _ in range(2))
+    first.result(ok=True, outcome="done", exit_code=0)
+    second.failure(UsageError("late"))
+    Output("y", json=True).result(ok=True, outcome="done", exit_code=0)
+    lines = [json.loads(line) for line in capfdbinary.readouterr().out.splitlines()]
+    assert [(line["command"], line["outcome"]) for line in lines if line["event"] == "result"] == [
+        ("x", "done"),
+        ("y", "done"),
+    ]
+
+
+def test_a_page_is_for_people_only(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    Output("x", json=True).result(lambda: pytest.fail("made"), ok=True, outcome="done", exit_code=0)
+    assert b'"outcome":"done"' in capfdbinary.readouterr().out
+    Output("x", json=False, verbosity=-1).result(lambda: "page", ok=True, outcome="done", exit_code=0)
+    assert capfdbinary.readouterr().out == b"page\n"
 
 
 def test_json_is_utf_8_whatever_the_terminal_speaks(capfdbinary: pytest.CaptureFixture[bytes]) -> None:

@@ -145,7 +145,7 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
     (profile(XMODEM, method__block=512), "$.method.block Invalid enum value 512"),
     (
         profile(grammar__urcs=[{"prefix": "A", "exact": "B"}]),
-        "$.grammar.urcs[0] a URC is known by exactly one",
+        "$.grammar.urcs[0] a URC needs exactly one",
     ),
     (profile(grammar__urcs=[{"prefx": "+A:"}]), "$.grammar.urcs[0] Object contains unknown field `prefx`"),
     (profile(weights__write="much"), "$.weights.write Expected `float`, got `str`"),

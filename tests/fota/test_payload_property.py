@@ -227,7 +227,7 @@ class Listening:
         return self.inner.read(timeout_s)
 
     def write(self, data: bytes) -> None:
-        if self.inner.module.wanted is not None:
+        if self.inner.module.bytes_needed is not None:
             assert not data.startswith(b"AT"), "a command in the middle of a data phase"
         self.inner.write(data)
 

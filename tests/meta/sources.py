@@ -19,7 +19,7 @@ def name_of(path: Path) -> str:
 
 
 def import_name(path: Path) -> str:
-    """What to import for a file."""
+    """Return the dotted name of a file."""
     parts = path.relative_to(ROOT).with_suffix("").parts
     return ".".join(part for part in parts if part != "__init__")
 

@@ -1,5 +1,6 @@
 """The fuzzer: promises hold for its first inputs, and one that is broken is found and can be repeated."""
 
+import dataclasses
 import importlib
 import shlex
 import sys
@@ -11,9 +12,9 @@ import pytest
 from atota.at.parser import Parser
 from tests.meta.sources import ROOT
 
-sys.path.append(str(ROOT / "scripts"))
-command: ModuleType = importlib.import_module("fuzz_parts.command")
-engine: ModuleType = importlib.import_module("fuzz_parts.engine")
+sys.path.append(str(ROOT))
+command: ModuleType = importlib.import_module("scripts.fuzz_parts.command")
+engine: ModuleType = importlib.import_module("scripts.fuzz_parts.engine")
 TARGETS: dict[str, Any] = command.load()
 SLOW = {"profile", "trace"}
 
@@ -26,12 +27,29 @@ def test_the_promise_holds_for_the_first_inputs(name: str) -> None:
 
 
 def test_the_same_seed_makes_the_same_inputs() -> None:
-    def first(seed: int) -> list[bytes]:
-        return [data for data, _ in zip(engine.Mutator(TARGETS["range"], seed), range(200), strict=False)]
+    target = TARGETS["range"]
 
-    assert first(7) == first(7)
-    assert first(7) != first(8)
-    assert max(map(len, first(7))) <= TARGETS["range"].longest
+    def made(seed: int) -> list[bytes]:
+        tried: list[bytes] = []
+        noting = dataclasses.replace(target, check=tried.append)
+        engine.built_in(noting, engine.Tally(200, None), seed)
+        return tried
+
+    assert made(7) == made(7)
+    assert made(7) != made(8)
+    assert max(map(len, made(7))) <= target.longest
+
+
+def test_an_input_that_breaks_a_promise_is_shrunk() -> None:
+    def check(data: bytes) -> None:
+        assert data.count(b"9") < 3
+
+    target = dataclasses.replace(
+        TARGETS["range"], check=check, seeds=lambda: [b"a" * 40], words=lambda: [b"x9"]
+    )
+    with pytest.raises(engine.Failure) as caught:
+        engine.built_in(target, engine.Tally(20_000, None), seed=1)
+    assert len(caught.value.data) < 30
 
 
 def test_a_planted_fault_is_found_and_its_command_repeats_it(
@@ -45,8 +63,8 @@ def test_a_planted_fault_is_found_and_its_command_repeats_it(
     with monkeypatch.context() as planted:
         planted.setattr(Parser, "receive", faulty)
         assert command.main(["tokeniser", "--engine", "built-in", "--runs", "5000"]) == 1
-        told = capsys.readouterr().out
-        line = next(line for line in told.splitlines() if line.startswith("  repeat: "))
+        output = capsys.readouterr().out
+        line = next(line for line in output.splitlines() if line.startswith("  repeat: "))
         script, *words = shlex.split(line.removeprefix("  repeat: "))
         assert (ROOT / script).is_file()
         assert command.main(words) == 1
@@ -62,17 +80,17 @@ def test_an_exception_of_any_kind_is_a_failure_with_its_traceback(
 
     monkeypatch.setattr(Parser, "receive", raises)
     assert command.main(["tokeniser", "--engine", "built-in", "--runs", "3"]) == 1
-    told = capsys.readouterr().out
-    assert "Traceback" in told
-    assert told.splitlines()[-1] == "  repeat: scripts/fuzz tokeniser --input ''"
-    assert command.main(shlex.split(told.splitlines()[-1])[2:]) == 1
+    output = capsys.readouterr().out
+    assert "Traceback" in output
+    assert output.splitlines()[-1] == "  repeat: scripts/fuzz tokeniser --input ''"
+    assert command.main(shlex.split(output.splitlines()[-1])[2:]) == 1
 
 
 def test_every_target_is_listed_with_its_promise(capsys: pytest.CaptureFixture[str]) -> None:
     assert command.main(["--list"]) == 0
-    told = capsys.readouterr().out
-    assert len(told.splitlines()) == len(TARGETS) > 15
-    assert all(f"{name} " in told and target.promise in told for name, target in TARGETS.items())
+    output = capsys.readouterr().out
+    assert len(output.splitlines()) == len(TARGETS) > 15
+    assert all(f"{name} " in output and target.promise in output for name, target in TARGETS.items())
 
 
 def test_a_target_that_is_none_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
@@ -91,7 +109,7 @@ def test_a_target_that_is_none_is_wrong_usage(capsys: pytest.CaptureFixture[str]
     ],
 )
 def test_a_pattern_that_blows_up_is_told_by_its_steps(pattern: str, text: str, blows_up: bool) -> None:
-    backtracking = importlib.import_module("fuzz_parts.backtracking")
+    backtracking = importlib.import_module("scripts.fuzz_parts.backtracking")
     try:
         taken = backtracking.steps_of_search(pattern, 0, text, 100 * len(text))
     except backtracking.TooMuch:

@@ -100,7 +100,7 @@ def test_nothing_is_written_over(tree: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "texts"),
     [
         (("Acme",), "small letters, digits and hyphens"),
         (("hi2115",), "there is a dialect hi2115 already"),
@@ -108,18 +108,18 @@ def test_nothing_is_written_over(tree: Path) -> None:
         (("acme", "--extends", "nowhere"), "there is no dialect 'nowhere'"),
     ],
 )
-def test_what_cannot_be_is_refused(tmp_path: Path, words: tuple[str, ...], told: str) -> None:
+def test_what_cannot_be_is_refused(tmp_path: Path, words: tuple[str, ...], texts: str) -> None:
     ran = run(SCRIPT, *words, "--into", tmp_path, cwd=ROOT)
     assert ran.returncode == 1
-    assert told in ran.stderr
+    assert texts in ran.stderr
     assert list(tmp_path.iterdir()) == []
 
 
 def test_nothing_in_the_project_is_left_to_fill_in() -> None:
-    told = {name: " ".join(loader.load(name).sources.values()) for name in loader.names()}
-    told |= {persona.name: " ".join(persona.sources) for persona in PERSONAS}
-    told |= {str(path): path.read_text("ascii") for path in (ROOT / "tests" / "traces").rglob("*.trace")}
-    told |= {
+    texts = {name: " ".join(loader.load(name).sources.values()) for name in loader.names()}
+    texts |= {persona.name: " ".join(persona.sources) for persona in PERSONAS}
+    texts |= {str(path): path.read_text("ascii") for path in (ROOT / "tests" / "traces").rglob("*.trace")}
+    texts |= {
         str(path): path.read_text("utf-8") for path in (ROOT / "atota" / "dialects" / "profiles").iterdir()
     }
-    assert [name for name, text in told.items() if "TODO" in text or "FILL IN" in text] == []
+    assert [name for name, text in texts.items() if "TODO" in text or "FILL IN" in text] == []

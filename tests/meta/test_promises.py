@@ -1,4 +1,4 @@
-"""What README and the files beside the code promise, held against the code."""
+"""The promises of README and of the files beside the code, held against the code."""
 
 import importlib
 import os
@@ -106,12 +106,12 @@ def test_readme_names_only_files_that_there_are() -> None:
 def test_no_name_of_a_tool_is_in_the_project() -> None:
     names = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, timeout=30).stdout
     files = [ROOT / name for name in names.splitlines()] or modules()
-    found = [
+    offenders = [
         str(path.relative_to(ROOT))
         for path in files
         if path.is_file() and FORBIDDEN.search(path.read_bytes().decode("utf-8", "replace").lower())
     ]
-    assert found == []
+    assert offenders == []
 
 
 @pytest.mark.parametrize("path", PROFILES, ids=lambda path: path.stem)

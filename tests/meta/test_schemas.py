@@ -45,7 +45,7 @@ def test_an_example_names_its_schema_first(path: Path) -> None:
 
 
 def unknown(value: Any, part: dict[str, Any], whole: dict[str, Any], path: str = "$") -> list[str]:
-    """What a schema refuses for its keys alone: the paths of unknown and of missing ones."""
+    """Return what a schema refuses for its keys alone: the paths of unknown and of missing ones."""
     while "$ref" in part:
         part = whole["$defs"][part["$ref"].rpartition("/")[2]]
     if "anyOf" in part:
@@ -57,13 +57,13 @@ def unknown(value: Any, part: dict[str, Any], whole: dict[str, Any], path: str =
         return [path] if part.get("type") in ("object", "array", "null") else []
     if part.get("type") != "object":
         return [path]
-    known, found = part.get("properties", {}), []
+    known, refused = part.get("properties", {}), []
     for key, inner in value.items():
         if key in known:
-            found += unknown(inner, known[key], whole, f"{path}.{key}")
+            refused += unknown(inner, known[key], whole, f"{path}.{key}")
         elif not part.get("additionalProperties", True):
-            found.append(f"{path}.{key}")
-    return [*found, *(f"{path}.{key}" for key in part.get("required", ()) if key not in value)]
+            refused.append(f"{path}.{key}")
+    return [*refused, *(f"{path}.{key}" for key in part.get("required", ()) if key not in value)]
 
 
 @pytest.mark.parametrize("name", loader.names())

@@ -1,4 +1,4 @@
-"""scripts/trace-to-test: a transcript that somebody attached becomes a test in one step, or says why not."""
+"""scripts/trace-to-test: a transcript attached to a report becomes a test in one step, or says why not."""
 
 import contextlib
 import importlib.util
@@ -31,7 +31,7 @@ PACKAGE = build_package(model="BC28", base="BC28JAR01A03", target="BC28JAR01A05"
 
 
 class Ran:
-    """What a run of the script left."""
+    """The files and the output of a run of the script."""
 
     def __init__(self, returncode: int, stdout: str, stderr: str) -> None:
         self.returncode, self.stdout, self.stderr = returncode, stdout, stderr
@@ -58,7 +58,7 @@ def run(*words: object, folder: Path) -> Ran:
 
 @pytest.fixture(scope="module")
 def attached(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """What a user's failing job has written."""
+    """The transcript of a user's failing job."""
     folder = tmp_path_factory.mktemp("user")
     package = folder / "p.bin"
     package.write_bytes(PACKAGE)
@@ -160,9 +160,9 @@ def test_what_came_before_the_place_where_they_part_can_be_kept(tmp_path: Path, 
     stopped = re.sub(r"(?m)^(\S+)( > AT\+NFWUPD=1,3,)", r"\1 > AT+CFUN=1\\r\n\1\2", attached)
     source.write_text(stopped, encoding="ascii")
     parted = run(source, folder=tmp_path / "recorded")
-    place = re.search(r"line (\d+).*--until (\d+)", parted.stderr, re.DOTALL)
-    assert place is not None
-    ran = run(source, "--until", place[2], folder=tmp_path / "recorded")
+    folder = re.search(r"line (\d+).*--until (\d+)", parted.stderr, re.DOTALL)
+    assert folder is not None
+    ran = run(source, "--until", folder[2], folder=tmp_path / "recorded")
     assert ran.returncode == 0, ran.stderr
     (made,) = (tmp_path / "recorded").iterdir()
     outcome = expected(read_recording(made))

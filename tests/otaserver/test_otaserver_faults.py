@@ -68,8 +68,8 @@ def check_token(p: LocalPlatform) -> int:
     return int(json.loads(ask(p, f"/ota/south/download/{p.task('1').token}/check?dev_id=1").body)["errno"])
 
 
-def download(p: LocalPlatform, asked: str | None = None) -> HttpReply:
-    headers = {} if asked is None else {"range": asked}
+def download(p: LocalPlatform, part: str | None = None) -> HttpReply:
+    headers = {} if part is None else {"range": part}
     return ask(p, f"/ota/south/download/{p.task('1').token}", **headers)
 
 

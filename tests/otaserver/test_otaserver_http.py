@@ -1,4 +1,4 @@
-"""The platform on a real socket, spoken to by clients that are none of atota's."""
+"""The platform on a real socket, spoken to by clients that are not atota's."""
 
 import base64
 import hashlib
@@ -109,7 +109,7 @@ def test_a_refused_download_has_no_content_length() -> None:
 
 def test_device_info_is_a_get_with_a_body() -> None:
     with running() as (_, client, _server):
-        reply = client.request("GET", "/ota/devInfo", json={"pid": 42, "authInfo": "nobody"})
+        reply = client.request("GET", "/ota/devInfo", json={"pid": 42, "authInfo": "stranger"})
         assert reply.json()["errno"] == 2
 
 
@@ -251,7 +251,7 @@ def test_many_clients_at_once_get_their_own_answers() -> None:
 def test_a_port_that_is_taken_is_a_server_error() -> None:
     with RunningServer(platform()) as server, pytest.raises(ServerError, match="can't listen on"):
         RunningServer(platform(), port=server.port).__enter__()
-    with pytest.raises(UsageError, match="no port 99999"):
+    with pytest.raises(UsageError, match="port 99999 is out of range"):
         serve(platform(), "127.0.0.1", 99999)
 
 

@@ -64,11 +64,11 @@ def test_a_folder_loads_with_sizes_and_digests_of_its_packages(tmp_path: Path) -
 
 
 def test_an_unknown_key_is_told_with_file_and_place(tmp_path: Path) -> None:
-    place = folder(tmp_path, GOOD.replace("retry = 3", "retri = 3"))
+    key_path = folder(tmp_path, GOOD.replace("retry = 3", "retri = 3"))
     with pytest.raises(ConfigError) as caught:
-        load(place)
+        load(key_path)
     assert str(caught.value) == (
-        f"{place / 'tasks.toml'}: Object contains unknown field `retri` - at `$.task[0]`"
+        f"{key_path / 'tasks.toml'}: Object contains unknown field `retri` - at `$.task[0]`"
     )
 
 
@@ -111,11 +111,11 @@ def test_the_key_may_come_from_the_environment(tmp_path: Path) -> None:
 )
 def test_what_is_wrong_is_said_with_its_place(tmp_path: Path, old: str, new: str, message: str) -> None:
     assert old in GOOD
-    place = folder(tmp_path, GOOD.replace(old, new, 1), **{"empty.bin": b""})
+    key_path = folder(tmp_path, GOOD.replace(old, new, 1), **{"empty.bin": b""})
     with pytest.raises(ConfigError) as caught:
-        load(place)
+        load(key_path)
     assert message in str(caught.value)
-    assert str(caught.value).startswith(f"{place / 'tasks.toml'}: ")
+    assert str(caught.value).startswith(f"{key_path / 'tasks.toml'}: ")
     assert KEY not in str(caught.value)
 
 

@@ -325,7 +325,7 @@ def test_a_device_is_found_by_imei_name_or_id(info: str) -> None:
     p = platform()
     assert p.device_info("42", info).data == {"dev_id": DEVICE}
     assert p.device_info("43", info).errno is Errno.ARGUMENT
-    assert p.device_info("42", "somebody").errno is Errno.ARGUMENT
+    assert p.device_info("42", "stranger").errno is Errno.ARGUMENT
 
 
 def test_no_token_shows_in_a_repr() -> None:

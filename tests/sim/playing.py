@@ -13,11 +13,11 @@ from tests.sim.test_sim_traces import TRACES, header, unescape
 
 def ways() -> dict[str, Path]:
     """A conversation of each way of updating, by the updater's class."""
-    found: dict[str, Path] = {}
+    traces: dict[str, Path] = {}
     for persona in PERSONAS:
         kind = type(make_module(persona.name).updater).__name__
-        found.setdefault(kind, TRACES / persona.name.lower() / f"{persona.way.name}.trace")
-    return {kind: path for kind, path in found.items() if kind != "NoUpdater"}
+        traces.setdefault(kind, TRACES / persona.name.lower() / f"{persona.way.name}.trace")
+    return {kind: path for kind, path in traces.items() if kind != "NoUpdater"}
 
 
 WAYS = ways()
@@ -49,7 +49,7 @@ def _ready(module: SimModule, mark: str, now: float) -> float:
     module.tick(now)
     end = now + (3000.0 if mark == "> " else 5.0)
     while now < end and (
-        module.booting or module.wanted is not None if mark == "> " else module.wanted is None
+        module.booting or module.bytes_needed is not None if mark == "> " else module.bytes_needed is None
     ):
         now += 5.0 if mark == "> " else 0.02
         module.tick(now)

@@ -4,46 +4,26 @@ import hashlib
 
 import pytest
 
-from atota.sim.link import SimLink, open_sim_link
 from atota.sim.package import build_package
+from tests.sim.hosts import ERROR, OK, LinkHost
 
-OK = b"\r\nOK\r\n"
-ERROR = b"\r\nERROR\r\n"
 PROMPT = b"\r\n>"
 PACKAGE = build_package(model="SIM7020C", base="1752B06SIM7020C", target="NEW", size=5000)
 
 
-class Talk:
+class Talk(LinkHost):
     """A host at 115200, echo off, error numbers on."""
 
     def __init__(self, faults: str = "", model: str = "SIM7020C", options: str = "") -> None:
-        fault = f"&fault={faults}" if faults else ""
-        self.link: SimLink = open_sim_link(f"sim://{model}?baud=115200{options}{fault}", baud=115200)
-        self.module = self.link.module
-        self.say(b"ATE0")
-        self.say(b"AT+CMEE=1")
-
-    def hear(self, seconds: float = 60.0, *ends: bytes) -> bytes:
-        """Everything until one of ``ends`` ends it, or the time is over."""
-        end = self.link.clock.monotonic() + seconds
-        out = b""
-        while (left := end - self.link.clock.monotonic()) > 1e-6:
-            out += self.link.read(left)
-            if out.endswith(ends or (OK, ERROR)) or (not ends and b"+CME ERROR" in out and out[-1:] == b"\n"):
-                break
-        return out
-
-    def say(self, line: bytes, *ends: bytes) -> bytes:
-        self.link.write(line + b"\r")
-        return self.hear(60.0, *ends)
+        super().__init__(model, faults, f"baud=115200{options}")
 
     def piece(self, offset: int, data: bytes, window: int = 10) -> bytes:
         self.link.write(b"AT+CFLW=0,0,%d,%d,%d\r" % (len(data), offset, window))
-        prompt = self.hear(60.0, PROMPT, b"ERROR\r\n", b"0\r\n", b"3\r\n")
+        prompt = self.read_until(60.0, PROMPT, b"ERROR\r\n", b"0\r\n", b"3\r\n")
         if prompt != PROMPT:
             return prompt
         self.link.write(data)
-        return self.hear()
+        return self.read_until()
 
     def load(self, package: bytes = PACKAGE) -> list[bytes]:
         assert self.say(b"AT+CFLE=0,0,%d" % (-(-len(package) // 4096))) == OK
@@ -59,7 +39,7 @@ def test_a_whole_update() -> None:
     assert talk.module.slot == PACKAGE
     assert talk.start() == OK
     before = talk.link.clock.monotonic()
-    text = talk.hear(900.0, b"Update successfully\r\n")
+    text = talk.read_until(900.0, b"Update successfully\r\n")
     assert text.startswith(
         b"\r\n+CFOTA: Package check success\r\n\r\n+CFOTA: Start to update,please wait for reset\r\n"
     )
@@ -112,7 +92,7 @@ def test_what_was_not_erased_is_taken_and_has_another_md5(blocks: int) -> None:
         assert talk.say(b"AT+CFLE=0,0,%d" % blocks) == OK
     assert {talk.piece(at, PACKAGE[at : at + 512]) for at in range(0, len(PACKAGE), 512)} == {OK}
     assert talk.start() == OK
-    assert talk.hear(30.0, b"\r\n+CFOTA: Update fail\r\n") == b"\r\n+CFOTA: Update fail\r\n"
+    assert talk.read_until(30.0, b"\r\n+CFOTA: Update fail\r\n") == b"\r\n+CFOTA: Update fail\r\n"
     assert talk.module.slot != PACKAGE
     assert (talk.module.starts, talk.module.reboots) == ([], 0)
 
@@ -131,9 +111,9 @@ def test_late_bytes_are_an_error_without_a_number_and_nothing_is_written() -> No
     talk = Talk()
     talk.say(b"AT+CFLE=0,0,1")
     talk.link.write(b"AT+CFLW=0,0,8,0,1\r")
-    assert talk.hear(5.0, PROMPT) == PROMPT
+    assert talk.read_until(5.0, PROMPT) == PROMPT
     talk.link.write(b"1234567")
-    assert talk.hear() == ERROR
+    assert talk.read_until() == ERROR
     assert talk.module.slot == b""
 
 
@@ -146,7 +126,7 @@ def test_md5_is_taken_with_and_without_quotes_in_either_case(form: str, upper: b
     digest = hashlib.md5(b"abc").hexdigest()
     text = form.format(digest.upper() if upper else digest)
     assert talk.say(b"AT+CFOTA=5,3,%s" % text.encode()) == OK
-    talk.hear(900.0, b"Update successfully\r\n")
+    talk.read_until(900.0, b"Update successfully\r\n")
     assert talk.module.version == "V"
 
 
@@ -155,7 +135,7 @@ def test_a_package_for_another_version_fails_after_the_reboot() -> None:
     other = build_package(model="SIM7020C", base="OTHER", target="NEW", size=512)
     talk.load(other)
     assert talk.start(other) == OK
-    assert talk.hear(900.0, b"Update fail\r\n").endswith(b"+CPIN: READY\r\n\r\n+CFOTA: Update fail\r\n")
+    assert talk.read_until(900.0, b"Update fail\r\n").endswith(b"+CPIN: READY\r\n\r\n+CFOTA: Update fail\r\n")
     assert (talk.module.version, talk.module.reboots) == ("1752B06SIM7020C", 1)
 
 
@@ -184,7 +164,7 @@ def test_error_texts_with_cmee_2() -> None:
 def test_the_server_modes_find_no_package() -> None:
     talk = Talk()
     assert talk.say(b"AT+CFOTA=1") == OK
-    assert talk.hear(10.0, b"package\r\n") == b"\r\n+CFOTA: No update package\r\n"
+    assert talk.read_until(10.0, b"package\r\n") == b"\r\n+CFOTA: No update package\r\n"
 
 
 # --- faults -----------------------------------------------------------------------------------------
@@ -206,7 +186,7 @@ def test_a_piece_that_failed_is_taken_when_it_comes_again(fault: str, answer: by
         assert talk.piece(at, PACKAGE[at : at + 512]) == OK
     assert talk.piece(1536, PACKAGE[1536:2048]) == answer
     assert talk.module.slot == PACKAGE[:1536]
-    talk.hear(15.0)
+    talk.read_until(15.0)
     assert talk.piece(1536, PACKAGE[1536:2048]) == OK
     assert talk.module.slot == PACKAGE[:2048]
 
@@ -216,7 +196,7 @@ def test_a_digest_that_differs_is_told_and_nothing_is_started(fault: str) -> Non
     talk = Talk(fault)
     assert set(talk.load()) == {OK}
     assert talk.start() == OK
-    assert talk.hear(30.0, b"fail\r\n") == b"\r\n+CFOTA: Update fail\r\n"
+    assert talk.read_until(30.0, b"fail\r\n") == b"\r\n+CFOTA: Update fail\r\n"
     assert talk.module.starts == []
 
 
@@ -245,10 +225,10 @@ def test_a_reboot_amid_the_bytes_keeps_what_was_written() -> None:
         ("stay-dead-after-update", b"Start to update", "NEW"),
     ],
 )
-def test_an_update_that_goes_another_way(fault: str, told: bytes, version: str) -> None:
+def test_an_update_that_goes_another_way(fault: str, answer: bytes, version: str) -> None:
     talk = Talk(fault)
     talk.load()
     assert talk.start() == OK
-    text = talk.hear(900.0, b"never")
-    assert told in text
+    text = talk.read_until(900.0, b"never")
+    assert answer in text
     assert talk.module.version == version

@@ -2,39 +2,20 @@
 
 import pytest
 
-from atota.sim.link import SimLink, open_sim_link
+from atota.sim.link import open_sim_link
 from atota.sim.package import build_package
+from tests.sim.hosts import ERROR, OK, LinkHost
 
-OK = b"\r\nOK\r\n"
-ERROR = b"\r\nERROR\r\n"
 DOWNLOAD = b"\r\nDOWNLOAD\r\n"
 NOT_ALLOWED = b"\r\n+CME ERROR: 3\r\n"
 PACKAGE = build_package(model="SIM7000C", base="1529B04SIM7000C", target="NEW", size=24_000)
 
 
-class Talk:
+class Talk(LinkHost):
     """A host at a fixed rate, echo off, error numbers on."""
 
     def __init__(self, faults: str = "", options: str = "", baud: int = 115200) -> None:
-        fault = f"&fault={faults}" if faults else ""
-        self.link: SimLink = open_sim_link(f"sim://SIM7000C?baud={baud}{options}{fault}", baud=baud)
-        self.module = self.link.module
-        self.say(b"ATE0")
-        self.say(b"AT+CMEE=1")
-
-    def hear(self, seconds: float = 30.0, *ends: bytes) -> bytes:
-        """Everything until one of ``ends`` ends it, or the time is over."""
-        end = self.link.clock.monotonic() + seconds
-        out = b""
-        while (left := end - self.link.clock.monotonic()) > 1e-6:
-            out += self.link.read(left)
-            if out.endswith(ends or (OK, ERROR)) or (not ends and b"+CME ERROR" in out and out[-1:] == b"\n"):
-                break
-        return out
-
-    def say(self, line: bytes, *ends: bytes) -> bytes:
-        self.link.write(line + b"\r")
-        return self.hear(30.0, *ends)
+        super().__init__("SIM7000C", faults, f"baud={baud}{options}", baud=baud, patience_s=30.0)
 
     def piece(self, data: bytes, mode: int = 1, window: int = 10000) -> bytes:
         line = b'AT+CFSWFILE=1,"update.zip",%d,%d,%d' % (mode, len(data), window)
@@ -42,7 +23,7 @@ class Talk:
         if prompt != DOWNLOAD:
             return prompt
         self.link.write(data)
-        return self.hear()
+        return self.read_until()
 
     def load(self, package: bytes = PACKAGE, size: int = 10000) -> list[bytes]:
         assert self.say(b"AT+CFSINIT") == OK
@@ -51,7 +32,7 @@ class Talk:
 
     def update(self) -> bytes:
         assert self.say(b"AT+CFOTA=1") == OK
-        return self.hear(600.0, b"SMS Ready\r\n")
+        return self.read_until(600.0, b"SMS Ready\r\n")
 
 
 def test_a_whole_update() -> None:
@@ -106,7 +87,7 @@ def test_bytes_after_the_window_are_lost_and_nothing_is_stored() -> None:
     talk = Talk(baud=9600)
     talk.say(b"AT+CFSINIT")
     assert talk.piece(bytes(2000), 0, 1000) == NOT_ALLOWED
-    talk.hear(5.0)
+    talk.read_until(5.0)
     assert talk.say(b'AT+CFSGFIS=1,"update.zip"') == b"\r\n+CME ERROR: 22\r\n"
     assert talk.piece(bytes(2000), 0, 3000) == OK
 
@@ -115,7 +96,7 @@ def test_bytes_before_the_prompt_are_lost() -> None:
     talk = Talk()
     talk.say(b"AT+CFSINIT")
     talk.link.write(b'AT+CFSWFILE=1,"update.zip",0,5,1000\r' + b"x" * 5)
-    assert talk.hear() == DOWNLOAD + NOT_ALLOWED
+    assert talk.read_until() == DOWNLOAD + NOT_ALLOWED
     assert talk.module.slot == b""
 
 
@@ -137,7 +118,7 @@ def test_only_update_zip_in_the_fota_folder_is_the_package() -> None:
     talk.say(b"AT+CFSINIT")
     talk.say(b'AT+CFSWFILE=1,"other.zip",0,3,1000', DOWNLOAD)
     talk.link.write(b"abc")
-    assert talk.hear() == OK
+    assert talk.read_until() == OK
     assert talk.module.slot == b""
     talk.say(b'AT+CFSREN=1,"other.zip","update.zip"')
     assert talk.module.slot == b"abc"
@@ -164,9 +145,9 @@ def test_a_power_cut_in_the_update_makes_it_go_on() -> None:
     talk = Talk()
     talk.load()
     assert talk.say(b"AT+CFOTA=1") == OK
-    talk.hear(60.0)
+    talk.read_until(60.0)
     talk.module.power_cut(talk.link.clock.monotonic())
-    assert b"Update successfully" in talk.hear(600.0, b"SMS Ready\r\n")
+    assert b"Update successfully" in talk.read_until(600.0, b"SMS Ready\r\n")
     assert talk.module.version == "NEW"
 
 
@@ -199,7 +180,7 @@ def test_a_rate_set_by_ipr_survives_a_reboot_and_boots_with_text() -> None:
     talk.link.set_baud(57600)
     assert talk.say(b"AT+IPR?") == b"\r\n+IPR: 57600\r\n\r\nOK\r\n"
     assert talk.say(b"AT+CFUN=1,1") == OK
-    assert b"\r\nRDY\r\n\r\n+CFUN: 1\r\n" in talk.hear(20.0)
+    assert b"\r\nRDY\r\n\r\n+CFUN: 1\r\n" in talk.read_until(20.0)
 
 
 # --- faults -----------------------------------------------------------------------------------------
@@ -224,7 +205,7 @@ def test_a_piece_that_failed_is_taken_when_it_comes_again(fault: str) -> None:
     talk.say(b"AT+CFSINIT")
     assert talk.piece(PACKAGE[:10000], 0) == OK
     assert talk.piece(PACKAGE[10000:20000]) == NOT_ALLOWED
-    talk.hear(3.0)
+    talk.read_until(3.0)
     assert talk.module.slot == PACKAGE[:10000]
     assert talk.piece(PACKAGE[10000:20000]) == OK
     assert talk.module.slot == PACKAGE[:20000]
@@ -265,11 +246,11 @@ def test_a_reboot_amid_the_bytes_loses_the_piece_and_the_buffer_but_not_the_file
         ("quiet-update", b"RDY", b"6", "NEW"),
     ],
 )
-def test_an_update_that_goes_another_way(fault: str, told: bytes, code: bytes, version: str) -> None:
+def test_an_update_that_goes_another_way(fault: str, answer: bytes, code: bytes, version: str) -> None:
     talk = Talk(fault)
     talk.load()
     text = talk.update()
-    assert told in text
+    assert answer in text
     assert (b"+CFOTA:" in text) == (fault != "quiet-update")
     assert b"+CFOTA: " + code in talk.say(b"AT+CFOTA?")
     assert talk.module.version == version

@@ -1,43 +1,22 @@
 """NFWUPD outside HiSilicon and under other names: EC616, XY1100, ENS22, NB86-G, unknown modules."""
 
-from functools import reduce
-from operator import xor
-
 import pytest
 
 from atota.sim.link import make_module
-from atota.sim.options import Options
 from atota.sim.package import build_package
+from tests.sim.hosts import ERROR, OK, TimeHost
 
-OK = b"\r\nOK\r\n"
-ERROR = b"\r\nERROR\r\n"
 INVALID = b"\r\n+NFWUPD ERROR: PARAM INVALID\r\n"
 BLOCK_0 = b"AT+NFWUPD=1,0,4,01020304,04"
 BLOCK_1 = b"AT+NFWUPD=1,1,4,10203040,40"
 
 
-class Bench:
+class Bench(TimeHost):
     """A host that waits half a minute before each command."""
-
-    def __init__(self, model: str, *faults: str, options: Options | None = None) -> None:
-        self.changes: list[str] = []
-        self.module = make_module(model, options, faults=faults, on_change=self.changes.append)
-        self.now = 0.0
-
-    def say(self, line: bytes, after: float = 30.0) -> bytes:
-        self.wait(after)
-        return b"".join(data for _, data in self.module.feed(line + b"\r", self.now))
-
-    def wait(self, seconds: float) -> bytes:
-        self.now += seconds
-        return b"".join(sent.data for sent in self.module.tick(self.now))
 
     def load(self, package: bytes, size: int, command: bytes = b"AT+NFWUPD") -> None:
         assert self.say(command + b"=0") == OK
-        for number, start in enumerate(range(0, len(package), size)):
-            data = package[start : start + size]
-            line = b"=1,%d,%d,%s,%02X" % (number, len(data), data.hex().upper().encode(), reduce(xor, data))
-            assert self.say(command + line) == OK
+        self.segments(package, size, command)
 
 
 def package_for(bench: Bench, target: str, size: int = 1024) -> bytes:
@@ -281,7 +260,7 @@ def test_the_stored_rate_of_ens22_survives_its_update() -> None:
     assert bench.say(b"AT^SNFWPUPDS=2") == b"\r\n^SNFWPUPDS: PACKAGE_OK\r\n" + OK
     assert bench.say(b"AT^SNFWPUPDS=5") == OK
     bench.wait(120)
-    assert (bench.module.version, bench.module.stored_baud, bench.module.baud) == (
+    assert (bench.module.version, bench.module.rate.stored, bench.module.baud) == (
         "ENS22-E_02.000",
         9600,
         9600,

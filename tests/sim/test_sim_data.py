@@ -1,4 +1,4 @@
-"""What all ways of updating share: data phases on the wire, autobaud, and no input that breaks a module."""
+"""The common part of all ways of updating: data phases, autobaud, and no input that breaks a module."""
 
 from binascii import crc_hqx
 
@@ -27,7 +27,7 @@ def begin(link: SimLink, model: str, size: int) -> None:
         link.write((line % size if b"%d" in line else line) + b"\r")
         link.clock.sleep(6.0)
         link.read(0)
-    assert link.module.wanted is not None
+    assert link.module.bytes_needed is not None
 
 
 @given(st.sampled_from(list(BEGIN)), st.binary(min_size=1, max_size=500), st.data())
@@ -42,7 +42,7 @@ def test_a_piece_is_stored_whole_however_it_is_cut_and_whatever_its_bytes(
         link.clock.sleep(data.draw(st.sampled_from([0.0, 0.01, 0.3])))
     link.clock.sleep(1.0)
     link.read(0)
-    assert link.module.wanted is None
+    assert link.module.bytes_needed is None
     assert link.module.slot == piece
     assert link.module.truth().good
 
@@ -53,7 +53,7 @@ def test_the_piece_ends_with_its_last_byte_and_not_with_the_hosts_last(model: st
     begin(link, model, 100)
     now = link.clock.monotonic()
     link.write(bytes(100) + b"x" * 900)
-    while link.module.wanted is not None:
+    while link.module.bytes_needed is not None:
         link.read(0.001)
     assert link.clock.monotonic() - now == pytest.approx(100 * 10 / 9600, abs=0.003)
 
@@ -75,7 +75,7 @@ def test_a_hardware_reset_ends_a_data_phase(model: str) -> None:
     link.set_lines(rts=False)
     link.clock.sleep(30.0)
     link.read(0)
-    assert link.module.wanted is None
+    assert link.module.bytes_needed is None
     link.write(b"AT\r")
     link.clock.sleep(1.0)
     assert link.read(0) == b"AT\r\r\nOK\r\n"
@@ -96,21 +96,21 @@ def test_a_module_that_falls_silent_at_a_piece_says_nothing_more(model: str) -> 
 @pytest.mark.parametrize("model", ["SIM7000C", "SIM7020C", "ME3616"])
 def test_autobaud_needs_at_in_one_case(model: str) -> None:
     link = open_sim_link(f"sim://{model}", baud=57600)
-    for line, heard in ((b"At\r", False), (b"hello\r", False), (b"at\r", True)):
+    for line, is_heard in ((b"At\r", False), (b"hello\r", False), (b"at\r", True)):
         link.write(line)
         link.clock.sleep(0.5)
         link.read(0)
-        assert (link.module.baud == 57600) == heard
+        assert (link.module.baud == 57600) == is_heard
 
 
 def test_what_a_module_with_autobaud_says_before_the_first_at_comes_at_its_default_rate() -> None:
-    heard = []
+    is_heard = []
     for baud in (9600, 115200):
         link = open_sim_link("sim://SIM7020C?fault=boot-garbage", baud=baud)
         link.clock.sleep(30.0)
-        heard.append(link.read(0))
-    assert b"*MATREADY" not in heard[0]
-    assert b"\r\n*MATREADY: 1\r\n\r\n+CFUN: 1\r\n\r\n+CPIN: READY\r\n" in heard[1]
+        is_heard.append(link.read(0))
+    assert b"*MATREADY" not in is_heard[0]
+    assert b"\r\n*MATREADY: 1\r\n\r\n+CFUN: 1\r\n\r\n+CPIN: READY\r\n" in is_heard[1]
 
 
 def test_autobaud_begins_again_after_a_reboot() -> None:
@@ -124,7 +124,7 @@ def test_autobaud_begins_again_after_a_reboot() -> None:
     for _ in range(2):
         link.write(b"AT\r")
         link.clock.sleep(0.5)
-    assert link.read(0) == b"T\rAT\r\r\nOK\r\n"  # of the first AT only its end was heard
+    assert link.read(0) == b"T\rAT\r\r\nOK\r\n"  # of the first AT only its end was is_heard
 
 
 _LINES = st.one_of(

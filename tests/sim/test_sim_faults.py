@@ -10,20 +10,20 @@ from atota.sim.noise import BYTES
 from atota.sim.options import Options
 from atota.sim.uart import Wire
 from tests.sim.playing import WAYS, play
-from tests.sim.test_sim_link import OK, hear
+from tests.sim.test_sim_link import OK, listen
 
 CSQ = b"\r\n+CSQ:20,99\r\n\r\nOK\r\n"
 
 
 def replies(fault: str, *lines: bytes, model: str = "BC28") -> list[bytes]:
-    """What comes within three seconds after each line; every fault must have struck."""
+    """Everything that comes within three seconds after each line; every fault must have struck."""
     link = open_sim_link(f"sim://{model}?baud=9600&fault={fault}")
-    heard = []
+    text = []
     for line in lines:
         link.write(line + b"\r")
-        heard.append(hear(link, 3.0))
+        text.append(listen(link, 3.0))
     assert set(link.module.faults.struck) == set(link.module.faults.text.split("+")) - {"echo"}
-    return heard
+    return text
 
 
 @pytest.mark.parametrize(
@@ -35,8 +35,8 @@ def replies(fault: str, *lines: bytes, model: str = "BC28") -> list[bytes]:
         ("drop-back:3+drop-back:4", b"\r\n\r\n"),
     ],
 )
-def test_a_byte_of_the_module_is_lost_turned_or_doubled_on_its_way(fault: str, heard: bytes) -> None:
-    assert replies(fault, b"AT", b"AT") == [heard, OK]
+def test_a_byte_of_the_module_is_lost_turned_or_doubled_on_its_way(fault: str, text: bytes) -> None:
+    assert replies(fault, b"AT", b"AT") == [text, OK]
 
 
 def test_the_bytes_of_the_module_are_counted_over_everything_that_it_sent() -> None:
@@ -62,8 +62,8 @@ def test_a_lost_command_has_no_echo_no_effect_and_no_reply() -> None:
 
 
 def test_a_cut_reply_is_the_first_half_of_one() -> None:
-    heard = replies("cut-reply:c2", b"AT+CSQ", b"AT+CSQ", b"AT+CSQ")
-    assert heard == [CSQ, b"\r\n+CSQ:20,", CSQ]
+    text = replies("cut-reply:c2", b"AT+CSQ", b"AT+CSQ", b"AT+CSQ")
+    assert text == [CSQ, b"\r\n+CSQ:20,", CSQ]
 
 
 def test_a_doubled_reply_comes_twice() -> None:
@@ -80,7 +80,7 @@ def test_noise_comes_before_the_reply() -> None:
     for seed in range(20):
         link = SimLink(make_module("BC28", Options(seed=seed), faults=["noise:c1"]), SimulatedClock())
         link.write(b"AT\r")
-        burst = hear(link, 2.0).removesuffix(OK)
+        burst = listen(link, 2.0).removesuffix(OK)
         assert 20 <= len(burst) <= 40
         assert set(burst) <= set(BYTES)
 
@@ -93,8 +93,8 @@ def test_noise_comes_before_the_reply() -> None:
         ("urc-behind-reply", b"\r\n+CSQ:20,99\r\n\r\nOK\r\n\r\n+CEREG:1\r\n"),
     ],
 )
-def test_an_unsolicited_line_comes_before_inside_or_behind_a_reply(fault: str, heard: bytes) -> None:
-    assert replies(fault + ":1", b"AT+CSQ", b"AT+CSQ") == [heard, CSQ]
+def test_an_unsolicited_line_comes_before_inside_or_behind_a_reply(fault: str, text: bytes) -> None:
+    assert replies(fault + ":1", b"AT+CSQ", b"AT+CSQ") == [text, CSQ]
     assert all(len(answer) > len(CSQ) for answer in replies(fault, b"AT+CSQ", b"AT+CSQ", b"AT+CSQ"))
 
 
@@ -111,15 +111,15 @@ def test_an_echo_has_one_wrong_character() -> None:
 
 def test_a_module_falls_mute_after_so_many_commands_and_no_reset_helps() -> None:
     link = open_sim_link("sim://BC28?reset=dtr&fault=mute-after:2")
-    heard = []
+    text = []
     for _ in range(3):
         link.write(b"AT\r")
-        heard.append(hear(link, 3.0))
-    assert heard == [OK, OK, b""]
+        text.append(listen(link, 3.0))
+    assert text == [OK, OK, b""]
     link.set_lines(dtr=True)
     link.set_lines(dtr=False)
     link.write(b"AT\r")
-    assert hear(link, 30.0) == b""
+    assert listen(link, 30.0) == b""
     assert (link.module.mute, link.module.faults.struck) == (True, ["mute-after:2"])
 
 
@@ -127,19 +127,19 @@ def test_a_stuck_update_never_ends_until_a_reset_begins_it_again() -> None:
     link = open_sim_link("sim://BC28?reset=dtr&accept=any&becomes=NEW&fault=stuck-update")
     for line in (b"AT+NFWUPD=0", b"AT+NFWUPD=1,0,4,01020304,04", b"AT+NFWUPD=5"):
         link.write(line + b"\r")
-        hear(link, 6.0)
-    assert b"OK" not in hear(link, 3600.0)
+        listen(link, 6.0)
+    assert b"OK" not in listen(link, 3600.0)
     assert (link.module.version, link.module.updating, link.module.booting) == ("BC28JAR01A03", True, True)
     link.set_lines(dtr=True)
     link.set_lines(dtr=False)
-    assert b"REBOOT_CAUSE_SECURITY_FOTA_UPGRADE\r\nNeul \r\nOK\r\n" in hear(link, 60.0)
+    assert b"REBOOT_CAUSE_SECURITY_FOTA_UPGRADE\r\nNeul \r\nOK\r\n" in listen(link, 60.0)
     assert (link.module.version, link.module.updating) == ("NEW", False)
 
 
 def test_what_lasts_is_shown_and_what_strikes_has_struck() -> None:
     link = open_sim_link("sim://BC28?fault=echo+urc-storm:1+quiet-update+mute-after:9+lose-reply:c1")
     link.write(b"AT\r")
-    hear(link, 2.0)
+    listen(link, 2.0)
     assert link.module.faults.struck == ["lose-reply:c1"]
     assert link.module.faults.shown == ["echo", "urc-storm:1"]
 
@@ -174,8 +174,8 @@ def test_a_fault_with_a_position_strikes_there_in_every_family(kind: str) -> Non
 @pytest.mark.parametrize("kind", WAYS)
 def test_a_start_that_is_not_heard_starts_nothing_and_one_that_is_not_answered_does(kind: str) -> None:
     path = WAYS[kind]
-    heard, _, _ = play(path)
+    text, _, _ = play(path)
     lost, _, _ = play(path, "lose-command:start:99")
     unanswered, _, _ = play(path, "lose-reply:start:99")
     assert not lost.starts
-    assert unanswered.starts == heard.starts
+    assert unanswered.starts == text.starts

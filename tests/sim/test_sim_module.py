@@ -126,7 +126,7 @@ def test_a_new_rate_begins_after_its_ok_and_stays_if_it_is_used() -> None:
     assert bench.module.baud == 115200
     assert bench.say(b"AT") == OK
     bench.wait(60)
-    assert (bench.module.baud, bench.module.stored_baud) == (115200, 9600)
+    assert (bench.module.baud, bench.module.rate.stored) == (115200, 9600)
     bench.say(b"AT+NRB")
     bench.wait(20)
     assert bench.module.baud == 9600
@@ -260,8 +260,8 @@ def test_the_answer_does_not_depend_on_how_the_bytes_are_cut(
     cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=6)))
     pieces = [stream[a:b] for a, b in zip([0, *cuts], [*cuts, len(stream)], strict=True)]
     whole, cut = make_module(model), make_module(model)
-    left, right = _play(whole, [stream]), _play(cut, pieces)
-    assert b"".join(text for _, text in left) == b"".join(text for _, text in right)
+    remaining, right = _play(whole, [stream]), _play(cut, pieces)
+    assert b"".join(text for _, text in remaining) == b"".join(text for _, text in right)
     assert whole.tick(60.0) == cut.tick(60.0)
 
 

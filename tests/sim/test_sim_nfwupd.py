@@ -2,42 +2,26 @@
 
 import pytest
 
-from atota.sim.link import make_module
 from atota.sim.options import Options
 from atota.sim.package import build_package
+from tests.sim.hosts import OK, TimeHost
 
-OK = b"\r\nOK\r\n"
 BAD = b"\r\n+CME ERROR: 50\r\n"
 BLOCK_0 = b"AT+NFWUPD=1,0,4,01020304,04"
 BLOCK_1 = b"AT+NFWUPD=1,1,4,10203040,40"
 
 
-class Bench:
+class Bench(TimeHost):
     """A host that waits a minute before each command, so that it never meets a busy module."""
 
     def __init__(self, model: str, *faults: str, options: Options | None = None) -> None:
-        self.module = make_module(model, options, faults=faults)
-        self.now = 0.0
+        super().__init__(model, *faults, options=options, before=60.0)
         self.say(b"AT+CMEE=1")
-
-    def say(self, line: bytes) -> bytes:
-        self.wait(60)
-        return b"".join(data for _, data in self.module.feed(line + b"\r", self.now))
-
-    def wait(self, seconds: float) -> bytes:
-        self.now += seconds
-        return b"".join(sent.data for sent in self.module.tick(self.now))
 
     def load(self, package: bytes, size: int = 256) -> None:
         if self.module.persona.name in HI2115:
             assert self.say(b"AT+NFWUPD=0") == OK
-        for number, start in enumerate(range(0, len(package), size)):
-            data = package[start : start + size]
-            crc = 0
-            for byte in data:
-                crc ^= byte
-            line = b"AT+NFWUPD=1,%d,%d,%s,%02X" % (number, len(data), data.hex().upper().encode(), crc)
-            assert self.say(line) == OK
+        self.segments(package, size)
 
 
 def package_for(bench: Bench, target: str = "NEW1", size: int = 1024) -> bytes:

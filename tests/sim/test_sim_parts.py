@@ -32,9 +32,9 @@ def test_the_same_arguments_make_the_same_package() -> None:
 @given(st.data())
 def test_any_change_of_a_package_is_seen(data: st.DataObject) -> None:
     good = build_package(model="BC28", base="A", target="B", size=512)
-    place = data.draw(st.integers(0, len(good) - 1))
+    offset = data.draw(st.integers(0, len(good) - 1))
     bad = bytearray(good)
-    bad[place] ^= data.draw(st.integers(1, 255))
+    bad[offset] ^= data.draw(st.integers(1, 255))
     package = read_package(bytes(bad))
     assert package is None or not package.intact
 

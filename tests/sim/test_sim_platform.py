@@ -5,11 +5,10 @@ import re
 import pytest
 
 from atota.errors import UsageError
-from atota.sim.link import make_module, open_sim_link, parse_sim_url
+from atota.sim.link import open_sim_link, parse_sim_url
 from atota.sim.options import Options
+from tests.sim.hosts import ERROR, OK, TimeHost
 
-OK = b"\r\nOK\r\n"
-ERROR = b"\r\nERROR\r\n"
 OLD, NEW = "M5311-PLBH0S01", "M5311-PLBH0S02"
 
 
@@ -17,22 +16,13 @@ def cis(code: int) -> bytes:
     return b"\r\n+CIS ERROR: %d\r\n" % code
 
 
-class Bench:
+class Bench(TimeHost):
     """A host at the module's rate, echo off."""
 
     def __init__(self, *faults: str, model: str = "M5311", push: str = NEW, network: bool = True) -> None:
         options = Options(baud=57600, push=push, network=network)
-        self.module = make_module(model, options, faults=faults)
-        self.now = 0.0
+        super().__init__(model, *faults, options=options, before=0.5)
         self.say(b"ATE0")
-
-    def say(self, line: bytes, after: float = 0.5) -> bytes:
-        self.wait(after)
-        return b"".join(data for _, data in self.module.feed(line + b"\r", self.now))
-
-    def wait(self, seconds: float) -> bytes:
-        self.now += seconds
-        return b"".join(sent.data for sent in self.module.tick(self.now))
 
     def events(self, seconds: float) -> list[int]:
         return [int(number) for number in re.findall(rb"\+MIPLEVENT: ?0,(\d+)", self.wait(seconds))]

@@ -4,12 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from atota.sim.link import SimLink, open_sim_link
+from atota.sim.link import open_sim_link
 from atota.sim.package import build_package
 from atota.sim.ways.qfota import xor16
+from tests.sim.hosts import ERROR, OK, LinkHost
 
-OK = b"\r\nOK\r\n"
-ERROR = b"\r\nERROR\r\n"
 CONNECT = b"\r\nCONNECT\r\n"
 FILESTART = b'\r\n+QIND: "FOTA","FILESTART"\r\n'
 OLD = {"EC21": "EC21EFAR06A04M4G", "EC800M": "EC800MCNLAR06A03M08"}
@@ -19,41 +18,23 @@ def package(model: str = "EC21", base: str = "") -> bytes:
     return build_package(model=model, base=base or OLD[model], target="NEW", size=5000)
 
 
-class Talk:
+class Talk(LinkHost):
     """A host at 115200, echo off, error numbers on."""
 
     def __init__(self, faults: str = "", model: str = "EC21") -> None:
-        fault = f"?fault={faults}" if faults else ""
-        self.link: SimLink = open_sim_link(f"sim://{model}{fault}", baud=115200)
-        self.module = self.link.module
-        self.say(b"ATE0")
-        self.say(b"AT+CMEE=1")
-
-    def hear(self, seconds: float = 60.0, *ends: bytes) -> bytes:
-        """Everything until one of ``ends`` ends it, or the time is over."""
-        end = self.link.clock.monotonic() + seconds
-        out = b""
-        while (left := end - self.link.clock.monotonic()) > 1e-6:
-            out += self.link.read(left)
-            if out.endswith(ends or (OK, ERROR)) or (not ends and b"+CME ERROR" in out and out[-1:] == b"\n"):
-                break
-        return out
-
-    def say(self, line: bytes, *ends: bytes) -> bytes:
-        self.link.write(line + b"\r")
-        return self.hear(60.0, *ends)
+        super().__init__(model, faults)
 
     def upload(self, data: bytes, acks: bool = True, timeout: int = 5) -> bytes:
         line = b'AT+QFUPL="dfota_update.bin",%d,%d,%d' % (len(data), timeout, acks)
         self.link.write(line + b"\r")
-        prompt = self.hear(30.0, CONNECT, b"ERROR: 409\r\n", b"ERROR: 421\r\n")
+        prompt = self.read_until(30.0, CONNECT, b"ERROR: 409\r\n", b"ERROR: 421\r\n")
         if prompt != CONNECT:
             return prompt
         for at in range(0, len(data), 1024):
             self.link.write(data[at : at + 1024])
-            if acks and at + 1024 <= len(data) and (got := self.hear(30.0, b"A", b"1\r\n")) != b"A":
+            if acks and at + 1024 <= len(data) and (got := self.read_until(30.0, b"A", b"1\r\n")) != b"A":
                 return got
-        return self.hear()
+        return self.read_until()
 
     def start(self) -> bytes:
         return self.say(b'AT+QFOTADL="/data/ufs/dfota_update.bin"')
@@ -64,7 +45,7 @@ class Talk:
             return prompt
         for at in range(0, len(data), 500):
             self.link.write(data[at : at + 500])
-        return self.hear(120.0, b'"FILEEND",0\r\n', b'"FILEEND",1\r\n')
+        return self.read_until(120.0, b'"FILEEND",0\r\n', b'"FILEEND",1\r\n')
 
 
 @pytest.mark.parametrize(
@@ -86,7 +67,7 @@ def test_a_whole_update_from_a_file(acks: bool) -> None:
     assert talk.upload(data, acks) == b"\r\n+QFUPL: %d,%x\r\n\r\nOK\r\n" % (len(data), xor16(data))
     assert talk.module.slot == data
     assert talk.start() == OK
-    text = talk.hear(600.0, b"SMS DONE\r\n")
+    text = talk.read_until(600.0, b"SMS DONE\r\n")
     assert text.startswith(b'\r\n+QIND: "FOTA","START"\r\n\r\n+QIND: "FOTA","UPDATING",5\r\n')
     assert b'\r\n+QIND: "FOTA","END",0\r\n\r\nRDY\r\n' in text
     assert (talk.module.version, talk.module.updates, talk.module.starts) == ("NEW", 1, ["PACKAGE_OK"])
@@ -98,34 +79,34 @@ def test_a_whole_update_by_a_pushed_stream() -> None:
     text = talk.push(data)
     assert b'"DOWNLOADING",50\r\n' in text
     assert text.endswith(b'\r\n+QIND: "FOTA","FILEEND",0\r\n')
-    assert b'"START"' in talk.hear(600.0, b"SMS DONE\r\n")
+    assert b'"START"' in talk.read_until(600.0, b"SMS DONE\r\n")
     assert (talk.module.slot, talk.module.version) == (data, "NEW")
 
 
 def test_without_acknowledgements_no_a_is_sent() -> None:
     talk = Talk()
     talk.link.write(b'AT+QFUPL="x",3000\r')
-    talk.hear(5.0, CONNECT)
+    talk.read_until(5.0, CONNECT)
     talk.link.write(bytes(3000))
-    assert talk.hear() == b"\r\n+QFUPL: 3000,0\r\n\r\nOK\r\n"
+    assert talk.read_until() == b"\r\n+QFUPL: 3000,0\r\n\r\nOK\r\n"
 
 
 def test_an_a_comes_when_the_kibibyte_is_complete_and_not_before() -> None:
     talk = Talk()
     talk.link.write(b'AT+QFUPL="x",2048,60,1\r')
-    talk.hear(5.0, CONNECT)
+    talk.read_until(5.0, CONNECT)
     talk.link.write(bytes(1023))
-    assert talk.hear(1.0, b"A") == b""
+    assert talk.read_until(1.0, b"A") == b""
     talk.link.write(b"\0")
-    assert talk.hear(1.0, b"A") == b"A"
+    assert talk.read_until(1.0, b"A") == b"A"
 
 
 def test_an_upload_that_stops_ends_with_a_time_out_and_no_file() -> None:
     talk = Talk()
     talk.link.write(b'AT+QFUPL="x",3000,2\r')
-    talk.hear(5.0, CONNECT)
+    talk.read_until(5.0, CONNECT)
     talk.link.write(bytes(1000))
-    assert talk.hear() == b"\r\n+CME ERROR: 421\r\n"
+    assert talk.read_until() == b"\r\n+CME ERROR: 421\r\n"
     assert talk.say(b'AT+QFLST="x"') == b"\r\n+CME ERROR: 405\r\n"
 
 
@@ -169,7 +150,7 @@ def test_a_bad_package_ends_with_a_code_and_the_old_version() -> None:
     talk = Talk()
     talk.upload(package(base="OTHER"))
     assert talk.start() == OK
-    assert b'\r\n+QIND: "FOTA","END",504\r\n\r\nRDY\r\n' in talk.hear(600.0, b"SMS DONE\r\n")
+    assert b'\r\n+QIND: "FOTA","END",504\r\n\r\nRDY\r\n' in talk.read_until(600.0, b"SMS DONE\r\n")
     assert talk.module.version == OLD["EC21"]
 
 
@@ -184,7 +165,7 @@ def test_a_rate_is_kept_only_after_and_w() -> None:
         talk.link.write(b"AT+CFUN=1,1\r")
         talk.link.clock.sleep(1.0)
         talk.link.set_baud(rate)
-        assert b"RDY\r\n" in talk.hear(30.0, b"DONE\r\n")
+        assert b"RDY\r\n" in talk.read_until(30.0, b"DONE\r\n")
 
 
 # --- faults -----------------------------------------------------------------------------------------
@@ -232,7 +213,7 @@ def test_a_reboot_amid_the_bytes(model: str, fault: str) -> None:
     line = b'AT+QFUPL="x",5000' if model == "EC21" else b'AT+QFOTADL="FILE:5000",1,100,100'
     talk.say(line, CONNECT, FILESTART)
     talk.link.write(bytes(5000))
-    assert b"RDY\r\n" in talk.hear(60.0, b"DONE\r\n")
+    assert b"RDY\r\n" in talk.read_until(60.0, b"DONE\r\n")
     assert (talk.module.slot, talk.module.starts) == (b"", [])
 
 
@@ -252,12 +233,12 @@ def test_a_pushed_stream_that_stops_ends_with_a_code() -> None:
         ("stay-dead-after-update", b"", "NEW"),
     ],
 )
-def test_an_update_that_goes_another_way(fault: str, told: bytes, version: str) -> None:
+def test_an_update_that_goes_another_way(fault: str, answer: bytes, version: str) -> None:
     talk = Talk(fault)
     talk.upload(package())
     assert talk.start() == OK
-    text = talk.hear(600.0, b"SMS DONE\r\n")
-    assert told in text
+    text = talk.read_until(600.0, b"SMS DONE\r\n")
+    assert answer in text
     assert (b"FOTA" in text) == (fault in ("fail-update", "rollback"))
     assert talk.module.version == version
 

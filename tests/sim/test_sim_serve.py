@@ -65,9 +65,9 @@ def opened(path: str, rate: int) -> Iterator[int]:
         os.close(fd)
 
 
-def until(fd: int, wanted: bytes, limit: float = 10.0) -> bytes:
+def until(fd: int, expected: bytes, limit: float = 10.0) -> bytes:
     out = b""
-    while wanted not in out and select.select([fd], [], [], limit)[0]:
+    while expected not in out and select.select([fd], [], [], limit)[0]:
         data = os.read(fd, 4096)
         if not data:
             break

@@ -4,13 +4,13 @@ import pytest
 
 from atota.errors import UsageError
 from atota.sim.link import SimLink, open_sim_link
-from tests.sim.test_sim_link import OK, ask, hear
+from tests.sim.test_sim_link import OK, ask, listen
 
 ATI = b"\r\nQuectel\r\nBC28\r\nRevision:BC28JAR01A03\r\n\r\nOK\r\n"
 
 
 def lumps(link: SimLink, line: bytes) -> list[tuple[float, bytes]]:
-    """What each read brought, and when, up to the final result."""
+    """Return the bytes and the time of each read, up to the final result."""
     link.write(line + b"\r")
     out: list[tuple[float, bytes]] = []
     while not b"".join(data for _, data in out).endswith(OK):
@@ -50,17 +50,17 @@ def test_a_single_byte_waits_for_the_timer_and_then_for_the_bus() -> None:
 @pytest.mark.parametrize("timer_ms", [1, 16, 200])
 @pytest.mark.parametrize("faults", ["", "echo+urc-storm:0.05", "boot-garbage"])
 def test_with_a_timer_the_same_bytes_come_only_later(timer_ms: int, faults: str) -> None:
-    heard = []
+    reads = []
     for ms in (0, timer_ms):
         link = open_sim_link(f"sim://BC28?fault={faults}&timer_ms={ms}")
         link.read(0)
         for moment in range(1, 6):
             link.clock.sleep(6.0 * moment - link.clock.monotonic())
             link.write(b"AT+CGMR\r")
-        heard.append(hear(link, 35.0 - link.clock.monotonic()))
-    ended = min(len(one) for one in heard) - 20
+        reads.append(listen(link, 35.0 - link.clock.monotonic()))
+    ended = min(len(one) for one in reads) - 20
     assert ended > 100
-    assert heard[0][:ended] == heard[1][:ended]
+    assert reads[0][:ended] == reads[1][:ended]
 
 
 def test_what_an_adapter_holds_was_received_at_the_rate_of_then() -> None:

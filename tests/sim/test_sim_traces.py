@@ -39,20 +39,20 @@ class Replay:
         while len(self.held) < size and self.link.clock.monotonic() < end:
             self.held += self.link.read(end - self.link.clock.monotonic())
 
-    def expect(self, wanted: bytes, noise: int) -> None:
-        self.fill(len(wanted))
+    def expect(self, expected: bytes, noise: int) -> None:
+        self.fill(len(expected))
         for _ in range(noise):
-            if self.held.startswith(wanted):
+            if self.held.startswith(expected):
                 break
             self.held = self.held[1:]
-            self.fill(len(wanted))
-        assert self.held[: len(wanted)] == wanted
-        self.held = self.held[len(wanted) :]
+            self.fill(len(expected))
+        assert self.held[: len(expected)] == expected
+        self.held = self.held[len(expected) :]
 
     def quiet(self, seconds: float) -> None:
         end = self.link.clock.monotonic() + seconds
-        while (left := end - self.link.clock.monotonic()) > 1e-9:
-            self.held += self.link.read(left)
+        while (remaining := end - self.link.clock.monotonic()) > 1e-9:
+            self.held += self.link.read(remaining)
         assert self.held == b""
 
 

@@ -1,11 +1,11 @@
-"""What a judge may read from a simulated module, and the person who heals it."""
+"""The true state of a simulated module as a judge reads it, and the healing of a module."""
 
 import pytest
 
 from atota.sim.link import SimLink, open_sim_link
 from atota.sim.module import SimModule
 from tests.sim.playing import WAYS, module_of, play
-from tests.sim.test_sim_link import OK, ask, hear
+from tests.sim.test_sim_link import OK, ask, listen
 
 LINES = (b"AT+NFWUPD=0", b"AT+NFWUPD=1,0,4,01020304,04", b"AT+NFWUPD=5")
 BANNER = b"REBOOT_CAUSE_SECURITY_PMU_POWER_ON_RESET\r\nNeul \r\nOK\r\n"
@@ -16,7 +16,7 @@ def begun(fault: str) -> SimLink:
     link = open_sim_link(f"sim://BC28?accept=any&becomes=NEW&fault={fault}")
     for line in LINES:
         link.write(line + b"\r")
-        hear(link, 5.0 if line != LINES[-1] else 0.4)
+        listen(link, 5.0 if line != LINES[-1] else 0.4)
     return link
 
 
@@ -96,7 +96,7 @@ def test_healing_power_cycles_what_is_silent_and_leaves_what_is_stored(fault: st
     assert ask(link, b"AT", 5) == b""
     module = healed(link)
     assert (module.silent, module.mute, module.booting, module.reboots) == (False, False, True, 1)
-    assert hear(link, 20.0).endswith(BANNER)
+    assert listen(link, 20.0).endswith(BANNER)
     assert ask(link, b"AT", 5) == OK
     assert (module.slot, module.version) == (b"half a package", "BC28JAR01A03")
 
@@ -106,9 +106,9 @@ def test_healing_takes_away_what_is_still_to_strike_and_leaves_a_healthy_module_
     link = open_sim_link(f"sim://BC28?fault={faults}")
     assert OK not in ask(link, b"AT", 0.5)
     module = healed(link)
-    hear(link, 0.5)
+    listen(link, 0.5)
     assert [ask(link, b"AT"), ask(link, b"AT"), ask(link, b"AT+NFWUPD=0")] == [OK, OK, OK]
-    assert hear(link, 10.0) == b""
+    assert listen(link, 10.0) == b""
     assert module.reboots == 0
     assert (module.faults.struck, module.faults.shown) == (["lose-command:c1"], ["urc-storm:0.2"])
     assert module.faults.text == faults
@@ -116,19 +116,19 @@ def test_healing_takes_away_what_is_still_to_strike_and_leaves_a_healthy_module_
 
 def test_a_dead_module_that_is_healed_runs_what_came_of_its_update() -> None:
     link = begun("stay-dead-after-update")
-    assert hear(link, 600.0) == b""
+    assert listen(link, 600.0) == b""
     assert (link.module.dead, link.module.updating, link.module.version) == (True, False, "NEW")
     module = healed(link)
-    assert hear(link, 20.0).endswith(BANNER)
+    assert listen(link, 20.0).endswith(BANNER)
     assert (module.dead, module.version, module.updates, module.starts) == (False, "NEW", 1, ["PACKAGE_OK"])
 
 
 @pytest.mark.parametrize("fault", ["stay-dead-after-update", "stuck-update"])
 def test_an_update_that_is_not_over_goes_on_when_the_module_is_healed(fault: str) -> None:
     link = begun(fault)
-    hear(link, 3.0)
+    listen(link, 3.0)
     assert link.module.updating
     module = healed(link)
     assert (module.updating, module.booting, module.version) == (True, True, "BC28JAR01A03")
-    assert b"REBOOT_CAUSE_SECURITY_FOTA_UPGRADE\r\nNeul \r\nOK\r\n" in hear(link, 60.0)
+    assert b"REBOOT_CAUSE_SECURITY_FOTA_UPGRADE\r\nNeul \r\nOK\r\n" in listen(link, 60.0)
     assert (module.updating, module.version, module.starts) == (False, "NEW", ["PACKAGE_OK"])

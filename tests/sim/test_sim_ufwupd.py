@@ -4,11 +4,9 @@ from binascii import crc_hqx
 
 import pytest
 
-from atota.sim.link import SimLink, open_sim_link
 from atota.sim.package import build_package
+from tests.sim.hosts import ERROR, OK, LinkHost
 
-OK = b"\r\nOK\r\n"
-ERROR = b"\r\nERROR\r\n"
 ONGOING = b"\r\n+UFWUPD: ONGOING\r\n"
 OLD = "L0.0.00.00.05.06"
 PACKAGE = build_package(model="SARA-R410", base=OLD, target="L0.0.00.00.05.08", size=5000)
@@ -20,35 +18,20 @@ def packet(number: int, data: bytes, size: int = 128, crc: bool = True) -> bytes
     return (b"\x01" if size == 128 else b"\x02") + bytes([number & 0xFF, ~number & 0xFF]) + body + check
 
 
-class Talk:
+class Talk(LinkHost):
     """A host at 115200, echo off."""
 
     def __init__(self, faults: str = "", options: str = "") -> None:
-        fault = f"&fault={faults}" if faults else ""
-        self.link: SimLink = open_sim_link(f"sim://SARA-R410?seed=1{options}{fault}", baud=115200)
-        self.module = self.link.module
-        self.say(b"ATE0")
-
-    def hear(self, seconds: float = 60.0, *ends: bytes) -> bytes:
-        """Everything until one of ``ends`` ends it, or the time is over."""
-        end = self.link.clock.monotonic() + seconds
-        out = b""
-        while (left := end - self.link.clock.monotonic()) > 1e-6 and not out.endswith(ends or (OK, ERROR)):
-            out += self.link.read(left)
-        return out
-
-    def say(self, line: bytes, *ends: bytes) -> bytes:
-        self.link.write(line + b"\r")
-        return self.hear(60.0, *ends)
+        super().__init__("SARA-R410", faults, f"seed=1{options}", numbers=False)
 
     def begin(self, mark: bytes = b"C") -> None:
         assert self.say(b"AT+UFWUPD=3", ONGOING) == ONGOING
-        self.hear(30.0, mark)
+        self.read_until(30.0, mark)
 
     def put(self, data: bytes) -> bytes:
         """Send a packet or EOT; the next byte that comes."""
         self.link.write(data)
-        return self.hear(20.0, b"\x06", b"\x15", b"C", b"\x18\x18")
+        return self.read_until(20.0, b"\x06", b"\x15", b"C", b"\x18\x18")
 
     def load(self, package: bytes = PACKAGE, size: int = 1024, crc: bool = True) -> bytes:
         """A host that repeats a packet three times."""
@@ -56,9 +39,9 @@ class Talk:
         for number, at in enumerate(range(0, len(package), size), 1):
             one = packet(number, package[at : at + size], size, crc)
             if not any(self.put(one) == b"\x06" for _ in range(3)):
-                return self.hear(60.0)
+                return self.read_until(60.0)
         assert self.put(b"\x04") == b"\x06"
-        return self.hear()
+        return self.read_until()
 
 
 @pytest.mark.parametrize(("size", "crc"), [(1024, True), (128, True), (128, False)])
@@ -67,9 +50,9 @@ def test_a_whole_update(size: int, crc: bool) -> None:
     assert talk.load(size=size, crc=crc) == OK
     assert talk.module.slot == PACKAGE
     assert talk.say(b"AT+UFWINSTALL") == OK
-    assert talk.hear(600.0, b"never") == b""
+    assert talk.read_until(600.0, b"never") == b""
     talk.link.write(b"AT\r")
-    assert talk.hear(100.0, b"never") == b""
+    assert talk.read_until(100.0, b"never") == b""
     talk.link.clock.sleep(100)
     assert b"L0.0.00.00.05.08 [" in talk.say(b"AT+CGMR")
     assert (talk.module.updates, talk.module.starts) == (1, ["PACKAGE_OK"])
@@ -79,7 +62,7 @@ def test_nobody_sends_and_the_module_goes_back_to_commands_in_under_20_seconds()
     talk = Talk()
     before = talk.link.clock.monotonic()
     talk.link.write(b"AT+UFWUPD=3\r")
-    assert talk.hear() == ONGOING + b"CCC" + b"\x15" * 10 + OK
+    assert talk.read_until() == ONGOING + b"CCC" + b"\x15" * 10 + OK
     assert talk.link.clock.monotonic() - before < 20.5
     assert talk.say(b"AT") == OK
     assert talk.module.slot == b""
@@ -112,7 +95,7 @@ def test_a_packet_that_comes_twice_is_stored_once() -> None:
     for _ in range(3):
         assert talk.put(packet(1, b"a" * 128)) == b"\x06"
     assert talk.put(b"\x04") == b"\x06"
-    assert talk.hear() == OK
+    assert talk.read_until() == OK
     assert talk.module.slot == b"a" * 128
 
 
@@ -121,7 +104,7 @@ def test_a_packet_out_of_order_cancels() -> None:
     talk.begin()
     assert talk.put(packet(1, b"a")) == b"\x06"
     assert talk.put(packet(3, b"b")) == b"\x18\x18"
-    assert talk.hear() == ERROR
+    assert talk.read_until() == ERROR
     assert talk.module.slot == b""
 
 
@@ -137,7 +120,7 @@ def test_half_a_packet_is_asked_for_again_ten_times_and_then_given_up() -> None:
     talk.begin()
     assert talk.put(packet(1, b"a")) == b"\x06"
     talk.link.write(packet(2, b"b")[:60])
-    assert talk.hear(120.0) == b"\x15" * 10 + b"\x18\x18" + ERROR
+    assert talk.read_until(120.0) == b"\x15" * 10 + b"\x18\x18" + ERROR
 
 
 def test_the_host_may_cancel() -> None:
@@ -145,13 +128,13 @@ def test_the_host_may_cancel() -> None:
     talk.begin()
     talk.put(packet(1, b"a"))
     talk.link.write(b"\x18\x18")
-    assert talk.hear() == ERROR
+    assert talk.read_until() == ERROR
 
 
 def test_bytes_before_ongoing_are_lost() -> None:
     talk = Talk()
     talk.link.write(b"AT+UFWUPD=3\r" + packet(1, b"a"))
-    assert talk.hear(3.0, ONGOING + b"C") == ONGOING + b"C"
+    assert talk.read_until(3.0, ONGOING + b"C") == ONGOING + b"C"
 
 
 def test_a_power_loss_amid_the_download_leaves_the_module_in_download_mode() -> None:
@@ -160,11 +143,11 @@ def test_a_power_loss_amid_the_download_leaves_the_module_in_download_mode() -> 
     assert talk.put(packet(1, PACKAGE[:1024], 1024)) == b"\x06"
     assert talk.put(packet(2, PACKAGE[1024:2048], 1024)) == b"\x06"
     talk.link.write(packet(3, PACKAGE[2048:3072], 1024))
-    assert talk.hear(30.0, b"C") == b"C"
+    assert talk.read_until(30.0, b"C") == b"C"
     for number, at in enumerate(range(0, len(PACKAGE), 1024), 1):
         assert talk.put(packet(number, PACKAGE[at : at + 1024], 1024)) == b"\x06"
     assert talk.put(b"\x04") == b"\x06"
-    assert talk.hear() == OK
+    assert talk.read_until() == OK
     assert talk.module.slot == PACKAGE
 
 
@@ -219,14 +202,14 @@ def test_a_transfer_that_the_module_cancels() -> None:
     talk.begin()
     answers = [talk.put(packet(number, b"x" * 1024, 1024)) for number in (1, 2, 3)]
     assert answers == [b"\x06", b"\x06", b"\x18\x18"]
-    assert talk.hear() == ERROR
+    assert talk.read_until() == ERROR
     assert talk.module.slot == b""
 
 
 def test_a_missing_prompt_still_asks_for_packets() -> None:
     talk = Talk("no-prompt:prepare")
     talk.link.write(b"AT+UFWUPD=3\r")
-    assert talk.hear(5.0, b"C") == b"C"
+    assert talk.read_until(5.0, b"C") == b"C"
 
 
 def test_a_byte_that_is_not_stored_is_found_by_the_install() -> None:

@@ -10,42 +10,32 @@ import pytest
 from atota.clock import SimulatedClock
 from atota.errors import ServerUnreachable
 from atota.sim.fetch import http_fetch
-from atota.sim.link import make_module, open_sim_link
+from atota.sim.link import open_sim_link
 from atota.sim.options import Options
 from atota.sim.package import build_package
+from tests.sim.hosts import ERROR, OK, TimeHost
 
-OK = b"\r\nOK\r\n"
-ERROR = b"\r\nERROR\r\n"
 PACKAGE = build_package(model="BC26", base="BC26NBR01A01", target="BC26NBR01A02", size=20_000)
 URL = b'AT+QFOTADL="http://server.test:100/update.zip"'
 
 
-class Bench:
+class Bench(TimeHost):
     """A host at the module's rate, echo off; ``web`` is what the network has."""
 
     def __init__(
         self, *faults: str, seed: int = 1, network: bool = True, web: bytes | None = PACKAGE
     ) -> None:
-        self.asked: list[str] = []
+        self.urls: list[str] = []
         self.web = web
-        self.now = 0.0
         options = Options(baud=115200, seed=seed, network=network, fetch=self.fetch)
-        self.module = make_module("BC26", options, faults=faults)
+        super().__init__("BC26", *faults, options=options, before=2.0)
         self.say(b"ATE0")
 
     def fetch(self, url: str) -> bytes:
-        self.asked.append(url)
+        self.urls.append(url)
         if self.web is None:
             raise ServerUnreachable("no route")
         return self.web
-
-    def say(self, line: bytes) -> bytes:
-        self.wait(2)
-        return b"".join(data for _, data in self.module.feed(line + b"\r", self.now))
-
-    def wait(self, seconds: float) -> bytes:
-        self.now += seconds
-        return b"".join(sent.data for sent in self.module.tick(self.now))
 
     def events(self, seconds: float) -> list[str]:
         """The +QIND lines without their spelling."""
@@ -59,7 +49,7 @@ def test_an_update_from_the_url_to_the_new_version() -> None:
     bench = Bench()
     assert bench.say(URL) == OK
     events = bench.events(300)
-    assert bench.asked == ["http://server.test:100/update.zip"]
+    assert bench.urls == ["http://server.test:100/update.zip"]
     assert [event for event in events if "ING" not in event] == [
         "FOTA,HTTPSTART",
         "FOTA,HTTPEND,0",
@@ -113,7 +103,7 @@ def test_a_second_download_is_refused_while_one_runs() -> None:
     bench.say(URL)
     bench.wait(1)
     assert [data for _, data in bench.module.feed(URL + b"\r", bench.now)] == [ERROR]
-    assert len(bench.asked) == 1
+    assert len(bench.urls) == 1
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -128,13 +118,13 @@ def test_lines_are_spelt_by_the_seed(seed: int) -> None:
 
 
 def test_every_sloppiness_of_the_guide_comes_up() -> None:
-    heard = b""
+    text = b""
     for seed in range(40):
         bench = Bench(seed=seed)
         bench.say(URL)
-        heard += bench.wait(300)
+        text += bench.wait(300)
     spellings = (b'"HTTPTART"', b'"HTTPSTART"', b'"DOWNLOADING", 5%', b'"DOWNLOADING",5\r', b'"UPDATING", 5%')
-    assert [spelling for spelling in spellings if spelling not in heard] == []
+    assert [spelling for spelling in spellings if spelling not in text] == []
 
 
 def test_an_unreachable_url_is_two_silent_minutes_and_12() -> None:
@@ -158,7 +148,7 @@ def test_without_a_network_it_says_13() -> None:
     assert bench.say(b"AT+CEREG?") == b"\r\n+CEREG: 0,0\r\n" + OK
     assert bench.say(URL) == OK
     assert bench.events(10) == ["FOTA,HTTPEND,13"]
-    assert bench.asked == []
+    assert bench.urls == []
 
 
 def test_while_it_attaches_it_says_20_and_then_it_works() -> None:
@@ -315,7 +305,7 @@ def test_the_default_fetcher_refuses_what_is_not_whole(server: str, path: str) -
 
 
 class _Hurried(SimulatedClock):
-    """A quarter of a minute passes whenever somebody looks."""
+    """A quarter of a minute passes whenever a test looks."""
 
     def monotonic(self) -> float:
         self.sleep(15.0)

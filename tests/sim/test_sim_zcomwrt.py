@@ -2,43 +2,26 @@
 
 import pytest
 
-from atota.sim.link import SimLink, open_sim_link
 from atota.sim.package import build_package
+from tests.sim.hosts import ERROR, OK, LinkHost
 
-OK = b"\r\nOK\r\n"
-ERROR = b"\r\nERROR\r\n"
 CONNECT = b"\r\n> \r\nCONNECT\r\n"
 OLD = "ME3616E1AV0.0B01"
 PACKAGE = build_package(model="ME3616", base=OLD, target="NEW", size=4814)
 
 
-class Talk:
+class Talk(LinkHost):
     """A host at 115200, echo off."""
 
     def __init__(self, faults: str = "") -> None:
-        fault = f"&fault={faults}" if faults else ""
-        self.link: SimLink = open_sim_link(f"sim://ME3616?baud=115200{fault}", baud=115200)
-        self.module = self.link.module
-        self.say(b"ATE0")
-
-    def hear(self, seconds: float = 60.0, *ends: bytes) -> bytes:
-        """Everything until one of ``ends`` ends it, or the time is over."""
-        end = self.link.clock.monotonic() + seconds
-        out = b""
-        while (left := end - self.link.clock.monotonic()) > 1e-6 and not out.endswith(ends or (OK, ERROR)):
-            out += self.link.read(left)
-        return out
-
-    def say(self, line: bytes, *ends: bytes) -> bytes:
-        self.link.write(line + b"\r")
-        return self.hear(60.0, *ends)
+        super().__init__("ME3616", faults, "baud=115200", numbers=False)
 
     def load(self, package: bytes = PACKAGE) -> bytes:
         prompt = self.say(b"AT+ZCOMWRT=%d" % len(package), CONNECT, ERROR)
         if prompt != CONNECT:
             return prompt
         self.link.write(package)
-        return self.hear()
+        return self.read_until()
 
     def restart(self) -> bytes:
         return self.say(b"AT+ZRST", b"END\r\n\x00", b"+IP: 100.64.0.17\r\n")
@@ -57,9 +40,9 @@ def test_a_whole_update() -> None:
 def test_the_second_prompt_comes_seconds_after_the_first() -> None:
     talk = Talk()
     talk.link.write(b"AT+ZCOMWRT=10\r")
-    assert talk.hear(1.0, b"> ") == b"\r\n> "
-    assert talk.hear(2.0, b"CONNECT\r\n") == b""
-    assert talk.hear(5.0, b"CONNECT\r\n") == b"\r\nCONNECT\r\n"
+    assert talk.read_until(1.0, b"> ") == b"\r\n> "
+    assert talk.read_until(2.0, b"CONNECT\r\n") == b""
+    assert talk.read_until(5.0, b"CONNECT\r\n") == b"\r\nCONNECT\r\n"
 
 
 @pytest.mark.parametrize("wait_for", [b"", b"> "])
@@ -67,9 +50,9 @@ def test_what_comes_before_connect_is_lost(wait_for: bytes) -> None:
     talk = Talk()
     talk.link.write(b"AT+ZCOMWRT=1000\r")
     if wait_for:
-        talk.hear(5.0, wait_for)
+        talk.read_until(5.0, wait_for)
     talk.link.write(b"H" * 100 + b"rest" * 225)
-    assert talk.hear(60.0, ERROR).endswith(b"\r\nCONNECT\r\n\r\nERROR\r\n")
+    assert talk.read_until(60.0, ERROR).endswith(b"\r\nCONNECT\r\n\r\nERROR\r\n")
     assert talk.module.slot == b""
 
 
@@ -96,7 +79,7 @@ def test_a_bad_package_fails_and_is_not_tried_again() -> None:
     talk = Talk()
     assert talk.load(PACKAGE[:-1]) == OK
     assert talk.restart().endswith(b"\r\n+FOTAIND: FAIL_END\r\n\x00")
-    talk.hear(5.0, b"READY\r\n")
+    talk.read_until(5.0, b"READY\r\n")
     assert b"FOTAIND" not in talk.restart()
     assert (talk.module.version, talk.module.starts) == (OLD, ["PACKAGE_VALIDATION_FAILURE"])
 
@@ -107,7 +90,7 @@ def test_a_new_stream_replaces_what_waited() -> None:
     assert talk.load() == OK
     assert talk.module.slot == PACKAGE
     talk.say(b"AT+ZCOMWRT=5", CONNECT)
-    assert talk.hear() == ERROR
+    assert talk.read_until() == ERROR
     assert b"FOTAIND" not in talk.restart()
 
 
@@ -117,7 +100,7 @@ def test_a_slow_host_is_waited_for() -> None:
     for at in range(0, len(PACKAGE), 1000):
         talk.link.clock.sleep(15)
         talk.link.write(PACKAGE[at : at + 1000])
-    assert talk.hear() == OK
+    assert talk.read_until() == OK
     assert talk.module.slot == PACKAGE
 
 
@@ -128,7 +111,7 @@ def test_a_rate_set_by_ipr_counts_from_the_next_start() -> None:
     assert talk.say(b"AT") == OK
     assert talk.say(b"AT+ZRST", b"\x00").endswith(b"OK\r\n\x00")
     talk.link.set_baud(57600)
-    assert b"*MATREADY: 1" in talk.hear(30.0, b"+IP: 100.64.0.17\r\n")
+    assert b"*MATREADY: 1" in talk.read_until(30.0, b"+IP: 100.64.0.17\r\n")
 
 
 # --- faults -----------------------------------------------------------------------------------------
@@ -139,7 +122,7 @@ def test_a_stream_that_failed_is_taken_when_it_comes_again(fault: str) -> None:
     talk = Talk(fault)
     assert talk.load() == ERROR
     assert talk.module.slot == b""
-    talk.hear(3.0, b"never")
+    talk.read_until(3.0, b"never")
     assert talk.load() == OK
     assert talk.module.slot == PACKAGE
 
@@ -160,7 +143,7 @@ def test_a_reboot_amid_the_stream_shows_the_banner_and_nothing_waits() -> None:
     talk = Talk("reboot-in-data:0")
     talk.say(b"AT+ZCOMWRT=%d" % len(PACKAGE), CONNECT)
     talk.link.write(PACKAGE)
-    assert b"*MATREADY: 1" in talk.hear(30.0, b"+IP: 100.64.0.17\r\n")
+    assert b"*MATREADY: 1" in talk.read_until(30.0, b"+IP: 100.64.0.17\r\n")
     assert b"FOTAIND" not in talk.restart()
 
 

@@ -41,7 +41,7 @@ BC26 = Persona(
     },
     way=UrlPull(),
     restarts={b"+QRST=1": Restart(), b"+CFUN=1,1": Restart()},
-    ipr=Ipr(_RATES, b"+IPR: (" + b",".join(b"%d" % rate for rate in _RATES) + b")", stored=False),
+    ipr=Ipr(_RATES, b"+IPR: (" + standard.listed(_RATES) + b")", stored=False),
     autobaud=Autobaud(_AUTOBAUD),
     boot=Boot(
         steps=(mt2625.ROM, Step(2.5, b"")),

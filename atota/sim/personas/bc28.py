@@ -1,9 +1,7 @@
 """Quectel BC28: Hi2115, erase, download, 5; the boot checks the package, 2 tells the last update's result."""
 
-from atota.sim.boot import Boot, Step
-from atota.sim.persona import Persona, Restart
+from atota.sim.persona import Persona
 from atota.sim.personas import hi2115
-from atota.sim.ways.nfwupd import Nfwupd
 
 BC28 = Persona(
     name="BC28",
@@ -33,25 +31,9 @@ BC28 = Persona(
     settings=hi2115.SETTINGS,
     nconfig=hi2115.NCONFIG,
     natspeed=hi2115.NATSPEED,
-    way=Nfwupd(
-        test=b"+NFWUPD:(0-5)",
-        prefix=b"+NFWUPD:",
-        erase=True,
-        names=True,
-        status=True,
-        validate_first=False,
-        refusal_line=True,
-        most=512,
-        multiple=4,
-        wrap=hi2115.STATUS_BUFFER,
-    ),
-    restarts={b"+NRB": Restart((b"REBOOTING",), bare=True)},  # the OK belongs to the boot banner
-    boot=Boot(
-        steps=hi2115.BOOT_LINES,
-        update=(*hi2115.BOOT_LINES, Step(18.0, b""), *hi2115.BOOT_LINES),
-        ending=hi2115.ENDING + b"Neul \r\nOK\r\n",
-        update_cause=b"REBOOT_CAUSE_SECURITY_FOTA_UPGRADE",
-    ),
+    way=hi2115.nfwupd(validate_first=False),
+    restarts=hi2115.RESTARTS,
+    boot=hi2115.boot(b"Neul \r\nOK\r\n"),
     ate=True,
     final_each=True,
 )

@@ -1,7 +1,6 @@
 """Quectel BC95-B8: Hi2110, no erase code, 2 validates and must come before 5."""
 
-from atota.sim.boot import Boot, Step
-from atota.sim.persona import Natspeed, Persona, Restart, Setting
+from atota.sim.persona import Natspeed, Persona, Setting
 from atota.sim.personas import hi2110
 from atota.sim.ways.nfwupd import Nfwupd
 
@@ -57,11 +56,7 @@ BC95_B8 = Persona(
         b"CPSMS": Setting((), b"0", b"+CPSMS:{value}", None),
         b"CSCON": Setting((b"0", b"1"), b"0", b"+CSCON:{value},0", b"+CSCON:(0,1)"),
     },
-    nconfig={
-        b"AUTOCONNECT": b"TRUE",
-        b"CR_0354_0338_SCRAMBLING": b"TRUE",
-        b"CR_0859_SI_AVOID": b"TRUE",
-    },
+    nconfig=hi2110.NCONFIG,
     natspeed=Natspeed(
         bauds=(4800, 9600, 57600, 115200),
         most=6,
@@ -80,13 +75,8 @@ BC95_B8 = Persona(
         refuses_while_validating=True,
         validate_s=10.0,
     ),
-    restarts={b"+NRB": Restart((b"REBOOTING",), bare=True)},  # the OK belongs to the boot banner
-    boot=Boot(
-        steps=hi2110.BOOT_LINES,
-        update=(*hi2110.BOOT_LINES, Step(45.0, b""), *hi2110.BOOT_LINES),
-        ending=b"\r\n{cause}\r\nNeul \r\nOK\r\n",
-        update_cause=hi2110.UPDATE_CAUSE,
-    ),
+    restarts=hi2110.RESTARTS,
+    boot=hi2110.boot(b"Neul \r\nOK\r\n", 45.0),
     line_limit=2100,
     final_each=True,
     ate=True,

@@ -32,16 +32,16 @@ PERSONAS: tuple[Persona, ...] = (
 
 
 def find_persona(name: str) -> Persona:
-    """The persona of that name or alias, in whatever case.
+    """Return the persona of that name or alias, in any case of letters.
 
     Raises:
-        UsageError: there is none; the known names are listed.
+        UsageError: the name is unknown; the known names are listed.
     """
-    wanted = name.casefold()
+    folded = name.casefold()
     for persona in PERSONAS:
-        if wanted in (known.casefold() for known in (persona.name, *persona.aliases)):
+        if folded in (known.casefold() for known in (persona.name, *persona.aliases)):
             return persona
     raise UsageError(
-        f"there is no simulated module {name!r}",
+        f"unknown simulated module {name!r}",
         hint="Known modules: " + ", ".join(persona.name for persona in PERSONAS) + ".",
     )

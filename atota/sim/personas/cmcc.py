@@ -7,8 +7,8 @@ from atota.sim.persona import Autobaud, Ipr, Persona, Restart, Setting
 from atota.sim.personas import standard
 from atota.sim.reply import PLAIN
 from atota.sim.updater import Way
-from atota.sim.ways.no_update import NoWay
-from atota.sim.ways.platform import Platform
+from atota.sim.ways.no_update import NoUpdate
+from atota.sim.ways.platform import PlatformDriven
 
 _AUTOBAUD = (4800, 9600, 19200, 38400, 57600, 115200)
 _RATES = (0, 2400, *_AUTOBAUD, 230400, 460800, 921600)
@@ -54,9 +54,9 @@ def _mt2625(
             **standard.SETTINGS,
             b"SM": Setting((b"LOCK", b"UNLOCK", b"LOCK_FOREVER", b"UNLOCK_FOREVER"), b"UNLOCK", None, None),
         },
-        way=Platform(name),
+        way=PlatformDriven(name),
         restarts={b"+CMRB": Restart(tail=_REBOOTING)},
-        ipr=Ipr(_RATES, b"+IPR: (" + b",".join(b"%d" % rate for rate in _RATES) + b")"),
+        ipr=Ipr(_RATES, b"+IPR: (" + standard.listed(_RATES) + b")"),
         autobaud=Autobaud(_AUTOBAUD),
         boot=Boot(
             steps=(Step(3.0, b""),),
@@ -129,7 +129,7 @@ def _rda(
         settings=standard.SETTINGS,
         way=way,
         restarts={b"+TRB": Restart((b"REBOOTING",), bare=True), b"+NRB": Restart((b"REBOOTING",), bare=True)},
-        ipr=Ipr(_RDA_RATES, b"+IPR: (" + b",".join(b"%d" % rate for rate in _RDA_RATES) + b")"),
+        ipr=Ipr(_RDA_RATES, b"+IPR: (" + standard.listed(_RDA_RATES) + b")"),
         autobaud=Autobaud(tuple(rate for rate in _RDA_RATES if rate >= 2400)),
         boot=Boot(
             steps=(Step(4.0, b""),),
@@ -176,7 +176,7 @@ A9600_R2 = _rda(
         b"AT+CGMM": (b"A9600-R2",),
         b"AT+LSVER": (b"{version}",),
     },
-    Platform("A9600-R2", creates=(b"CREATEEX",), events=_RDA_LOGIN),
+    PlatformDriven("A9600-R2", creates=(b"CREATEEX",), events=_RDA_LOGIN),
     (
         "a meter's firmware in public code: LONGSUNG, A9600 in AT+CGMM, AT+TUESTATS, AT+MIPLCREATEEX",
         _RDA_TOOL,
@@ -196,7 +196,7 @@ M5312 = _rda(
         b"AT+CGMI": (b"CMCC",),
         b"AT+CGMM": (b"GSM Ultimate Data Device",),
     },
-    NoWay(),
+    NoUpdate(),
     (
         "China Mobile M5312 AT Command Interface Specification V1.2: ATI, AT+CGMM, AT+CGMR of one line",
         "the same, its history: the OneNET commands were removed in V1.2; no command about firmware in it",
@@ -215,7 +215,7 @@ M5330_A = _rda(
         b"AT+CGMI": (b"CMCC",),
         b"AT+CGMM": (b"M5330-A",),
     },
-    Platform("M5330-A", events=_RDA_LOGIN),
+    PlatformDriven("M5330-A", events=_RDA_LOGIN),
     (_RDA_TOOL, _EVENTS, "inferred: everything but the chip; no manual of the M5330-A was found"),
 )
 
@@ -228,7 +228,7 @@ M5313 = _rda(
         b"AT+CGMI": (b"CMCC",),
         b"AT+CGMM": (b"M5313",),
     },
-    Platform("M5313", events=_RDA_LOGIN),
+    PlatformDriven("M5313", events=_RDA_LOGIN),
     (
         "China Mobile M5313 AT Command Interface Specification V1.1: ATI, +IPR up to 57600, events 4 and 6",
         "the same: no AT+TUESTATS, no AT+NUESTATS, no command about firmware",

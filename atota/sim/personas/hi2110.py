@@ -1,7 +1,29 @@
-"""What the modules on HiSilicon's Hi2110 share."""
+"""The base of the modules on HiSilicon's Hi2110."""
 
-from atota.sim.boot import Step
+from collections.abc import Mapping
+
+from atota.sim.boot import Boot, Step
+from atota.sim.persona import Restart
 
 # No "Boot:" and no "Verified" lines on this chip; a few bytes of noise at the start (BC95 transcripts).
 BOOT_LINES = (Step(0.3, b"{noise}"), Step(1.6, b""))
 UPDATE_CAUSE = b"REBOOT_CAUSE_SECURITY_REGIONS_UPDATED"  # the BC95 V2.1 list of causes has no FOTA entry
+
+NCONFIG: Mapping[bytes, bytes] = {
+    b"AUTOCONNECT": b"TRUE",
+    b"CR_0354_0338_SCRAMBLING": b"TRUE",
+    b"CR_0859_SI_AVOID": b"TRUE",
+}
+RESTARTS: Mapping[bytes, Restart] = {b"+NRB": Restart((b"REBOOTING",), bare=True)}
+"""The OK belongs to the boot banner."""
+
+
+def boot(greeting: bytes, update_s: float, *, clears_nvm: bool = False) -> Boot:
+    """Return the start, and an update of ``update_s``, of a module that ends its banner with ``greeting``."""
+    return Boot(
+        steps=BOOT_LINES,
+        update=(*BOOT_LINES, Step(update_s, b""), *BOOT_LINES),
+        ending=b"\r\n{cause}\r\n" + greeting,
+        update_cause=UPDATE_CAUSE,
+        update_clears_nvm=clears_nvm,
+    )

@@ -1,9 +1,10 @@
-"""What the modules on HiSilicon's Hi2115 share: HiSilicon's own AT layer, boot ROM and boot lines."""
+"""The base of the modules on HiSilicon's Hi2115: its own AT layer, boot ROM and boot lines."""
 
 from collections.abc import Mapping
 
-from atota.sim.boot import Step
-from atota.sim.persona import Natspeed, Setting
+from atota.sim.boot import Boot, Step
+from atota.sim.persona import Natspeed, Restart, Setting
+from atota.sim.ways.nfwupd import Nfwupd
 
 # The boot ROM speaks at 115200 whatever the module is set to (RAK forum on the BC95-G, Hi2115 logs).
 ROM = Step(0.05, b"\r\nHI2115-ssb-codeloader\r\n", 115200)
@@ -86,3 +87,32 @@ NATSPEED = Natspeed(
 )
 
 STATUS_BUFFER = 40  # bytes, the ending zero included: PACKAGE_SIGNATURE_OR_HASH_LACKED loses its last letter
+
+RESTARTS: Mapping[bytes, Restart] = {b"+NRB": Restart((b"REBOOTING",), bare=True)}
+"""The OK belongs to the boot banner."""
+
+
+def nfwupd(*, validate_first: bool) -> Nfwupd:
+    """Return the rules of AT+NFWUPD; ``validate_first``: code 2 looks into the package, and 5 needs it."""
+    return Nfwupd(
+        test=b"+NFWUPD:(0-5)",
+        prefix=b"+NFWUPD:",
+        erase=True,
+        names=True,
+        status=True,
+        validate_first=validate_first,
+        refusal_line=True,
+        most=512,
+        multiple=4,
+        wrap=STATUS_BUFFER,
+    )
+
+
+def boot(greeting: bytes) -> Boot:
+    """Return the start and the update of a module that ends its banner with ``greeting``."""
+    return Boot(
+        steps=BOOT_LINES,
+        update=(*BOOT_LINES, Step(18.0, b""), *BOOT_LINES),
+        ending=ENDING + greeting,
+        update_cause=b"REBOOT_CAUSE_SECURITY_FOTA_UPGRADE",
+    )

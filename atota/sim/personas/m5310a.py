@@ -1,9 +1,10 @@
 """China Mobile M5310-A: Hi2115, erase, download, 2 validates, 5; no ATE, no ATI."""
 
-from atota.sim.boot import Boot, Step
-from atota.sim.persona import Persona, Restart
+from dataclasses import replace
+
+from atota.sim.boot import Step
+from atota.sim.persona import Persona
 from atota.sim.personas import hi2115
-from atota.sim.ways.nfwupd import Nfwupd
 
 M5310_A = Persona(
     name="M5310-A",
@@ -34,25 +35,12 @@ M5310_A = Persona(
     settings=hi2115.SETTINGS,
     nconfig=hi2115.NCONFIG,
     natspeed=hi2115.NATSPEED,
-    way=Nfwupd(
-        test=b"+NFWUPD:(0-5)",
-        prefix=b"+NFWUPD:",
-        erase=True,
-        names=True,
-        status=True,
-        validate_first=True,
-        refusal_line=True,
-        most=512,
-        multiple=4,
-        wrap=hi2115.STATUS_BUFFER,
-    ),
-    restarts={b"+NRB": Restart((b"REBOOTING",), bare=True)},  # the OK belongs to the boot banner
-    boot=Boot(
-        steps=hi2115.BOOT_LINES,
+    way=hi2115.nfwupd(validate_first=True),
+    restarts=hi2115.RESTARTS,
+    boot=replace(
+        hi2115.boot(b"M5310-A\r\nOK\r\n"),
         # Two passes, about 30 s in all, as in OneNET's screenshots.
         update=(*hi2115.BOOT_LINES, Step(12.0, b""), *hi2115.BOOT_LINES, Step(11.0, b"")),
-        ending=hi2115.ENDING + b"M5310-A\r\nOK\r\n",
-        update_cause=b"REBOOT_CAUSE_SECURITY_FOTA_UPGRADE",
         first_baud=9600,
         switch_s=2.0,
     ),

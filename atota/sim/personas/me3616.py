@@ -46,7 +46,7 @@ ME3616 = Persona(
         b"ZSLR": Setting((b"0", b"1"), b"0", b"+ZSLR: {value}", b"+ZSLR: (0,1)"),
     },
     way=Zcomwrt(),
-    ipr=Ipr(_RATES, b"+IPR: (" + b",".join(b"%d" % rate for rate in _RATES) + b")", at_once=False),
+    ipr=Ipr(_RATES, b"+IPR: (" + standard.listed(_RATES) + b")", at_once=False),
     autobaud=Autobaud(_AUTOBAUD),
     boot=Boot(
         steps=(mt2625.ROM, Step(2.5, b"")),

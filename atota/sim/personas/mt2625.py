@@ -1,4 +1,4 @@
-"""What the modules on MediaTek's MT2625 share: its boot ROM and the banner of its base software."""
+"""The base of the modules on MediaTek's MT2625: its boot ROM and the banner of its base software."""
 
 from atota.sim.boot import Step
 

@@ -1,9 +1,7 @@
 """Lierda NB86-G: Hi2115 with HiSilicon's own AT layer and Lierda's greeting; no ATE, no ATI, no CBC."""
 
-from atota.sim.boot import Boot, Step
-from atota.sim.persona import Persona, Restart
+from atota.sim.persona import Persona
 from atota.sim.personas import hi2115
-from atota.sim.ways.nfwupd import Nfwupd
 
 NB86_G = Persona(
     name="NB86-G",
@@ -35,23 +33,7 @@ NB86_G = Persona(
     settings=hi2115.SETTINGS,
     nconfig=hi2115.NCONFIG,
     natspeed=hi2115.NATSPEED,
-    way=Nfwupd(
-        test=b"+NFWUPD:(0-5)",
-        prefix=b"+NFWUPD:",
-        erase=True,
-        names=True,
-        status=True,
-        validate_first=True,
-        refusal_line=True,
-        most=512,
-        multiple=4,
-        wrap=hi2115.STATUS_BUFFER,
-    ),
-    restarts={b"+NRB": Restart((b"REBOOTING",), bare=True)},  # the OK belongs to the boot banner
-    boot=Boot(
-        steps=hi2115.BOOT_LINES,
-        update=(*hi2115.BOOT_LINES, Step(18.0, b""), *hi2115.BOOT_LINES),
-        ending=hi2115.ENDING + b"Lierda \r\nOK\r\n",
-        update_cause=b"REBOOT_CAUSE_SECURITY_FOTA_UPGRADE",
-    ),
+    way=hi2115.nfwupd(validate_first=True),
+    restarts=hi2115.RESTARTS,
+    boot=hi2115.boot(b"Lierda \r\nOK\r\n"),
 )

@@ -53,7 +53,7 @@ EC21 = Persona(
     },
     way=Qfota(),
     restarts={b"+CFUN=1,1": Restart()},
-    ipr=Ipr(_RATES, b"+IPR: (),(" + b",".join(b"%d" % rate for rate in _RATES) + b")", stored=False),
+    ipr=Ipr(_RATES, b"+IPR: (),(" + standard.listed(_RATES) + b")", stored=False),
     boot=Boot(
         steps=(Step(6.0, b""),),
         update=(Step(8.0, b'\r\n+QIND: "FOTA","START"\r\n'),),

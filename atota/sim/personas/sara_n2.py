@@ -1,7 +1,6 @@
 """u-blox SARA-N200: Hi2110, no erase code, segments up to 256, NVM lost by the update."""
 
-from atota.sim.boot import Boot, Step
-from atota.sim.persona import Natspeed, Persona, Restart, Setting
+from atota.sim.persona import Natspeed, Persona, Setting
 from atota.sim.personas import hi2110
 from atota.sim.ways.nfwupd import Nfwupd
 
@@ -56,11 +55,7 @@ SARA_N200 = Persona(
         b"CPSMS": Setting((), b"0", b"+CPSMS: {value}", None),
         b"CSCON": Setting((b"0", b"1"), b"0", b"+CSCON: {value},0", b"+CSCON: (0,1)"),
     },
-    nconfig={
-        b"AUTOCONNECT": b"TRUE",
-        b"CR_0354_0338_SCRAMBLING": b"TRUE",
-        b"CR_0859_SI_AVOID": b"TRUE",
-    },
+    nconfig=hi2110.NCONFIG,
     nconfig_line=b'+NCONFIG: "{key}","{value}"',
     natspeed=Natspeed(
         bauds=(4800, 9600, 57600, 115200),
@@ -79,14 +74,8 @@ SARA_N200 = Persona(
         most=256,
         validate_s=12.0,
     ),
-    restarts={b"+NRB": Restart((b"REBOOTING",), bare=True)},  # the OK belongs to the boot banner
-    boot=Boot(
-        steps=hi2110.BOOT_LINES,
-        update=(*hi2110.BOOT_LINES, Step(116.0, b""), *hi2110.BOOT_LINES),  # "generally takes two minutes"
-        ending=b"\r\n{cause}\r\nu-blox \r\nOK\r\n",
-        update_cause=hi2110.UPDATE_CAUSE,
-        update_clears_nvm=True,
-    ),
+    restarts=hi2110.RESTARTS,
+    boot=hi2110.boot(b"u-blox \r\nOK\r\n", 116.0, clears_nvm=True),  # "generally takes two minutes"
     line_limit=2048,
     line_error=1650,
     guard_s=0.02,

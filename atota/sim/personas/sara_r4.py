@@ -54,7 +54,7 @@ SARA_R410 = Persona(
     },
     way=Ufwupd(),
     restarts={b"+CFUN=15": Restart(), b"+CFUN=1,1": Restart()},
-    ipr=Ipr(_RATES, b"+IPR: (" + b",".join(b"%d" % rate for rate in _RATES) + b"),()", stored=False),
+    ipr=Ipr(_RATES, b"+IPR: (" + standard.listed(_RATES) + b"),()", stored=False),
     boot=Boot(
         steps=(Step(5.0, b""),),
         update=(Step(30.0, b""),),

@@ -62,7 +62,7 @@ SIM7000C = Persona(
     },
     way=Cfs(),
     restarts={b"+CFUN=1,1": Restart()},
-    ipr=Ipr(_RATES, b"+IPR: (),(" + b",".join(b"%d" % rate for rate in _RATES) + b")"),
+    ipr=Ipr(_RATES, b"+IPR: (),(" + standard.listed(_RATES) + b")"),
     autobaud=Autobaud(_AUTOBAUD, silent=True),
     boot=Boot(
         steps=(Step(4.5, b""),),

@@ -45,7 +45,7 @@ SIM7020C = Persona(
     },
     way=Cflw(),
     restarts={b"+CRESET": Restart(), b"+CFUN=1,1": Restart()},
-    ipr=Ipr(_RATES, b"+IPR: (" + b",".join(b"%d" % rate for rate in _RATES) + b")"),
+    ipr=Ipr(_RATES, b"+IPR: (" + standard.listed(_RATES) + b")"),
     autobaud=Autobaud(_AUTOBAUD),
     boot=Boot(
         steps=(mt2625.ROM, Step(2.5, b"")),

@@ -1,6 +1,6 @@
-"""What the standards say of every module: 3GPP TS 27.007 and V.250."""
+"""The part of a persona that the standards fix for every module: 3GPP TS 27.007 and V.250."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from atota.sim.persona import Setting
 
@@ -26,5 +26,11 @@ SETTINGS: Mapping[bytes, Setting] = {
     b"CGATT": Setting((b"0", b"1"), b"1", b"+CGATT: {value}", b"+CGATT: (0,1)"),
     b"CPIN": Setting((), b"READY", b"+CPIN: READY", b""),
 }
+
+
+def listed(rates: Iterable[int]) -> bytes:
+    """Return rates as a test form lists them."""
+    return b",".join(b"%d" % rate for rate in rates)
+
 
 URCS = (b"+CEREG: 1", b"+CREG: 1", b"+CEREG: 5", b"+CPIN: READY")

@@ -6,7 +6,7 @@ from atota.sim.boot import Boot, Step
 from atota.sim.persona import Persona
 from atota.sim.personas import hi2115, standard
 from atota.sim.personas.nb86g import NB86_G
-from atota.sim.ways.no_update import NoWay
+from atota.sim.ways.no_update import NoUpdate
 
 UNKNOWN_HI2115 = replace(
     NB86_G,
@@ -15,7 +15,7 @@ UNKNOWN_HI2115 = replace(
     vendor="Ruijie",
     version="RG6118_V1.02",
     sources=(
-        "inferred: all of it; nobody documented the RG-NB6118, any Hi2115 module would answer like this",
+        "inferred: all of it; the RG-NB6118 has no document, any Hi2115 module would answer like this",
         "HiSilicon Hi2115 B500 (observed): AT+NFWUPD, the shape of AT+CGMR, no ATI, no ATE, no AT+CBC",
     ),
     answers={
@@ -53,7 +53,7 @@ N20 = Persona(
         b"AT+CSQ": (b"+CSQ: {csq},99",),
     },
     settings=standard.SETTINGS,
-    way=NoWay(),
+    way=NoUpdate(),
     boot=Boot(
         steps=(Step(3.0, b""),),
         update=(Step(3.0, b""),),

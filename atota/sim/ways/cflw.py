@@ -11,9 +11,8 @@ from typing import ClassVar
 
 from atota.sim.boot import Step
 from atota.sim.data import Counted
-from atota.sim.judge import Verdict
 from atota.sim.reply import PLAIN, Reply
-from atota.sim.updater import Chassis, Updater
+from atota.sim.updater import Chassis, PlainUpdater, Updater
 
 BLOCK = 4096
 BLOCKS = 145  # 580 KiB, 0x08313000 to 0x083A4000
@@ -48,7 +47,7 @@ class Cflw:
         return CflwUpdater(self, chassis)
 
 
-class CflwUpdater:
+class CflwUpdater(PlainUpdater):
     """The partition keeps no account: only its bytes count, so a write over what is not erased is taken."""
 
     words = (b"CFLE", b"CFLW", b"CFLR", b"CFOTA")
@@ -60,14 +59,11 @@ class CflwUpdater:
         self.committed = False
 
     def reset(self) -> None:
-        """A check that goes on is forgotten."""
+        """Forget a check that goes on."""
         self.committed = False
 
-    def finished(self, verdict: Verdict, *, said_good: bool) -> None:
-        """Nothing remains of an update but its text."""
-
     def positions(self, line: bytes) -> frozenset[str]:
-        """Pieces are counted from the last erase."""
+        """Count pieces from the last erase."""
         word = line.upper()
         if b"+CFLW=" in word:
             return frozenset({str(self._pieces)})

@@ -11,9 +11,9 @@ from typing import ClassVar
 
 from atota.sim.boot import Step
 from atota.sim.data import Counted
-from atota.sim.judge import Verdict
+from atota.sim.judge import SlotVerdict
 from atota.sim.reply import PLAIN, Reply
-from atota.sim.updater import Chassis, Updater
+from atota.sim.updater import Chassis, PlainUpdater, Updater
 
 NAME = b"update.zip"
 FOTA = 1  # the directory /fota/
@@ -54,7 +54,7 @@ class Cfs:
         return CfsUpdater(self, chassis)
 
 
-class CfsUpdater:
+class CfsUpdater(PlainUpdater):
     """The files, whether the buffer is allocated, and the result of the last update.
 
     ``/fota/update.zip`` is the slot; it is kept in the module's flash.
@@ -71,15 +71,15 @@ class CfsUpdater:
         self._open = False
 
     def reset(self) -> None:
-        """The buffer is in RAM, the files are not."""
+        """Forget the buffer, which is in RAM; the files are not."""
         self._open = False
 
-    def finished(self, verdict: Verdict, *, said_good: bool) -> None:  # noqa: ARG002
-        """AT+CFOTA? tells what the text told."""
+    def finished(self, verdict: SlotVerdict, *, said_good: bool) -> None:  # noqa: ARG002
+        """Let AT+CFOTA? report the result that the text reported."""
         self._result = _GOOD if said_good else _FAILED
 
     def positions(self, line: bytes) -> frozenset[str]:
-        """Pieces of the slot's file are counted from its last write in mode 0."""
+        """Count pieces of the slot's file from its last write in mode 0."""
         word = line.upper()
         if match := _WRITE.search(line):
             return frozenset({"0" if match[3] == b"0" else str(self._pieces)})
@@ -101,10 +101,10 @@ class CfsUpdater:
         if word.startswith(b"+CFOTA"):
             return self._cfota(word)
         if word in (b"+CFSINIT", b"+CFSTERM"):
-            wanted = word == b"+CFSINIT"
-            if self._open == wanted:
+            opens = word == b"+CFSINIT"
+            if self._open == opens:
                 return Reply(error=PLAIN)
-            self._open = wanted
+            self._open = opens
             return Reply(seconds=0.05)
         if not self._open:
             return Reply(error=NOT_ALLOWED)

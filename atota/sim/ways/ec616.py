@@ -12,14 +12,11 @@ from functools import reduce
 from operator import xor
 from typing import ClassVar
 
-from atota.sim.judge import Verdict
+from atota.sim.judge import SlotVerdict
 from atota.sim.reply import PLAIN, Reply
-from atota.sim.updater import Chassis, Updater
+from atota.sim.updater import Chassis, PlainUpdater, Updater
+from atota.sim.ways.segments import CRC, NUMBER, positions, unquoted
 
-_LINE = re.compile(rb'\+NFWUPD="?(\d{1,9})"?(?:,"?(\d{1,9}))?', re.IGNORECASE)
-_WORDS = {b"0": "erase", b"2": "validate", b"5": "start"}
-_NUMBER = re.compile(rb"\d{1,9}")
-_CRC = re.compile(rb"[0-9A-Fa-f]{2}")
 _NOT_HEX = re.compile(rb"[^0-9A-Fa-f]")
 
 PARAM_INVALID = Reply((b"+NFWUPD ERROR: PARAM INVALID",), bare=True)
@@ -65,7 +62,7 @@ class Ec616Nfwupd:
         return Ec616Updater(self, chassis)
 
 
-class Ec616Updater:
+class Ec616Updater(PlainUpdater):
     """The update task of the SDK: made by the first command, dropped after three idle minutes."""
 
     words = (b"NFWUPD",)
@@ -75,31 +72,26 @@ class Ec616Updater:
         self._chassis = chassis
         self._flash = chassis.flash
         self._stored_result = 0  # what the boot wrote behind the delta; the erase takes it away
-        self._last_heard: float | None = None
+        self._last_command: float | None = None
         self.reset()
 
     def reset(self) -> None:
-        """The task begins anew, with what the boot left for it."""
+        """Begin the task anew, with the result that the boot stored."""
         self._total = self._sn = 0
         self._result, self._state, self._package = 0, _IDLE, UNDEF
         if self._stored_result:
             self._result, self._state = self._stored_result, _DONE
             self._package = UPGRADED if self._stored_result == _SUCCEEDED else INVALID
 
-    def finished(self, verdict: Verdict, *, said_good: bool) -> None:  # noqa: ARG002
-        """The boot notes OK or NO; nothing, if there was no package."""
+    def finished(self, verdict: SlotVerdict, *, said_good: bool) -> None:  # noqa: ARG002
+        """Note OK or NO behind the delta, as the boot does if it found a package."""
         if verdict.status != "PACKAGE_NOT_DOWNLOADED":
             self._stored_result = _SUCCEEDED if verdict.good else _FAILED
         self.reset()
 
     def positions(self, line: bytes) -> frozenset[str]:
-        """The segment's number, or the name of the code."""
-        match = _LINE.search(line)
-        if match is None:
-            return frozenset()
-        if match[1] != b"1":
-            return frozenset({_WORDS.get(match[1], "")})
-        return frozenset({str(int(match[2]))} if match[2] else ())
+        """Return the segment's number, or the name of the code."""
+        return positions(line)
 
     def execute(self, command: bytes, now: float) -> Reply | None:
         """Carry out ``AT+NFWUPD``."""
@@ -113,16 +105,16 @@ class Ec616Updater:
         values = self._parameters(rest[1:])
         if values is None:
             return PARAM_INVALID
-        if self._last_heard is not None and now - self._last_heard > self._rules.idle_s:
+        if self._last_command is not None and now - self._last_command > self._rules.idle_s:
             self.reset()
             self._chassis.tell("session dropped")
-        self._last_heard = now
+        self._last_command = now
         return self._code(int(values[0]), values)
 
     def _parameters(self, text: bytes) -> list[bytes] | None:
         """The parameters without quotes, or None if the parser refuses them."""
-        values = [p[1:-1] if len(p) > 1 and p[:1] == p[-1:] == b'"' else p for p in text.split(b",")]
-        if len(values) > 5 or not all(_NUMBER.fullmatch(value) for value in values[:3]) or int(values[0]) > 7:
+        values = unquoted(text)
+        if len(values) > 5 or not all(NUMBER.fullmatch(value) for value in values[:3]) or int(values[0]) > 7:
             return None
         if len(values) > 1 and int(values[1]) > 0xFFFF:
             return None
@@ -131,7 +123,7 @@ class Ec616Updater:
             return None
         if len(values[3]) != 2 * length if len(values) > 3 else length:
             return None
-        return None if len(values) > 4 and not _CRC.fullmatch(values[4]) else values
+        return None if len(values) > 4 and not CRC.fullmatch(values[4]) else values
 
     def _code(self, code: int, values: list[bytes]) -> Reply:
         if code == 0:
@@ -172,7 +164,8 @@ class Ec616Updater:
         number = int(values[1]) if len(values) > 1 else 0
         if not text or len(text) // 2 % 4 or number != (self._sn + 1 if self._total else 0):
             return refused
-        data = bytes.fromhex(_NOT_HEX.sub(b"0", text).decode())  # what is no hex digit counts as 0
+        # A character that is not a hex digit counts as 0.
+        data = bytes.fromhex(_NOT_HEX.sub(b"0", text).decode())
         crc = int(values[4], 16) if len(values) > 4 else 0
         if reduce(xor, data) != crc or not self._flash.write(self._total, data):
             return refused

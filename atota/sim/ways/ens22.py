@@ -32,7 +32,7 @@ class SnfwpupdsUpdater(NfwupdUpdater):
         self._lengths = rules.lengths
 
     def positions(self, line: bytes) -> frozenset[str]:
-        """The segment's number, or the name of the code."""
+        """Return the segment's number, or the name of the code."""
         return super().positions(_NAME.sub(b"+NFWUPD", line))
 
     def execute(self, command: bytes, now: float) -> Reply | None:

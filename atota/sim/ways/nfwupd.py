@@ -5,26 +5,19 @@ firmware's own handlers; codes, lengths and flows per family are in the personas
 """
 
 import hashlib
-import re
 from dataclasses import dataclass
 from functools import reduce
 from operator import xor
 from typing import ClassVar
 
-from atota.sim.judge import Verdict
+from atota.sim.judge import SlotVerdict
 from atota.sim.reply import Reply
-from atota.sim.updater import Chassis, Updater
+from atota.sim.updater import Chassis, PlainUpdater, Updater
+from atota.sim.ways.segments import CRC, NUMBER, positions, unquoted
 
 BAD_PARAMETER = 50
 FAILED = 4
 INTERNAL = 514  # an empty parameter or one too many
-
-_CRC = re.compile(rb"[0-9A-Fa-f]{2}")
-_NUMBER = re.compile(rb"[0-9]{1,9}")
-
-
-_BLOCK = re.compile(rb'\+NFWUPD="?([0-5])"?(?:,"?(\d{1,5}))?', re.IGNORECASE)
-_WORDS = {b"0": "erase", b"2": "validate", b"5": "start"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +57,7 @@ class Nfwupd:
 
     @property
     def leftover(self) -> int:
-        """What an earlier update left stands in the way only where the host has to erase."""
+        """Bytes of an earlier update: they stand in the way only where the host has to erase."""
         return 4096 if self.erase else 0
 
     def updater(self, chassis: Chassis) -> Updater:
@@ -72,7 +65,7 @@ class Nfwupd:
         return NfwupdUpdater(self, chassis)
 
 
-class NfwupdUpdater:
+class NfwupdUpdater(PlainUpdater):
     """The state behind AT+NFWUPD: the slot outlives a reboot, the counters do not."""
 
     words = (b"NFWUPD",)
@@ -86,24 +79,19 @@ class NfwupdUpdater:
         self.reset()
 
     def positions(self, line: bytes) -> frozenset[str]:
-        """The segment's number, or the name of the code."""
-        match = _BLOCK.search(line)
-        if match is None:
-            return frozenset()
-        if match[1] != b"1":
-            return frozenset({_WORDS.get(match[1], "")})
-        return frozenset({match[2].decode().lstrip("0") or "0"} if match[2] else ())
+        """Return the segment's number, or the name of the code."""
+        return positions(line)
 
-    def finished(self, verdict: Verdict, *, said_good: bool) -> None:  # noqa: ARG002
-        """The boot keeps what came of the update."""
+    def finished(self, verdict: SlotVerdict, *, said_good: bool) -> None:  # noqa: ARG002
+        """Keep the status of the update, as the boot does."""
         self.last_result = verdict.status
 
     def reset(self) -> None:
-        """What a reboot does: the counters are in RAM, the slot is not."""
+        """Forget the counters, which are in RAM; the slot is not."""
         self._last = 0
         self._offset = 0
         self._validated = False
-        self._parsed: Verdict | None = None
+        self._parsed: SlotVerdict | None = None
 
     def execute(self, command: bytes, now: float) -> Reply | None:  # noqa: ARG002
         """Carry out ``AT+NFWUPD``; it has no execute and no read form."""
@@ -118,8 +106,8 @@ class NfwupdUpdater:
         parameters = text.split(b",")
         if len(parameters) > 5 or b"" in parameters:
             return Reply(error=INTERNAL)
-        values = [p[1:-1] if len(p) > 1 and p[:1] == p[-1:] == b'"' else p for p in parameters]
-        if not _NUMBER.fullmatch(values[0]):
+        values = unquoted(text)
+        if not NUMBER.fullmatch(values[0]):
             return Reply(error=BAD_PARAMETER)
         code = int(values[0])
         if code == 1:
@@ -151,7 +139,7 @@ class NfwupdUpdater:
 
     def _download(self, values: list[bytes]) -> Reply:
         refused = Reply(error=BAD_PARAMETER)
-        if len(values) != 5 or not all(_NUMBER.fullmatch(value) for value in values[1:3]):
+        if len(values) != 5 or not all(NUMBER.fullmatch(value) for value in values[1:3]):
             return refused
         number, length = int(values[1]), int(values[2])
         data = self._decode(length, values[3], values[4])
@@ -180,7 +168,7 @@ class NfwupdUpdater:
             data = bytes.fromhex(text.decode("ascii"))
         except ValueError:
             return None
-        if len(data) != length or not _CRC.fullmatch(crc) or reduce(xor, data) != int(crc, 16):
+        if len(data) != length or not CRC.fullmatch(crc) or reduce(xor, data) != int(crc, 16):
             return None
         return data
 
@@ -217,7 +205,7 @@ class NfwupdUpdater:
 
     def _describe(self, code: int) -> Reply:
         """Codes 3 and 4 parse the slot first."""
-        verdict = self._chassis.judge() if self._flash.end else Verdict("PACKAGE_NOT_DOWNLOADED")
+        verdict = self._chassis.judge() if self._flash.end else SlotVerdict("PACKAGE_NOT_DOWNLOADED")
         if self._flash.end:
             self._parsed = verdict
         if not verdict.good:

@@ -1,16 +1,15 @@
-"""A module that has no command for its firmware at all."""
+"""A module without any command for its firmware."""
 
 from dataclasses import dataclass
 from typing import ClassVar
 
-from atota.sim.judge import Verdict
 from atota.sim.reply import Reply
-from atota.sim.updater import Chassis, Updater
+from atota.sim.updater import Chassis, PlainUpdater, Updater
 
 
 @dataclass(frozen=True, slots=True)
-class NoWay:
-    """Nothing that a host could do."""
+class NoUpdate:
+    """The rules of a module that a host can't update."""
 
     capacity: int = 0
     leftover: int = 0
@@ -18,25 +17,19 @@ class NoWay:
     verbatim: ClassVar[bytes] = b""
 
     def updater(self, chassis: Chassis) -> Updater:  # noqa: ARG002
-        """Make the state for one module: there is none."""
+        """Make an updater, which has no state."""
         return NoUpdater()
 
 
-class NoUpdater:
-    """Knows no command."""
+class NoUpdater(PlainUpdater):
+    """An updater without a command."""
 
     words: tuple[bytes, ...] = ()
 
     def positions(self, line: bytes) -> frozenset[str]:  # noqa: ARG002
-        """No command is a position."""
+        """Return no position: the way has no command."""
         return frozenset()
 
     def execute(self, command: bytes, now: float) -> Reply | None:  # noqa: ARG002
-        """No command is its."""
+        """Return None: the way has no command."""
         return None
-
-    def reset(self) -> None:
-        """Nothing to forget."""
-
-    def finished(self, verdict: Verdict, *, said_good: bool) -> None:
-        """There is never an update."""

@@ -10,11 +10,11 @@ import re
 from dataclasses import dataclass
 from typing import ClassVar
 
-from atota.sim.judge import Verdict
+from atota.sim.judge import SlotVerdict
 from atota.sim.network import Network
 from atota.sim.package import build_package
 from atota.sim.reply import PLAIN, Reply
-from atota.sim.updater import Chassis, Updater
+from atota.sim.updater import Chassis, PlainUpdater, Updater
 
 BOOTSTRAPPED, LOGGED_IN, LOGIN_FAILED, UPDATED, LOGGED_OUT = 2, 6, 7, 11, 15
 LOADING, LOAD_FAILED, LOADED, UPDATING, SUCCEEDED, FAILED, FINISHED, INTERRUPTED = range(40, 48)
@@ -30,8 +30,8 @@ _ANSWERS = (b"READRSP", b"WRITERSP", b"EXECUTERSP", b"OBSERVERSP", b"PARAMETERRS
 
 
 @dataclass(frozen=True, slots=True)
-class Platform:
-    """How a family talks to the platform.
+class PlatformDriven:
+    """The rules of a family whose platform drives the update.
 
     Attributes:
         model: what its packages are made for: the persona's name.
@@ -66,12 +66,12 @@ def _refused(code: int) -> Reply:
     return Reply((b"+CIS ERROR: %d" % code,), bare=True)
 
 
-class PlatformUpdater:
+class PlatformUpdater(PlainUpdater):
     """The LwM2M client in the module; what the platform has begun outlives a reboot, the login does not."""
 
     words = (b"MIPLCREATE", b"MIPLOPEN", b"MIPLCLOSE", b"MIPLDELETE", b"MIPLADDOBJ")
 
-    def __init__(self, rules: Platform, chassis: Chassis) -> None:
+    def __init__(self, rules: PlatformDriven, chassis: Chassis) -> None:
         self._rules = rules
         self._chassis = chassis
         self._network = Network(chassis, attach_s=rules.attach_s)
@@ -80,7 +80,7 @@ class PlatformUpdater:
         self._forget()
 
     def reset(self) -> None:
-        """Nobody is logged in after a start, and the instance is gone."""
+        """Log out and drop the instance."""
         self._forget()
         self._network.reset()
 
@@ -89,8 +89,8 @@ class PlatformUpdater:
         self._objects: list[bytes] = []
         self._session += 1
 
-    def finished(self, verdict: Verdict, *, said_good: bool) -> None:
-        """The platform hears of it at the next login."""
+    def finished(self, verdict: SlotVerdict, *, said_good: bool) -> None:
+        """Keep the result for the next login, when the platform is told."""
         self._to_finish = said_good
         self._gave_up = not verdict.good
 
@@ -170,7 +170,7 @@ class PlatformUpdater:
 
     @staticmethod
     def _configured(value: bytes) -> bool:
-        """Whether the lengths fit: in characters, as the manual says, or in bytes, as the tools write."""
+        """True if the lengths fit: in characters, as the manual says, or in bytes, as the tools write."""
         match = _CONFIG.fullmatch(value)
         return match is not None and int(match[4]) in (len(match[2]), len(match[2]) // 2)
 
@@ -188,7 +188,7 @@ class PlatformUpdater:
         if self._opening or self._logged_in or self._chassis.faults.strike("refuse-start"):
             return _refused(NOT_ALLOWED)
         self._opening = True
-        self.committed = not self._to_finish and self._wanted
+        self.committed = not self._to_finish and self._has_target
         self._session += 1
         session, patience = self._session, float(match[2] or 30)
         return Reply(then=lambda then: self._log_in(session, patience, then))
@@ -253,8 +253,8 @@ class PlatformUpdater:
         self._line(b"+MIPLEVENT:0,%d" % number, now)
 
     @property
-    def _wanted(self) -> bool:
-        """Whether the platform has another firmware for it."""
+    def _has_target(self) -> bool:
+        """True if the platform has another firmware for it."""
         push = self._chassis.options.push
         return push not in ("", self._chassis.version) and not self._gave_up
 
@@ -265,7 +265,7 @@ class PlatformUpdater:
         if self._to_finish:
             self._to_finish = False
             self._chassis.plan(now + 3.0, lambda then: self._event(FINISHED, then))
-        elif self._wanted:
+        elif self._has_target:
             self._chassis.plan(now + 4.0, lambda then: self._load(session, then))
 
     def _load(self, session: int, now: float) -> None:

@@ -12,9 +12,8 @@ from typing import ClassVar
 
 from atota.sim.boot import Step
 from atota.sim.data import Counted
-from atota.sim.judge import Verdict
 from atota.sim.reply import PLAIN, Reply
-from atota.sim.updater import Chassis, Updater
+from atota.sim.updater import Chassis, PlainUpdater, Updater
 
 ACK_EVERY = 1024
 INVALID, NOT_FOUND, EXISTS, WRITE_FAILED, NO_SPACE, TIMEOUT = 400, 405, 407, 409, 420, 421
@@ -37,7 +36,7 @@ def xor16(data: bytes) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Qfota:
-    """Where packages come from.
+    """The rules of AT+QFOTADL: the ways that a package may come.
 
     Attributes:
         files: AT+QFUPL and AT+QFOTADL="/data/ufs/..." exist.
@@ -59,8 +58,8 @@ class Qfota:
         return QfotaUpdater(self, chassis)
 
 
-class QfotaUpdater:
-    """The files; the one stored or started last is the slot."""
+class QfotaUpdater(PlainUpdater):
+    """The files, in flash; the one stored or started last is the slot."""
 
     words = (b"QFUPL", b"QFDEL", b"QFLST", b"QFLDS", b"QFOTADL")
 
@@ -69,16 +68,9 @@ class QfotaUpdater:
         self._chassis = chassis
         self._files: dict[bytes, bytes] = {}
         self._slot: bytes | None = None
-        self._told = 0
-
-    def reset(self) -> None:
-        """The files are in flash."""
-
-    def finished(self, verdict: Verdict, *, said_good: bool) -> None:
-        """Nothing remains of an update but its lines."""
 
     def positions(self, line: bytes) -> frozenset[str]:
-        """A file is one piece; the faults within it count in KiB."""
+        """Name a file one piece; the faults within it count in KiB."""
         word = line.upper()
         if b"=?" in word:
             return frozenset()

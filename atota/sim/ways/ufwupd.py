@@ -1,18 +1,19 @@
 """u-blox's firmware update over AT: ``AT+UFWUPD=3`` and XMODEM, then ``AT+UFWINSTALL``.
 
-u-blox SARA-R4 AT commands manual UBX-17003787 R16, 14.1 and 14.2: literally ``CCC``, ten NAKs and ``OK`` if
-nobody sends, under 20 s; download mode goes on after a power loss; an install takes up to 20 minutes without
-UART. System integration manual UBX-16029218 R03, 1.12.7: UFWUPD downloads, UFWINSTALL reboots and installs.
+u-blox SARA-R4 AT commands manual UBX-17003787 R16, 14.1 and 14.2: literally ``CCC``, ten NAKs and ``OK``
+without a sender, under 20 s; download mode goes on after a power loss; an install takes up to 20 minutes
+without UART. System integration manual UBX-16029218 R03, 1.12.7: UFWUPD downloads, UFWINSTALL reboots and
+installs.
 """
 
 from dataclasses import dataclass
 from typing import ClassVar
 
 from atota.sim.boot import Step
-from atota.sim.judge import Verdict
+from atota.sim.judge import SlotVerdict
 from atota.sim.package import read_package
 from atota.sim.reply import PLAIN, Reply
-from atota.sim.updater import Chassis, Updater
+from atota.sim.updater import Chassis, PlainUpdater, Updater
 from atota.sim.ways.xmodem import PAD, XmodemReceiver
 
 
@@ -36,8 +37,8 @@ class Ufwupd:
         return UfwupdUpdater(self, chassis)
 
 
-class UfwupdUpdater:
-    """Whether a download is going on, which outlives a reboot."""
+class UfwupdUpdater(PlainUpdater):
+    """Download mode, which outlives a reboot."""
 
     words = (b"UFWUPD", b"UFWINSTALL")
 
@@ -46,21 +47,18 @@ class UfwupdUpdater:
         self._chassis = chassis
         self._downloading = False
 
-    def reset(self) -> None:
-        """Download mode is remembered."""
-
     def awake(self, now: float) -> None:
-        """After a power loss amid a download the module expects it from the beginning."""
+        """Expect a download from its beginning if a power loss cut it off."""
         if self._downloading:
             self._chassis.enter_data(self._receiver(), now)
 
-    def finished(self, verdict: Verdict, *, said_good: bool) -> None:  # noqa: ARG002
-        """What was installed, or could not be, is gone."""
+    def finished(self, verdict: SlotVerdict, *, said_good: bool) -> None:  # noqa: ARG002
+        """Drop a package that could not be installed."""
         if not verdict.good:
             self._chassis.flash.erase()
 
     def positions(self, line: bytes) -> frozenset[str]:
-        """Faults within the transfer count packets."""
+        """Name both commands; faults within the transfer count packets."""
         word = line.upper()
         return frozenset({"prepare"} if b"+UFWUPD=3" in word else {"start"} if b"+UFWINSTALL" in word else ())
 
@@ -87,7 +85,7 @@ class UfwupdUpdater:
             begin_s=self._rules.begin_s,
             wait_s=self._rules.wait_s,
             done=self._received,
-            nobody=lambda now: self._leave(Reply(), now),
+            unanswered=lambda now: self._leave(Reply(), now),
             failed=lambda now: self._leave(Reply(error=PLAIN), now),
         )
 

@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from atota.errors import ServerUnreachable
-from atota.sim.judge import Verdict
 from atota.sim.network import Network
 from atota.sim.reply import PLAIN, Reply
-from atota.sim.updater import Chassis, Updater
+from atota.sim.updater import Chassis, PlainUpdater, Updater
 
 _URL = re.compile(rb'\+QFOTADL="([^"]*)"', re.IGNORECASE)
 _PERCENT = re.compile(rb'("(?:DOWNLOADING|UPDATING)"),(\d+)')
@@ -51,7 +50,7 @@ class UrlPull:
         return UrlPullUpdater(self, chassis)
 
 
-class UrlPullUpdater:
+class UrlPullUpdater(PlainUpdater):
     """One download at a time; what it brings goes into the slot, and a good package starts the update."""
 
     words = (b"QFOTADL",)
@@ -61,24 +60,16 @@ class UrlPullUpdater:
         self._chassis = chassis
         self._random = random.Random(f"qind {chassis.options.seed}")  # noqa: S311
         self._network = Network(chassis, attach_s=rules.attach_s)
-        self._busy = False
-
-    @property
-    def committed(self) -> bool:
-        """A download ends in the update, if the package is good."""
-        return self._busy
+        self.committed = False  # a download ends in the update, if the package is good
 
     def positions(self, line: bytes) -> frozenset[str]:
-        """AT+QFOTADL with a URL is the start."""
+        """Name AT+QFOTADL with a URL the start."""
         return frozenset({"start"} if _URL.search(line) else ())
 
     def reset(self) -> None:
-        """A download begun is forgotten; what is in the slot stays."""
-        self._busy = False
+        """Forget a download begun; the slot keeps its bytes."""
+        self.committed = False
         self._network.reset()
-
-    def finished(self, verdict: Verdict, *, said_good: bool) -> None:
-        """Nothing that could be asked for later."""
 
     def execute(self, command: bytes, now: float) -> Reply | None:
         """Carry out ``AT+QFOTADL`` or one of the network's commands."""
@@ -87,11 +78,11 @@ class UrlPullUpdater:
         if command[8:] == b"=?":
             return Reply()
         match = _URL.fullmatch(command)
-        if match is None or not self._allowed(match[1]) or self._busy:
+        if match is None or not self._allowed(match[1]) or self.committed:
             return Reply(error=PLAIN)
         if self._chassis.faults.strike("refuse-start"):
             return Reply(error=PLAIN)
-        self._busy = True
+        self.committed = True
         url = match[1].decode("ascii")
         return Reply(seconds=0.1, note="download asked for", then=lambda then: self._begin(url, then))
 
@@ -170,7 +161,7 @@ class UrlPullUpdater:
     def _over(self, error: int, now: float) -> None:
         self._say(now, b'"HTTPEND",%d' % error)
         if error:
-            self._busy = False
+            self.committed = False
             return
         verdict = self._chassis.judge()
         if verdict.good:
@@ -180,6 +171,6 @@ class UrlPullUpdater:
         self._chassis.plan(now + 1.0, lambda then: self._refuse(code, then))
 
     def _refuse(self, code: int, now: float) -> None:
-        self._busy = False
+        self.committed = False
         self._say(now, b'"START"')
         self._say(now + 0.5, b'"END",%d' % code)

@@ -25,7 +25,7 @@ class XmodemReceiver:
         begin_s: between the characters with which it asks for the first packet.
         wait_s: without a packet for so long it asks again.
         done: given what came, padding included, and the time.
-        nobody: nothing came at all.
+        unanswered: nothing came at all.
         failed: the transfer was begun and given up, or cancelled.
     """
 
@@ -36,14 +36,14 @@ class XmodemReceiver:
         begin_s: float,
         wait_s: float,
         done: Callable[[bytes, float], None],
-        nobody: Callable[[float], None],
+        unanswered: Callable[[float], None],
         failed: Callable[[float], None],
     ) -> None:
         self._chassis = chassis
         self._begin_s = begin_s
         self._wait_s = wait_s
         self._done = done
-        self._nobody = nobody
+        self._unanswered = unanswered
         self._failed = failed
         self._data = bytearray()
         self._packet = bytearray()
@@ -55,8 +55,8 @@ class XmodemReceiver:
         self._timer = 0
 
     @property
-    def wanted(self) -> int:
-        """How many bytes are missing until it will do something."""
+    def bytes_needed(self) -> int:
+        """The bytes that are missing until it does something."""
         return 1 if self._noisy or not self._packet else self._length() - len(self._packet)
 
     def begin(self, now: float) -> None:
@@ -65,7 +65,7 @@ class XmodemReceiver:
 
     def take(self, data: bytes, now: float) -> int:
         """Take bytes up to the end of a packet."""
-        taken = data[: self.wanted]
+        taken = data[: self.bytes_needed]
         if self._noisy:
             self._after(now, _QUIET_S, self._refuse)
         elif self._packet:
@@ -90,9 +90,9 @@ class XmodemReceiver:
         self._chassis.send(now + _TURN_S, byte)
 
     def _ask(self, now: float) -> None:
-        """C three times, then NAK ten times; nobody there."""
+        """Send C three times, then NAK ten times, then give up."""
         if self._asked == 13:
-            self._end(self._nobody, now)
+            self._end(self._unanswered, now)
             return
         self._crc = self._asked < 3
         self._asked += 1

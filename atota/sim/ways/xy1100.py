@@ -12,17 +12,13 @@ from functools import reduce
 from operator import xor
 from typing import ClassVar
 
-from atota.sim.judge import Verdict
 from atota.sim.reply import Reply
-from atota.sim.updater import Chassis, Updater
+from atota.sim.updater import Chassis, PlainUpdater, Updater
+from atota.sim.ways.segments import CRC, NUMBER, positions, unquoted
 
 PARAM_INVALID = 8001  # XinYi SDK, enum AT_XY_ERR
 NOT_ALLOWED = 8002
 
-_LINE = re.compile(rb'\+NFWUPD="?([0-5])"?(?:,"?(\d{1,9}))?', re.IGNORECASE)
-_WORDS = {b"0": "erase", b"2": "validate", b"5": "start"}
-_NUMBER = re.compile(rb"\d{1,9}")
-_CRC = re.compile(rb"[0-9A-Fa-f]{2}")
 _IDLE, _LOADING, _GOOD = range(3)
 
 
@@ -56,7 +52,7 @@ class Xy1100Nfwupd:
         return Xy1100Updater(self, chassis)
 
 
-class Xy1100Updater:
+class Xy1100Updater(PlainUpdater):
     """One word of state and a counter, both in RAM."""
 
     words = (b"NFWUPD",)
@@ -68,21 +64,13 @@ class Xy1100Updater:
         self.reset()
 
     def reset(self) -> None:
-        """A reboot forgets counter and state."""
+        """Forget counter and state."""
         self._state = _IDLE
         self._count = self._offset = 0
 
-    def finished(self, verdict: Verdict, *, said_good: bool) -> None:
-        """The boot keeps nothing that an AT command could tell."""
-
     def positions(self, line: bytes) -> frozenset[str]:
-        """The segment's number, or the name of the code."""
-        match = _LINE.search(line)
-        if match is None:
-            return frozenset()
-        if match[1] != b"1":
-            return frozenset({_WORDS.get(match[1], "")})
-        return frozenset({str(int(match[2]))} if match[2] else ())
+        """Return the segment's number, or the name of the code."""
+        return positions(line)
 
     def execute(self, command: bytes, now: float) -> Reply | None:  # noqa: ARG002
         """Carry out ``AT+NFWUPD`` or ``AT+FOTACTR``."""
@@ -96,8 +84,8 @@ class Xy1100Updater:
             return Reply((self._rules.test,))
         if not rest.startswith(b"=") or rest == b"=":
             return Reply(error=NOT_ALLOWED)
-        values = [p[1:-1] if len(p) > 1 and p[:1] == p[-1:] == b'"' else p for p in rest[1:].split(b",")]
-        if not _NUMBER.fullmatch(values[0]):
+        values = unquoted(rest[1:])
+        if not NUMBER.fullmatch(values[0]):
             return Reply(error=PARAM_INVALID)
         return self._code(int(values[0]), values)
 
@@ -132,12 +120,12 @@ class Xy1100Updater:
 
     def _store(self, values: list[bytes]) -> bool:
         """Take a segment; False if anything about it is wrong."""
-        if self._state != _LOADING or len(values) != 5 or not all(map(_NUMBER.fullmatch, values[1:3])):
+        if self._state != _LOADING or len(values) != 5 or not all(map(NUMBER.fullmatch, values[1:3])):
             return False
         number, length = int(values[1]), int(values[2])
         if number != self._count or not 0 < length <= self._rules.most or len(values[3]) != 2 * length:
             return False
-        if not re.fullmatch(rb"[0-9A-Fa-f]+", values[3]) or not _CRC.fullmatch(values[4]):
+        if not re.fullmatch(rb"[0-9A-Fa-f]+", values[3]) or not CRC.fullmatch(values[4]):
             return False
         data = bytes.fromhex(values[3].decode())
         if reduce(xor, data) != int(values[4], 16) or not self._chassis.flash.write(self._offset, data):

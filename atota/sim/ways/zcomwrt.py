@@ -10,9 +10,9 @@ from typing import ClassVar
 
 from atota.sim.boot import Step
 from atota.sim.data import Counted
-from atota.sim.judge import Verdict
+from atota.sim.judge import SlotVerdict
 from atota.sim.reply import PLAIN, Reply
-from atota.sim.updater import Chassis, Updater
+from atota.sim.updater import Chassis, PlainUpdater, Updater
 
 _WRITE = re.compile(rb"\+ZCOMWRT=(\d{1,9})")
 
@@ -39,8 +39,8 @@ class Zcomwrt:
         return ZcomwrtUpdater(self, chassis)
 
 
-class ZcomwrtUpdater:
-    """Whether a package waits for the restart."""
+class ZcomwrtUpdater(PlainUpdater):
+    """The package that waits in flash for the restart."""
 
     words = (b"ZCOMWRT", b"ZRST")
 
@@ -49,15 +49,12 @@ class ZcomwrtUpdater:
         self._chassis = chassis
         self._waiting = False
 
-    def reset(self) -> None:
-        """What waits is in flash."""
-
-    def finished(self, verdict: Verdict, *, said_good: bool) -> None:  # noqa: ARG002
-        """A package is applied once."""
+    def finished(self, verdict: SlotVerdict, *, said_good: bool) -> None:  # noqa: ARG002
+        """Forget the package: it is applied once."""
         self._waiting = False
 
     def positions(self, line: bytes) -> frozenset[str]:
-        """The whole package is one piece."""
+        """Name the whole package one piece."""
         word = line.upper()
         return frozenset(
             {"0"} if b"+ZCOMWRT=" in word and b"=?" not in word else {"start"} if b"+ZRST" in word else ()

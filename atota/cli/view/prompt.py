@@ -1,4 +1,4 @@
-"""A question to whoever sits at the terminal."""
+"""A question to the user at the terminal."""
 
 import signal
 import threading
@@ -10,7 +10,7 @@ import typer
 from atota.errors import Interrupted
 
 
-def asked(question: str) -> bool:
+def confirm(question: str) -> bool:
     """Ask yes or no on the terminal; Enter means yes.
 
     Raises:
@@ -25,7 +25,7 @@ def asked(question: str) -> bool:
 
 @contextmanager
 def _breakable() -> Iterator[None]:
-    """Let Ctrl-C break into the reading of the answer: elsewhere it only sets the stop token."""
+    """Let Ctrl-C break into the reading of the answer; elsewhere it only sets the stop token."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -1,22 +1,19 @@
-"""Records for people: the list, and the page of one that somebody would file."""
+"""Records for people: the list, and the page of one, made to be filed."""
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
+from rich.table import Table
+from rich.text import Text
 
-from atota.cli.output import plain, styled
+from atota.cli.view.output import plain, styled
 from atota.errors import Outcome
+from atota.journal.model import Record
 from atota.update.state import MEANINGS
 from atota.values import mask
 
-if TYPE_CHECKING:
-    from rich.table import Table
-    from rich.text import Text
-
-    from atota.journal.model import Record
-
-    Line = str | Text
+Line = str | Text
 
 _MEANING = {
     "updated": "the new version was read back from the module",
@@ -28,13 +25,13 @@ _ADAPTER = (("chip", ""), ("usb_id", "usb "), ("serial_number", "serial number "
 _LONG_ID = 14
 
 
-def short_id(record: "Record") -> str:
-    """A record's id for people, which `records show` takes, too."""
+def short_id(record: Record) -> str:
+    """Return a record's id for people, which `records show` takes, too."""
     return record.id if len(record.id) <= _LONG_ID else f"{record.run[:8]}-{record.attempt}"
 
 
-def took(elapsed_ms: int | None) -> str:
-    """A duration in words."""
+def duration(elapsed_ms: int | None) -> str:
+    """Return a duration in words."""
     if elapsed_ms is None:
         return "-"
     if elapsed_ms < 1000:
@@ -44,14 +41,12 @@ def took(elapsed_ms: int | None) -> str:
 
 
 def moment(iso: str) -> str:
-    """A record's time without what people do not read: the T and the milliseconds."""
+    """Return a record's time without the T and the milliseconds."""
     return iso[:19].replace("T", " ")
 
 
-def list_table(records: "list[Record]") -> "Table":
-    """One line a record; the IMEI masked, and the version that the module is known to run."""
-    from rich.table import Table
-
+def list_table(records: list[Record]) -> Table:
+    """Return a table of records; the IMEI masked, and the version that the module is known to run."""
     table = Table(box=None, header_style="bold")
     for heading in ("record", "ended (UTC)", "module", "IMEI", "version", "outcome"):
         table.add_column(heading, no_wrap=heading in ("record", "ended (UTC)", "outcome"), overflow="fold")
@@ -66,25 +61,23 @@ def list_table(records: "list[Record]") -> "Table":
     return table
 
 
-def _known_version(record: "Record") -> str:
-    """The version that the module is known to run since then; nobody knows once an update was started."""
+def _known_version(record: Record) -> str:
+    """Return the version that the module is known to run since then; unknown once an update was started."""
     if record.version_after is not None:
         return record.version_after
     return "unknown" if _may_have_changed(record) else record.version_before or "-"
 
 
-def _may_have_changed(record: "Record") -> bool:
+def _may_have_changed(record: Record) -> bool:
     """True if the module may run another version than before, and nothing says which."""
     if record.state is None:  # written before records had a state
         return not Outcome(record.outcome).is_settled
     return MEANINGS[record.state].must_not_interrupt and record.outcome != Outcome.OLD_VERSION
 
 
-def page(record: "Record") -> "Text":
-    """A whole record: the verdict first, then what it was about, then how it went."""
-    from rich.text import Text
-
-    lines: list[Line] = [styled("[bold]Record {}[/]", record.id), "", *_verdict(record), *_wrong(record)]
+def page(record: Record) -> Text:
+    """Return a whole record: the verdict first, then its subject, then its course."""
+    lines: list[Line] = [styled("[bold]Record {}[/]", record.id), "", *_verdict(record), *_trouble(record)]
     for title, rows in (
         ("Module", _module_rows(record)),
         ("Versions", _version_rows(record)),
@@ -99,47 +92,47 @@ def page(record: "Record") -> "Text":
     return Text("\n").join(line if isinstance(line, Text) else Text(line) for line in lines)
 
 
-def _section(title: str, lines: "Sequence[Line]") -> "list[Line]":
+def _section(title: str, lines: Sequence[Line]) -> list[Line]:
     return ["", styled("[bold]{}[/]", title), *lines] if lines else []
 
 
-def _pair(name: str, value: object) -> "Text":
+def _pair(name: str, value: object) -> Text:
     return styled("[dim]{}[/]{}", f"  {name:<18}", value)
 
 
-def _outcome(record: "Record") -> "Text":
+def _outcome(record: Record) -> Text:
     return styled(f"[{_colour(record)}]{{}}[/]", record.outcome)
 
 
-def _colour(record: "Record") -> str:
+def _colour(record: Record) -> str:
     return {0: "green", 10: "green", 14: "yellow"}.get(record.exit_code, "red")
 
 
-def _verdict(record: "Record") -> Iterator["Text"]:
+def _verdict(record: Record) -> Iterator[Text]:
     message = record.error.message if record.error is not None else ""
     meaning = _MEANING.get(record.outcome) or message or "no reason was written down"
     colour = _colour(record)
     words = (record.outcome, meaning, record.exit_code)
     yield styled(f"  [bold {colour}]{{}}[/]: {{}}[dim]  (exit {{}})[/]", *words)
     yield styled(
-        "  {} to {} UTC, {}", moment(record.started_at), moment(record.ended_at), took(record.duration_ms)
+        "  {} to {} UTC, {}", moment(record.started_at), moment(record.ended_at), duration(record.duration_ms)
     )
 
 
-def _wrong(record: "Record") -> Iterator["Text"]:
-    """What went wrong beyond the verdict's own line, what was tried, and what to do next."""
+def _trouble(record: Record) -> Iterator[Text]:
+    """Yield the trouble beyond the verdict's own line, what was tried, and what to do next."""
     error = record.error
     if not error:
         return
     if record.outcome in _MEANING:
         yield styled("  but:   {}", error.message)
-    for place, line in enumerate(error.tried):
-        yield styled("  [dim]{}[/]{}", "       " if place else "tried: ", line)
+    for index, line in enumerate(error.tried):
+        yield styled("  [dim]{}[/]{}", "       " if index else "tried: ", line)
     if error.hint:
         yield styled("  [bold]next:[/]  {}", error.hint)
 
 
-def _module_rows(record: "Record") -> Iterator[tuple[str, Any]]:
+def _module_rows(record: Record) -> Iterator[tuple[str, Any]]:
     yield "manufacturer", record.manufacturer
     yield "model", record.model
     yield "IMEI", record.imei
@@ -151,14 +144,14 @@ def _module_rows(record: "Record") -> Iterator[tuple[str, Any]]:
     yield "method", method
 
 
-def _version_rows(record: "Record") -> Iterator[tuple[str, Any]]:
+def _version_rows(record: Record) -> Iterator[tuple[str, Any]]:
     if record.version_before or record.version_target or record.version_after:
         yield "before", record.version_before or "-"
         yield "target", record.version_target or "-"
         yield "after", record.version_after or "not read back"
 
 
-def _package_rows(record: "Record") -> Iterator[tuple[str, Any]]:
+def _package_rows(record: Record) -> Iterator[tuple[str, Any]]:
     package, written = record.package, record.written
     if package is not None:
         yield "file", package.name
@@ -172,21 +165,21 @@ def _package_rows(record: "Record") -> Iterator[tuple[str, Any]]:
         yield "bytes a block", record.block
         yield "retries", record.retries
         yield "boots", record.boots
-        yield "longest silence", took(record.longest_silence_ms) if record.longest_silence_ms else None
+        yield "longest silence", duration(record.longest_silence_ms) if record.longest_silence_ms else None
 
 
 def _bytes(size: object) -> str | None:
     return f"{size:,} bytes" if isinstance(size, int) else None
 
 
-def _port_rows(record: "Record") -> Iterator[tuple[str, Any]]:
+def _port_rows(record: Record) -> Iterator[tuple[str, Any]]:
     yield "port", record.port
     known = ((words, getattr(record.adapter, name, None)) for name, words in _ADAPTER)
     yield "adapter", ", ".join(f"{words}{value}" for words, value in known if value)
     yield "board", record.board
 
 
-def _job_rows(record: "Record") -> Iterator[tuple[str, Any]]:
+def _job_rows(record: Record) -> Iterator[tuple[str, Any]]:
     yield "command", record.command
     yield "run", f"{record.run}, attempt {record.attempt}"
     yield "goes on from", record.resumes
@@ -201,12 +194,12 @@ def _job_rows(record: "Record") -> Iterator[tuple[str, Any]]:
         yield "its sha256", record.transcript.sha256
 
 
-def _task_fields(record: "Record") -> Iterator[tuple[str, Any]]:
+def _task_fields(record: Record) -> Iterator[tuple[str, Any]]:
     if record.task is not None:
         yield from msgspec.structs.asdict(record.task).items()
 
 
-def _stages(record: "Record") -> "list[Line]":
+def _stages(record: Record) -> list[Line]:
     if not record.stages:
         return []
     lines: list[Line] = [styled("[dim]{}[/]", f"  {'began (UTC)':<21}{'stage':<10}{'state':<9}{'took':>12}")]
@@ -214,6 +207,6 @@ def _stages(record: "Record") -> "list[Line]":
         state = "cut off" if one.state == "started" else one.state
         colour = {"done": "green", "skipped": "dim"}.get(one.state, "red")
         head = f"  {moment(one.at):<21}{one.stage:<10}"
-        tail = f"{took(one.elapsed_ms):>12}  {one.detail}".rstrip()
+        tail = f"{duration(one.elapsed_ms):>12}  {one.detail}".rstrip()
         lines.append(styled(f"{{}}[{colour}]{{}}[/]{{}}", head, f"{state:<9}", tail))
     return lines

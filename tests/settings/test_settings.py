@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from atota.errors import AtotaError, ConfigError, UsageError
 from atota.settings import resolve as settings
-from atota.settings.board import Board, Limits, Ota, Serial
-from atota.settings.resolve import Settings, UserConfig, board_path, load_user_config, resolve
+from atota.settings.board import Board, board_values, decode_board
+from atota.settings.resolve import board_path, load_user_config, resolve
+from atota.settings.table import Settings, rows
 
 FAKE_KEY = "ZmFrZS1rZXktZmFrZS1rZXktZmFrZS1rZXk="
 FAKE_HEADER = "version=2018-10-31&res=products%2F1&et=1&method=sha1&sign=RkFLRVNJR04%3D"
@@ -24,41 +25,57 @@ NOTHING: Mapping[str, str] = {}
 Line = tuple[str, str, object, str, object, object, object, object]
 TABLE: list[Line] = [
     ("port", "ATOTA_PORT", "/dev/ttyUSB0", "COM7", "COM7", None, "sim://BC28", None),
-    ("baud", "ATOTA_BAUD", 115200, "57600", 57600, 9600, 4800, None),
+    ("baud", "ATOTA_BAUD", 115200, "57600", 57600, None, None, None),
+    ("first_baud", "", None, "", None, 9600, 4800, None),
     ("dialect", "ATOTA_DIALECT", "a", "b", "b", "c", "d", None),
     ("model", "ATOTA_MODEL", "BC28", "BC68", "BC68", "BC26", "M5310", None),
-    ("board", "ATOTA_BOARD", "a.toml", "b.toml", "b.toml", None, "d.toml", None),
+    ("board", "ATOTA_BOARD", Path("a.toml"), "b.toml", Path("b.toml"), None, Path("d.toml"), None),
     ("server", "ATOTA_SERVER", "http://a", "http://b", "http://b", "http://c", "http://d",
      "https://ota.heclouds.com"),
     ("dev_id", "ATOTA_DEV_ID", "1", "2", "2", "3", "4", None),
     ("product_id", "ATOTA_PRODUCT_ID", "1", "2", "2", "3", "4", None),
-    ("type", "ATOTA_TYPE", "sota", "sota", "sota", "sota", "sota", "fota"),
+    ("task_type", "ATOTA_TYPE", "sota", "sota", "sota", "sota", "sota", "fota"),
     ("fw_version", "ATOTA_FW_VERSION", "1", "2", "2", "3", "4", None),
     ("auth_method", "ATOTA_AUTH_METHOD", "md5", "SHA1", "sha1", "md5", "sha1", "sha256"),
     ("device_name", "ATOTA_DEVICE_NAME", "a", "b", "b", "c", "d", None),
     ("auth_ttl_s", "ATOTA_AUTH_TTL", 60, "70", 70, None, 90, 3600),
     ("timeout_s", "ATOTA_TIMEOUT", 60.5, "70.5", 70.5, 80.0, 90.0, None),
     ("reboot_timeout_s", "ATOTA_REBOOT_TIMEOUT", 60, "70", 70.0, 80.0, 90.0, None),
-    ("transcript", "ATOTA_TRANSCRIPT", "a.log", "b.log", "b.log", None, "d.log", None),
-    ("journal", "ATOTA_JOURNAL", "a.sqlite3", "b.sqlite3", "b.sqlite3", None, "d.sqlite3", None),
+    ("transcript", "ATOTA_TRANSCRIPT", Path("a.log"), "b.log", Path("b.log"), None, Path("d.log"), None),
+    ("journal", "ATOTA_JOURNAL", Path("a.db"), "b.db", Path("b.db"), None, Path("d.db"), None),
 ]  # fmt: skip
 
 
 def board_with(name: str, value: object) -> Board | None:
-    if value is None:
+    place = rows()[name].board
+    if value is None or place is None:
         return None
-    if name in Ota.__struct_fields__:
-        return Board(name="b1", ota=msgspec.convert({name: value}, Ota))
-    if name in Limits.__struct_fields__:
-        return Board(name="b1", limits=msgspec.convert({name: value}, Limits))
-    if name == "baud":
-        return Board(name="b1", serial=msgspec.convert({name: value}, Serial))
-    return msgspec.convert({"name": "b1", name: value}, Board)
+    *table, key = place.split(".")
+    inner = {key: value}
+    return msgspec.convert({"name": "b1", **({table[0]: inner} if table else inner)}, Board)
 
 
-def test_the_table_covers_every_setting() -> None:
-    secrets = {"access_key", "authorization"}
-    assert {line[0] for line in TABLE} == set(Settings.__struct_fields__) - {"origin"} - secrets
+def test_the_table_of_tests_covers_every_setting_that_a_file_or_a_variable_gives() -> None:
+    shared = {row.name for row in rows().values() if row.variable or row.key}
+    assert {line[0] for line in TABLE} == shared - {"access_key"}
+
+
+def test_every_row_is_a_field_of_its_name_and_every_field_a_row() -> None:
+    assert [*rows(), "origin"] == list(Settings.__struct_fields__)
+
+
+def test_no_two_rows_share_a_flag_a_variable_a_key_or_a_place_in_a_board() -> None:
+    for names in (
+        [flag for row in rows().values() for flag in row.flags],
+        [name for row in rows().values() for name in (row.variable, row.secret) if name],
+        [row.key for row in rows().values() if row.key],
+        [row.board for row in rows().values() if row.board],
+    ):
+        assert len(names) == len(set(names))
+
+
+def test_every_place_in_a_board_exists() -> None:
+    assert board_values(Board(name="b")) == {}
 
 
 @pytest.mark.parametrize("line", TABLE, ids=lambda line: line[0])
@@ -67,34 +84,34 @@ def test_the_first_place_that_gives_a_value_wins(line: Line, given_by: tuple[boo
     name, variable, option, text, from_env, from_board, from_config, built_in = line
     by_option, by_env, by_board, by_config = given_by
     got = resolve(
-        {name: option if by_option else None},
-        {variable: text} if by_env else {},
+        {name: option} if by_option and option is not None else {},
+        {variable: text} if by_env and variable else {},
         board_with(name, from_board) if by_board else None,
-        msgspec.convert({name: from_config}, UserConfig) if by_config else None,
+        {name: from_config} if by_config and from_config is not None else {},
     )
     flag = "--" + variable.removeprefix("ATOTA_").lower().replace("_", "-")
-    wanted, origin = next(
+    expected, origin = next(
         (value, where)
         for there, value, where in [
             (by_option, option, flag),
             (by_env, from_env, variable),
-            (by_board and from_board is not None, from_board, "board b1"),
+            (by_board, from_board, "board b1"),
             (by_config, from_config, "user config"),
             (True, built_in, "built-in"),
         ]
-        if there
+        if there and (value is not None or where == "built-in")
     )
-    assert (getattr(got, name), got.origin[name]) == (wanted, origin)
+    assert (getattr(got, name), got.origin[name]) == (expected, origin)
 
 
 def test_every_setting_has_an_origin() -> None:
-    got = resolve({}, NOTHING, None, None)
+    got = resolve({}, NOTHING, None, {})
     assert set(got.origin) == set(Settings.__struct_fields__) - {"origin"}
     assert set(got.origin.values()) == {"built-in"}
 
 
 def test_an_empty_variable_counts_as_not_set() -> None:
-    assert resolve({}, {"ATOTA_BAUD": "", "ATOTA_ACCESS_KEY": ""}, None, None) == resolve({}, {}, None, None)
+    assert resolve({}, {"ATOTA_BAUD": "", "ATOTA_ACCESS_KEY": ""}, None, {}) == resolve({}, {}, None, {})
 
 
 @pytest.mark.parametrize(
@@ -109,42 +126,40 @@ def test_an_empty_variable_counts_as_not_set() -> None:
 )  # fmt: skip
 def test_a_bad_variable_is_a_usage_error_that_names_it(variable: str, text: str) -> None:
     with pytest.raises(UsageError) as caught:
-        resolve({}, {variable: text}, None, None)
+        resolve({}, {variable: text}, None, {})
     assert caught.value.message.startswith(f"{variable}: ")
     assert variable in caught.value.hint
 
 
 def test_a_bad_option_is_a_usage_error_that_names_it() -> None:
     with pytest.raises(UsageError, match=r"^--reboot-timeout: 'x' is not a number of seconds"):
-        resolve({"reboot_timeout_s": "x"}, NOTHING, None, None)
+        resolve({"reboot_timeout_s": "x"}, NOTHING, None, {})
 
 
 def test_a_bad_variable_counts_even_under_an_option() -> None:
     with pytest.raises(UsageError, match="ATOTA_BAUD"):
-        resolve({"baud": 9600}, {"ATOTA_BAUD": "x"}, None, None)
+        resolve({"baud": 9600}, {"ATOTA_BAUD": "x"}, None, {})
 
 
 def test_a_board_with_a_blank_value_is_a_config_error_that_names_the_board() -> None:
-    with pytest.raises(ConfigError, match=r"^board b1: it is empty$"):
-        resolve({}, NOTHING, Board(name="b1", ota=Ota(dev_id=" ")), None)
+    with pytest.raises(ConfigError, match=r"^b1\.toml: dev_id: it is empty - at `\$\.ota`$"):
+        decode_board('name = "b1"\n[ota]\ndev_id = " "', name="b1.toml")
 
 
 def test_an_option_that_nobody_knows_is_our_bug() -> None:
-    with pytest.raises(AtotaError, match="no setting called bawd") as caught:
-        resolve({"bawd": 1}, NOTHING, None, None)
+    with pytest.raises(AtotaError, match="unknown settings: bawd") as caught:
+        resolve({"bawd": 1}, NOTHING, None, {})
     assert caught.value.exit_code == 1
 
 
 def test_a_password_in_the_server_s_address_is_refused_and_not_repeated() -> None:
     with pytest.raises(UsageError) as caught:
-        resolve({}, {"ATOTA_SERVER": "https://joe:hunter2@host"}, None, None)
+        resolve({}, {"ATOTA_SERVER": "https://joe:hunter2@host"}, None, {})
     assert "hunter2" not in caught.value.message
 
 
 def test_a_slash_at_the_end_of_the_server_is_dropped() -> None:
-    assert (
-        resolve({"server": "http://127.0.0.1:8080/"}, NOTHING, None, None).server == "http://127.0.0.1:8080"
-    )
+    assert resolve({"server": "http://127.0.0.1:8080/"}, NOTHING, None, {}).server == "http://127.0.0.1:8080"
 
 
 def test_the_key_comes_from_the_first_place_that_gives_it(tmp_path: Path) -> None:
@@ -152,24 +167,24 @@ def test_the_key_comes_from_the_first_place_that_gives_it(tmp_path: Path) -> Non
         (tmp_path / name).write_text(f"key-{name}\n", encoding="utf-8")
     option, variable, config = (str(tmp_path / name) for name in "abc")
     env = {"ATOTA_ACCESS_KEY": FAKE_KEY, "ATOTA_ACCESS_KEY_FILE": variable}
-    user = UserConfig(access_key_file=config)
+    user = {"access_key": Path(config)}
 
     def key(
-        options: Mapping[str, object], env: Mapping[str, str], user: UserConfig | None
+        options: Mapping[str, object], env: Mapping[str, str], user: Mapping[str, object]
     ) -> tuple[str, str]:
         got = resolve(options, env, None, user)
         assert got.access_key is not None
         return got.access_key.read(), got.origin["access_key"]
 
-    assert key({"access_key_file": option}, env, user) == ("key-a", "--access-key-file")
+    assert key({"access_key": option}, env, user) == ("key-a", "--access-key-file")
     assert key({}, env, user) == (FAKE_KEY, "ATOTA_ACCESS_KEY")
     assert key({}, {"ATOTA_ACCESS_KEY_FILE": variable}, user) == ("key-b", "ATOTA_ACCESS_KEY_FILE")
     assert key({}, {}, user) == ("key-c", "user config")
-    assert resolve({}, {}, None, None).access_key is None
+    assert resolve({}, {}, None, {}).access_key is None
 
 
 def test_secrets_are_shown_nowhere() -> None:
-    got = resolve({}, {"ATOTA_ACCESS_KEY": FAKE_KEY, "ATOTA_AUTHORIZATION": FAKE_HEADER}, None, None)
+    got = resolve({}, {"ATOTA_ACCESS_KEY": FAKE_KEY, "ATOTA_AUTHORIZATION": FAKE_HEADER}, None, {})
     assert got.access_key is not None
     assert got.authorization is not None
     assert (got.access_key.read(), got.authorization.read()) == (FAKE_KEY, FAKE_HEADER)
@@ -191,7 +206,7 @@ def test_secrets_are_shown_nowhere() -> None:
 def test_a_key_file_that_holds_no_key_is_a_config_error(tmp_path: Path, content: bytes, problem: str) -> None:
     path = tmp_path / "key"
     path.write_bytes(content)
-    got = resolve({"access_key_file": path}, NOTHING, None, None)
+    got = resolve({"access_key": path}, NOTHING, None, {})
     assert got.access_key is not None
     with pytest.raises(ConfigError, match=problem) as caught:
         got.access_key.read()
@@ -204,7 +219,7 @@ def test_a_key_file_that_cannot_be_read_is_a_config_error_when_it_is_needed(
     tmp_path: Path, name: str
 ) -> None:
     file = name if name.startswith("~") else str(tmp_path) + "/" + name
-    got = resolve({}, {"ATOTA_ACCESS_KEY_FILE": file}, None, None)
+    got = resolve({}, {"ATOTA_ACCESS_KEY_FILE": file}, None, {})
     assert got.access_key is not None
     with pytest.raises(ConfigError, match="cannot be read") as caught:
         got.access_key.read()
@@ -214,24 +229,24 @@ def test_a_key_file_that_cannot_be_read_is_a_config_error_when_it_is_needed(
 def test_a_key_file_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
     path = tmp_path / "key"
     path.write_bytes(b"\xef\xbb\xbf" + FAKE_KEY.encode() + b"\r\n")
-    got = resolve({"access_key_file": path}, NOTHING, None, None)
+    got = resolve({"access_key": path}, NOTHING, None, {})
     assert got.access_key is not None
     assert got.access_key.read() == FAKE_KEY
 
 
 def test_the_board_file_is_named_by_the_same_precedence() -> None:
-    config = UserConfig(board="c.toml")
+    config = {"board": Path("c.toml")}
     assert board_path({"board": "a.toml"}, {"ATOTA_BOARD": "b.toml"}, config) == Path("a.toml")
     assert board_path({"board": None}, {"ATOTA_BOARD": "b.toml"}, config) == Path("b.toml")
     assert board_path({}, {}, config) == Path("c.toml")
-    assert board_path({}, {}, None) is None
+    assert board_path({}, {}, {}) is None
 
 
 def test_paths_in_the_user_config_begin_at_its_folder(tmp_path: Path) -> None:
     path = tmp_path / "my.toml"
     path.write_text('board = "b.toml"\naccess_key_file = "/etc/key"\nauth_ttl_s = 60\n', encoding="utf-8")
     config = load_user_config({"ATOTA_CONFIG": str(path)})
-    assert config == UserConfig(board=str(tmp_path / "b.toml"), access_key_file="/etc/key", auth_ttl_s=60)
+    assert config == {"board": tmp_path / "b.toml", "access_key": Path("/etc/key"), "auth_ttl_s": 60}
 
 
 @pytest.mark.parametrize(
@@ -257,11 +272,11 @@ def test_the_user_config_may_be_missing_unless_it_was_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(settings, "user_config_path", lambda: tmp_path / "config.toml")
-    assert load_user_config(NOTHING) is None
+    assert load_user_config(NOTHING) == {}
     with pytest.raises(ConfigError, match="No such file"):
         load_user_config({"ATOTA_CONFIG": str(tmp_path / "named.toml")})
     (tmp_path / "config.toml").write_text("baud = 9600", encoding="utf-8")
-    assert load_user_config(NOTHING) == UserConfig(baud=9600)
+    assert load_user_config(NOTHING) == {"first_baud": 9600}
 
 
 def test_loads_nothing_heavy() -> None:
@@ -273,10 +288,10 @@ def test_loads_nothing_heavy() -> None:
     assert done.stdout.strip() == "[]"
 
 
-@given(st.dictionaries(st.sampled_from([line[1] for line in TABLE]), st.text(max_size=20)))
+@given(st.dictionaries(st.sampled_from([line[1] for line in TABLE if line[1]]), st.text(max_size=20)))
 def test_any_environment_gives_settings_or_a_usage_error(env: dict[str, str]) -> None:
     try:
-        told = resolve({}, env, None, None).explain()
+        told = resolve({}, env, None, {}).explain()
     except UsageError as error:
         told = [error.message]
     assert any(line.startswith(("ATOTA_", "server: ")) for line in told)

@@ -1,49 +1,49 @@
-"""How reviews of dialect profiles are shown."""
+"""Reviews of dialect profiles, for people and programs."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
-from atota.cli.output import Output, styled
+from atota.cli.view.output import Output, styled
 from atota.dialects.anatomy import Send
 from atota.review.review import Against, Review
 
 
 def review_fields(review: Review) -> dict[str, Any]:
-    """A review as JSON has it."""
-    told: dict[str, Any] = msgspec.to_builtins(review)
-    return {**told, "ok": not review.wrong}
+    """Return a review as JSON has it."""
+    fields: dict[str, Any] = msgspec.to_builtins(review)
+    return {**fields, "ok": not review.wrong}
 
 
 def show_review(out: Output, review: Review, *, whole: bool) -> None:
     """Print a review for people; ``whole``: with everything that no trace or document backs."""
     colour, verdict = ("red", "wrong") if review.wrong else ("green", "fine")
-    out.show(styled(f"[bold]{{}}[/]  [{colour}]{{}}[/]  {{}}", review.name, verdict, review.title))
+    out.page(styled(f"[bold]{{}}[/]  [{colour}]{{}}[/]  {{}}", review.name, verdict, review.title))
     for mistake in review.mistakes:
-        out.show(f"  {mistake}")
+        out.page(f"  {mistake}")
     for one in review.against:
-        out.show(f"  {one.persona}: {_told(one)}")
+        out.page(f"  {one.persona}: {_outcome(one)}")
     if review.mistakes:
         return
     if review.not_played is not None:
-        out.show(f"  not played: {review.not_played}")
+        out.page(f"  not played: {review.not_played}")
     traced = any(one.reading is not None for one in review.against)
     if whole:
         _show_backing(out, review, traced=traced)
-    out.show(f"  {_summary(review, traced=traced)}")
+    out.page(f"  {_summary(review, traced=traced)}")
 
 
-def _told(one: Against) -> str:
-    told = []
+def _outcome(one: Against) -> str:
+    parts = []
     if one.played is not None:
         seconds = f"{one.played.seconds:.0f} simulated seconds"
         ending = f" in {seconds}" if one.played.good else f": {one.played.trouble}"
-        told.append(one.played.outcome + ending)
+        parts.append(one.played.outcome + ending)
     if one.reading is None:
-        return "; ".join([*told, "no traces here"])
+        return "; ".join([*parts, "no traces here"])
     fields = ", ".join(f"{name} {value}" for name, value in one.reading.fields.items() if name != "imei")
-    return "; ".join([*told, f"its traces read as {fields or 'nothing'}"])
+    return "; ".join([*parts, f"its traces read as {fields or 'nothing'}"])
 
 
 def _summary(review: Review, *, traced: bool) -> str:
@@ -61,13 +61,13 @@ def _show_backing(out: Output, review: Review, *, traced: bool) -> None:
         ("was not needed by any job", _unsent(review)),
     ):
         for text, path in _texts(sends).items():
-            out.show(styled("  [dim]{}:[/] {}  [dim]{}[/]", heading, text, path))
+            out.page(styled("  [dim]{}:[/] {}  [dim]{}[/]", heading, text, path))
     for path in review.unmatched if traced else ():
-        out.show(styled("  [dim]fits no line of a trace:[/] {}", path))
+        out.page(styled("  [dim]fits no line of a trace:[/] {}", path))
 
 
 def _texts(sends: Sequence[Send]) -> dict[str, str]:
-    """Each command once, with the place where it stands first."""
+    """Return each command once, with the place where it stands first."""
     return {send.text: send.path for send in reversed(sends)}
 
 

@@ -1,4 +1,4 @@
-"""How a job looks while it runs: as JSON lines, as plain lines, or as a live bar."""
+"""The progress of a job: as JSON lines, as plain lines, or as a live bar."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from atota.cli.output import Output, console, plain, styled
+from atota.cli.view.output import Output, console, plain, styled
 from atota.update.events import STAGES, JobEvent, Listener, Note, Progress, StageEvent, StageShares, UrcEvent
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ _DEFAULT_SHARES = {
 
 
 class JobMeter:
-    """How far a whole job is, from its events: each stage weighs what the profile says it takes."""
+    """The progress of a whole job, from its events: each stage weighs what the profile says it takes."""
 
     def __init__(self) -> None:
         self.stage = ""
@@ -40,7 +40,7 @@ class JobMeter:
         self._done: dict[str, float] = {}
 
     def take(self, event: JobEvent) -> None:
-        """Learn from one event."""
+        """Count one event."""
         if isinstance(event, StageShares):
             self._shares.update(event.shares)
         elif isinstance(event, Progress):
@@ -64,7 +64,7 @@ class JobMeter:
 
 
 def json_listener(out: Output, **always: str) -> Listener:
-    """Events as JSON lines, fields as they are; ``always`` stands in each."""
+    """Return a listener that prints events as JSON lines, each with the fields ``always``."""
 
     def listen(event: JobEvent) -> None:
         if isinstance(event, StageShares):
@@ -84,15 +84,15 @@ def json_listener(out: Output, **always: str) -> Listener:
 
 
 def plain_listener(out: Output, label: str = "") -> Listener:
-    """One line a stage, for logs and terminals that draw nothing."""
+    """Return a listener that prints a line for each stage, for logs and terminals that draw nothing."""
     head = f"{label}  " if label else ""
 
     def listen(event: JobEvent) -> None:
         if isinstance(event, StageEvent):
-            took = f" ({event.elapsed_ms / 1000:.1f} s)" if event.elapsed_ms else ""
+            elapsed = f" ({event.elapsed_ms / 1000:.1f} s)" if event.elapsed_ms else ""
             detail = f": {event.detail}" if event.detail else ""
             if event.state != "started" or out.verbosity > 0:
-                out.say(f"{head}{event.stage:9} {event.state}{took}{detail}")
+                out.say(f"{head}{event.stage:9} {event.state}{elapsed}{detail}")
         elif isinstance(event, Note):
             (out.warn if event.level == "warning" else out.say)(f"{head}{event.text}")
         elif isinstance(event, UrcEvent) and out.verbosity > 0:
@@ -102,7 +102,7 @@ def plain_listener(out: Output, label: str = "") -> Listener:
 
 
 class JobView(NamedTuple):
-    """What shows a job: its listener, and a context in which the terminal belongs to somebody else."""
+    """The view of a job: its listener, and a context in which the view leaves the terminal alone."""
 
     listener: Listener
     paused: Callable[[], AbstractContextManager[None]] = nullcontext
@@ -110,7 +110,7 @@ class JobView(NamedTuple):
 
 @contextmanager
 def job_view(out: Output, label: str) -> Iterator[JobView]:
-    """The view that fits where the output goes."""
+    """Return the view that fits the output's destination."""
     if out.json:
         yield JobView(json_listener(out))
     elif not out.draws:
@@ -130,7 +130,7 @@ def _paused(progress: "RichProgress") -> Iterator[None]:
 
 
 def bars() -> "RichProgress":
-    """A live display: a line a job, with its stage, its bar and its time."""
+    """Return a live display: a line for each job, with its stage, its bar and its time."""
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
     return Progress(
@@ -145,15 +145,15 @@ def bars() -> "RichProgress":
 
 
 def live_listener(progress: "RichProgress", label: str) -> Listener:
-    """A line in a live display; notes are printed above it."""
+    """Return a listener that draws a line in a live display; notes are printed above it."""
     meter = JobMeter()
     line = progress.add_task(plain(label), total=100, stage="")
 
     def listen(event: JobEvent) -> None:
         meter.take(event)
-        over = meter.percent >= 100
-        colour = "red" if meter.state == "failed" else "green" if over else "cyan"
-        stage = "done" if over else meter.stage
+        is_done = meter.percent >= 100
+        colour = "red" if meter.state == "failed" else "green" if is_done else "cyan"
+        stage = "done" if is_done else meter.stage
         progress.update(line, completed=meter.percent, stage=f"[{colour}]{stage:<9}[/]")
         if isinstance(event, Note):
             colour = "yellow" if event.level == "warning" else "dim"
@@ -164,7 +164,7 @@ def live_listener(progress: "RichProgress", label: str) -> Listener:
 
 @contextmanager
 def transfer_bar(out: Output, stage: str, total: int) -> Iterator[Callable[[int, int], Any]]:
-    """Progress of one transfer, bytes done and in all."""
+    """Show one transfer: the function takes the bytes done and the bytes in all."""
     if out.draws:
         with bars() as progress:
             line = progress.add_task(stage, total=total, stage=stage)
@@ -172,11 +172,11 @@ def transfer_bar(out: Output, stage: str, total: int) -> Iterator[Callable[[int,
         return
     last = -1
 
-    def tell(done: int, of: int) -> None:
+    def show(done: int, of: int) -> None:
         nonlocal last
         percent = done * 100 // of if of else 100
         if percent != last:
             last = percent
             out.event("progress", stage=stage, done=done, total=of, unit="bytes")
 
-    yield tell
+    yield show

@@ -1,15 +1,16 @@
-"""What a command prints: JSON Lines on stdout for programs, or text for people. Nothing else prints.
+"""The output of a command: JSON Lines on stdout for programs, or text for people. Nothing else prints.
 
 With ``--json`` stdout holds data only and people's text goes to stderr; the first line is always a
-``begin`` and the last one always a ``result``, also on failure. Without it the result is text on stdout,
+``begin`` and the last one always a ``result``, also on failure. Without it the result is a page on stdout,
 progress and warnings go to stderr. A reader that goes away (``| head``) ends the words, never the work.
 """
 
 import os
 import sys
 import threading
-from typing import TYPE_CHECKING, Any, ClassVar, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
+from atota._version import __version__
 from atota.clock import SystemClock, utc_iso
 from atota.errors import AtotaError, error_fields
 
@@ -18,11 +19,13 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 SCHEMA = 1
+Page = object
+"""A page for people: a text, something that rich can draw, or a function that makes one of them."""
 _LOCK = threading.Lock()  # lanes of the demo print at the same time
 
 
 def plain(value: object) -> str:
-    """A value as text that does nothing to a terminal: control characters are written as escapes."""
+    """Return a value as text that does nothing to a terminal: control characters are written as escapes."""
     text = str(value)
     if text.isprintable():
         return text
@@ -30,57 +33,80 @@ def plain(value: object) -> str:
 
 
 def styled(template: str, *values: object) -> "Text":
-    """Rich markup with values in its ``{}``, each shown as it is, whatever brackets it holds."""
+    """Return rich markup with values in its ``{}``, each shown as it is, whatever brackets it holds."""
     from rich.markup import escape
     from rich.text import Text
 
     return Text.from_markup(template.format(*(escape(plain(value)) for value in values)), emoji=False)
 
 
+class Ending:
+    """The end of one run of the program: a run prints one result line.
+
+    Attributes:
+        is_printed: True once the result line was printed.
+    """
+
+    def __init__(self) -> None:
+        self.is_printed = False
+
+
 class Output:
-    """Where a command's words go.
+    """The output of one command.
 
     Args:
         command: the command's name, as typed.
         json: print JSON Lines.
         verbosity: -1 quiet, 0 normal, 1 or more: more.
-        progress: whether bars may be drawn.
+        progress: True if bars may be drawn.
+        ending: the end of the run that the command belongs to.
     """
 
-    ended: ClassVar[bool] = False
-    """Whether a result line was printed: there is one process, one command and one result."""
-
-    def __init__(self, command: str, *, json: bool, verbosity: int = 0, progress: bool = True) -> None:
+    def __init__(
+        self,
+        command: str,
+        *,
+        json: bool,
+        verbosity: int = 0,
+        progress: bool = True,
+        ending: Ending | None = None,
+    ) -> None:
         self.command = command
         self.json = json
         self.verbosity = verbosity
         self.progress = progress
-        self._begun = False
+        self._ending = ending or Ending()
+        self._has_begun = False
 
     @property
     def draws(self) -> bool:
-        """Whether a live picture makes sense: somebody looks at a terminal and wants it."""
+        """True if a live picture makes sense: a terminal shows it and the user wants it."""
         if not self.progress or self.verbosity < 0 or self.json or os.environ.get("TERM") == "dumb":
             return False
         return sys.stderr.isatty()
 
     def begin(self, **fields: Any) -> None:
         """Print the first JSON line; once."""
-        from atota import __version__
-
-        if not self._begun:
-            self._begun = True
+        if not self._has_begun:
+            self._has_begun = True
             self.event("begin", schema=SCHEMA, command=self.command, tool_version=__version__, **fields)
 
-    def event(self, name: str, **fields: Any) -> None:
-        """Print one JSON line; nothing for people."""
+    def event(self, name: str, page: Page | None = None, **fields: Any) -> None:
+        """Print one JSON line; without ``--json``, the page."""
         if not self.json:
+            if page is not None:
+                self.page(page)
             return
         import msgspec
 
         head = {"schema": fields.pop("schema")} if "schema" in fields else {}
-        told = {**head, "event": name, "time": utc_iso(SystemClock().time()), **fields}
-        self.data(msgspec.json.encode(told) + b"\n")
+        line = {**head, "event": name, "time": utc_iso(SystemClock().time()), **fields}
+        self.data(msgspec.json.encode(line) + b"\n")
+
+    def page(self, page: Page) -> None:
+        """Print a page for people on stdout; nothing with ``--json``."""
+        if not self.json:
+            write(page() if callable(page) else page, stderr=False)
 
     def data(self, data: bytes) -> None:
         """Write data to stdout as it is: it is UTF-8, whatever the terminal's encoding is."""
@@ -91,34 +117,40 @@ class Output:
         except BrokenPipeError:
             _silence(sys.stdout)
 
-    def show(self, text: object = "") -> None:
-        """Print a result for people: to stdout, or to stderr where stdout belongs to programs."""
-        if self.verbosity < 0 and self.json:
-            return
-        write(text, stderr=self.json)
-
     def say(self, text: object) -> None:
-        """Tell people how it goes, on stderr; not if they want quiet."""
+        """Print how it goes, on stderr; not if the user wants quiet."""
         if self.verbosity >= 0:
             write(text, stderr=True)
 
     def warn(self, text: str) -> None:
-        """Warn people, on stderr, however quiet they want it."""
+        """Print a warning on stderr, however quiet the user wants it."""
         write(styled("[yellow]warning:[/] {}", text), stderr=True)
 
-    def result(self, *, ok: bool, outcome: str, exit_code: int, **fields: Any) -> None:
-        """Print the last JSON line; once in the life of the process."""
-        if not Output.ended:
-            Output.ended = True
+    def result(
+        self, page: Page | None = None, *, ok: bool, outcome: str, exit_code: int, **fields: Any
+    ) -> None:
+        """Print the last JSON line, once in a run; without ``--json``, the page."""
+        if not self.json:
+            if page is not None:
+                self.page(page)
+        elif not self._ending.is_printed:
+            self._ending.is_printed = True
             self.begin()
             head = {"command": self.command, "ok": ok, "outcome": outcome, "exit_code": exit_code}
             self.event("result", schema=SCHEMA, **head, **fields)
 
-    def failure(self, error: AtotaError, **fields: Any) -> None:
-        """Say what ended the command: what happened, what was tried, what to do next."""
-        told = error_fields(error)
-        self.result(ok=False, outcome=error.outcome, exit_code=error.exit_code, **fields, error=told)
+    def end(self, error: AtotaError, **fields: Any) -> int:
+        """Print the last JSON line of a failure; return the exit code."""
+        self.result(
+            ok=False, outcome=error.outcome, exit_code=error.exit_code, **fields, error=error_fields(error)
+        )
+        return error.exit_code
+
+    def failure(self, error: AtotaError, **fields: Any) -> int:
+        """Print the error that ends the command, what was tried and the next step; return the exit code."""
+        code = self.end(error, **fields)
         explain(error)
+        return code
 
 
 def explain(error: AtotaError) -> None:
@@ -126,8 +158,8 @@ def explain(error: AtotaError) -> None:
     text = styled(
         "[bold red]error:[/] {}[dim]  ({}, exit {})[/]", error.message, error.outcome, error.exit_code
     )
-    for place, line in enumerate(error.tried):
-        text.append(styled("\n[dim]{}[/]{}", "         " if place else "  tried: ", line))
+    for index, line in enumerate(error.tried):
+        text.append(styled("\n[dim]{}[/]{}", "         " if index else "  tried: ", line))
     text.append(styled("\n[bold]  next:  [/]{}", error.hint))
     write(text, stderr=True)
 
@@ -142,7 +174,7 @@ def write(text: object, *, stderr: bool) -> None:
 
 
 def console(*, stderr: bool) -> "Console":
-    """A rich console on stdout or stderr that outlives its reader."""
+    """Return a rich console on stdout or stderr that outlives its reader."""
     from rich.console import Console  # rich is loaded when there is something to print
 
     class Lasting(Console):
@@ -154,7 +186,7 @@ def console(*, stderr: bool) -> "Console":
 
 
 def _silence(stream: TextIO) -> None:
-    """Nobody reads a stream any more: let the rest go nowhere, so that the work itself goes on."""
+    """Send the rest of a stream without a reader nowhere, so that the work itself goes on."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, stream.fileno())
     os.close(nowhere)

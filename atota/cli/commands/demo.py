@@ -1,19 +1,25 @@
-"""The demo: the whole chain for five simulated modules at once, against a platform that it starts itself."""
+"""The demo: the whole chain for five simulated modules at once, against a platform of its own."""
 
 import base64
 import tempfile
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
+
+import typer
+from rich.table import Table
 
 from atota.cli.call import Call
-from atota.cli.output import explain, styled
+from atota.cli.view.job import result_fields
+from atota.cli.view.output import explain, styled
+from atota.cli.view.progress import bars, json_listener, live_listener, plain_listener
 from atota.clock import StopToken, SystemClock
-from atota.errors import Interrupted
+from atota.errors import Interrupted, Outcome
 from atota.ota.cache import Cache
 from atota.ota.download import Downloader
-from atota.ota.registry import Access, open_platform
+from atota.ota.registry import DEFAULT, Access, open_platform
 from atota.otaserver import model as tasks_file
 from atota.otaserver.serve import RunningServer
 from atota.otaserver.service import LocalPlatform
@@ -22,15 +28,12 @@ from atota.sim.package import build_package
 from atota.update.events import JobResult, Listener
 from atota.update.job import Job
 
-if TYPE_CHECKING:
-    from rich.table import Table
-
 _PRODUCT = "1000"
 _KEY = base64.b64encode(b"the demo's own key, no secret at").decode()
 
 
 class Bench(NamedTuple):
-    """One simulated module of the demo, and what the platform wants of it."""
+    """One simulated module of the demo, and the platform's task for it."""
 
     lane: str
     model: str
@@ -72,26 +75,28 @@ BENCHES = (
 )
 
 
-def run_demo(call: Call, speed: float) -> int:
-    """Run it. The exit code is 0 if four modules were updated and the fifth failed as it should."""
+def demo(
+    call: Call,
+    speed: Annotated[float, typer.Option(min=1, max=200, help="How much faster than real modules.")] = 15.0,
+) -> int:
+    """Run the demo; return 0 if four modules were updated and the fifth failed as it should."""
     call.out.begin(modules=len(BENCHES), speed=speed)
     about = "[bold]atota demo[/]: {} simulated modules, {} times as fast as real ones, "
     about += "against a local OTA platform"
     call.out.say(styled(about, len(BENCHES), f"{speed:g}"))
     with tempfile.TemporaryDirectory(prefix="atota-demo-") as folder, RunningServer(_platform()) as server:
         results = _run_all(call, server.url, Path(folder), speed)
+    call.out.page(partial(_outcomes, results))
     if not call.out.json:
-        call.out.show(_outcomes(results))
         _explain_failures(call, results)
-    told = [_told(bench, result) for bench, result in results]
+    modules = [_fields(bench, result) for bench, result in results]
     if call.stop.is_noted:
         stopped = Interrupted("stopped by the user", hint="Run `atota demo` again; nothing is left behind.")
-        call.out.failure(stopped, modules=told)
-        return stopped.exit_code
-    as_meant = all((result.outcome == "updated") == (not bench.made_for) for bench, result in results)
-    outcome, code = ("done", 0) if as_meant else ("error", 1)
-    call.out.result(ok=as_meant, outcome=outcome, exit_code=code, modules=told)
-    return code
+        return call.out.failure(stopped, modules=modules)
+    as_meant = all((result.outcome == Outcome.UPDATED) == (not bench.made_for) for bench, result in results)
+    outcome = Outcome.DONE if as_meant else Outcome.ERROR
+    call.out.result(ok=as_meant, outcome=outcome, exit_code=outcome.exit_code, modules=modules)
+    return outcome.exit_code
 
 
 def _platform() -> LocalPlatform:
@@ -129,7 +134,7 @@ def _run_all(call: Call, url: str, folder: Path, speed: float) -> list[tuple[Ben
         ]
         while wait(jobs, timeout=SystemClock.slice_s).not_done:
             if call.stop.is_noted:
-                for stop in stops:  # twice: nobody minds a simulated module in the middle of its update
+                for stop in stops:  # twice: a simulated module may be left in the middle of its update
                     stop.set()
                     stop.set()
         return [(bench, job.result()) for bench, job in zip(BENCHES, jobs, strict=True)]
@@ -143,15 +148,13 @@ def _run_one(
     port = f"sim://{bench.model}?speed={speed:g}&seed={bench.lane}"
     if bench.fault:
         port += f"&fault={bench.fault}"
-    with open_platform("generic", access) as platform:
+    with open_platform(DEFAULT, access) as platform:
         spec = JobSpec(port=port, dev_id=bench.lane)
         downloader = Downloader(platform, clock, Cache(folder))
         return Job(spec, platform=platform, downloader=downloader, listener=listener, stop=stop).run()
 
 
 def _listeners(call: Call, stack: ExitStack) -> list[Listener]:
-    from atota.cli.progress import bars, json_listener, live_listener, plain_listener
-
     labels = [f"lane {bench.lane}  {bench.model:9}" for bench in BENCHES]
     if call.out.json:
         return [json_listener(call.out, lane=bench.lane) for bench in BENCHES]
@@ -161,15 +164,13 @@ def _listeners(call: Call, stack: ExitStack) -> list[Listener]:
     return [live_listener(progress, label) for label in labels]
 
 
-def _outcomes(results: list[tuple[Bench, JobResult]]) -> "Table":
-    from rich.table import Table
-
+def _outcomes(results: list[tuple[Bench, JobResult]]) -> Table:
     table = Table(box=None, header_style="bold", pad_edge=False)
     for heading in ("lane", "module", "before", "after", "time", "outcome"):
         justify: Literal["left", "right"] = "right" if heading == "time" else "left"
         table.add_column(heading, justify=justify, no_wrap=True)
     for bench, result in results:
-        good = result.outcome == "updated"
+        good = result.outcome == Outcome.UPDATED
         seconds = sum(result.stages_ms.values()) / 1000
         table.add_row(
             bench.lane,
@@ -190,9 +191,7 @@ def _explain_failures(call: Call, results: list[tuple[Bench, JobResult]]) -> Non
             explain(result.error)
 
 
-def _told(bench: Bench, result: JobResult) -> dict[str, Any]:
-    from atota.cli.commands_jobs import result_fields
-
+def _fields(bench: Bench, result: JobResult) -> dict[str, Any]:
     return {
         "lane": bench.lane,
         "outcome": result.outcome,

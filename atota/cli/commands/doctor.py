@@ -1,0 +1,113 @@
+"""The command that explains why a link is bad: doctor."""
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Annotated
+
+import msgspec
+import typer
+
+from atota.cli.call import Call
+from atota.cli.view.findings import findings_page
+from atota.cli.wiring import opened_module
+from atota.clock import Deadline, SystemClock
+from atota.doctor.examine import Wishes, examine_port, examine_unopened
+from atota.doctor.findings import Finding, ending, summary
+from atota.doctor.platform import Asked, examine_platform
+from atota.doctor.timing import parse_size
+from atota.errors import AtotaError, Interrupted, JobTimeout
+from atota.link import ports
+from atota.ota.http import reach
+from atota.ota.probe import Reached
+from atota.settings.resolve import BUILT_IN
+
+_REACH_S = 10.0
+
+
+def doctor(
+    call: Call,
+    exchanges: Annotated[
+        int,
+        typer.Option("--exchanges", metavar="N", min=1, max=10_000, help="Commands to send to the module."),
+    ] = 50,
+    size: Annotated[
+        str, typer.Option("--size", metavar="BYTES", help="Estimate the time of an update of so many bytes.")
+    ] = "200k",
+) -> int:
+    """Print the findings; return the exit code of the worst."""
+    settings = call.settings
+    wishes = Wishes(
+        exchanges=exchanges,
+        size=parse_size(size),
+        baud=settings.baud,
+        transfer_baud=settings.transfer_baud,
+    )
+    call.out.begin(port=settings.port)
+    findings: list[Finding] = []
+    cut_off: AtotaError | None = None
+    try:
+        for finding in _examined(call, wishes):
+            findings.append(finding)  # noqa: PERF402 - so that an interruption keeps the findings before it
+    except (Interrupted, JobTimeout) as stopped:
+        cut_off = stopped
+    if findings:
+        call.out.page(
+            partial(findings_page, findings, summary(findings) if cut_off is None else "not finished")
+        )
+    error = cut_off or ending(findings)
+    fields = msgspec.to_builtins(findings)
+    if error is None:
+        call.done(findings=fields)
+        return 0
+    return call.out.failure(error, findings=fields)
+
+
+def _examined(call: Call, wishes: Wishes) -> Iterator[Finding]:
+    """Yield every finding, in the order of its making."""
+    limit = Deadline(SystemClock(), call.settings.timeout_s)
+    if call.settings.port is None:
+        yield from _all_ports(wishes)
+    else:
+        yield from examine_port(
+            call.port, partial(opened_module, call), wishes, note=lambda text: call.out.say(f"  {text} …")
+        )
+    if call.stop.is_set:
+        raise Interrupted("stopped by the user")
+    if limit.expired:
+        raise JobTimeout("the time limit of the command is over")
+    yield from examine_platform(_asked_platform(call), clock=limit.clock, look=partial(_look, limit))
+
+
+def _all_ports(wishes: Wishes) -> Iterator[Finding]:
+    """Yield the findings of every serial port that need no opening."""
+    infos = ports.list_ports()
+    for info in infos:
+        yield from examine_unopened(info, wishes)
+    if not infos:
+        next_ = "Check the cable, the adapter and its driver; `sim://BC28` is a port without hardware."
+        yield Finding(
+            group="port", check="ports", state="warning", says="this machine has no serial port", next=next_
+        )
+    else:
+        next_ = "Give -p PORT: then the port is opened and the module behind it is asked."
+        yield Finding(group="line", check="answer", state="unknown", says="no port was opened", next=next_)
+
+
+def _look(limit: Deadline, server: str) -> Reached:
+    return reach(server, clock=limit.clock, timeout_s=max(0.1, min(_REACH_S, limit.remaining)))
+
+
+def _asked_platform(call: Call) -> Asked | None:
+    """Return the platform to examine; None if the user has set nothing of it."""
+    settings = call.settings
+    key, header = settings.access_key, settings.authorization
+    if key is None and header is None and settings.origin["server"] == BUILT_IN:
+        return None
+    return Asked(
+        server=settings.server,
+        product_id=settings.product_id,
+        device_name=settings.device_name,
+        ttl_s=settings.auth_ttl_s,
+        key=key.read if key is not None else None,
+        authorization=header.read if header is not None else None,
+    )

@@ -1,0 +1,81 @@
+"""The command that sends the reports which the platform has not received: report."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from atota.cli.call import Call
+from atota.cli.platforms import opened_platform
+from atota.cli.wiring import opened_journal
+from atota.errors import ServerError, UsageError
+from atota.journal.store import Journal
+from atota.update.report import Delivery, Report, deliver_waiting, waiting
+
+_NOTHING = "nothing waits to be reported"
+
+
+def report(
+    call: Call,
+    pending: Annotated[bool, typer.Option("--pending", help="Send all that wait, in order.")] = False,
+) -> int:
+    """Print the waiting reports, or send them; return the exit code."""
+    call.out.begin()
+    with opened_journal(call) as journal:
+        if not pending:
+            return _list(call, journal)
+        if not waiting(journal):
+            call.done(_NOTHING, told=[], waiting=0)
+            return 0
+        with opened_platform(call) as platform:
+            deliveries = deliver_waiting(journal, platform)
+        return _end(call, deliveries, len(waiting(journal)))
+
+
+def _list(call: Call, journal: Journal) -> int:
+    reports = waiting(journal)
+    lines = [
+        f"{one.job}  device {report.device}  {_words(report)}  for {report.server}" for one, report in reports
+    ]
+    call.done(
+        "\n".join(lines) if lines else None,
+        told=[],
+        waiting=len(reports),
+        reports=[_fields(one.job, report) for one, report in reports],
+    )
+    call.out.say(f"{len(reports)} waiting; --pending sends them" if reports else _NOTHING)
+    return 0
+
+
+def _end(call: Call, deliveries: Sequence[Delivery], still_waiting: int) -> int:
+    for one in deliveries:
+        mark = one.how or "still waits"
+        call.out.page(f"{one.job}  device {one.report.device}  {_words(one.report)}  {mark}: {one.detail}")
+    fields: dict[str, Any] = {
+        "told": [_fields(one.job, one.report) | {"how": one.how, "detail": one.detail} for one in deliveries],
+        "waiting": still_waiting,
+    }
+    stuck = next((one for one in deliveries if one.how is None), None)
+    if stuck is not None:
+        error = ServerError(
+            f"not every report was sent: {stuck.detail}",
+            hint="The other reports are kept. Run `atota report --pending` again later.",
+        )
+        return call.out.failure(error, **fields)
+    if still_waiting and not deliveries:
+        raise UsageError(
+            "the waiting reports are for another platform",
+            hint="Name it with --server; `atota report` shows what waits.",
+        )
+    call.done(**fields)
+    return 0
+
+
+def _words(report: Report) -> str:
+    status = [f"status {report.status}"] if report.status is not None else []
+    return " and ".join([*status, *([f"version {report.version}"] if report.version is not None else [])])
+
+
+def _fields(job: str, report: Report) -> dict[str, Any]:
+    return {"job": job, **msgspec.to_builtins(report)}

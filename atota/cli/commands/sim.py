@@ -1,0 +1,161 @@
+"""Counterparts for any program: sim module, sim server, sim package."""
+
+import threading
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import parse_qsl, urlencode
+
+import typer
+
+from atota.cli.call import Call
+from atota.cli.view.output import styled
+from atota.clock import SystemClock, clock_at
+from atota.errors import ConfigError, UsageError
+from atota.otaserver.model import load
+from atota.otaserver.serve import RunningServer
+from atota.otaserver.service import LocalPlatform
+from atota.sim.link import make_module, parse_sim_url
+from atota.sim.package import build_package
+from atota.sim.serve import serve_pty, serve_tcp
+from atota.values import Digests
+
+_DEMO_KEY = "a2V5IG9mIHRoZSBsb2NhbCBwbGF0Zm9ybSwgbm8gc2VjcmV0"
+"""The base64 of "key of the local platform, no secret": for folders that --init makes."""
+
+_TASKS = f"""# The local OTA platform of atota: who may ask, and what each device should become.
+[auth]
+product_id = "1000"
+access_key = "{_DEMO_KEY}"
+
+[[device]]
+dev_id = "6523"
+name = "bench-1"
+imei = "490154203237518"
+
+[[task]]
+dev_id = "6523"
+manuf = "014"            # Quectel
+model = "01401"          # BC28
+package = "{{package}}"
+target = "{{target}}"
+"""
+_Fault = Annotated[list[str] | None, typer.Option(metavar="NAME[:ARG]", help="A fault; may be given again.")]
+
+
+def serve_module(
+    call: Call,
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="BC28, M5310-A, BC95-B8 or SARA-N200.")],
+    tcp: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="Serve a TCP port instead of a pty.")
+    ] = None,
+    fault: _Fault = None,
+    options: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KEY=VALUE&…", help="The options of a sim:// URL: version, imei, baud, csq, echo…"
+        ),
+    ] = None,
+    speed: Annotated[float, typer.Option(min=0.1, max=1000, help="The speed of its time.")] = 1.0,
+) -> None:
+    """Serve one simulated module until the stop token is set."""
+    query = urlencode(
+        [*parse_qsl(options or "", keep_blank_values=True), *(("fault", f) for f in fault or [])]
+    )
+    url = parse_sim_url(f"sim://{model}?{query}")
+    clock = clock_at(speed)
+
+    def on_change(change: str) -> None:
+        call.out.event("change", f"  {change}", module=url.model, change=change)
+
+    def on_ready(port: str) -> None:
+        page = styled("[bold]{}[/] on [bold]{}[/]  (Ctrl-C ends it)", url.model, port)
+        call.out.event("ready", page, port=port)
+        if not call.out.json:
+            call.out.say(f"try: atota identify -p {port}")
+
+    call.out.begin(model=url.model)
+    module = make_module(url.model, url.options, faults=url.faults, on_change=on_change)
+    if tcp is None:
+        serve_pty(module, clock, on_ready, call.stop)
+    else:
+        host, port = tcp_address(tcp)
+        serve_tcp(module, host, port, clock=clock, on_ready=on_ready, stop=call.stop)
+    call.done()
+
+
+def tcp_address(text: str) -> tuple[str, int]:
+    """Parse ``HOST:PORT``, or a port alone on this machine.
+
+    Raises:
+        UsageError: it is neither.
+    """
+    host, _, port = text.rpartition(":")
+    if not port.isdecimal() or int(port) > 65535:
+        raise UsageError(f"{text!r} is not HOST:PORT")
+    return host.strip("[]") or "127.0.0.1", int(port)
+
+
+def serve_platform(
+    call: Call,
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="Holds tasks.toml and the packages that it names.")
+    ],
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0: any.")] = 8080,
+    fault: _Fault = None,
+    init: Annotated[
+        bool, typer.Option("--init", help="Make FOLDER with a task and a package for a simulated BC28.")
+    ] = False,
+) -> None:
+    """Serve the local platform until the stop token is set."""
+    if init:
+        _make_folder(call, folder)
+    platform = LocalPlatform(load(folder), faults="+".join(fault or []))
+    call.out.begin(folder=str(folder))
+
+    def log(line: str) -> None:
+        call.out.event("request", f"  {line}", line=line)
+
+    with RunningServer(platform, host, port, log=log) as server:
+        tasks = len(platform.tasks)
+        page = styled("OTA platform on [bold]{}[/], {} tasks  (Ctrl-C ends it)", server.url, tasks)
+        call.out.event("ready", page, url=server.url)
+        idle = threading.Event()
+        while not call.stop.is_set:
+            idle.wait(SystemClock.slice_s)
+    call.done()
+
+
+def _make_folder(call: Call, folder: Path) -> None:
+    """Make a folder to begin with: a task for a simulated BC28, its package, and the key to ask with."""
+    base, target, name = "BC28JAR01A03", "BC28JAR01A05", "BC28JAR01A03_TO_BC28JAR01A05.bin"
+    tasks = folder / "tasks.toml"
+    if tasks.exists():
+        raise ConfigError(f"{tasks} is there already", hint="Leave --init out, or name another folder.")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(build_package(model="BC28", base=base, target=target, size=20_000))
+        tasks.write_text(_TASKS.format(package=name, target=target), encoding="utf-8")
+        (folder / "access-key").write_text(_DEMO_KEY + "\n", encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{folder} cannot be filled: {error.strerror}") from error
+    call.out.say(f"made {tasks}, {name} and access-key")
+
+
+def write_package(
+    call: Call,
+    output: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write.")],
+    model: Annotated[str, typer.Option(help="The simulated model that it is for.")],
+    base: Annotated[str, typer.Option("--from", metavar="VERSION", help="The version it is made for.")],
+    target: Annotated[str, typer.Option("--to", metavar="VERSION", help="The version it brings.")],
+    size: Annotated[int, typer.Option(min=0, max=4_000_000, help="Bytes at least.")] = 20_000,
+) -> None:
+    """Write a package to a file."""
+    data = build_package(model=model, base=base, target=target, size=size)
+    try:
+        output.write_bytes(data)
+    except OSError as error:
+        raise ConfigError(f"{output} cannot be written: {error.strerror}") from error
+    digests = Digests.of(data)
+    fields = {"path": str(output), "size": digests.size, "md5": digests.md5, "sha256": digests.sha256}
+    call.done(f"{output}  {digests.size} bytes  md5 {digests.md5}", package=fields)

@@ -1,0 +1,1 @@
+"""The output of commands: results as JSON Lines, pages for people, progress, a question."""

@@ -1,0 +1,68 @@
+"""The end of a job: as JSON has it, and for people."""
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from rich.text import Text
+
+from atota.cli.call import Call
+from atota.cli.view.output import styled
+from atota.errors import Outcome
+from atota.update.events import JobResult
+
+_NOTHING_TO_DO = frozenset({Outcome.ALREADY_CURRENT, Outcome.NO_TASK})
+DETAILED = 10
+"""Exit code of "nothing to do" with --detailed-exit-code."""
+
+
+def end_job(call: Call, result: JobResult, transcript: Path | None = None) -> int:
+    """Print the end of a job; return the exit code."""
+    kept = str(transcript) if transcript is not None and transcript.is_file() else None
+    fields = result_fields(result) | {"transcript": kept}
+    if result.error is not None:
+        code = call.out.failure(result.error, **fields)
+        if result.record_id:
+            call.out.say(f"  record:      atota records show {result.record_id}")
+        if kept is not None:
+            call.out.say(f"  transcript:  {kept}")
+        return code
+    code = result.exit_code
+    if call.settings.detailed_exit_code and result.outcome in _NOTHING_TO_DO:
+        code = DETAILED
+    ok = code in (0, DETAILED)
+    call.out.result(_sentence(result), ok=ok, outcome=result.outcome, exit_code=code, **fields)
+    if result.outcome == Outcome.UPDATED_UNREPORTED and not call.out.json:
+        call.out.say(
+            "next: once the platform can be reached, `atota report --pending` or the next job reports it."
+        )
+    return code
+
+
+def _sentence(result: JobResult) -> Text:
+    name = (result.identity.model if result.identity is not None else None) or "the module"
+    if result.outcome == Outcome.NO_TASK:
+        return styled("[bold]no-task[/]  the platform has no task for {}", name)
+    if result.outcome == Outcome.ALREADY_CURRENT:
+        return styled("[bold green]already-current[/]  {} runs {} already", name, result.version_after)
+    seconds = sum(result.stages_ms.values()) / 1000
+    change = f"{result.version_before} → {result.version_after}"
+    done = f"{name}: {change}, {result.blocks} blocks in {seconds:.0f} s"
+    return styled("[bold green]{}[/]  {}", result.outcome, done)
+
+
+def result_fields(result: JobResult) -> dict[str, Any]:
+    """Return a job's result as JSON has it."""
+    return {
+        "module": msgspec.to_builtins(result.identity),
+        "task": result.task,
+        "package": msgspec.to_builtins(result.package),
+        "version_before": result.version_before,
+        "version_after": result.version_after,
+        "stages_ms": result.stages_ms,
+        "blocks": result.blocks,
+        "retries": result.retries,
+        "record_id": result.record_id,
+        "resumes": result.resumes,
+        "warnings": result.warnings,
+    }

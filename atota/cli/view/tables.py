@@ -1,0 +1,88 @@
+"""Tables for people: ports, a module's identity, the catalogue, dialects."""
+
+from collections.abc import Sequence
+
+from rich.table import Table
+from rich.text import Text
+
+from atota.cli.view.output import plain, styled
+from atota.dialects.catalogue import Row
+from atota.dialects.listing import Entry
+from atota.link.ports import PortInfo
+from atota.values import Identity, mask
+
+_EVIDENCE_COLOURS = {"documented": "green", "family": "cyan", "inferred": "yellow", "none": "dim"}
+
+
+def ports_page(ports: Sequence[PortInfo]) -> Table | str:
+    """Return the serial ports, one in a line."""
+    if not ports:
+        return "no serial port is there; `sim://BC28` is one that needs no hardware"
+    table = Table(box=None, header_style="bold")
+    for heading in ("port", "adapter", "usb", "serial", "stable name", "held by"):
+        table.add_column(heading, overflow="fold")
+    for port in ports:
+        adapter = port.chip or port.description or "-"
+        stable = port.by_id or port.by_path or "-"
+        holders = ", ".join(map(str, port.holders)) or "-"
+        cells = (port.device, adapter, port.usb_id or "-", port.serial_number or "-", stable, holders)
+        table.add_row(*map(plain, cells))
+    return table
+
+
+def identity_table(identity: Identity) -> Table:
+    """Return all that a module said of itself; its IMEI masked."""
+    codes = f"{identity.manuf_code} / {identity.model_code}" if identity.manuf_code else "not in the table"
+    supply = f"{identity.supply_mv} mV" if identity.supply_mv else None
+    battery = f"{identity.battery_percent} %" if identity.battery_percent is not None else None
+    rows = (
+        ("manufacturer", identity.manufacturer),
+        ("model", identity.model),
+        ("version", identity.version),
+        ("revision", identity.revision if identity.revision != identity.version else None),
+        ("imei", mask(identity.imei)),
+        ("serial", identity.serial),
+        ("signal", f"{identity.signal} of 31" if identity.signal is not None else "unknown"),
+        ("supply", supply or battery or "unknown"),
+        ("baud", str(identity.baud)),
+        ("dialect", identity.dialect),
+        ("method", f"{identity.method} ({identity.evidence})" if identity.method != "none" else "none"),
+        ("platform codes", codes),
+    )
+    table = Table(box=None, show_header=False)
+    table.add_column(style="bold")
+    table.add_column()
+    for name, value in rows:
+        if value is not None:
+            table.add_row(name, plain(value))
+    return table
+
+
+def modules_table(rows: Sequence[Row]) -> Table:
+    """Return rows of the catalogue."""
+    table = Table(box=None, header_style="bold")
+    for heading in ("vendor", "model", "codes", "chip", "dialect", "method", "evidence"):
+        table.add_column(heading, no_wrap=heading in ("model", "codes"))
+    for row in rows:
+        codes = f"{row.manuf_code}/{row.model_code}"
+        evidence = Text(row.evidence, _EVIDENCE_COLOURS[row.evidence])
+        table.add_row(row.vendor, row.model, codes, row.chip, row.dialect, row.method, evidence)
+    return table
+
+
+def dialects_table(entries: Sequence[Entry]) -> Table:
+    """Return the dialects: built-in ones and the user's own."""
+    table = Table(box=None, header_style="bold")
+    for heading in ("name", "method", "extends", "for"):
+        table.add_column(heading, no_wrap=heading != "for", overflow="fold")
+    for entry in entries:
+        if entry.wrong is not None:
+            table.add_row(plain(entry.name), styled("[red]{}[/]", "wrong"), "-", plain(entry.where))
+            continue
+        purpose = [entry.title]
+        if entry.hardware == "seen":
+            purpose.append("seen on hardware")
+        if entry.where != "built-in":
+            purpose.append(entry.where)
+        table.add_row(*map(plain, (entry.name, entry.method, entry.extends or "-", "; ".join(purpose))))
+    return table
