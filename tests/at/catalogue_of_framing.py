@@ -35,7 +35,7 @@ FRAMING: list[Row] = [
         ["I line one", "I line two", "F OK"],
     ),
     ("A17 NULs in front", (">AT", b"\x00\x00\x00\r\nOK\r\n"), ["G \x00\x00\x00", "F OK"]),
-    ("A18 a NUL inside is no result", (">AT", b"\r\nO\x00K\r\n"), ["I O\x00K"]),
+    ("A18 a NUL inside is not a result", (">AT", b"\r\nO\x00K\r\n"), ["I O\x00K"]),
     ("A  a result with a trailing blank", (">AT", b"\r\nOK \r\n"), ["F OK "]),
 ]
 

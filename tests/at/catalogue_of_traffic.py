@@ -131,7 +131,11 @@ PROMPTS: list[Row] = [
     ),
     ("E105 an error instead", (">AT+CMGS=20", b"\r\n+CMS ERROR: 304\r\n"), ["F CMS 304"]),
     ("E  after the error a prompt is text", (">AT+CMGS=20", b"\r\nERROR\r\n> \r\n"), ["F ERROR", "U? > "]),
-    ("E  what came before the command is no prompt", (b"\r\n>", ">AT+CMGS=20", b"x\r\n> "), ["I >x", "P >"]),
+    (
+        "E  what came before the command is not a prompt",
+        (b"\r\n>", ">AT+CMGS=20", b"x\r\n> "),
+        ["I >x", "P >"],
+    ),
     ("E  the prompt of an abandoned command", (">AT+CMGS=20", "!", b"\r\n> "), ["L >"]),
 ]
 
@@ -163,7 +167,7 @@ RAW: list[Row] = [
     ),
     ("F116 nothing there", (">AT+NSORF=0,9", b"\r\n+NSORF:\r\n\r\nOK\r\n"), ["I +NSORF:", "F OK"]),
     (
-        "F  a count that nobody believes",
+        "F  a count above the limit",
         (">AT+QIRD=1", b"\r\n+QIRD: 99999999999999999999\r\n\r\nOK\r\n"),
         ["I +QIRD: 99999999999999999999", "F OK"],
     ),
@@ -265,7 +269,7 @@ MODULES: list[Row] = [
         (b"\xff\xff\xff\xff\xff\xff\xff\xfe" * 2, b"\r\n"),
         ["G " + r"\xff" * 7, "G " + r"\xfe" + r"\xff" * 7 + r"\xfe"],
     ),
-    ("H161 an answer that nobody asked for", (b"\r\n+CGMM:NB-IOT\r\n",), ["U? +CGMM:NB-IOT"]),
+    ("H161 an unasked answer", (b"\r\n+CGMM:NB-IOT\r\n",), ["U? +CGMM:NB-IOT"]),
     (
         "H162 a list of settings",
         (
@@ -303,7 +307,7 @@ LATE: list[Row] = [
         ["L 460111175090234", "L OK"],
     ),
     (
-        "I167 an echo on receipt is no fence",
+        "I167 an echo on receipt is not a fence",
         (
             ">AT+CIMI", "!", ">AT+CGSN",
             b"AT+CGSN\r\r\n460111175090234\r\n\r\nOK\r\n\r\n867726031076062\r\n\r\nOK\r\n",
@@ -344,7 +348,7 @@ LATE: list[Row] = [
         ("echo:=on", ">AT+CSQ", b"\r\n+CSCON: 1\r\n\r\n+CSQ: 1,2\r\n", "!", b"\r\nOK\r\n"),
         ["U +CSCON: 1", "L +CSQ: 1,2", "L OK"],
     ),
-    ("I176 a command that nobody answers", (">AT&K0", b"AT&K0\r\r\nOK\r\n", "owed 0"), ["E AT&K0", "L OK"]),
+    ("I176 a command without a response", (">AT&K0", b"AT&K0\r\r\nOK\r\n", "owed 0"), ["E AT&K0", "L OK"]),
 ]  # fmt: skip
 
 ROWS = [*UNSOLICITED, *PROMPTS, *RAW, *MODULES, *LATE]

@@ -1,4 +1,4 @@
-r"""What real modules have been seen to say, as literal bytes, with what must be made of it.
+r"""The output of real modules, as literal bytes, and the events that it must give.
 
 Each row is read whole, byte by byte, and cut at places that hypothesis chooses: the events are the same.
 Events are written short: E echo (``E~`` damaged), I information, F final, U unsolicited (``U?`` named by
@@ -214,11 +214,11 @@ def test_a_flood_without_a_line_end_is_garbage_of_known_size_and_the_next_line_i
     flood = b"\r\n" + b"A" * 70_000
 
     def sizes(pieces: Iterator[bytes]) -> list[tuple[str, int]]:
-        exchange, told = Exchange(DIALECT), []
+        exchange, events = Exchange(DIALECT), []
         for piece in pieces:
-            told += exchange.receive(piece)
+            events += exchange.receive(piece)
             assert len(exchange.pending) <= DIALECT.line_limit
-        return [(type(event).__name__, len(getattr(event, "raw", b""))) for event in told]
+        return [(type(event).__name__, len(getattr(event, "raw", b""))) for event in events]
 
     stream = flood + b"\r\n+CSCON: 1\r\n"
     expected = [("Garbage", 65_536), ("Garbage", 4_464), ("Urc", 9)]

@@ -24,7 +24,7 @@ BANNER = b"\r\nBoot: Unsigned\r\nCAUSE_WATCHDOG\r\nOK\r\n"
 
 
 class Module:
-    """What is on the other end: commands it has not answered, and bytes that have not arrived."""
+    """The other end: commands that it has not answered, and bytes that have not arrived."""
 
     def __init__(self) -> None:
         self.echoes = "receipt"

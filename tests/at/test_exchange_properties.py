@@ -1,4 +1,4 @@
-"""What holds for the exchange whatever comes: any bytes, any cut, any moment for a caller to give up."""
+"""Properties of the exchange: for any bytes, any cut, and any moment at which the caller gives up."""
 
 from collections.abc import Callable
 
@@ -82,7 +82,7 @@ def test_no_cut_changes_what_anything_means(
         )  # fmt: skip
 
 
-def told(event: Event) -> bytes:
+def raw_of(event: Event) -> bytes:
     if isinstance(event, Urc):
         return event.raw + b"".join(event.more)
     if isinstance(event, BootDone):
@@ -103,10 +103,10 @@ def test_every_byte_is_told_exactly_once(script: list[tuple[Act, bytes]], echo: 
     events += exchange.receive(b"\r\n\r\nBoot: end\r\n")  # lets go of whatever waits for more
     exchange.forgive()
     events += exchange.receive(b"\r\nBoot: end\r\n\r\nBoot: end\r\n")
-    heard = b"".join([*(blob for _, blob in script), b"Boot: endBoot: endBoot: end"])
+    received = b"".join([*(blob for _, blob in script), b"Boot: endBoot: endBoot: end"])
     blank = bytes.maketrans(b"", b""), b"\r\n "
-    said = b"".join(map(told, events)).translate(*blank)
-    assert sorted(said) == sorted(heard.translate(*blank))
+    reported = b"".join(map(raw_of, events)).translate(*blank)
+    assert sorted(reported) == sorted(received.translate(*blank))
 
 
 @given(st.lists(st.binary(max_size=80), max_size=20), st.sampled_from(COMMANDS), st.booleans())
@@ -142,8 +142,8 @@ def test_urcs_come_through_and_leave_the_answer_as_it_is(
     answer = bare.reply.removeprefix(echoed)
     early = data.draw(st.integers(0, len(urcs))) if echoed else 0
     urcs = [Urc(shape.colon(urc.raw), urc.more) for urc in urcs]
-    said = [b"".join(map(shape.line, (urc.raw, *urc.more))) for urc in urcs]
-    stream = b"".join([*said[:early], echoed, answer, *said[early:]])
+    lines = [b"".join(map(shape.line, (urc.raw, *urc.more))) for urc in urcs]
+    stream = b"".join([*lines[:early], echoed, answer, *lines[early:]])
     exchange = Exchange(shape.syntax)
     exchange.echo = echo
     exchange.send(bare.command)
@@ -159,8 +159,8 @@ def test_urcs_come_through_while_a_result_is_owed(urcs: list[Urc], another: bool
     exchange.abandon()
     if another:
         exchange.send(Command.of("AT+CGSN"))
-    said = b"".join(b"\r\n" + raw + b"\r\n" for urc in urcs for raw in (urc.raw, *urc.more))
-    assert exchange.receive(said) == urcs
+    stream = b"".join(b"\r\n" + raw + b"\r\n" for urc in urcs for raw in (urc.raw, *urc.more))
+    assert exchange.receive(stream) == urcs
 
 
 @given(at.transactions(at.Shape(), max_urcs=2), at.transactions(at.Shape(), max_urcs=2), st.data())
@@ -170,12 +170,12 @@ def test_giving_up_at_any_byte_costs_that_answer_and_no_other(
     """Also the edge of a deadline: the last byte just before, at, or just after it."""
     exchange = Exchange(at.SYNTAX)
     exchange.send(one.command)
-    place = data.draw(st.integers(0, len(one.reply)))
-    early = exchange.receive(one.reply[:place])
+    cut = data.draw(st.integers(0, len(one.reply)))
+    early = exchange.receive(one.reply[:cut])
     ended = sum(isinstance(event, Done) for event in early)
     exchange.abandon()
     assert exchange.outstanding == 1 - ended
-    late = exchange.receive(one.reply[place:])
+    late = exchange.receive(one.reply[cut:])
     allowed = Urc | StaleResponse if not ended else Urc
     assert all(isinstance(event, allowed) for event in late)
     assert sum(isinstance(event, StaleResponse) and event.result for event in late) == 1 - ended
@@ -275,9 +275,9 @@ def test_the_answer_is_the_same_with_any_echo_or_none(
 
 @given(st.sampled_from(["AT+CGMR", "ATI", "AT+NCONFIG"]), st.data())
 def test_one_flipped_byte_in_the_echo_does_not_leak(text: str, data: st.DataObject) -> None:
-    place = data.draw(st.integers(0, len(text) - 1))
+    cut = data.draw(st.integers(0, len(text) - 1))
     byte = data.draw(st.sampled_from(b"#xZ\x80"))
-    echo = bytes([*text.encode()[:place], byte, *text.encode()[place + 1 :]])
+    echo = bytes([*text.encode()[:cut], byte, *text.encode()[cut + 1 :]])
     exchange = Exchange()
     exchange.echo = True
     exchange.send(Command.of(text))
@@ -356,12 +356,12 @@ def test_a_command_of_two_lines_would_owe_two_results_and_is_refused() -> None:
 
 
 @given(st.lists(st.integers(0, 30), max_size=6))
-def test_ignored_bytes_change_nothing_wherever_they_come(places: list[int]) -> None:
+def test_ignored_bytes_change_nothing_wherever_they_come(positions: list[int]) -> None:
     """The ME3616 manual's log shows NUL bytes behind some lines; the answer is the same without them."""
     stream = b"\r\nOK\r\n\r\n*MATREADY: 1\r\n"
     noisy = bytearray(stream)
-    for place in sorted(places, reverse=True):
-        noisy.insert(min(place, len(stream)), 0)
+    for position in sorted(positions, reverse=True):
+        noisy.insert(min(position, len(stream)), 0)
     seen = []
     for data in (stream, bytes(noisy)):
         exchange = Exchange(Syntax(ignored=b"\0"))

@@ -1,4 +1,4 @@
-"""What holds for the parser whatever comes: any bytes, any cut, any hint."""
+"""Properties of the parser: for any bytes, any cut and any hint."""
 
 import re
 import sys
@@ -61,19 +61,19 @@ def test_no_cut_changes_the_events(
 @given(SYNTAXES, st.lists(st.tuples(HINTS, SOUP), min_size=1, max_size=4))
 def test_no_byte_vanishes(syntax: Syntax, acts: list[tuple[Hint, bytes]]) -> None:
     parser = Parser(syntax)
-    told = b""
+    reported = b""
     for hint, blob in acts:
         hint(parser)
-        told += b"".join(event.raw for event in parser.receive(blob))
+        reported += b"".join(event.raw for event in parser.receive(blob))
     blank = re.compile(rb"[\r\n ]")  # separators, and the blank behind a prompt
-    assert blank.sub(b"", told + parser.pending) == blank.sub(b"", b"".join(blob for _, blob in acts))
+    assert blank.sub(b"", reported + parser.pending) == blank.sub(b"", b"".join(blob for _, blob in acts))
 
 
 @given(SOUP)
 def test_without_hints_only_line_ends_are_dropped(blob: bytes) -> None:
     parser = Parser()
-    told = b"".join(event.raw for event in parser.receive(blob))
-    assert told + parser.pending == blob.replace(b"\r", b"").replace(b"\n", b"")
+    reported = b"".join(event.raw for event in parser.receive(blob))
+    assert reported + parser.pending == blob.replace(b"\r", b"").replace(b"\n", b"")
 
 
 @given(SYNTAXES, HINTS, st.binary(max_size=300), st.data())
@@ -87,16 +87,16 @@ def test_what_is_held_is_bounded(syntax: Syntax, hint: Hint, blob: bytes, data: 
 
 def reference(blob: bytes) -> list[tuple[type, bytes]]:
     """A slow parser that is obviously right: the whole blob at once, one rule after the other."""
-    told: list[tuple[type, bytes]] = []
+    events: list[tuple[type, bytes]] = []
     for line in re.split(rb"[\r\n]", blob)[:-1]:
         body = line.lstrip(bytes([*range(9), *range(0x0B, 0x20), 0x7F, 0xFF]))
         if len(body) < len(line):
-            told.append((Garbage, line[: len(line) - len(body)]))
+            events.append((Garbage, line[: len(line) - len(body)]))
         if re.fullmatch(rb"(OK|ERROR) *|\+(CME|CMS|EXT) ERROR:.*", body, re.DOTALL):
-            told.append((Final, body))
+            events.append((Final, body))
         elif body:
-            told.append((Line if is_text(body) else Garbage, body))
-    return told
+            events.append((Line if is_text(body) else Garbage, body))
+    return events
 
 
 def is_text(body: bytes) -> bool:
@@ -127,9 +127,9 @@ def test_counted_data_is_exact_to_the_byte(count: int, seed: bytes, data: st.Dat
     parser = Parser()
     parser.hint(raw=RawRule(header=rb"\+RAW: (\d+)"))
     stream = b"\r\n+RAW: %d\r\n%b\r\nOK\r\n" % (count, payload)
-    told = run(parser, data.draw(chunked(stream)))
+    events = run(parser, data.draw(chunked(stream)))
     block = [Data(payload)] if count else []
-    assert told == [Line(b"+RAW: %d" % count), *block, Final(b"OK", True, "OK")]
+    assert events == [Line(b"+RAW: %d" % count), *block, Final(b"OK", True, "OK")]
 
 
 @given(st.integers(1, 300), st.data())
@@ -154,13 +154,13 @@ def test_after_noise_and_one_line_end_all_is_well(blob: bytes, end: bytes, data:
 
 
 @given(noise(), st.integers(0, 11))
-def test_noise_inside_a_line_changes_that_line_only(blob: bytes, place: int) -> None:
+def test_noise_inside_a_line_changes_that_line_only(blob: bytes, position: int) -> None:
     line = b"+CSQ: 20,99"
-    stream = b"\r\n+A: 1\r\n\r\n" + line[:place] + blob + line[place:] + b"\r\n\r\nOK\r\n"
-    told = Parser().receive(stream)
-    assert told[0] == Line(b"+A: 1")
-    assert told[-1] == Final(b"OK", True, "OK")
-    assert b"".join(event.raw for event in told[1:-1]) == line[:place] + blob + line[place:]
+    stream = b"\r\n+A: 1\r\n\r\n" + line[:position] + blob + line[position:] + b"\r\n\r\nOK\r\n"
+    events = Parser().receive(stream)
+    assert events[0] == Line(b"+A: 1")
+    assert events[-1] == Final(b"OK", True, "OK")
+    assert b"".join(event.raw for event in events[1:-1]) == line[:position] + blob + line[position:]
 
 
 @given(st.sampled_from([b">", b"@", b"OK>"]), st.sampled_from([b"", b" "]), st.data())

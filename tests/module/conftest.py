@@ -15,7 +15,7 @@ Says = list[tuple[float, bytes]]
 
 
 class ScriptedLink:
-    """A link to a module that answers by a function; time passes only when somebody reads.
+    """A link to a module that answers by a function; time passes only in reads.
 
     Args:
         answer: gets the command line without its CR and the number of lines so far, from 1.

@@ -46,11 +46,11 @@ class Queue:
         now = self.link.clock.monotonic()
         begin = max(now, self._free_at)
         echo = line + (b"\r\r\n" if self._form == "crcrlf" else b"\r")
-        said = [(0.0 if self._echo == "receipt" else begin - now, echo)] if self._echo != "off" else []
+        output = [(0.0 if self._echo == "receipt" else begin - now, echo)] if self._echo != "off" else []
         if treatment is None:
-            return said
+            return output
         self._free_at = begin + treatment
-        return [*said, (self._free_at - now, self._answer(line))]
+        return [*output, (self._free_at - now, self._answer(line))]
 
     def _answer(self, line: bytes) -> bytes:
         if line in HARMLESS:

@@ -1,4 +1,4 @@
-"""What a command returns and raises, in literal bytes."""
+"""The results and errors of a command, in literal bytes."""
 
 import socket
 import threading
@@ -32,8 +32,8 @@ def table(answers: dict[bytes, Any]) -> Callable[[bytes, int], Any]:
     """A module that answers by a table of bytes, or of what to say when."""
 
     def answer(line: bytes, _number: int) -> Any:
-        said = answers.get(line, b"\r\nERROR\r\n")
-        return [(0.01, said)] if isinstance(said, bytes) else said
+        output = answers.get(line, b"\r\nERROR\r\n")
+        return [(0.01, output)] if isinstance(output, bytes) else output
 
     return answer
 
@@ -51,7 +51,7 @@ def test_a_reply_has_lines_and_a_final(scripted: Scripted) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "kind", "code", "text"),
+    ("output", "kind", "code", "text"),
     [
         (b"\r\nERROR\r\n", "ERROR", None, ""),
         (b"\r\n+CME ERROR: 50\r\n", "CME", 50, "50"),
@@ -60,16 +60,16 @@ def test_a_reply_has_lines_and_a_final(scripted: Scripted) -> None:
     ],
 )
 def test_a_refusal_is_a_value(
-    scripted: Scripted, said: bytes, kind: str, code: int | None, text: str
+    scripted: Scripted, output: bytes, kind: str, code: int | None, text: str
 ) -> None:
-    reply = session(scripted(table({b"AT+X": said}))).command("AT+X")
+    reply = session(scripted(table({b"AT+X": output}))).command("AT+X")
     assert not reply.ok
     assert (reply.final.kind, reply.final.code, reply.final.text) == (kind, code, text)
 
 
 def test_urcs_are_kept_in_order_and_taken_once(scripted: Scripted) -> None:
-    said = b"\r\n+CEREG: 2\r\n\r\n+CSQ: 20,99\r\n\r\n+CSCON: 1\r\n\r\nOK\r\n\r\n+CRING: VOICE\r\n"
-    link = scripted(table({b"AT+CSQ": said}))
+    output = b"\r\n+CEREG: 2\r\n\r\n+CSQ: 20,99\r\n\r\n+CSCON: 1\r\n\r\nOK\r\n\r\n+CRING: VOICE\r\n"
+    link = scripted(table({b"AT+CSQ": output}))
     s = session(link)
     assert s.command("AT+CSQ").lines == ("+CSQ: 20,99",)
     link.say(b"\r\nRING\r\n")
