@@ -6,13 +6,15 @@ commands imports none.
 
 import importlib
 import inspect
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from atota.cli.view.output import Ending
+from atota.cli.view.output import Ending, Output
+from atota.errors import AtotaError
 from atota.settings.groups import Group
 
 Body = Callable[..., int | None]
@@ -45,7 +47,11 @@ class _Loading(TyperCommand):
     def make_context(self, *arguments: Any, **options: Any) -> Any:
         """Load the body, then parse as any command does."""
         loader = typer.Typer(add_completion=False)
-        loader.command()(_entry(self.row, self.title))
+        try:
+            entry = _entry(self.row, self.title)
+        except AtotaError as error:  # the command needs a package that is not installed
+            sys.exit(Output(self.title, json="--json" in sys.argv[1:], ending=Ending()).failure(error))
+        loader.command()(entry)
         loaded = typer.main.get_command(loader)
         self.params, self.callback = loaded.params, loaded.callback
         return super().make_context(*arguments, **options)

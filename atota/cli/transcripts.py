@@ -13,11 +13,11 @@ import platformdirs
 from atota.cli.call import Call
 from atota.errors import ConfigError
 from atota.link.base import Link
+from atota.settings.head import head_of
 from atota.settings.spec import JobSpec
-from atota.transcript.format import TranscriptLink
 from atota.transcript.masking import Masker
+from atota.transcript.writer import TranscriptLink
 from atota.update.events import JobResult
-from atota.update.retold import context_of
 
 
 def recording(call: Call, spec: JobSpec, stack: ExitStack) -> Callable[[Link], Link] | None:
@@ -28,7 +28,7 @@ def recording(call: Call, spec: JobSpec, stack: ExitStack) -> Callable[[Link], L
     path = spec.transcript
     if path is None and call.out.verbosity < 2:
         return None
-    context = context_of(call.out.command, spec)
+    context = head_of(call.out.command, spec).lines()
     written: list[TranscriptLink] = []
 
     def wrap(link: Link) -> Link:

@@ -25,10 +25,7 @@ from atota.values import Identity
 def compose(past: PastJob, verdict: Verdict, *, is_cut_off: bool = False) -> Record:
     """Return the record of a job that ends with ``verdict``.
 
-    Args:
-        past: the job's rows.
-        verdict: the end of the job.
-        is_cut_off: True if its process died: the job ended when it was last seen, not when it is closed.
+    ``is_cut_off``: its process died, so the job ended when it was last seen, not when it is closed.
     """
     ended_at = past.last_seen if is_cut_off else verdict.at
     # Rows from before the module was known may have been written later, with their own times.
@@ -68,7 +65,7 @@ def compose(past: PastJob, verdict: Verdict, *, is_cut_off: bool = False) -> Rec
         package=past.latest(PackageFact),
         task=task,
         version_before=versions.before or module.version,
-        version_target=versions.target or (task.target if task is not None else None) or None,
+        version_target=versions.target or (task.target if task is not None else None),
         version_after=_version_after(past, verdict, module),
         stages=_stages(past),
         blocks=counters.blocks,

@@ -4,6 +4,9 @@ from typing import Protocol
 
 from atota.clock import Clock
 
+SERIAL_SCHEMES = ("rfc2217", "socket")
+"""Schemes of the URLs that pyserial opens."""
+
 
 class Link(Protocol):
     """An open byte pipe to a module.

@@ -7,7 +7,7 @@ from atota.link.base import Link
 
 
 class ForwardingLink:
-    """Passes every call on to ``inner``. A subclass overrides the calls that it watches or changes."""
+    """A link that passes every call on to ``inner``; a subclass overrides the calls that it watches."""
 
     def __init__(self, inner: Link) -> None:
         self.inner = inner

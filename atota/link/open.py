@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING, Protocol, cast
 
 from atota.clock import Clock
 from atota.errors import ConfigError, UsageError
-from atota.link.base import Link
+from atota.link.base import SERIAL_SCHEMES, Link
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
 DEFAULT_BAUD = 9600
 GROUP = "atota.links"
-SERIAL_SCHEMES = ("rfc2217", "socket")
 # Rows of the same form as an entry point: they work in a source tree that was never installed, and they cost
 # no search through the installed packages. No other package can take these schemes over.
 _BUILT_IN = {

@@ -16,8 +16,8 @@ from serial.serialutil import SerialBase
 
 from atota.clock import Clock, Deadline, SystemClock
 from atota.errors import LineUnavailable, LinkError, LinkLost, UsageError
+from atota.link.base import SERIAL_SCHEMES
 from atota.link.latency import restore_low_latency, set_low_latency
-from atota.link.open import SERIAL_SCHEMES
 from atota.link.pipes import DescriptorPipe, Pipe, PollingPipe, QueuePipe
 from atota.link.translate import FOREIGN, line_fault, open_fault, use_fault, using
 

@@ -1,4 +1,4 @@
-"""Translates the exceptions of the operating system and of pyserial into atota's errors.
+"""Translation of the exceptions of the operating system and of pyserial into atota's errors.
 
 pyserial raises `SerialException` (an `OSError`, often without its number), bare `OSError`,
 `termios.error` (not an `OSError`), `ValueError`, `TypeError` and `AttributeError` (a port that was

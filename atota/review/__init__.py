@@ -1,1 +1,1 @@
-"""What can be said of a dialect without hardware: its mistakes, how it plays, what backs it."""
+"""The review of a dialect without hardware: its mistakes, its rehearsal, its backing by traces."""

@@ -1,8 +1,9 @@
-"""Everything that can be said of a profile without hardware: its mistakes, how it plays, what backs it."""
+"""The review of a profile without hardware: mistakes, rehearsal, backing by traces and documents."""
 
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 
@@ -13,20 +14,49 @@ from atota.dialects.loader import Layer
 from atota.dialects.model import Dialect
 from atota.dialects.provenance import place_of
 from atota.errors import ConfigError
-from atota.review.rehearse import Played, personas_of, play
 from atota.review.traces import Reading, read_traces
-from atota.sim.persona import Persona
-from atota.sim.personas.catalogue import find_persona
+from atota.transcript.trace import Trace, read_trace
 
 _WEAK = re.compile(r"inferred|guess|assum|practice|unknown|TODO", re.IGNORECASE)
-"""How a source tells that it is no document."""
+"""Words of a source that is not a document."""
+
+
+class Played(msgspec.Struct, frozen=True):
+    """One job with the profile and one simulated module.
+
+    ``trouble`` is the reason for which it did not end ``updated``; ``unsent`` are the commands that it did
+    not need.
+    """
+
+    persona: str
+    outcome: str
+    seconds: float
+    trouble: str | None
+    unsent: tuple[Send, ...]
+
+    @property
+    def good(self) -> bool:
+        """True if it ended as it must: the module runs the new version, and the job says so."""
+        return self.trouble is None
+
+
+class Rehearsal(Protocol):
+    """The simulated modules that a profile is played against; `atota.testing.rehearse` has them."""
+
+    def personas(self, dialect: Dialect, more: Iterable[str] = ()) -> tuple[str, ...]:
+        """Return the simulated modules of a dialect's family, and ``more`` that are named."""
+        ...
+
+    def play(self, dialect: Dialect, persona: str) -> Played:
+        """Run one job with the profile and a simulated module."""
+        ...
 
 
 class Against(msgspec.Struct, frozen=True):
-    """The profile against one simulated module: the job, and what it makes of the module's traces.
+    """The profile and one simulated module: the job, and the reading of the module's traces.
 
-    ``played`` is None if no job can be run (`Review.not_played`), ``reading`` where the traces are not there
-    (an installed atota has none).
+    ``played`` is None if no job can be run (`Review.not_played`), ``reading`` without a folder of traces
+    (an installed atota does not have one).
     """
 
     persona: str
@@ -35,10 +65,11 @@ class Against(msgspec.Struct, frozen=True):
 
 
 class Review(msgspec.Struct, frozen=True):
-    """What is to be said of one profile.
+    """The findings on one profile.
 
-    ``not_played`` says why no job was run. ``weak`` are commands whose source is no document or not stated;
-    ``unseen`` those that stand in no trace; ``unmatched`` paths of patterns that fit no line of a trace.
+    ``not_played`` is the reason for which no job was run. ``weak`` are commands whose source is missing or
+    not a document; ``unseen`` those without an example in a trace; ``unmatched`` the paths of patterns that
+    match no line of a trace.
     """
 
     name: str
@@ -55,66 +86,67 @@ class Review(msgspec.Struct, frozen=True):
 
     @property
     def wrong(self) -> bool:
-        """Whether something has to be corrected."""
+        """True if the profile must be corrected."""
         return bool(self.mistakes) or any(
             one.played is not None and not one.played.good for one in self.against
         )
 
 
 def every_profile() -> tuple[str, ...]:
-    """The names of the built-in profiles and the files of the user's own."""
+    """Return the names of the built-in profiles and the files of the user's own."""
     return (*loader.names(), *map(str, loader.own_files().values()))
 
 
-def traces_folder() -> Path | None:
-    """Where the literal conversations lie in a source tree; None in an installed atota."""
-    folder = Path(__file__).parents[2] / "tests" / "traces"
-    return folder if folder.is_dir() else None
-
-
-def review(name_or_file: str, *, against: Iterable[str] = (), traces: Path | None = None) -> Review:
-    """Check a profile, and play it if it is right.
+def review(
+    name_or_file: str, *, rehearsal: Rehearsal, against: Iterable[str] = (), traces: Path | None = None
+) -> Review:
+    """Check a profile, and rehearse it if it has no mistakes.
 
     Args:
         name_or_file: the profile.
-        against: simulated modules to play it against besides those whose answers show it.
-        traces: the folder with a folder of traces for each simulated module.
+        rehearsal: the simulated modules to play it against.
+        against: simulated modules of other families to play it against as well.
+        traces: the folder with a folder of traces for each simulated module; None: they are not read.
 
     Raises:
-        UsageError: there is no such dialect or simulated module.
+        UsageError: the dialect or a simulated module is unknown.
     """
     try:
         chain = loader.layers(name_or_file)
     except ConfigError as error:
-        what, _, path = error.message.partition(": ")[2].rpartition(" - at ")
-        mistake = Mistake(error.message.partition(": ")[0], what or error.message, path.strip("`") or "$")
+        problem, _, path = error.message.partition(": ")[2].rpartition(" - at ")
+        mistake = Mistake(error.message.partition(": ")[0], problem or error.message, path.strip("`") or "$")
         return Review(Path(name_or_file).stem, name_or_file, "", "not seen", "", (mistake,))
-    found = mistakes(chain)
-    if found:
+    if problems := mistakes(chain):
         title, method = chain[0].tables.get("title"), loader.merged(chain).get("method")
         kind = method.get("kind") if isinstance(method, dict) else None
-        return Review(chain[0].name, chain[0].label, str(title), "not seen", str(kind), tuple(found))
-    return _played(chain, loader.load(name_or_file), [find_persona(name) for name in against], traces)
+        return Review(chain[0].name, chain[0].label, str(title), "not seen", str(kind), tuple(problems))
+    dialect = loader.load(name_or_file)
+    return _rehearsed(chain, dialect, rehearsal, rehearsal.personas(dialect, against), traces)
 
 
-def _played(chain: tuple[Layer, ...], dialect: Dialect, more: list[Persona], traces: Path | None) -> Review:
-    personas = list(personas_of(dialect)) if dialect.method is not None else []
-    personas += [persona for persona in more if persona not in personas]
-    why_not = _why_not(dialect, personas)
-    texts = {persona.name: list(_texts(persona, traces)) for persona in personas}
+def _rehearsed(
+    chain: tuple[Layer, ...],
+    dialect: Dialect,
+    rehearsal: Rehearsal,
+    personas: tuple[str, ...],
+    folder: Path | None,
+) -> Review:
+    not_played = _not_played(dialect, personas)
+    traces = {persona: list(_traces(persona, folder)) for persona in personas}
     against = tuple(
         Against(
-            persona=p.name,
-            played=play(dialect, p) if why_not is None else None,
-            reading=read_traces(dialect, texts[p.name]) if texts[p.name] else None,
+            persona=persona,
+            played=rehearsal.play(dialect, persona) if not_played is None else None,
+            reading=read_traces(dialect, traces[persona]) if traces[persona] else None,
         )
-        for p in personas
+        for persona in personas
     )
-    whole = read_traces(dialect, [text for one in texts.values() for text in one])
+    whole = read_traces(dialect, [trace for one in traces.values() for trace in one])
     unread = [
-        (path, f"{what} (trace of {one.persona})")
+        (path, f"{problem} (trace of {one.persona})")
         for one in against
-        for path, what in (one.reading.unread if one.reading is not None else ())
+        for path, problem in (one.reading.unread if one.reading is not None else ())
     ]
     return Review(
         name=dialect.name,
@@ -123,31 +155,31 @@ def _played(chain: tuple[Layer, ...], dialect: Dialect, more: list[Persona], tra
         hardware=dialect.hardware,
         method=dialect.method.kind if dialect.method is not None else "none",
         mistakes=tuple(
-            Mistake(file, what, place)
-            for path, what in dict.fromkeys(unread)
-            for file, place in [place_of(chain, path)]
+            Mistake(file, problem, origin)
+            for path, problem in dict.fromkeys(unread)
+            for file, origin in [place_of(chain, path)]
         ),
         against=against,
-        not_played=why_not,
+        not_played=not_played,
         weak=tuple(send for send in sends(dialect) if _is_weak(dialect, send)),
         unseen=whole.unseen,
         unmatched=whole.unmatched,
     )
 
 
-def _why_not(dialect: Dialect, personas: list[Persona]) -> str | None:
+def _not_played(dialect: Dialect, personas: tuple[str, ...]) -> str | None:
     if dialect.method is None:
-        return "it has no method"
+        return "the profile has no method"
     if not personas:
-        return "no simulated module's answers show it"
+        return "no simulated module's responses show it"
     return None
 
 
-def _texts(persona: Persona, traces: Path | None) -> Iterator[str]:
-    if traces is not None:
-        files = (traces / persona.name.lower()).glob("*.trace")
+def _traces(persona: str, folder: Path | None) -> Iterator[Trace]:
+    if folder is not None:
+        files = (folder / persona.lower()).glob("*.trace")
         for path in sorted(files, key=lambda path: (path.stem != "identify", path.stem)):
-            yield path.read_text("ascii")
+            yield read_trace(path)
 
 
 def _is_weak(dialect: Dialect, send: Send) -> bool:

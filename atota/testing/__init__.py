@@ -1,1 +1,1 @@
-"""What users' own tests need: hypothesis strategies of AT conversations, simulated modules."""
+"""Tools for tests, yours and ours: a bench, pytest fixtures, hypothesis strategies, recorded transcripts."""

@@ -1,7 +1,7 @@
-"""A package, put together again from the transcript of its transfer.
+"""Rebuild a package from the transcript of its transfer.
 
-Hex blocks tell their number; of raw bytes all is taken that the host sent between a sign to send and a
-result. Where a transfer was begun again, the size and the MD5 tell which bytes make the package.
+Hex blocks name their number; raw bytes are those that the host sent between a prompt and a final result.
+If a transfer was restarted, the size and the MD5 show which bytes are the package.
 """
 
 import re
@@ -19,12 +19,12 @@ _PADDING = b"\x1a"
 
 
 def rebuild(recording: Recording, *, size: int | None = None, md5: str | None = None) -> bytes:
-    """The bytes that were sent, as far as they were; nothing if none were.
+    """Return the bytes of the package that were sent; empty if none were.
 
     Args:
-        recording: of a transfer.
-        size: of the package, if it is known.
-        md5: of the package, if it is known.
+        recording: the transcript of a transfer.
+        size: bytes of the package, if known.
+        md5: MD5 of the package in hex, if known.
     """
     best = b""
     for data in _candidates(recording):
@@ -37,9 +37,9 @@ def rebuild(recording: Recording, *, size: int | None = None, md5: str | None = 
 
 
 def _candidates(recording: Recording) -> Iterator[bytes]:
-    """What the package may be, the likeliest first."""
+    """Yield what may be the package, the likeliest first."""
     bursts = list(_bursts(recording))
-    blocks = {int(found[1]): _of_hex(found[3]) for found in _hex_blocks(bursts)}
+    blocks = {int(block[1]): _of_hex(block[3]) for block in _hex_blocks(bursts)}
     broken = _BROKEN_BLOCK.search(bursts[-1]) if bursts else None
     if broken is not None:
         blocks.setdefault(int(broken[1]), _of_hex(broken[2]))
@@ -58,7 +58,7 @@ def _candidates(recording: Recording) -> Iterator[bytes]:
 
 
 def _bursts(recording: Recording) -> Iterator[bytes]:
-    """What the host sent, each time until something came from the module."""
+    """Yield the bytes of the host between bytes of the module."""
     traffic = [entry for entry in recording.entries if isinstance(entry, Traffic)]
     for direction, entries in groupby(traffic, key=lambda entry: entry.direction):
         if direction == ">":
@@ -71,35 +71,35 @@ def _of_hex(text: bytes) -> bytes:
 
 def _hex_blocks(bursts: list[bytes]) -> Iterator[re.Match[bytes]]:
     for burst in bursts:
-        for found in _BLOCK.finditer(burst):
-            if len(found[3]) == 2 * int(found[2]):
-                yield found
+        for block in _BLOCK.finditer(burst):
+            if len(block[3]) == 2 * int(block[2]):
+                yield block
 
 
 def _xmodem_transfers(raw: list[bytes]) -> list[list[bytes]]:
-    """The payloads of each XMODEM transfer, those that were sent again left out."""
+    """Return the payloads of each XMODEM transfer, without repeated ones."""
     transfers: list[list[bytes]] = []
     last, end = -1, 0
     sent = b"".join(raw)
-    for found in _XMODEM.finditer(sent):
-        number, payload = found[1] or found[3], found[2] or found[4]
+    for frame in _XMODEM.finditer(sent):
+        number, payload = frame[1] or frame[3], frame[2] or frame[4]
         if number[0] ^ number[1] != 0xFF:
             continue
-        end = found.end()
+        end = frame.end()
         if not transfers or (number[0] == 1 and last not in (0, 1)):
             transfers.append([])
         elif number[0] == last:
             continue
         transfers[-1].append(payload)
         last = number[0]
-    if transfers and sent[end : end + 1] in (b"\x01", b"\x02"):  # a frame that was broken off
+    if transfers and sent[end : end + 1] in (b"\x01", b"\x02"):  # an incomplete frame
         transfers[-1].append(sent[end + 3 :])
     return transfers
 
 
 def _runs(raw: list[bytes]) -> Iterator[bytes]:
-    """Of raw bytes: each transfer, the longest first; then those without what was sent twice in a row."""
-    starts = [place for place, burst in enumerate(raw) if burst == raw[0]]
+    """Yield each transfer of raw bytes, the longest first; then each without pieces sent twice in a row."""
+    starts = [number for number, burst in enumerate(raw) if burst == raw[0]]
     runs = [raw[start:end] for start, end in zip(starts, [*starts[1:], len(raw)], strict=True)]
     joined = [b"".join(run) for run in [raw, *runs]]
     yield from sorted(joined[1:], key=len, reverse=True)

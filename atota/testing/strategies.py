@@ -1,6 +1,6 @@
-"""Hypothesis strategies for AT streams: what a module may say, with the truth about it.
+"""Hypothesis strategies for AT streams: the bytes of a module, with the events that they mean.
 
-Each strategy that makes bytes also makes the events that a right reader must find in them, so a test
+Each strategy that makes bytes also makes the events that a correct reader must find in them, so a test
 needs no second parser. They serve any driver; the events are those of `atota.at.events`. A whole test:
 
     from hypothesis import given, strategies as st
@@ -42,22 +42,22 @@ SYNTAX = Syntax(
         UrcRule(exact="RING"),
     ),
 )
-"""The grammar that names what `urcs` draws."""
+"""The grammar with the URCs that `urcs` draws."""
 
 Echoing = Literal["none", "exact", "beheaded", "preceded"]
 ECHOES: tuple[Echoing, ...] = ("none", "exact", "beheaded", "preceded")
 
 
 class Shape(msgspec.Struct, frozen=True, kw_only=True):
-    """How a module frames what it says.
+    """The framing of a module's lines.
 
     Attributes:
-        separator: what ends a line.
-        header: whether a separator stands before a line too.
-        blank_line: whether an empty line stands before the final result.
+        separator: the bytes that end a line.
+        header: True if a separator also comes before a line.
+        blank_line: True if an empty line comes before the final result.
         echo: none, exact, with its first bytes lost, or with noise in front of it.
         verbose: results as words (V1); otherwise ``OK`` is ``0`` and ``ERROR`` is ``4`` (V0).
-        spaced: whether a blank follows the colon.
+        spaced: True if a blank follows the colon.
     """
 
     separator: bytes = b"\r\n"
@@ -69,19 +69,19 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def syntax(self) -> Syntax:
-        """The grammar in which this shape is read."""
+        """The grammar that reads this shape."""
         return msgspec.structs.replace(SYNTAX, verbose=self.verbose)
 
     def line(self, text: bytes) -> bytes:
-        """A line as this module prints it."""
+        """Frame a line as this module does."""
         return (self.separator if self.header else b"") + text + self.separator
 
     def colon(self, text: bytes) -> bytes:
-        """``text``, with or without the blank after its colon."""
+        """Return ``text`` with or without the blank after its colon."""
         return text if self.spaced else text.replace(b": ", b":", 1)
 
     def result(self, final: Final) -> bytes:
-        """A final result as this module prints it."""
+        """Frame a final result as this module does."""
         blank = self.separator if self.blank_line else b""
         if self.verbose:
             return blank + self.line(final.raw)
@@ -89,7 +89,7 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Transaction(msgspec.Struct, frozen=True):
-    """A command, the bytes that answer it, and the truth about them."""
+    """A command, the bytes of its response, and their events."""
 
     command: Command
     written: bytes
@@ -98,7 +98,7 @@ class Transaction(msgspec.Struct, frozen=True):
 
     @property
     def done(self) -> Done:
-        """How the command ends."""
+        """The end of the command."""
         return next(event for event in self.events if isinstance(event, Done))
 
 
@@ -110,19 +110,19 @@ class Conversation(msgspec.Struct, frozen=True):
 
     @property
     def syntax(self) -> Syntax:
-        """The grammar in which it is read."""
+        """The grammar that reads it."""
         return self.shape.syntax
 
     @property
     def events(self) -> tuple[Event, ...]:
-        """The truth about all of it."""
+        """All its events."""
         return tuple(event for step in self.steps for event in step.events)
 
 
 def dialect_shapes(
     *, echoes: Sequence[Echoing] = ("none", "exact", "beheaded", "preceded")
 ) -> st.SearchStrategy[Shape]:
-    """Draw how a module frames what it says, each way seen on real ones."""
+    """Draw framings; each was seen on a real module."""
     return st.builds(
         Shape,
         separator=st.sampled_from([b"\r\n", b"\n", b"\r", b"\r\r\n", b"\n\r"]),
@@ -140,7 +140,7 @@ _HEX = st.binary(min_size=1, max_size=12).map(lambda data: data.hex().upper().en
 
 @functools.cache
 def urcs() -> st.SearchStrategy[Urc]:
-    """Draw unsolicited result codes that `SYNTAX` names; one kind is of two lines."""
+    """Draw unsolicited result codes that `SYNTAX` names; one kind has two lines."""
     single = st.one_of(
         st.sampled_from([b"RING", b"0,CLOSED", b"3,CLOSED"]),
         st.builds(b"%b: %d".__mod__, st.tuples(st.sampled_from([b"+CSCON", b"+NPSMR"]), st.integers(0, 1))),
@@ -155,7 +155,7 @@ def urcs() -> st.SearchStrategy[Urc]:
 
 
 def noise(*, line_ends: bool = False, min_size: int = 1, max_size: int = 40) -> st.SearchStrategy[bytes]:
-    """Draw what a bad line produces: runs of NUL, 0xFF, 0xFE or 0x7E, or any bytes; line ends on request."""
+    """Draw the noise of a bad line: runs of NUL, 0xFF, 0xFE or 0x7E, or any bytes; line ends on request."""
     any_bytes = st.binary(min_size=min_size, max_size=max_size)
     runs = st.builds(
         lambda byte, count: byte * count,
@@ -183,7 +183,7 @@ def chunked(draw: st.DrawFn, blob: bytes, *, max_cuts: int = 12) -> list[bytes]:
 
 @functools.cache
 def finals(shape: Shape) -> st.SearchStrategy[Final]:
-    """Draw final results as this shape prints them."""
+    """Draw final results in this shape."""
     ok, error = Final(b"OK", True, "OK"), Final(b"ERROR", False, "ERROR")
     if not shape.verbose:
         ok, error = Final(b"0", True, "OK", 0), Final(b"4", False, "ERROR", 4)
@@ -209,7 +209,7 @@ _WORDS = st.builds(
 
 @functools.cache
 def _answers(shape: Shape) -> st.SearchStrategy[tuple[str, list[bytes]]]:
-    """A command and its information lines."""
+    """Draw a command and its information lines."""
 
     def numbers(name: str, count: int) -> st.SearchStrategy[list[bytes]]:
         fields = st.lists(st.integers(0, 255), min_size=count, max_size=count + 3)
@@ -232,9 +232,9 @@ def _answers(shape: Shape) -> st.SearchStrategy[tuple[str, list[bytes]]]:
 
 @st.composite
 def transactions(draw: st.DrawFn, shape: Shape | None = None, *, max_urcs: int = 3) -> Transaction:
-    """Draw a command with its reply; URCs may stand at any line start of it.
+    """Draw a command with its response; URCs may come at the start of any of its lines.
 
-    The truth holds for a reader that knows nothing of the echo yet, or has learned it from this shape.
+    The events hold for a reader that does not know the echo yet, or has learned it from this shape.
     """
     shape = draw(dialect_shapes()) if shape is None else shape
     text, information = draw(_answers(shape))
@@ -245,14 +245,14 @@ def transactions(draw: st.DrawFn, shape: Shape | None = None, *, max_urcs: int =
     parts.append((shape.result(final), Done(final, tuple(information))))
     for urc in draw(st.lists(urcs(), max_size=max_urcs)):
         raw = shape.colon(urc.raw)
-        told = Urc(raw, urc.more)
-        said = b"".join(map(shape.line, (raw, *urc.more)))
-        place = draw(st.integers(-1 if shape.echo == "exact" else 0, len(parts)))
-        if place < 0:
-            blob, events = said + blob, [told, *events]
+        event = Urc(raw, urc.more)
+        data = b"".join(map(shape.line, (raw, *urc.more)))
+        index = draw(st.integers(-1 if shape.echo == "exact" else 0, len(parts)))
+        if index < 0:
+            blob, events = data + blob, [event, *events]
         else:
-            parts.insert(place, (said, told))
-    blob += b"".join(said for said, _ in parts)
+            parts.insert(index, (data, event))
+    blob += b"".join(data for data, _ in parts)
     return Transaction(command, text.encode() + b"\r", blob, (*events, *(event for _, event in parts)))
 
 
@@ -261,8 +261,8 @@ def _echo(draw: st.DrawFn, shape: Shape, command: Command) -> tuple[bytes, list[
     if shape.echo == "none":
         return b"", []
     if shape.echo == "beheaded":
-        left = text[draw(st.integers(1, len(text) - 1)) :]
-        return left + b"\r", [Echo(left, damaged=True)]
+        rest = text[draw(st.integers(1, len(text) - 1)) :]
+        return rest + b"\r", [Echo(rest, damaged=True)]
     if shape.echo == "preceded":
         front = draw(st.sampled_from([b"\x00", b"\xff", b"\x00\xff\x00"]))
         return front + text + b"\r", [Garbage(front), Echo(text)]

@@ -1,1 +1,1 @@
-"""Transcripts of a link's bytes: written, masked, read, played back."""
+"""Transcripts of a link's bytes: writing, masking, reading, playing back."""

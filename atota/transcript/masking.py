@@ -1,8 +1,8 @@
-"""Finds the secrets in what passes over a link, so that a transcript can be given away.
+"""Masking of the secrets in the traffic of a link, so that a transcript can be given away.
 
-A secret on the wire is where a module may fetch its package: the platform's download token and the word in
-our own addresses are both ``ota_`` and twenty letters or digits. They are blotted out in place, so that
-lengths and echoes stay as they were and the transcript can still be replayed.
+A secret on the wire is the address from which a module may fetch its package: the platform's download token
+and the word in our own addresses are both ``ota_`` and twenty letters or digits. They are replaced byte for
+byte, so lengths and echoes stay the same and the transcript can still be replayed.
 """
 
 import re
@@ -10,22 +10,22 @@ from typing import Literal
 
 Direction = Literal["<", ">"]
 Span = tuple[int, int]
-"""From the first byte to the one behind the last."""
+"""The position of the first byte, and of the byte after the last."""
 
 WORD_LENGTH = 20
 _LONGEST = 64  # a longer word is one, too
-# At the end of a line a word that has only begun counts: its rest may come in the next one.
+# At the end of a line an incomplete word counts: its rest may come in the next line.
 _WORD = re.compile(rb"(?<=ota_)(?:[0-9A-Za-z]{20,64}|[0-9A-Za-z]{1,19}\Z)")
 _CONTEXT = len("ota_") + _LONGEST - 1
 _PIECE = 6
-"""A piece of a secret that is as long as this is hidden, whatever stands before it."""
+"""A piece of a secret of this length is hidden, even without ``ota_`` before it."""
 
 
 class Masker:
-    """Looks at the two streams of one conversation, line by line, and finds what has to be hidden.
+    """The secrets of one conversation, found in its two streams line by line.
 
-    A secret may be cut in pieces by the ends of lines: what is known of a stream so far counts. What the
-    host has sent is recognised again, in pieces, where an echo of it was damaged on the way.
+    The ends of lines may cut a secret in pieces, so the end of the previous line counts. A secret of the
+    host is also recognised in pieces, where its echo was damaged on the way.
     """
 
     def __init__(self) -> None:
@@ -33,14 +33,14 @@ class Masker:
         self._pieces: dict[bytes, None] = {}
 
     def hidden(self, direction: Direction, data: bytes) -> tuple[Span, ...]:
-        """The parts of the next bytes in one direction that must not be shown, in order."""
+        """Return the spans of the next bytes in one direction that must not be shown, in order."""
         before = self._before[direction]
         stream = before + data
         self._before[direction] = stream[-_CONTEXT:]
-        found = list(_WORD.finditer(stream))
-        spans = [one.span() for one in found]
+        matches = list(_WORD.finditer(stream))
+        spans = [match.span() for match in matches]
         if direction == ">":
-            self._learn([one.group() for one in found])
+            self._learn([match.group() for match in matches])
         spans += self._known_pieces(stream)
         first = len(before)
         return _joined([(max(start, first) - first, end - first) for start, end in spans if end > first])
@@ -54,16 +54,16 @@ class Masker:
         if not self._pieces:
             return []
         return [
-            (place, place + _PIECE) for place, piece in enumerate(_pieces(stream)) if piece in self._pieces
+            (start, start + _PIECE) for start, piece in enumerate(_pieces(stream)) if piece in self._pieces
         ]
 
 
 def _pieces(data: bytes) -> list[bytes]:
-    return [data[place : place + _PIECE] for place in range(len(data) - _PIECE + 1)]
+    return [data[start : start + _PIECE] for start in range(len(data) - _PIECE + 1)]
 
 
 def _joined(spans: list[Span]) -> tuple[Span, ...]:
-    """Spans in order, those that touch made one."""
+    """Sort spans, and join those that touch."""
     joined: list[Span] = []
     for start, end in sorted(spans):
         if joined and start <= joined[-1][1]:

@@ -1,4 +1,4 @@
-"""The module's side of a recording, as it goes: what is due, what waits for the host, what it was told."""
+"""The state of a recording while it is played: the bytes that are due, the entry that waits for the host."""
 
 import math
 from collections.abc import Iterator
@@ -10,22 +10,22 @@ _SLACK_S = 1e-9  # floating point sums of times
 
 
 class Playback:
-    """Where a recording is.
+    """The position in a recording.
 
-    What came from the module is due at its recorded distance from the entry before it.
+    Bytes of the module are due at their recorded distance from the entry before them.
 
     Args:
-        recording: what is played.
+        recording: the recording to play.
         baud: the host's rate at the beginning, bit/s.
-        rates: whether notes of rates wait for the host.
-        lines: whether notes of control lines do.
-        start: the entry to begin with.
+        rates: True if notes of rates wait for the host.
+        lines: True if notes of control lines wait for the host.
+        start: the index of the first entry.
         now: the time of the beginning, seconds.
 
     Attributes:
-        position: how many entries were played to their end.
-        offset: how many bytes of the entry under way the host has written.
-        arrived: what came from the module and was not fetched yet.
+        position: the number of entries that were played to their end.
+        offset: the number of bytes of the current entry that the host has written.
+        arrived: the module's bytes that were not fetched yet.
         baud: the host's rate.
         recorded_baud: the recorded host's rate.
         lost: the fault that took the port away.
@@ -45,49 +45,48 @@ class Playback:
         self._since_s = self.entries[start].time_s if start < len(self.entries) else 0.0
         self._anchor = now
         self._secret = bytearray()  # the last one that the host wrote
-        self._told = 0  # how much of it the module has echoed
-        first = self.now_at()
-        if isinstance(first, BaudChange):  # the rate at which the port was opened: nobody sets it
+        self._echoed = 0  # bytes of it that the module has echoed
+        first = self.current()
+        if isinstance(first, BaudChange):  # the rate at which the port was opened: no call sets it
             self.recorded_baud = first.baud
             self.position += 1
 
-    def now_at(self) -> Entry | None:
-        """The entry under way; None at the end."""
+    def current(self) -> Entry | None:
+        """Return the current entry; None at the end."""
         return self.entries[self.position] if self.position < len(self.entries) else None
 
     def ahead(self) -> Iterator[tuple[int, Entry]]:
-        """The entries from here on and their places, but for what came from the module."""
-        for place in range(self.position, len(self.entries)):
-            entry = self.entries[place]
+        """Yield the entries from the current one on with their indices, except bytes of the module."""
+        for index in range(self.position, len(self.entries)):
+            entry = self.entries[index]
             if not (isinstance(entry, Traffic) and entry.direction == "<"):
-                yield place, entry
+                yield index, entry
 
     def next_due(self) -> float:
-        """When the next entry plays by itself; infinite if it waits for the host, or there is none."""
-        entry = self.now_at()
+        """Return the time of the current entry; infinite if it waits for the host, or at the end."""
+        entry = self.current()
         if entry is None or self._waits(entry):
             return math.inf
         return self._anchor + entry.time_s - self._since_s
 
     def play(self, now: float) -> None:
-        """Let everything happen that is due."""
+        """Play every entry that is due."""
         while self.lost is None and self.next_due() <= now + _SLACK_S:
             self._step(self.next_due())
 
-    def skip_to(self, place: int, now: float) -> None:
-        """Play everything before ``place`` now: the recorded host had met it when it did what comes next."""
-        while self.position < place:
+    def skip_to(self, index: int, now: float) -> None:
+        """Play all entries before ``index`` now: the recorded host had passed them at this point."""
+        while self.position < index:
             self._step(now)
 
     def take(self, entry: Traffic, data: bytes, now: float) -> int | None:
-        """Hold what the host writes against the line under way.
+        """Compare bytes that the host writes with the current entry.
 
         Returns:
-            How many bytes that line takes; None if it says something else.
+            The number of bytes that belong to the entry; None if they differ from it.
         """
         count = min(len(data), len(entry.data) - self.offset)
-        wanted = self.wanted(entry, data)
-        if wanted != data[:count]:
+        if self.expected(entry, data) != data[:count]:
             return None
         self._remember(entry, data[:count])
         self.offset += count
@@ -95,17 +94,17 @@ class Playback:
             self._step(now)
         return count
 
-    def wanted(self, entry: Traffic, data: bytes) -> bytes:
-        """What the line under way says where ``data`` stands; in the place of secrets, what ``data`` says."""
-        wanted = bytearray(entry.data[self.offset : self.offset + len(data)])
+    def expected(self, entry: Traffic, data: bytes) -> bytes:
+        """Return the recorded bytes at the position of ``data``; hidden ones are taken from ``data``."""
+        expected = bytearray(entry.data[self.offset : self.offset + len(data)])
         for start, end in entry.hidden:
-            first, last = max(start - self.offset, 0), min(end - self.offset, len(wanted))
+            first, last = max(start - self.offset, 0), min(end - self.offset, len(expected))
             if first < last:
-                wanted[first:last] = data[first:last]
-        return bytes(wanted)
+                expected[first:last] = data[first:last]
+        return bytes(expected)
 
     def _waits(self, entry: Entry) -> bool:
-        """Whether an entry is a deed of the host, which nothing but the host can do."""
+        """True if an entry is an action of the host."""
         if isinstance(entry, BaudChange):
             return self.rates and entry.baud != self.baud
         if isinstance(entry, LinesSet):
@@ -115,7 +114,7 @@ class Playback:
         return isinstance(entry, Opened) or (isinstance(entry, Traffic) and entry.direction == ">")
 
     def _step(self, when: float) -> None:
-        """Play the entry under way, at this time."""
+        """Play the current entry at this time."""
         entry = self.entries[self.position]
         self.position += 1
         self.offset = 0
@@ -128,13 +127,13 @@ class Playback:
             self._lose(entry)
 
     def _lose(self, fault: Fault) -> None:
-        """The port is gone: whatever the recorded host tried until it opened it again failed, too."""
+        """Lose the port, and skip the recorded host's failed calls until it opened the port again."""
         self.lost = fault
-        while (entry := self.now_at()) is not None and not isinstance(entry, Opened):
+        while (entry := self.current()) is not None and not isinstance(entry, Opened):
             self.position += 1
 
     def _remember(self, entry: Traffic, data: bytes) -> None:
-        """Learn the host's own secret."""
+        """Keep the host's own secret, for the echo."""
         for start, end in entry.hidden:
             first, last = max(start - self.offset, 0), min(end - self.offset, len(data))
             if first < last:
@@ -143,12 +142,12 @@ class Playback:
                 self._secret += data[first:last]
 
     def _with_secret(self, entry: Traffic) -> bytes:
-        """What came from the module, with the host's own secret where it was echoed."""
+        """Return the module's bytes, with the host's own secret where it was echoed."""
         data = bytearray(entry.data)
-        for place, (start, end) in enumerate(entry.hidden):
-            if place or not entry.continues:
-                self._told = 0
-            piece = self._secret[self._told : self._told + end - start]
+        for number, (start, end) in enumerate(entry.hidden):
+            if number or not entry.continues:
+                self._echoed = 0
+            piece = self._secret[self._echoed : self._echoed + end - start]
             data[start : start + len(piece)] = piece
-            self._told += end - start
+            self._echoed += end - start
         return bytes(data)

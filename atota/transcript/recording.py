@@ -1,7 +1,7 @@
-"""Reads a transcript back: what passed over the link, byte for byte, and when.
+"""The reader of transcripts: the traffic of the link, byte for byte, with its times.
 
-A transcript that was cut off (a crash, a full disk) is read up to its last whole line. Whatever else is
-wrong with it is an error that names the place.
+A transcript that was cut off (a crash, a full disk) is read up to its last whole line. Every other mistake
+is an error that names the line.
 """
 
 import re
@@ -22,9 +22,9 @@ _VERSION = re.compile(r"# atota transcript (\d+)")
 
 
 class Traffic(msgspec.Struct, frozen=True):
-    """Bytes in one direction, ``>`` from the host; for those of a secret there are stars in ``data``.
+    """Bytes in one direction, ``>`` from the host; the bytes of a secret are stars in ``data``.
 
-    ``continues``: the secret that these bytes begin with has begun in the line before in this direction.
+    ``continues``: these bytes begin with the rest of a secret from the previous line of this direction.
     """
 
     line: int
@@ -39,7 +39,7 @@ class Traffic(msgspec.Struct, frozen=True):
 
 
 class BaudChange(msgspec.Struct, frozen=True):
-    """The host went to another rate, bit/s."""
+    """The host changed its rate, bit/s."""
 
     line: int
     time_s: float
@@ -50,7 +50,7 @@ class BaudChange(msgspec.Struct, frozen=True):
 
 
 class LinesSet(msgspec.Struct, frozen=True):
-    """The host set control lines; those that are None were left as they were."""
+    """The host set control lines; None: it did not change that line."""
 
     line: int
     time_s: float
@@ -64,7 +64,7 @@ class LinesSet(msgspec.Struct, frozen=True):
 
 
 class Fault(msgspec.Struct, frozen=True):
-    """The link failed: the error's code and words."""
+    """The link failed: the code and the message of the error."""
 
     line: int
     time_s: float
@@ -100,19 +100,19 @@ Entry = Traffic | BaudChange | LinesSet | Fault | Opened | Closed
 
 
 class Recording(msgspec.Struct, frozen=True):
-    """A transcript that was read: ``head`` is what its first lines say, in order."""
+    """A transcript that was read; ``head`` holds the keys and texts of its head, in order."""
 
     path: Path
     head: tuple[tuple[str, str], ...]
     entries: tuple[Entry, ...]
     cut_off: bool
 
-    def said(self, key: str) -> str | None:
-        """What the head says of ``key``, the first time."""
+    def value(self, key: str) -> str | None:
+        """Return the first text of ``key`` in the head."""
         return next((text for known, text in self.head if known == key), None)
 
     def stream(self, direction: Direction) -> bytes:
-        """Everything that passed in one direction."""
+        """Return all bytes of one direction."""
         return b"".join(
             one.data for one in self.entries if isinstance(one, Traffic) and one.direction == direction
         )
@@ -127,7 +127,7 @@ def read_recording(path: Path) -> Recording:
     """Read a transcript.
 
     Raises:
-        ConfigError: it is missing, or no transcript; file and line are named.
+        ConfigError: it is missing or not a transcript; file and line are named.
     """
     try:
         text = path.read_bytes().decode("ascii", "replace")
@@ -143,13 +143,13 @@ def parse_recording(text: str, path: Path = Path("-")) -> Recording:
     """Read a transcript's text; ``path`` is its name in errors.
 
     Raises:
-        ConfigError: it is no transcript; name and line are named.
+        ConfigError: it is not a transcript; name and line are named.
     """
     return _Reader(path).read(text)
 
 
 class _Reader:
-    """Reads one transcript; remembers where it is."""
+    """The reading of one transcript: its position, for errors and for secrets that span lines."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -176,27 +176,27 @@ class _Reader:
         first = lines[0] if lines else rest
         version = _VERSION.fullmatch(first)
         if version is not None and first != FIRST_LINE:
-            raise self._wrong(f"this is version {version[1]} of the format, which is not known here")
+            raise self._wrong(f"this is version {version[1]} of the format, which this program does not know")
         if not lines or first != FIRST_LINE:
-            raise self._wrong(f"this is no transcript: it does not begin with {FIRST_LINE!r}")
+            raise self._wrong(f"not a transcript: it does not begin with {FIRST_LINE!r}")
 
     def _head(self, line: str) -> tuple[str, str]:
-        found = _HEAD.fullmatch(line)
-        if found is None:
+        match = _HEAD.fullmatch(line)
+        if match is None:
             raise self._wrong(f"a head line reads `# WORD TEXT`, not {line[:60]!r}")
-        return found[1], found[2] or ""
+        return match[1], match[2] or ""
 
     def _entry(self, line: str) -> Entry:
-        found = _LINE.fullmatch(line)
-        if found is None:
+        match = _LINE.fullmatch(line)
+        if match is None:
             raise self._wrong(f"a line reads `SECONDS > TEXT`, `<` or `!`, not {line[:60]!r}")
-        time_s = float(found[1])
+        time_s = float(match[1])
         if time_s < self._time_s:
-            raise self._wrong(f"time goes back, from {self._time_s:.3f} to {found[1]}")
+            raise self._wrong(f"time goes back, from {self._time_s:.3f} to {match[1]}")
         self._time_s = time_s
-        if found[2] == "!":
-            return self._note(found[3])
-        return self._traffic("<" if found[2] == "<" else ">", found[3])
+        if match[2] == "!":
+            return self._note(match[3])
+        return self._traffic("<" if match[2] == "<" else ">", match[3])
 
     def _traffic(self, direction: Direction, text: str) -> Traffic:
         try:
@@ -219,7 +219,7 @@ class _Reader:
         }
         entry = readers[word](rest) if word in readers else self._fault(text)
         if entry is None:
-            raise self._wrong(f"there is no such note: {text[:60]!r}")
+            raise self._wrong(f"unknown note {text[:60]!r}")
         return entry
 
     def _baud(self, text: str) -> BaudChange | None:
@@ -228,18 +228,18 @@ class _Reader:
         return BaudChange(self._number, self._time_s, int(text))
 
     def _levels(self, text: str) -> LinesSet | None:
-        found = _LEVELS.fullmatch(text)
-        if found is None:
+        match = _LEVELS.fullmatch(text)
+        if match is None:
             return None
-        dtr, rts = ({"on": True, "off": False}.get(state) for state in found.groups(""))
+        dtr, rts = ({"on": True, "off": False}.get(state) for state in match.groups(""))
         return LinesSet(self._number, self._time_s, dtr, rts)
 
     def _fault(self, text: str) -> Fault | None:
-        found = _FAULT.fullmatch(text)
-        return Fault(self._number, self._time_s, found[1], found[2] or "") if found is not None else None
+        match = _FAULT.fullmatch(text)
+        return Fault(self._number, self._time_s, match[1], match[2] or "") if match is not None else None
 
-    def _wrong(self, what: str) -> ConfigError:
+    def _wrong(self, problem: str) -> ConfigError:
         return ConfigError(
-            f"{self._path}, line {self._number}: {what}",
-            hint="Give a file as --transcript has written it, unchanged.",
+            f"{self._path}, line {self._number}: {problem}",
+            hint="Give a file that --transcript has written, unchanged.",
         )

@@ -1,8 +1,8 @@
-"""A recorded module as a link: it answers what it answered, when the host says what the host said.
+"""A recorded module as a link: it responds as it did, as long as the host sends what it sent.
 
-What came from the module is due at the distance in time at which it was recorded, counted from the event
-before it: from the moment at which the host has written what it wrote then, or from what the module said
-last. It does not matter how the host cuts its writes, nor how long it waits before it says the same.
+Bytes of the module are due at their recorded distance in time from the event before them: from the moment at
+which the host has written the same bytes, or from the module's previous bytes. The cuts of the host's writes,
+and the time that it waits before them, do not matter.
 """
 
 from pathlib import Path
@@ -24,30 +24,30 @@ from atota.transcript.recording import (
     read_recording,
 )
 
-_LEAST_S = 1e-9  # a sleep that floating point cannot swallow
+_LEAST_S = 1e-9  # a sleep that floating point cannot round to zero
 _ROUNDED_S = 0.002  # a transcript's times are rounded to milliseconds
 _SHOWN = 60
-"""Bytes of a line that are shown where host and recording part."""
+"""Bytes of a line that are shown where host and recording diverge."""
 _LEAD = 20
 _BEFORE = 5
 _KEPT = 4096
 
 
 class ReplayLink:
-    """Plays the module's side of a recording. Time passes on ``clock`` when somebody reads.
+    """The module's side of a recording. Time passes on ``clock`` only during a read.
 
     Args:
-        recording: what to play.
+        recording: the recording to play.
         clock: the time to live in.
         baud: the host's rate, bit/s.
-        name: what the link is called.
-        rates: whether the host must be at the rate at which the recorded one was.
-        lines: whether it must set the control lines that the recorded one set.
-        start: the entry to begin with; see `reopened`.
+        name: the link's name.
+        rates: True if the host must be at the rate of the recorded one.
+        lines: True if it must set the control lines that the recorded one set.
+        start: the index of the first entry; see `reopened`.
 
     Attributes:
-        unheard: what the host wrote after the end of the recording (the first bytes of it).
-        diverged: where host and recording parted, if they did.
+        surplus: the first bytes that the host wrote after the end of the recording.
+        diverged: the error, if host and recording have diverged.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class ReplayLink:
         self.recording = recording
         self.clock = clock
         self.name = name or f"replay://{recording.path}"
-        self.unheard = bytearray()
+        self.surplus = bytearray()
         self.diverged: ReplayDiverged | None = None
         self._closed = False
         self._playback = Playback(
@@ -78,34 +78,34 @@ class ReplayLink:
 
     @property
     def position(self) -> int:
-        """How many entries of the recording were played to their end."""
+        """The number of entries that were played to their end."""
         return self._playback.position
 
     @property
-    def under_way(self) -> Entry | None:
-        """The entry that comes next, or of which the host has written a part; None at the end."""
-        return self._playback.now_at()
+    def current(self) -> Entry | None:
+        """The next entry, or the one of which the host has written a part; None at the end."""
+        return self._playback.current()
 
     @property
     def finished(self) -> bool:
-        """Whether all of the recording was played."""
-        return self._playback.now_at() is None
+        """True if all of the recording was played."""
+        return self._playback.current() is None
 
     @property
     def is_lost(self) -> bool:
-        """Whether the recorded port was lost here."""
+        """True if the recorded port was lost here."""
         return self._playback.lost is not None
 
     def next_due(self) -> float:
-        """When the next entry plays by itself; infinite if it waits for the host, or there is none."""
+        """Return the time of the current entry; infinite if it waits for the host, or at the end."""
         return self._playback.next_due()
 
     def read(self, timeout_s: float) -> bytes:
-        """Return what is due, at least one byte; ``b""`` if nothing was in ``timeout_s``.
+        """Return the bytes that are due, at least one; ``b""`` if none are within ``timeout_s``.
 
         Raises:
             LinkLost: it is closed, or the recorded port was lost here.
-            ReplayDiverged: host and recording have parted before.
+            ReplayDiverged: host and recording have diverged before.
         """
         play = self._playback
         now = self.clock.monotonic()
@@ -124,26 +124,26 @@ class ReplayLink:
             now = self.clock.monotonic()
 
     def write(self, data: bytes) -> None:
-        """Say what the recorded host said; no time passes. Cuts do not matter.
+        """Compare ``data`` with the bytes of the recorded host; no time passes. Cuts do not matter.
 
         Raises:
             LinkLost: it is closed, or the recorded port was lost here.
-            ReplayDiverged: the recorded host said something else.
+            ReplayDiverged: the recorded host wrote other bytes.
         """
         self._check()
         rest = bytes(data)
         while rest:
             entry = self._next_written(rest)
             if entry is None:
-                self.unheard += rest[: max(0, _KEPT - len(self.unheard))]
+                self.surplus += rest[: max(0, _KEPT - len(self.surplus))]
                 return
             taken = self._playback.take(entry, rest, self.clock.monotonic())
             if taken is None:
-                raise self._parted_within(entry, rest)
+                raise self._diverged_within(entry, rest)
             rest = rest[taken:]
 
     def set_baud(self, baud: int) -> None:
-        """Go to another rate, as the recorded host did.
+        """Change the rate, as the recorded host did.
 
         Raises:
             LinkLost: it is closed, or the recorded port was lost here.
@@ -151,60 +151,60 @@ class ReplayLink:
         """
         self._check()
         play = self._playback
-        next_deed: Entry | None = None
-        for place, entry in play.ahead() if play.rates else ():
+        next_action: Entry | None = None
+        for index, entry in play.ahead() if play.rates else ():
             if isinstance(entry, Fault):
-                self._fail_as(place, entry)
+                self._fail_as(index, entry)
             if isinstance(entry, BaudChange) and entry.baud == baud:
-                play.skip_to(place + 1, self.clock.monotonic())
+                play.skip_to(index + 1, self.clock.monotonic())
                 play.baud = baud
                 return
-            next_deed = next_deed or entry
+            next_action = next_action or entry
             if not isinstance(entry, BaudChange):
                 break
-        if baud != play.baud and next_deed is not None and not isinstance(next_deed, Closed | Opened):
-            raise self._parted(next_deed, str(BaudChange(0, 0.0, baud)))
+        if baud != play.baud and next_action is not None and not isinstance(next_action, Closed | Opened):
+            raise self._diverge(next_action, str(BaudChange(0, 0.0, baud)))
         play.baud = baud
 
     def set_lines(self, *, dtr: bool | None = None, rts: bool | None = None) -> None:
         """Set the control lines, as the recorded host did.
 
         Raises:
-            LineUnavailable: the recorded port had none.
+            LineUnavailable: the recorded port did not have the line.
             LinkLost: it is closed, or the recorded port was lost here.
             ReplayDiverged: the recorded host did not set them, at this point.
         """
         self._check()
         play = self._playback
-        for place, entry in play.ahead() if play.lines else ():
+        for index, entry in play.ahead() if play.lines else ():
             if isinstance(entry, Fault):
-                self._fail_as(place, entry)
+                self._fail_as(index, entry)
             if isinstance(entry, LinesSet) and (entry.dtr, entry.rts) == (dtr, rts):
-                play.skip_to(place + 1, self.clock.monotonic())
+                play.skip_to(index + 1, self.clock.monotonic())
                 return
             if not (isinstance(entry, BaudChange) and entry.baud == play.baud):
                 if isinstance(entry, Closed | Opened):
                     return
-                raise self._parted(entry, str(LinesSet(0, 0.0, dtr, rts)))
+                raise self._diverge(entry, str(LinesSet(0, 0.0, dtr, rts)))
 
     def close(self) -> None:
-        """Close the link; where the recorded host did nothing more, either, all was played."""
+        """Close the link; if the recorded host also closed it here, all was played."""
         if not self._closed:
             self._closed = True
             play, now = self._playback, self.clock.monotonic()
             play.play(now + _ROUNDED_S)
-            place, entry = next(play.ahead(), (len(play.entries), None))
+            index, entry = next(play.ahead(), (len(play.entries), None))
             if entry is None or isinstance(entry, Closed):
-                play.skip_to(min(place + 1, len(play.entries)), now)
+                play.skip_to(min(index + 1, len(play.entries)), now)
 
     def reopened(self, baud: int) -> "ReplayLink":
-        """The link after the adapter came back, where the recorded host opened its port again.
+        """Return the link after the adapter came back, if the recorded host opened its port again here.
 
         Raises:
-            LinkLost: it did not.
+            LinkLost: the recorded host did not.
         """
         self.close()
-        if not isinstance(self._playback.now_at(), Opened):
+        if not isinstance(self._playback.current(), Opened):
             raise LinkLost(f"{self.name}: the recorded port was not opened again here")
         play = self._playback
         return ReplayLink(
@@ -217,24 +217,24 @@ class ReplayLink:
             start=play.position + 1,
         )
 
-    # -- where host and recording meet, or part ----------------------------------------------------
+    # -- comparing the host with the recording ------------------------------------------------------
 
     def _next_written(self, data: bytes) -> Traffic | None:
-        """What the recorded host wrote next; None at the end of the recording."""
+        """Return the next bytes of the recorded host; None at the end of the recording."""
         play, now = self._playback, self.clock.monotonic()
         rate: BaudChange | None = None
-        for place, entry in play.ahead():
+        for index, entry in play.ahead():
             if isinstance(entry, Traffic):
                 if play.rates and (rate.baud if rate else play.recorded_baud) != play.baud:
-                    raise self._parted(rate or self._last_rate(), f"! baud {play.baud}, then {_said(data)}")
-                play.skip_to(place, now)
+                    raise self._diverge(rate or self._last_rate(), f"! baud {play.baud}, then {_shown(data)}")
+                play.skip_to(index, now)
                 return entry
             if isinstance(entry, BaudChange):
                 rate = entry
             elif isinstance(entry, LinesSet) and play.lines:
-                raise self._parted(entry, _said(data))
+                raise self._diverge(entry, _shown(data))
             elif isinstance(entry, Fault) and entry.code == LinkLost.code:
-                self._fail_as(place, entry)
+                self._fail_as(index, entry)
             elif isinstance(entry, Closed | Opened):
                 return None
         return None
@@ -243,39 +243,39 @@ class ReplayLink:
         before = self._playback.entries[: self.position]
         return next(entry for entry in reversed(before) if isinstance(entry, BaudChange))
 
-    def _fail_as(self, place: int, fault: Fault) -> None:
+    def _fail_as(self, index: int, fault: Fault) -> None:
         """Fail as the recorded call did."""
-        self._playback.skip_to(place + 1, self.clock.monotonic())
+        self._playback.skip_to(index + 1, self.clock.monotonic())
         self._check_lost()
         kind = LineUnavailable if fault.code == LineUnavailable.code else LinkError
         raise kind(f"{self.name}: {fault.message}")
 
-    def _parted_within(self, entry: Traffic, data: bytes) -> ReplayDiverged:
-        """They part in the middle of a line: shown from a little before that place."""
+    def _diverged_within(self, entry: Traffic, data: bytes) -> ReplayDiverged:
+        """Return the error for a difference within a line, which is shown from a little before it."""
         offset = self._playback.offset
-        wanted = self._playback.wanted(entry, data)
-        place = offset + next(at for at, byte in enumerate(wanted) if byte != data[at])
-        first = max(0, place - _LEAD) if place > _SHOWN - _LEAD else 0
+        expected = self._playback.expected(entry, data)
+        difference = offset + next(at for at, byte in enumerate(expected) if byte != data[at])
+        first = max(0, difference - _LEAD) if difference > _SHOWN - _LEAD else 0
         last = min(first + _SHOWN, len(entry.data))
         hidden = [
             (max(a, first) - first, min(b, last) - first) for a, b in entry.hidden if b > first and a < last
         ]
         dots = "…" if first else ""
         host = entry.data[:offset] + data
-        return self._parted(
+        return self._diverge(
             entry,
             f"> {dots}{escape(host[first : first + _SHOWN])}",
             expected=f"> {dots}{escape(entry.data[first:last], hidden)}",
         )
 
-    def _parted(self, entry: Entry, got: str, *, expected: str | None = None) -> ReplayDiverged:
-        """The error that says where they part; every later use of the link raises it, too."""
+    def _diverge(self, entry: Entry, got: str, *, expected: str | None = None) -> ReplayDiverged:
+        """Return the error that names the difference; every later use of the link raises it too."""
         expected = expected or _short(entry)
-        place = self._playback.entries.index(entry)
-        before = self._playback.entries[max(0, place - _BEFORE) : place]
+        index = self._playback.entries.index(entry)
+        before = self._playback.entries[max(0, index - _BEFORE) : index]
         self.diverged = ReplayDiverged(
             f"{self.recording.path}, line {entry.line} (at {entry.time_s:.3f} s): "
-            f"the recording goes on with `{expected}`, the host with `{got}`",
+            f"the recording continues with `{expected}`, the host with `{got}`",
             line=entry.line,
             expected=expected,
             got=got,
@@ -289,7 +289,7 @@ class ReplayLink:
 
     def _check_open(self) -> None:
         if self._closed:
-            raise LinkLost(f"{self.name} is closed", hint="Open it again: it begins anew.")
+            raise LinkLost(f"{self.name} is closed", hint="Open it again: it starts from the beginning.")
         if self.diverged is not None:
             raise self.diverged
 
@@ -297,11 +297,11 @@ class ReplayLink:
         if self._playback.lost is not None:
             raise LinkLost(
                 f"{self.name}: the recorded port was lost here: {self._playback.lost.message}",
-                hint="This is what was recorded; it is no fault of this machine.",
+                hint="The loss is part of the recording, not a failure of this machine.",
             )
 
 
-def _said(data: bytes) -> str:
+def _shown(data: bytes) -> str:
     return f"> {escape(data[:_SHOWN])}"
 
 
@@ -318,13 +318,13 @@ def open_replay_link(url: str, *, baud: int = 9600, clock: Clock | None = None) 
     fast.
 
     Args:
-        url: which recording.
+        url: the recording's URL.
         baud: the host's rate.
-        clock: the time to live in; without it the one that the URL's ``speed`` asks for.
+        clock: the time to live in; by default the one that the URL's ``speed`` names.
 
     Raises:
         UsageError: the URL is wrong.
-        ConfigError: the file is missing or no transcript.
+        ConfigError: the file is missing or not a transcript.
     """
     path, _, query = url.partition("://")[2].partition("?")
     if not path:
@@ -334,7 +334,7 @@ def open_replay_link(url: str, *, baud: int = 9600, clock: Clock | None = None) 
         if key != "speed" or not is_speed(value):
             raise UsageError(
                 f"replay:// option {key}={value!r} is not known",
-                hint="Known: speed=max, speed=real, speed=N. Write a ? in a file's name as %3F.",
+                hint="Known options: speed=max, speed=real, speed=N. Write a ? in a file's name as %3F.",
             )
         speed = value
     return ReplayLink(read_recording(Path(unquote(path))), clock or clock_at(speed), baud=baud, name=url)

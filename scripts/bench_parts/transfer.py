@@ -1,5 +1,5 @@
-"""How much of a transfer's time is the host's fault: everything but bytes on the wire, the module's own time
-and the pauses that the dialect documents. All methods that send the package from here are measured.
+"""The share of a transfer's time that the host wastes: all but bytes on the wire, the module's own time and
+the pauses that the dialect documents. All methods that send the package from here are measured.
 
 The wire is the simulator's, in simulated time, so the figures are the same on every machine.
 """
@@ -9,9 +9,9 @@ import hashlib
 import tempfile
 from pathlib import Path
 
-from atota.clock import Clock
 from atota.fota.registry import method_for
 from atota.link.base import Link
+from atota.link.forward import ForwardingLink
 from atota.module.module import Module, open_module
 from atota.sim.link import SimLink
 from atota.sim.package import build_package
@@ -38,24 +38,19 @@ CASES = {
 }
 
 
-class Watched:
+class Watched(ForwardingLink):
     """A link that adds up how long the module and the wire were free and the host had not yet sent anything.
 
     The module is free from its answer on, and all through a data phase.
     """
 
     def __init__(self, inner: SimLink) -> None:
-        self.inner = inner
-        self.name = inner.name
-        self.clock: Clock = inner.clock
+        super().__init__(inner)
+        self.sim = inner
         self.pause_s = self.payload_pause_s = 0.0
         self.waste_s = 0.0
         self.bytes = 0
         self._answered: float | None = None
-
-    @property
-    def baud(self) -> int:
-        return self.inner.baud
 
     def read(self, timeout_s: float) -> bytes:
         data = self.inner.read(timeout_s)
@@ -65,10 +60,10 @@ class Watched:
         return data
 
     def write(self, data: bytes) -> None:
-        idle_at = self.inner._wire.idle_at  # noqa: SLF001 - when everything sent has left
+        idle_at = self.sim._wire.idle_at  # noqa: SLF001 - when everything sent has left
         if self._answered is not None:
             self._add(max(self._answered, idle_at), self.pause_s)
-        elif self.inner.module.bytes_needed is not None:
+        elif self.sim.module.bytes_needed is not None:
             self._add(idle_at, self.payload_pause_s)
         self._answered = None
         self.bytes += len(data)
@@ -81,15 +76,6 @@ class Watched:
 
     def _add(self, free_at: float, pause_s: float) -> None:
         self.waste_s += max(0.0, self.clock.monotonic() - free_at - pause_s)
-
-    def set_baud(self, baud: int) -> None:
-        self.inner.set_baud(baud)
-
-    def set_lines(self, *, dtr: bool | None = None, rts: bool | None = None) -> None:
-        self.inner.set_lines(dtr=dtr, rts=rts)
-
-    def close(self) -> None:
-        self.inner.close()
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -137,9 +123,9 @@ def fill(module: Module, link: Watched, size: int, folder: Path) -> bool:
     took = link.clock.monotonic() - began
     link.end()
     waste_s = link.waste_s
-    if link.inner.module.slot != data:
+    if link.sim.module.slot != data:
         method.activate(module.session)  # the last byte is held back where it starts the update
-    slot = link.inner.module.slot
+    slot = link.sim.module.slot
     assert hashlib.md5(slot).digest() == hashlib.md5(data).digest(), "the slot is not the package"  # noqa: S324
     share, goal = 1 - waste_s / took, GOALS.get(dialect.method.kind if dialect.method else "", GOAL)
     wire = link.bytes * 10 / link.baud

@@ -49,7 +49,9 @@ def _identify_seeds() -> list[bytes]:
     mark = bytes([MARK])
     for number, talk in enumerate(seeds.conversations()):
         replies = [
-            turn.came.strip().removesuffix(b"OK").strip() for turn in talk if turn.sent[:4] in ("AT+C", "ATI")
+            turn.response.strip().removesuffix(b"OK").strip()
+            for turn in talk
+            if turn.command[:4] in ("AT+C", "ATI")
         ]
         if replies:
             inputs += [

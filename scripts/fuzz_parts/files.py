@@ -18,9 +18,10 @@ from atota.dialects.written import as_toml
 from atota.errors import ConfigError
 from atota.files import decode_toml
 from atota.otaserver import model
-from atota.review.traces import header, read_traces, turns
+from atota.review.traces import read_traces, turns
 from atota.settings.board import decode_board
 from atota.settings.resolve import load_user_config, resolve
+from atota.transcript.trace import parse_trace
 from scripts.fuzz_parts import seeds
 from scripts.fuzz_parts.answers import hearers, listen
 from scripts.fuzz_parts.target import Broken, Target, head, need
@@ -239,10 +240,13 @@ def trace(data: bytes) -> None:
     (kind,), rest = head(data, 1)
     text = rest.decode("ascii", "ignore")
     dialect = seeds.dialects()[kind % len(seeds.dialects())]
-    header(text, "persona")
-    talk = list(turns(text))
-    need(sum(len(turn.came) for turn in talk) <= len(text), "more came than is written")
-    read_traces(dialect, [text])
+    try:
+        parsed = parse_trace(text)
+    except ConfigError as error:
+        need("line" in error.message, "the error does not name the line")
+        return
+    need(sum(len(turn.response) for turn in turns(parsed)) <= len(text), "more came than is written")
+    read_traces(dialect, [parsed])
 
 
 def transcript(data: bytes) -> None:

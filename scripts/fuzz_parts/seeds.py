@@ -7,6 +7,7 @@ from pathlib import Path
 from atota.dialects import loader
 from atota.dialects.model import Dialect
 from atota.review.traces import Turn, turns
+from atota.transcript.trace import parse_trace
 from scripts.fuzz_parts.target import doing
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -22,13 +23,13 @@ def traces() -> tuple[tuple[str, str], ...]:
 @functools.cache
 def conversations() -> tuple[tuple[Turn, ...], ...]:
     """The recorded conversations as turns of host and module."""
-    return tuple(tuple(turns(text)) for _, text in traces())
+    return tuple(tuple(turns(parse_trace(text))) for _, text in traces())
 
 
 @functools.cache
 def commands() -> tuple[str, ...]:
     """Every command line that a recorded host sends; those that go with data first."""
-    commands = (turn.sent for talk in conversations() for turn in talk)
+    commands = (turn.command for talk in conversations() for turn in talk)
     return tuple(dict.fromkeys(sent for sent in commands if sent and "\r" not in sent and "\n" not in sent))[
         :250
     ]
@@ -37,7 +38,7 @@ def commands() -> tuple[str, ...]:
 @functools.cache
 def lines() -> tuple[bytes, ...]:
     """Every line that a recorded module sends."""
-    texts = (turn.came for talk in conversations() for turn in talk)
+    texts = (turn.response for talk in conversations() for turn in talk)
     return tuple(dict.fromkeys(line for text in texts for line in text.splitlines() if line))
 
 
@@ -48,8 +49,8 @@ def dialogues(prefix: bytes, longest: int) -> list[bytes]:
     for talk in conversations():
         text = prefix
         for turn in talk:
-            text += doing("S", known[turn.sent]) if turn.sent in known else b""
-            text += turn.came
+            text += doing("S", known[turn.command]) if turn.command in known else b""
+            text += turn.response
             if len(text) > longest:
                 inputs.append(text[: 2 * longest])
                 text = prefix

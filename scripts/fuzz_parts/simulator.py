@@ -54,7 +54,7 @@ def _seeds() -> list[bytes]:
         kind = names.index(name) if name in names else len(inputs) % len(PERSONAS)
         text = bytes([kind, 128])
         for turn in talk:
-            text += turn.sent.encode("latin-1", "replace") + b"\r" + doing("T", 1)
+            text += turn.command.encode("latin-1", "replace") + b"\r" + doing("T", 1)
             if len(text) > 300:
                 inputs.append(text)
                 text = bytes([kind, len(inputs) % 64])

@@ -26,11 +26,11 @@ class RunDatabase(sqlite3.Connection):
 
     @property
     def in_transaction(self) -> bool:
-        """Whether the journal is in a transaction of its own."""
+        """True if the journal is in a transaction of its own."""
         return self._within
 
     def execute(self, statement: str, *parameters: Any) -> sqlite3.Cursor:
-        """As ever, but for the statements of transactions."""
+        """Execute a statement; those of transactions become savepoints."""
         inner = _INNER.get(statement)
         if inner is not None:
             self._within = inner.startswith("SAVEPOINT")
@@ -42,7 +42,7 @@ class RunDatabase(sqlite3.Connection):
         return super().execute(statement, *parameters)
 
     def empty(self) -> None:
-        """Take back all that was written since it was emptied last."""
+        """Roll back all that was written since it was emptied last."""
         self._within = False
         if super().in_transaction:
             super().execute("ROLLBACK")

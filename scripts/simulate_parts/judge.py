@@ -6,9 +6,10 @@ from typing import Any
 import msgspec
 
 from atota.journal.store import Journal
+from atota.testing.bench import ACCESS_KEY
 from atota.update.events import JobResult, Progress
 from scripts.simulate_parts.scenario import Scenario
-from scripts.simulate_parts.world import DEV_ID, KEY, World
+from scripts.simulate_parts.world import World
 
 CODES = {
     "updated": 0,
@@ -33,7 +34,7 @@ UNTOUCHED = ("refused", "bad-package", "no-task", "bad-config")
 # Slots that nothing checks before the start: what was damaged on the wire is started; the boot refuses it.
 UNCHECKED = ("raw-stream", "pushed-stream")
 CSQ = 20  # what every persona tells of its signal
-SECRET = re.compile(rf"ota_[0-9A-Za-z]{{20}}|{re.escape(KEY)}|sign=")
+SECRET = re.compile(rf"ota_[0-9A-Za-z]{{20}}|{re.escape(ACCESS_KEY)}|sign=")
 LONGEST_S = 6 * 3600.0
 MOST_HELD = 65_536  # bytes of a line that does not end; the parser's own limit is below
 MOST_EVENTS = 20_000  # a storm of lines every 50 ms through the longest of the updates
@@ -45,7 +46,7 @@ class Broken(Exception):
 
 
 class Judge:
-    """Looks at one world after each of its jobs."""
+    """The judge of one world, after each of its jobs."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -56,14 +57,14 @@ class Judge:
         self._jobs = 0
 
     def begin(self) -> None:
-        """A job begins."""
+        """Note the state at the beginning of a job."""
         world = self._world
         self._began = world.clock.monotonic()
         self._version, self._starts = world.module.version, len(world.module.starts)
         self._jobs += 1
 
     def after(self, result: JobResult | None) -> None:
-        """A job has ended, or died (None)."""
+        """Judge a job that has ended, or died (None)."""
         world = self._world
         if world.false_words:
             raise Broken(f"the platform was told {world.false_words[0]}")
@@ -110,7 +111,7 @@ class Judge:
         world, outcome = self._world, result.outcome
         module, host = world.module, self._scenario.of("h")
         struck = bool(module.faults.struck or module.faults.shown)
-        said = f"{outcome}: {result.error.message if result.error else ''}"
+        ending = f"{outcome}: {result.error.message if result.error else ''}"
         platform = bool(self._scenario.of("p") or self._scenario.of("n"))
         jumped = any(f.startswith("clock-jump") for f in host)
         thresholds = self._scenario.signal >= CSQ or self._scenario.power > 0
@@ -131,7 +132,7 @@ class Judge:
             "updated-unreported": platform or jumped or any(f.startswith(("stop", "timeout")) for f in host),
         }
         if not reasons.get(outcome, outcome == "updated"):
-            raise Broken(f"nothing that happened is a reason for {said}")
+            raise Broken(f"nothing that happened is a reason for {ending}")
 
     @property
     def _may_start_damaged(self) -> bool:
@@ -148,12 +149,12 @@ class Judge:
 
     @property
     def _state(self) -> str:
-        return self._world.platform.task(DEV_ID).state.value
+        return self._world.task.state.value
 
     # -- the platform ----------------------------------------------------------------------------------
 
     def _orders(self) -> None:
-        reported = self._world.platform.task(DEV_ID).reported
+        reported = self._world.task.reported
         steps = [step for step in reported if step <= 100]
         if 100 in reported:
             raise Broken("100 was reported: 101 means the same")
@@ -192,16 +193,16 @@ class Judge:
         ).fetchall()
         open_jobs = [job for job, outcome, _ in rows if outcome is None]
         if result is not None and not full:
-            mine = next((row for row in rows if row[0] == result.record_id), None)
-            if mine is None:
+            entry = next((row for row in rows if row[0] == result.record_id), None)
+            if entry is None:
                 raise Broken("the journal has nothing of the job")
-            if mine[1] != result.outcome or mine[2] is None:
-                raise Broken(f"the journal says {mine[1]} of a job that ended {result.outcome}")
+            if entry[1] != result.outcome or entry[2] is None:
+                raise Broken(f"the journal says {entry[1]} of a job that ended {result.outcome}")
             if open_jobs:
                 raise Broken(f"jobs without a verdict: {open_jobs}")
-            told = msgspec.json.decode(mine[2])
-            if result.outcome in GOOD and told.get("version_after") != self._world.target:
-                raise Broken(f"the record of {result.outcome} has the version {told.get('version_after')}")
+            record = msgspec.json.decode(entry[2])
+            if result.outcome in GOOD and record.get("version_after") != self._world.target:
+                raise Broken(f"the record of {result.outcome} has the version {record.get('version_after')}")
             if result.outcome == "updated-unreported":
                 with_journal = Journal.on(database, clock=self._world.clock)
                 if not with_journal.pending():
@@ -217,10 +218,10 @@ class Judge:
             raise Broken(f"{len(world.events)} events of one job")
 
     def _secrets(self, result: JobResult | None) -> None:
-        said: list[object] = [event for event in self._world.events if not isinstance(event, Progress)]
+        shown: list[object] = [event for event in self._world.events if not isinstance(event, Progress)]
         if result is not None and result.error is not None:
-            said += [str(result.error), result.error.hint, *result.error.tried]
-        if SECRET.search(repr(said)):
+            shown += [str(result.error), result.error.hint, *result.error.tried]
+        if SECRET.search(repr(shown)):
             raise Broken("a secret stands in the events or the errors")
 
     def end(self) -> None:
@@ -233,10 +234,10 @@ class Judge:
 
 
 def ends_right(world: World, result: JobResult | None, killed_task: bool) -> str | None:
-    """What is wrong with the end of a last attempt on a healed world; None if it is right."""
+    """Return the problem with the end of a last attempt on a healed world; None if it is right."""
     if result is None:
         return "the process died, though nothing killed it"
-    state = world.platform.task(DEV_ID).state.value
+    state = world.task.state.value
     if world.module.version == world.target:
         if result.outcome not in GOOD and not (state in SETTLED_STATES and result.outcome == "no-task"):
             return f"the module runs the target, and the last attempt ended {result.outcome}"
@@ -249,7 +250,7 @@ def ends_right(world: World, result: JobResult | None, killed_task: bool) -> str
 
 
 def _lasting_reasons(world: World) -> tuple[str, ...]:
-    """How even a healed world may end: what the task or the package itself is to blame for."""
+    """Return the outcomes that even a healed world may have, for a reason in its task or package."""
     scenario = world.scenario
     reasons: tuple[str, ...] = ()
     if scenario.signal >= CSQ:

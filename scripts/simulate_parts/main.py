@@ -48,13 +48,13 @@ def run(words: list[str]) -> int:
     print(f"seed {seed}, {given.runs} runs", flush=True)
     began, cpu = time.perf_counter(), _cpu_s()
     tally, jobs, broken, done = Counter[str](), 0, [], 0
-    for found in _results(given, seed):
+    for result in _results(given, seed):
         done += 1
-        jobs += found.jobs
-        tally.update(found.outcomes)
-        if found.broken is not None:
-            broken.append(found)
-            _tell(found)
+        jobs += result.jobs
+        tally.update(result.outcomes)
+        if result.broken is not None:
+            broken.append(result)
+            _report(result)
             if not given.keep_going:
                 break
         if done % 10000 == 0:
@@ -70,7 +70,7 @@ def run(words: list[str]) -> int:
 
 
 def _cpu_s() -> float:
-    """What this process and those that it has waited for have used of the processors, in seconds."""
+    """Return the processor time of this process and of those that it has waited for, in seconds."""
     spent = os.times()
     return spent.user + spent.system + spent.children_user + spent.children_system
 
@@ -89,10 +89,8 @@ def _one(seed: int, *, method: str | None, stage: str | None, fault: str | None)
     return simulate(draw(seed, method=method, stage=stage, fault=fault))
 
 
-def _tell(found: Run) -> None:
-    print(
-        f"BROKEN: {found.broken}\n  as drawn: scripts/simulate --scenario '{found.scenario.text}'", flush=True
-    )
-    least = shrunk(found.scenario, found.kind)
+def _report(run: Run) -> None:
+    print(f"BROKEN: {run.broken}\n  as drawn: scripts/simulate --scenario '{run.scenario.text}'", flush=True)
+    least = shrunk(run.scenario, run.kind)
     print(f"  least:    scripts/simulate --scenario '{least.text}'", flush=True)
     sys.stdout.flush()

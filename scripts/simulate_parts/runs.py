@@ -11,7 +11,7 @@ import msgspec
 from atota.update.events import JobResult, Note, Progress, StageEvent
 from scripts.simulate_parts.judge import Broken, Judge, ends_right
 from scripts.simulate_parts.scenario import Scenario
-from scripts.simulate_parts.world import DEV_ID, World
+from scripts.simulate_parts.world import World
 
 _RAM = Path("/dev/shm")  # noqa: S108 - a RAM disk, where there is one
 _NUMBER = itertools.count()
@@ -22,7 +22,7 @@ NOTHING_TO_DO = ("already-current", "no-task")
 
 
 class Run(msgspec.Struct, frozen=True):
-    """What came of one scenario. ``broken`` says which promise was, ``kind`` the same without numbers."""
+    """The result of one scenario. ``broken`` names the broken promise, ``kind`` the same without numbers."""
 
     scenario: Scenario
     outcomes: tuple[str, ...]
@@ -61,7 +61,7 @@ def simulate(scenario: Scenario, *, tell: bool = False) -> Run:
 def _attempts(world: World, outcomes: list[str], *, tell: bool) -> None:
     judge, begun = Judge(world), 0
     for attempt in range(ATTEMPTS):
-        before = world.platform.task(DEV_ID).state.value
+        before = world.task.state.value
         result = _attempt(world, judge, outcomes, tell=tell)
         tells_the_end = result is not None and result.outcome == "old-version" and attempt == 1 and begun > 0
         if attempt > 0 and not tells_the_end:  # what the attempt before had started ended so: one more
@@ -83,8 +83,8 @@ def _attempts(world: World, outcomes: list[str], *, tell: bool) -> None:
 def _attempt(world: World, judge: Judge, outcomes: list[str], *, tell: bool) -> JobResult | None:
     """One job, judged; None if its process died."""
     judge.begin()
-    result = world.run()
-    outcomes.append("killed" if result is None else result.outcome)
+    result = world.attempt()
+    outcomes.append("killed" if result is None else str(result.outcome))
     if tell:
         _show(world, outcomes[-1], result.error if result is not None else None)
     judge.after(result)
@@ -92,19 +92,19 @@ def _attempt(world: World, judge: Judge, outcomes: list[str], *, tell: bool) -> 
 
 
 def _again(world: World, judge: Judge, outcomes: list[str], *, tell: bool) -> None:
-    """The same command once more after a good end: it finds nothing to do, and tells the platform nothing."""
+    """Run the same command once more after a good end: it finds nothing to do and reports nothing."""
     expected: tuple[str, ...] = NOTHING_TO_DO
     if world.disk_is_full:  # the verdict could not be written: then the next one confirms once more
         expected += ("updated",)
     world.heal(power_cycle=False)
-    starts, told = len(world.module.starts), list(world.platform.task(DEV_ID).reported)
+    starts, reported = len(world.module.starts), list(world.task.reported)
     _attempt(world, judge, outcomes, tell=tell)
     if outcomes[-1] not in expected:
         raise Broken(f"once more after {outcomes[:-1]}: the last one ended {outcomes[-1]}")
     if len(world.module.starts) > starts:
         raise Broken(f"once more after {outcomes[:-1]}: something was started")
-    if (now := world.platform.task(DEV_ID).reported) != told:
-        raise Broken(f"once more after {outcomes[:-1]}: the platform was told {now[len(told) :]}")
+    if (now := world.task.reported) != reported:
+        raise Broken(f"once more after {outcomes[:-1]}: the platform was told {now[len(reported) :]}")
 
 
 def _kind(text: str) -> str:
@@ -124,14 +124,14 @@ def _show(world: World, outcome: str, error: object) -> None:
     module = world.module
     print(
         f"  truth: runs {module.version} (updating: {module.updating}), starts {module.starts},"
-        f" task {world.platform.task(DEV_ID).state.value}, told {world.platform.task(DEV_ID).reported},"
+        f" task {world.task.state.value}, told {world.task.reported},"
         f" struck {module.faults.struck}, at {world.clock.monotonic():.1f} s"
     )
 
 
 def repeat(scenario: Scenario) -> int:
-    """Run one scenario and tell it step by step; 1 if a promise is broken."""
+    """Run one scenario and print its steps; 1 if a promise is broken."""
     print(scenario.text)
-    found = simulate(scenario, tell=True)
-    print(f"BROKEN: {found.broken}" if found.broken is not None else "no promise was broken")
-    return 1 if found.broken is not None else 0
+    result = simulate(scenario, tell=True)
+    print(f"BROKEN: {result.broken}" if result.broken is not None else "no promise was broken")
+    return 1 if result.broken is not None else 0

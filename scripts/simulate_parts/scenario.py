@@ -1,4 +1,4 @@
-"""What one simulated run is: module, package, task, and the faults that strike it; drawn from a seed.
+"""One simulated run, drawn from a seed: module, package, task, and the faults that strike it.
 
 A fault is ``WHERE/FAULT``: ``m/`` one of the simulated module (`atota.sim.faults`), ``p/`` one of the local
 platform (`atota.otaserver.faults`), ``h/`` one of this machine (`HOST_FAULTS`), ``n/`` one of the network.
@@ -57,7 +57,7 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         timer_ms: the adapter's latency timer.
         read_back: what was written is read back and compared, where the module can be asked.
         imei: of the module; the simulator's own if empty.
-        pause_s: how long nobody looks after the module between two attempts.
+        pause_s: the time between two attempts.
         faults: what strikes, in the order in which it was drawn.
     """
 
@@ -79,11 +79,11 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def flashed(self) -> bool:
-        """Whether the package comes from a file and no platform is asked."""
+        """True if the package comes from a file, without a platform."""
         return self.model in FLASHED
 
     def of(self, where: str) -> tuple[str, ...]:
-        """The faults of one kind, without its letter."""
+        """Return the faults of one kind, without its letter."""
         return tuple(fault[2:] for fault in self.faults if fault.startswith(where + "/"))
 
     @property
@@ -321,4 +321,4 @@ def _named(name: str) -> Any:
     for family in [families[letter]] if slash and letter in families else families.values():
         if (rest if slash else name) in family:
             return family[rest if slash else name]
-    raise SystemExit(f"there is no fault {name!r}; `--fault list` shows them")
+    raise SystemExit(f"unknown fault {name!r}; `--fault list` shows all")

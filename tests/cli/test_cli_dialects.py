@@ -6,10 +6,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from atota.cli.view.review import checkout_traces
 from atota.dialects import loader
 from atota.dialects.model import Dialect
-from atota.review.rehearse import next_version, personas_of, play
-from atota.review.review import review, traces_folder
+from atota.review.review import review
+from atota.testing.bench import next_version
+from atota.testing.rehearse import Rehearsal, personas_of, play
 from tests.cli.running import Cli
 
 GOOD = """name = "mine"
@@ -142,7 +144,7 @@ def test_check_plays_against_another_simulated_module_if_asked(cli: Cli, mine: P
     mine.write_text('name = "mine"\ntitle = "x"\nextends = "quectel-hi2115"\n', encoding="utf-8")
     (alone,) = cli("dialects", "check", mine, "--json").result["dialects"]
     assert alone["against"] == []
-    assert alone["not_played"] == "no simulated module's answers show it"
+    assert alone["not_played"] == "no simulated module's responses show it"
     (against,) = cli("dialects", "check", mine, "--against", "BC28", "--json").result["dialects"]
     assert against["against"][0]["played"]["outcome"] == "updated"
 
@@ -163,10 +165,10 @@ def test_a_query_that_cannot_read_its_modules_answer_is_wrong(tmp_path: Path, mi
         "> AT+CGMI\n< \\r\\n\\x01\\x02\\r\\nOK\\r\\n\n> ATI\n< \\r\\nOK\\r\\n\n"
     )
     mine.write_text(GOOD, encoding="utf-8")
-    told = review(str(mine), traces=folder.parent)
+    told = review(str(mine), rehearsal=Rehearsal(), traces=folder.parent)
     assert told.mistakes == ()
     (folder / "identify.trace").write_text("> AT+CGSN=1\n< \\r\\n+CGSN: none\\r\\n\\r\\nOK\\r\\n\n")
-    told = review(str(mine), traces=folder.parent)
+    told = review(str(mine), rehearsal=Rehearsal(), traces=folder.parent)
     (mistake,) = told.mistakes
     assert (mistake.file, mistake.path) == ("3gpp.toml", "$.identify[4].pattern")
     assert "+CGSN: none" in mistake.what
@@ -175,7 +177,7 @@ def test_a_query_that_cannot_read_its_modules_answer_is_wrong(tmp_path: Path, mi
 
 @pytest.mark.parametrize("name", loader.names())
 def test_every_built_in_profile_updates_the_modules_it_is_for(name: str) -> None:
-    told = review(name, traces=traces_folder())
+    told = review(name, rehearsal=Rehearsal(), traces=checkout_traces())
     assert not told.wrong, told
     dialect = loader.load(name)
     if told.not_played is None:
@@ -209,6 +211,6 @@ def test_a_query_that_never_fits_is_told_even_if_another_one_reads_the_field(
     (folder / "identify.trace").write_text(
         "> AT+CGMR\n< \\r\\nV1\\r\\n\\r\\nOK\\r\\n\n> AT+CGMM\n< \\r\\nBC28\\r\\nOK\\r\\n\n"
     )
-    told = review(str(mine), traces=folder.parent)
+    told = review(str(mine), rehearsal=Rehearsal(), traces=folder.parent)
     assert "$.identify[3].pattern" in told.unmatched  # HiSilicon's APPLICATION line; 27.007's query reads V1
     assert not told.wrong

@@ -1,12 +1,10 @@
 """`atota doctor`: its page, its JSON, its exit codes, on good and on bad ports."""
 
 import os
-import pty
 import re
 import signal
 import subprocess
 import sys
-import tty
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -29,7 +27,9 @@ sys.stdin.read()
 @pytest.fixture
 def terminal() -> Iterator[str]:
     """A port with nobody at the other end."""
-    master, slave = pty.openpty()
+    import tty  # not on every system
+
+    master, slave = os.openpty()
     tty.setraw(slave)
     yield os.ttyname(slave)
     os.close(slave)

@@ -10,11 +10,11 @@ import pytest
 from atota.errors import LinkLost
 from atota.link.serial import SerialLink
 from atota.module.module import open_module
-from atota.testing.recorded import Outcome, replayed
-from atota.transcript.format import TranscriptLink
+from atota.testing.recorded import Ending, replayed
+from atota.transcript.head import parse_head
 from atota.transcript.masking import Masker
 from atota.transcript.recording import read_recording
-from atota.update.retold import package_of
+from atota.transcript.writer import TranscriptLink
 from atota.values import Digests
 from tests.cli.running import BASE, PACKAGE, TARGET, Cli
 from tests.e2e.processes import Atota
@@ -71,7 +71,7 @@ def test_a_program_that_says_something_else_is_told_where(
     assert result["diverged"] == {"line": 7, "expected": r"> AT+CSQ\r", "got": r"> AT+CGMR\r"}
     assert result["error"]["code"] == "link.replay"
     assert result["error"]["tried"][-1] == r"0.110 < AT\r\r\nOK\r\n"
-    assert "goes on with `> AT+CSQ" in replay.errors.replace("\n", " ")
+    assert "continues with `> AT+CSQ" in replay.errors.replace("\n", " ")
 
 
 def test_a_program_at_another_rate_is_told_so(tmp_path: Path, transcript: Callable[[str], Path]) -> None:
@@ -147,7 +147,7 @@ def test_identifying_a_module_is_done_again(cli: Cli, tmp_path: Path) -> None:
     ran = cli("identify", "-p", "sim://M5310-A", "--transcript", path, "--model", "M5310-A", "--json")
     assert ran.code == 0
     version = ran.result["module"]["version"]
-    assert replayed(path) == Outcome(outcome="done", exit_code=0, version_before=version)
+    assert replayed(path) == Ending(outcome="done", exit_code=0, version_before=version)
 
 
 def test_a_flash_of_the_command_line_tells_what_it_was_about(cli: Cli, tmp_path: Path) -> None:
@@ -162,9 +162,7 @@ def test_a_flash_of_the_command_line_tells_what_it_was_about(cli: Cli, tmp_path:
         ("package", f"new one.bin {len(PACKAGE)} {md5}"),
         ("target", TARGET),
     )
-    named = package_of(dict(recording.head))
+    named = parse_head(recording.head).package
     assert named is not None
     assert (named.name, named.size, named.md5) == ("new one.bin", len(PACKAGE), md5)
-    assert replayed(path) == Outcome(
-        outcome="updated", exit_code=0, version_before=BASE, version_after=TARGET
-    )
+    assert replayed(path) == Ending(outcome="updated", exit_code=0, version_before=BASE, version_after=TARGET)

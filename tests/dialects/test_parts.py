@@ -5,6 +5,7 @@ import pytest
 from atota.dialects import loader
 from atota.dialects.parts import Ask, Watch, pattern_problem
 from atota.review.traces import read_traces
+from atota.transcript.trace import parse_trace
 
 WATCH = Watch(
     progress=(r'"UPDATING", ?(\d+)', r"DONE (\w+)"), fetching=(r'"LOADING", ?(\d+)', "LOADS"), source="s"
@@ -46,5 +47,7 @@ def test_what_re_does_not_take_is_told_and_not_raised(text: str | bytes) -> None
 
 
 def test_a_turn_of_more_than_one_line_is_nobody_s_question() -> None:
-    reading = read_traces(loader.load("3gpp"), ["> AT+CGMR\\r\\nAT\n< \\r\\nV1\\r\\n\\r\\nOK\\r\\n"])
+    reading = read_traces(
+        loader.load("3gpp"), [parse_trace("> AT+CGMR\\r\\nAT\n< \\r\\nV1\\r\\n\\r\\nOK\\r\\n")]
+    )
     assert reading.fields == {}

@@ -5,10 +5,9 @@ import io
 import os
 import random
 import socket
-import termios
 import threading
-import tty
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from typing import Any, Protocol
 
 import pytest
@@ -19,9 +18,10 @@ from atota.errors import LineUnavailable, LinkLost
 from atota.link.base import Link
 from atota.link.memory import MemoryLink, memory_pair
 from atota.link.serial import SerialLink
-from atota.transcript.format import TranscriptLink, escape
+from atota.transcript.format import escape
 from atota.transcript.recording import parse_recording
 from atota.transcript.replay import ReplayLink
+from atota.transcript.writer import TranscriptLink
 
 WAIT_S = 10.0  # a limit for broken code, never waited out by code that works
 
@@ -55,6 +55,8 @@ class PtyPeer:
     """A pty. The peer holds the device's side open too, as simulators do, until it is unplugged."""
 
     def __init__(self) -> None:
+        import tty
+
         self.master, self._slave = os.openpty()
         tty.setraw(self._slave)
         self.device = os.ttyname(self._slave)
@@ -77,6 +79,8 @@ class PtyPeer:
             os.close(self.master)
 
     def baud_constant(self) -> int:
+        import termios
+
         return int(termios.tcgetattr(self.master)[5])
 
 
@@ -258,7 +262,9 @@ def replay(test: str) -> tuple[Link, Peer]:
     return link, link.peer
 
 
-KINDS: list[Callable[[], tuple[Link, Peer]]] = [memory, pty, tcp, rfc2217, transcript]
+KINDS: list[Callable[[], tuple[Link, Peer]]] = [memory, tcp, rfc2217]
+if find_spec("termios") is not None:
+    KINDS += [pty, transcript]
 
 
 @pytest.fixture(params=[*KINDS, replay], ids=lambda kind: str(kind.__name__))
@@ -383,6 +389,8 @@ def test_the_other_side_sees_the_rate_where_it_can(rig: tuple[Link, Peer]) -> No
     link, peer = rig
     if isinstance(peer, PtyPeer):
         link.set_baud(57600)
+        import termios
+
         assert peer.baud_constant() == termios.B57600
     if isinstance(peer, Rfc2217Peer):
         link.set_baud(57600)

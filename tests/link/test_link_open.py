@@ -1,6 +1,5 @@
 """Opening: what is said when a port is busy, forbidden, missing or no port at all."""
 
-import grp
 import os
 import select
 import signal
@@ -124,6 +123,8 @@ def test_modem_manager_is_not_blamed_when_another_program_holds_the_port() -> No
 
 
 def test_a_forbidden_port_names_its_group_and_mode(pty: Pty) -> None:
+    import grp  # not on every system
+
     os.chmod(pty.device, 0)  # noqa: PTH101 (a device, not a file of ours)
     root = os.geteuid() == 0
     if root:
@@ -141,6 +142,8 @@ def test_a_forbidden_port_names_its_group_and_mode(pty: Pty) -> None:
 
 @as_root
 def test_a_forbidden_port_says_how_to_join_its_group(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import grp
+
     group = next(entry for entry in grp.getgrall() if entry.gr_gid and entry.gr_gid not in os.getgroups())
     device = tmp_path / "ttyUSB0"
     device.touch()

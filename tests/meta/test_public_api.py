@@ -31,8 +31,9 @@ SIGNATURES = {
     "open_session": "(port: str, *, dialect: str = '3gpp', baud: int | None = None, "
     f"{_CLOCK}, {_STOP}, listener: collections.abc.Callable[[Event], None] | None = None) "
     "-> atota.module.session.Session",
-    "open_module": f"(port: str, *, {_TARGET}, board: atota.settings.board.Board | None = None, {_CLOCK}, "
-    f"{_STOP}, listener: collections.abc.Callable[[Event], None] | None = None, "
+    "open_module": "(port: str, *, baud: int | None = None, first_baud: int | None = None, "
+    "dialect: str | None = None, model: str | None = None, board: atota.settings.board.Board | None = None, "
+    f"{_CLOCK}, {_STOP}, listener: collections.abc.Callable[[Event], None] | None = None, "
     "wrap: collections.abc.Callable[[atota.link.base.Link], atota.link.base.Link] | None = None) "
     "-> atota.module.module.Module",
 }

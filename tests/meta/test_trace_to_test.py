@@ -15,14 +15,14 @@ import pytest
 
 from atota.clock import SimulatedClock
 from atota.module.module import Module
+from atota.settings.head import head_of
 from atota.settings.spec import JobSpec, LocalPackage
 from atota.sim.link import SimLink, make_module
 from atota.sim.package import build_package
 from atota.testing.recorded import expected, replayed
-from atota.transcript.format import TranscriptLink
 from atota.transcript.recording import read_recording
+from atota.transcript.writer import TranscriptLink
 from atota.update.job import Job
-from atota.update.retold import context_of
 from atota.values import Digests
 from tests.meta.sources import ROOT
 
@@ -66,7 +66,7 @@ def attached(tmp_path_factory: pytest.TempPathFactory) -> str:
     spec = JobSpec(port="sim://BC28", package=local)
     file = io.StringIO()
     inner = SimLink(make_module("BC28", faults=["rollback"]), SimulatedClock(), latency_s=0.001)
-    link = TranscriptLink(inner, file, context=context_of("flash", spec))
+    link = TranscriptLink(inner, file, context=head_of("flash", spec).lines())
     job = Job(spec, opener=lambda *_, **how: Module(link, stop=how["stop"], listener=how["listener"]))
     assert job.run().outcome == "old-version"
     return file.getvalue()
@@ -131,14 +131,14 @@ def test_what_was_not_sent_can_be_given(tmp_path: Path, attached: str) -> None:
     [
         ((r"# command flash\n", ""), 3, "unknown command"),
         ((r"# target .*\n", ""), 3, "--target"),
-        ((r"(?m)^(\S+) > AT\+CGMI\\r$", r"\1 > AT+CGMI=1\\r"), 4, r"goes on with `> AT\+CGMI=1"),
+        ((r"(?m)^(\S+) > AT\+CGMI\\r$", r"\1 > AT+CGMI=1\\r"), 4, r"continues with `> AT\+CGMI=1"),
         (
             (r"(?m)^(\S+) > AT\+CGMI\\r$", r"\1 > AT+X=ota_XZ9KW7VJX0ZKXW8YJZ9K\\r"),
             3,
             "there is a secret in it",
         ),
         ((r"# target", "# note Authorization: et=1\n# target"), 3, "there is a secret in it"),
-        ((r"# atota transcript 1", "# a log"), 3, "no transcript"),
+        ((r"# atota transcript 1", "# a log"), 3, "not a transcript"),
     ],
 )
 def test_what_cannot_be_a_test_is_said_and_leaves_nothing(

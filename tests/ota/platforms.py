@@ -10,16 +10,15 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
 
-import httpx
-
 from atota.clock import Clock
 from atota.errors import PlatformRefused, ServerUnreachable, StepResult, UsageError
 from atota.ota.base import Capabilities, CheckQuery, ContentRange, Part, Platform, Status, Task
+from atota.ota.memory import MemoryRequest, MemoryResponse, memory_transport
 from atota.ota.registry import Access, open_platform
 from atota.otaserver.model import Auth, Device, TasksFile, TaskSpec, build
 from atota.otaserver.service import LocalPlatform
+from atota.testing.bench import respond
 from atota.values import Digests, TaskType
-from scripts.simulate_parts.world import answered
 
 KEY = base64.b64encode(b"a key of the tests, nobody's own").decode()
 DEVICE = "1"
@@ -84,16 +83,16 @@ class GenericOperator(Operator):
             clock=self.clock,
             access_key=KEY,
             product_id="123",
-            transport=httpx.MockTransport(self._handle),
+            transport=memory_transport(self._handle),
         )
         return open_platform("generic", access)
 
-    def _handle(self, request: httpx.Request) -> httpx.Response:
+    def _handle(self, request: MemoryRequest) -> MemoryResponse:
         if self.is_down:
-            raise httpx.ConnectError("connection refused")
-        if self._is_removed and request.url.path.endswith(("/check", "/tasking")):
-            return httpx.Response(200, json={"errno": 11, "error": "not exist"})
-        return answered(self.server, request, self.clock)
+            raise ConnectionRefusedError("connection refused")
+        if self._is_removed and request.path.endswith(("/check", "/tasking")):
+            return MemoryResponse(200, [], [b'{"errno": 11, "error": "not exist"}'])
+        return respond(self.server, request, self.clock)
 
     @property
     def state(self) -> str:

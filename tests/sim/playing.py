@@ -1,6 +1,5 @@
 """The host's side of a literal conversation, for each way of updating, without a wire."""
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,7 +7,8 @@ from atota.sim.link import make_module
 from atota.sim.module import SimModule
 from atota.sim.options import Options
 from atota.sim.personas.catalogue import PERSONAS
-from tests.sim.test_sim_traces import TRACES, header, unescape
+from atota.transcript.trace import Host, Module, Pause, read_trace
+from tests.sim.test_sim_traces import TRACES
 
 
 def ways() -> dict[str, Path]:
@@ -25,13 +25,13 @@ WAYS = ways()
 
 def module_of(path: Path, *faults: str) -> SimModule:
     """The module of a trace, for which every package is good."""
-    text = path.read_text("ascii")
-    options = dict(part.split("=") for one in header(text, "sim") for part in one.split("&"))
+    trace = read_trace(path)
+    options = dict(part.split("=") for one in trace.values("sim") for part in one.split("&"))
     push = options.get("push", "")
     return make_module(
-        header(text, "persona")[0],
+        trace.persona,
         Options(
-            baud=int((header(text, "baud") or ["9600"])[0]),
+            baud=trace.baud,
             accept_any=True,
             becomes=push or "NEW",
             push=push,
@@ -41,17 +41,15 @@ def module_of(path: Path, *faults: str) -> SimModule:
     )
 
 
-def _ready(module: SimModule, mark: str, now: float) -> float:
+def _ready(module: SimModule, is_line: bool, now: float) -> float:
     """Wait before a line for the end of an erase, a transfer or a boot; before bytes for the prompt."""
-    if mark == "< ":
-        return now
-    now += 9.0 if mark == "> " else 0.02
+    now += 9.0 if is_line else 0.02
     module.tick(now)
-    end = now + (3000.0 if mark == "> " else 5.0)
+    end = now + (3000.0 if is_line else 5.0)
     while now < end and (
-        module.booting or module.bytes_needed is not None if mark == "> " else module.bytes_needed is None
+        module.booting or module.bytes_needed is not None if is_line else module.bytes_needed is None
     ):
-        now += 5.0 if mark == "> " else 0.02
+        now += 5.0 if is_line else 0.02
         module.tick(now)
     return now
 
@@ -67,20 +65,19 @@ def play(
     module = module_of(path, *faults)
     now = 0.0
     passed: set[str] = set()
-    before = ""
-    for mark, rest in re.findall(r"^(> |>>|\* |~ |< )(.*)$", path.read_text("ascii"), re.MULTILINE):
-        now = _ready(module, mark, now)
-        if mark == "< ":
-            now += 1.5 if before in (">>", "* ") else 0.0  # what was refused is asked for again
-        elif mark == "~ ":
-            now += float(rest)
-        elif mark == "> ":
-            passed |= module.updater.positions(unescape(rest))
-            module.feed(unescape(rest) + b"\r", now)
-        else:
-            count, byte = rest.split() if mark == "* " else (1, "")
-            module.feed(bytes.fromhex(byte) * int(count) if byte else unescape(rest[1:]), now)
-        before = mark
+    is_payload = False
+    for line in read_trace(path).lines:
+        if isinstance(line, Module):
+            now += 1.5 if is_payload else 0.0  # what was refused is asked for again
+            is_payload = False
+        elif isinstance(line, Host):
+            now = _ready(module, line.is_line, now)
+            passed |= module.updater.positions(line.data[:-1]) if line.is_line else set()
+            module.feed(line.data, now)
+            is_payload = not line.is_line
+        elif isinstance(line, Pause):
+            now = _ready(module, is_line=False, now=now) + line.seconds
+            is_payload = False
         if until(module):
             return module, passed - {""}, now
     module.tick(now + 100.0)

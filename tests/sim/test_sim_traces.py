@@ -1,30 +1,16 @@
-"""The literal conversations of tests/traces, replayed against the personas.
+"""The literal conversations of tests/traces (`atota.transcript.trace`), replayed against the personas."""
 
-A trace is text: ``# key: value`` (``persona``, ``source``, ``baud``, ``sim`` for the URL), ``> `` a line
-of the host (a CR is added), ``>> `` bytes of the host as they stand, ``< `` bytes of the module; in these
-``\\r``, ``\\n``, ``\\xNN`` and ``\\\\`` are escaped; ``* N XX`` the host sends N times the byte XX,
-``? N`` up to N bytes of noise before the next ``<``, ``~ S`` the host waits S seconds.
-"""
-
-import re
 from pathlib import Path
 
 import pytest
 
 from atota.sim.link import SimLink, open_sim_link
 from atota.sim.personas.catalogue import PERSONAS
+from atota.transcript.trace import Host, Module, Noise, read_trace
 
 TRACES = Path(__file__).parents[1] / "traces"
 OURS = sorted(path for persona in PERSONAS for path in (TRACES / persona.name.lower()).glob("*.trace"))
 LONGEST_S = 1500.0
-
-
-def unescape(text: str) -> bytes:
-    return re.sub(
-        rb"\\(r|n|\\|x[0-9a-fA-F]{2})",
-        lambda m: {b"r": b"\r", b"n": b"\n", b"\\": b"\\"}.get(m[1]) or bytes([int(m[1][1:], 16)]),
-        text.encode("ascii"),
-    )
 
 
 class Replay:
@@ -56,36 +42,22 @@ class Replay:
         assert self.held == b""
 
 
-def header(text: str, key: str) -> list[str]:
-    return re.findall(rf"^# {key}: (.*)$", text, re.MULTILINE)
-
-
 @pytest.mark.parametrize("path", OURS, ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_the_persona_speaks_as_in_the_trace(path: Path) -> None:
-    text = path.read_text("ascii")
-    options = "&".join(header(text, "sim"))
-    baud = int((header(text, "baud") or ["9600"])[0])
-    replay = Replay(open_sim_link(f"sim://{header(text, 'persona')[0]}?{options}", baud=baud))
+    trace = read_trace(path)
+    replay = Replay(open_sim_link(trace.url, baud=trace.baud))
     noise = 0
-    for line in text.splitlines():
-        mark, rest = line[:2], line[2:]
-        if mark == "> ":
-            assert replay.held == b""
-            replay.link.write(unescape(rest) + b"\r")
-        elif mark == ">>":
-            replay.link.write(unescape(rest[1:]))
-        elif mark == "* ":
-            count, byte = rest.split()
-            replay.link.write(bytes.fromhex(byte) * int(count))
-        elif mark == "< ":
-            replay.expect(unescape(rest), noise)
+    for line in trace.lines:
+        if isinstance(line, Host):
+            assert replay.held == b"" or not line.is_line
+            replay.link.write(line.data)
+        elif isinstance(line, Module):
+            replay.expect(line.data, noise)
             noise = 0
-        elif mark == "? ":
-            noise = int(rest)
-        elif mark == "~ ":
-            replay.quiet(float(rest))
+        elif isinstance(line, Noise):
+            noise = line.count
         else:
-            assert mark == "# "
+            replay.quiet(line.seconds)
     replay.quiet(1.0)
 
 
@@ -93,4 +65,4 @@ def test_the_persona_speaks_as_in_the_trace(path: Path) -> None:
 def test_every_persona_has_traces_of_identification_and_update_with_sources(persona: object) -> None:
     folder = TRACES / persona.name.lower()  # type: ignore[attr-defined]
     for name in ("identify.trace", f"{persona.way.name}.trace"):  # type: ignore[attr-defined]
-        assert header((folder / name).read_text("ascii"), "source")
+        assert read_trace(folder / name).values("source")

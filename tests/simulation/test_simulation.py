@@ -8,13 +8,13 @@ import pytest
 from atota.errors import ModuleRebooted
 from atota.journal import rows
 from atota.journal.store import JobEntry
+from atota.testing.bench import ACCESS_KEY
 from atota.update import confirming, job, plan, writing
 from atota.update.report import Reporter
 from scripts.simulate_parts.main import run
 from scripts.simulate_parts.runs import simulate
 from scripts.simulate_parts.scenario import METHODS, STAGES, Scenario, draw, fault_names
 from scripts.simulate_parts.shrink import shrunk
-from scripts.simulate_parts.world import KEY
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -133,7 +133,7 @@ def tell_the_token(self: Any, task: Any, **_how: Any) -> None:
 
 def write_the_key_down(self: Any, stage: str, state: str, *_what: Any, **_how: Any) -> None:
     with self._adding("stage") as db:
-        rows.insert_step(db, self.id, self._clock.time(), stage, state, f"the key is {KEY}", None)
+        rows.insert_step(db, self.id, self._clock.time(), stage, state, f"the key is {ACCESS_KEY}", None)
 
 
 def go_whatever_it_runs(*_what: Any) -> plan.Go:

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from atota.testing.rebuilt import rebuild
+from atota.transcript.head import parse_head
 from atota.transcript.recording import Recording, Traffic, read_recording
-from atota.update.retold import package_of
 from atota.values import Digests
 from tests.meta.sources import ROOT
 
@@ -27,7 +27,7 @@ def talk(*turns: tuple[str, bytes]) -> Recording:
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.transcript")), ids=lambda path: path.stem)
 def test_every_package_that_was_sent_is_found_whole(path: Path) -> None:
     recording = read_recording(path)
-    named = package_of(dict(recording.head))
+    named = parse_head(recording.head).package
     assert named is not None
     data = rebuild(recording, size=named.size, md5=named.md5)
     if path.stem.startswith(SENT_BY_ITSELF):

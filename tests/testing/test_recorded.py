@@ -15,16 +15,16 @@ from atota.errors import ConfigError, ReplayDiverged
 from atota.link.base import Link
 from atota.link.ports import PortInfo
 from atota.module.module import Module
+from atota.settings.head import head_of
 from atota.settings.spec import JobSpec, LocalPackage
 from atota.sim.link import SimLink, make_module
 from atota.sim.package import build_package
-from atota.testing.recorded import Outcome, expected, known_package, replayed, told
-from atota.transcript.format import TranscriptLink
+from atota.testing.recorded import Ending, expectations, expected, known_package, replayed
 from atota.transcript.masking import Masker
 from atota.transcript.recording import Fault, Opened, Traffic, read_recording
+from atota.transcript.writer import TranscriptLink
 from atota.update.events import JobResult
 from atota.update.job import Job
-from atota.update.retold import context_of
 from atota.values import Digests
 from tests.meta.sources import ROOT
 
@@ -116,7 +116,9 @@ def recorded(folder: Path, *faults: str, comes_back: bool = False, **how: Any) -
         def wrapped(link: SimLink) -> Link:
             after = written[-1] if written else None
             written.append(
-                TranscriptLink(link, file, masker=Masker(), context=context_of("flash", spec), after=after)
+                TranscriptLink(
+                    link, file, masker=Masker(), context=head_of("flash", spec).lines(), after=after
+                )
             )
             return written[-1]
 
@@ -133,8 +135,8 @@ def recorded(folder: Path, *faults: str, comes_back: bool = False, **how: Any) -
     return path, result
 
 
-def outcome_of(result: JobResult) -> Outcome:
-    return Outcome(
+def outcome_of(result: JobResult) -> Ending:
+    return Ending(
         outcome=result.outcome,
         exit_code=result.exit_code,
         version_before=result.version_before,
@@ -199,17 +201,17 @@ def test_a_host_that_ends_before_its_recording_has_parted_from_it(tmp_path: Path
     text = path.read_text(encoding="ascii")
     last = text.splitlines()[-1].split()[0]
     path.write_text(text.replace(f"{last} ! closed", rf"{last} > AT+MORE\r"), encoding="ascii")
-    with pytest.raises(ReplayDiverged, match=r"goes on with `> AT\+MORE.*the host has ended"):
+    with pytest.raises(ReplayDiverged, match=r"continues with `> AT\+MORE.*the host has ended"):
         replayed(path)
 
 
 def test_what_is_expected_is_written_and_read() -> None:
     for outcome in (
-        Outcome(outcome="updated", exit_code=0, version_before="A 1", version_after="A 2"),
-        Outcome(outcome="no-answer", exit_code=5, goes_on=True),
+        Ending(outcome="updated", exit_code=0, version_before="A 1", version_after="A 2"),
+        Ending(outcome="no-answer", exit_code=5, goes_on=True),
     ):
         recording = read_recording(KEPT[0])
-        head = tuple((key, text) for key, text in told(outcome))
+        head = tuple((key, text) for key, text in expectations(outcome))
         assert expected(type(recording)(recording.path, head, recording.entries, cut_off=False)) == outcome
 
 

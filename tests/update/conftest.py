@@ -1,36 +1,25 @@
-"""A bench for whole jobs: a simulated module, the local platform and the client, all in memory."""
+"""Benches for whole jobs, with the promises that every job must keep."""
 
-import base64
-import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import httpx
 import msgspec
 import pytest
 
-from atota.clock import SimulatedClock, StopToken
-from atota.dialects import loader
 from atota.errors import LinkError
+from atota.link.base import Link
 from atota.link.ports import PortInfo
-from atota.module.module import Module, expected_row
-from atota.ota.cache import Cache
-from atota.ota.download import Downloader
-from atota.ota.registry import Access, open_platform
-from atota.otaserver.model import Auth, Device, TasksFile, TaskSpec, build
-from atota.otaserver.service import LocalPlatform
-from atota.settings.spec import JobSpec, LocalPackage
-from atota.sim.link import SimLink, open_sim_link
-from atota.sim.module import SimModule
-from atota.sim.package import build_package
-from atota.update.events import JobEvent, JobResult, Progress, StageEvent
-from atota.update.job import Job
+from atota.module.reconnect import Adapters
+from atota.ota.memory import MemoryRequest, MemoryResponse
+from atota.sim.fetch import http_fetch
+from atota.sim.link import parse_sim_url
+from atota.testing import bench
+from atota.update.events import JobResult
 from scripts.simulate_parts import scenario
-from scripts.simulate_parts.world import answered
 
-KEY = base64.b64encode(b"a key of the tests, nobody's own").decode()
 MODELS = {
     **scenario.MODELS,
     "UNKNOWN-HI2115": ("005", "00501", "RG6118_V1.02", "RG6118_V1.03"),
@@ -38,151 +27,65 @@ MODELS = {
 }
 
 
-class Bench:
-    """One module and one platform that outlive the jobs that are run on them."""
+class Bench(bench.Bench):
+    """A bench whose network may be down. Its module, if it fetches packages itself, fetches them by HTTP."""
 
     def __init__(self, folder: Path, model: str, fault: str, server: str, **how: Any) -> None:
-        self.folder = folder
-        self.model = model
-        self.clock = SimulatedClock()
-        manuf, code, self.base, self.target = MODELS[model]
-        made_for = how.pop("made_for", self.base)
-        size = how.pop("size", 4096)
-        made = build_package(model=model, base=made_for, target=self.target, size=size)
-        self.package: bytes = how.pop("package", made)
-        self.url = f"sim://{model}?fault={fault}" + "".join(
-            f"&{key}={value}" for key, value in how.pop("sim", {}).items()
-        )
-        spec = TaskSpec(
+        manuf, code, base, target = MODELS[model]
+        settings = "&".join(f"{key}={value}" for key, value in how.pop("sim", {}).items())
+        options = parse_sim_url(f"sim://{model}?{settings}").options
+        more = {key: how.pop(key) for key in ("size", "package", "made_for") if key in how}
+        if "task_target" in how:
+            how["target"] = how.pop("task_target")
+        super().__init__(
+            model,
+            faults=fault,
+            platform_faults=server,
+            options=replace(options, fetch=http_fetch),
+            target=target,
             dev_id="1",
-            manuf=manuf,
-            model=code,
-            package="p",
-            target=how.pop("task_target", self.target),
-            **how,
+            codes=(manuf, code),
+            task=how,
+            folder=folder,
+            **{"made_for": base, **more},
         )
-        file = TasksFile(
-            auth=Auth(product_id="123", access_key=KEY), devices=(Device(dev_id="1"),), tasks=(spec,)
-        )
-        self.platform = LocalPlatform(build(file, {"p": self.package}), clock=self.clock, faults=server)
-        self.link: SimLink | None = None
-        self.wholes: list[bool] = []
-        self.events: list[JobEvent] = []
-        self.requests: list[str] = []
+        self.base = base
         self.down = False
         self.on_request: Callable[[str], None] | None = None
-        self.on_link: Callable[[SimLink], None] | None = None
-        self.adapter: FakeAdapters | None = None
-
-    @property
-    def module(self) -> SimModule:
-        """The true state."""
-        assert self.link is not None
-        return self.link.module
 
     @property
     def state(self) -> str:
         """The task's state on the platform."""
-        return self.platform.task("1").state.value
+        return self.task.state.value
+
+    @property
+    def adapter(self) -> Adapters | None:
+        """Finds the adapter again."""
+        return self.adapters
+
+    @adapter.setter
+    def adapter(self, adapter: Adapters) -> None:
+        self.adapters = adapter
 
     @property
     def reported(self) -> list[int]:
-        return self.platform.task("1").reported
+        return self.task.reported
 
-    def stages(self, state: str = "started") -> list[str]:
-        return [
-            event.stage for event in self.events if isinstance(event, StageEvent) and event.state == state
-        ]
-
-    def progress(self, stage: str) -> list[Progress]:
-        return [event for event in self.events if isinstance(event, Progress) and event.stage == stage]
-
-    # -- what the job talks to ---------------------------------------------------------------
-
-    def _handle(self, request: httpx.Request) -> httpx.Response:
-        path = request.url.path
-        self.requests.append(f"{request.method} {path}")
+    def answer(self, request: MemoryRequest) -> MemoryResponse:
         if self.on_request is not None:
-            self.on_request(path)
+            self.on_request(request.path)
         if self.down:
-            raise httpx.ConnectError("connection refused")
-        return answered(self.platform, request, self.clock)
+            self.requests.append(f"{request.method} {request.path}")
+            raise ConnectionRefusedError("connection refused")
+        return super().answer(request)
 
-    def _open(self, _port: str, **how: Any) -> Module:
-        if self.link is None:
-            self.link = open_sim_link(self.url, baud=how["baud"] or 9600, clock=self.clock)
-            self.module.on_change = self._changed
-        elif self.link._closed or self.module.unplugged:
-            self.link = self.link.replug()
-        if self.on_link is not None:
-            self.on_link(self.link)
-        return Module(
-            self.link,
-            dialect=loader.load(how["dialect"]) if how["dialect"] else None,
-            expected=expected_row(how["model"]) if how["model"] else None,
-            baud=how["baud"],
-            stop=how["stop"],
-            listener=how["listener"],
-            reopener=self._reopen,
-        )
-
-    def _reopen(self, port: str, _rate: int) -> SimLink:
+    def reopen_link(self, port: str, baud: int) -> Link:
         if port == "busy":
             raise LinkError("it is not ready yet")
-        assert self.link is not None
-        self.link = self.link.replug()
-        return self.link
+        return super().reopen_link(port, baud)
 
-    def _changed(self, what: str) -> None:
-        if what == "started":
-            self.wholes.append(self.module.slot == self.package and not self.module.flash.spoiled)
-
-    def run(
-        self,
-        *,
-        stop: StopToken | None = None,
-        listener: Callable[[JobEvent], None] | None = None,
-        **spec: Any,
-    ) -> JobResult:
-        """One job."""
-        self.events.clear()
-
-        def listen(event: JobEvent) -> None:
-            self.events.append(event)
-            if listener is not None:
-                listener(event)
-
-        stop = stop or StopToken()
-        access = Access(
-            server="http://ota.test",
-            clock=self.clock,
-            access_key=KEY,
-            product_id="123",
-            stop=stop,
-            transport=httpx.MockTransport(self._handle),
-        )
-        if "dev_id" not in spec and "package" not in spec:
-            spec["dev_id"] = "1"
-        with open_platform("generic", access) as client:
-            local = "package" in spec
-            job = Job(
-                JobSpec(port=self.url, **spec),
-                platform=None if local else client,
-                downloader=None if local else Downloader(client, self.clock, Cache(self.folder)),
-                listener=listen,
-                stop=stop,
-                clock=self.clock,
-                opener=self._open,
-                adapters=self.adapter,
-            )
-            return job.run()
-
-    def flash(self, **how: Any) -> JobResult:
-        """One job with the package from a file of this machine."""
-        path = self.folder.parent / "package.bin"
-        path.write_bytes(self.package)
-        md5 = hashlib.md5(self.package, usedforsecurity=False).hexdigest()
-        return self.run(package=LocalPackage(path, md5, self.target), **how)
+    def flash(self, **options: Any) -> JobResult:
+        return super().flash(**{"serve_url": None, **options})
 
     def judge(self, result: JobResult) -> None:
         """The promises, against the true state: the verdict is right, and what was started was whole."""
@@ -197,7 +100,7 @@ class Bench:
         if result.error is not None and "still runs what it ran" in result.error.hint:
             assert not runs_target
             assert not self.module.starts
-        assert all(self.wholes), "a start of something that was not the package"
+        assert all(self.started_whole), "a start of something that was not the package"
         assert result.ok == (result.exit_code == 0)
         assert (result.error is None) == (result.exit_code in (0, 14))
         if self.state == "done":
@@ -230,9 +133,7 @@ def make_bench(tmp_path: Path) -> Iterator[Callable[..., Bench]]:
     with ExitStack() as stack:
 
         def make(model: str = "BC28", fault: str = "", server: str = "", **how: Any) -> Bench:
-            bench = Bench(tmp_path / "cache", model, fault, server, **how)
-            stack.callback(lambda: bench.link.close() if bench.link else None)
-            return bench
+            return stack.enter_context(Bench(tmp_path, model, fault, server, **how))
 
         yield make
 

@@ -169,8 +169,8 @@ def test_a_sara_n200_01b_has_no_command_for_it(make_bench: MakeBench) -> None:
             return data
 
     bench = make_bench("SARA-N200")
-    opened = bench._open
-    bench._open = lambda port, **how: Module(
+    opened = bench.open
+    bench.open = lambda port, **how: Module(
         Older(opened(port, **how).session.link), stop=how["stop"], listener=how["listener"]
     )
     result = bench.run()

@@ -292,9 +292,11 @@ def test_our_passing_trouble_is_not_told_as_a_failure(make_bench: MakeBench, fau
 
 
 def test_a_start_lost_to_a_brown_out_is_not_told_as_a_rollback(make_bench: MakeBench) -> None:
-    bench = make_bench("BC28", "brownout-at-block:start:1+reboot-at-block:3")
+    bench = make_bench("BC28", "brownout-at-block:start+reboot-at-block:3")
     result = bench.run()
     bench.judge(result)
+    assert result.outcome == "updated", result.error
+    assert "brownout-at-block:start" in bench.module.faults.struck
     assert 206 not in bench.reported
 
 

@@ -13,7 +13,7 @@ from atota.journal.store import Journal
 from atota.update.events import JobResult, Note, StageEvent
 from atota.values import Identity
 from scripts.simulate_parts.scenario import Scenario
-from scripts.simulate_parts.world import DEV_ID, World
+from scripts.simulate_parts.world import World
 
 MakeWorld = Callable[..., World]
 
@@ -38,7 +38,7 @@ def again(world: World, *, pause_s: float = 5.0, power_cycle: bool = False, **ch
     world.clock.sleep(pause_s)
     world.heal(power_cycle=power_cycle)
     world.change = change
-    result = world.run()
+    result = world.attempt()
     assert result is not None
     return result
 
@@ -60,7 +60,7 @@ def sent(world: World, what: bytes) -> int:
 
 def test_a_write_goes_on_where_the_module_stopped(make_world: MakeWorld) -> None:
     world = make_world("NB86-G", "h/kill-command:100", size=40_960)
-    assert world.run() is None
+    assert world.attempt() is None
     stored = sent(world, b"AT+NFWUPD=1,")
     world.spoken.clear()
     result = again(world)
@@ -74,7 +74,7 @@ def test_a_write_goes_on_where_the_module_stopped(make_world: MakeWorld) -> None
 @pytest.mark.parametrize("commands", range(27, 34))
 def test_blocks_0_and_1_are_never_gone_on_with(make_world: MakeWorld, commands: int) -> None:
     world = make_world("NB86-G", f"h/kill-command:{commands}", size=4096)
-    assert world.run() is None
+    assert world.attempt() is None
     stored = sent(world, b"AT+NFWUPD=1,")
     world.spoken.clear()
     assert again(world).outcome == "updated"
@@ -86,7 +86,7 @@ def test_blocks_0_and_1_are_never_gone_on_with(make_world: MakeWorld, commands: 
 
 def test_a_module_that_rebooted_meanwhile_is_written_anew(make_world: MakeWorld) -> None:
     world = make_world("NB86-G", "h/kill-command:100", size=40_960)
-    assert world.run() is None
+    assert world.attempt() is None
     world.spoken.clear()
     assert again(world, power_cycle=True).outcome == "updated"
     assert "going on from there" not in notes(world)
@@ -100,7 +100,7 @@ UNPROVEN = ("BC28", "BC95-B8", "SARA-N200", "EC616", "ENS22", "SIM7020C", "EC21"
 @pytest.mark.parametrize("model", UNPROVEN)
 def test_where_nothing_proves_the_slot_it_is_written_anew(make_world: MakeWorld, model: str) -> None:
     world = make_world(model, "h/kill-stage:write", size=4096)
-    assert world.run() is None
+    assert world.attempt() is None
     assert again(world).outcome == "updated"
     assert "going on from there" not in notes(world)
     assert world.started_whole == [True]
@@ -109,7 +109,7 @@ def test_where_nothing_proves_the_slot_it_is_written_anew(make_world: MakeWorld,
 @pytest.mark.parametrize("read_back", [True, False])
 def test_a_file_is_gone_on_with_only_if_it_is_read_back(make_world: MakeWorld, read_back: bool) -> None:
     world = make_world("SIM7000C", "h/kill-command:42", size=40_960, read_back=read_back)
-    assert world.run() is None
+    assert world.attempt() is None
     assert world.module.slot, "it was killed before anything was written"
     assert again(world, pause_s=20.0).outcome == "updated"
     assert ("going on from there" in notes(world)) == read_back
@@ -118,9 +118,9 @@ def test_a_file_is_gone_on_with_only_if_it_is_read_back(make_world: MakeWorld, r
 
 def test_what_was_changed_is_given_back_when_the_next_job_has_nothing_to_do(make_world: MakeWorld) -> None:
     world = make_world("BC28", "h/kill-stage:write")
-    assert world.run() is None
+    assert world.attempt() is None
     assert world.module.settings.values[b"CFUN"] == b"0"
-    world.platform.task(DEV_ID).cancel()
+    world.task.cancel()
     assert again(world).outcome == "no-task"
     assert world.module.settings.values[b"CFUN"] == b"1"
 
@@ -134,8 +134,8 @@ def test_an_update_that_was_started_is_only_confirmed(
     make_world: MakeWorld, model: str, pause_s: float
 ) -> None:
     world = make_world(model, "h/kill-stage:reboot")
-    assert world.run() is None
-    requests = world.requests
+    assert world.attempt() is None
+    requests = len(world.requests)
     result = again(world, pause_s=pause_s)
     assert (result.outcome, result.version_before, result.version_after) == (
         "updated",
@@ -144,35 +144,35 @@ def test_an_update_that_was_started_is_only_confirmed(
     )
     assert not {"check", "download", "prepare", "write", "activate"} & set(stages(world))
     assert len(world.module.starts) == 1
-    assert world.platform.task(DEV_ID).state.value == "done"
-    assert world.requests - requests <= 3, "more was asked than the task query and the reports"
+    assert world.task.state.value == "done"
+    assert len(world.requests) - requests <= 3, "more was asked than the task query and the reports"
     assert result.resumes is not None
     assert result.record_id == result.resumes[:-1] + "2", "it is another attempt of the same run"
 
 
 def test_a_job_killed_before_its_report_only_reports(make_world: MakeWorld) -> None:
     world = make_world("BC28", "h/kill-stage:report")
-    assert world.run() is None
+    assert world.attempt() is None
     assert world.module.version == world.target
     result = again(world)
     assert result.outcome == "updated"
     assert stages(world) == ["open", "identify", "report", "confirm"]
-    assert world.platform.task(DEV_ID).reported.count(201) == 1
+    assert world.task.reported.count(201) == 1
 
 
 def test_a_start_that_surely_happened_and_brought_nothing_is_the_old_version(make_world: MakeWorld) -> None:
     world = make_world("BC28", "m/rollback", "h/kill-stage:reboot")
-    assert world.run() is None
+    assert world.attempt() is None
     world.clock.sleep(300)
     world.module.tick(world.clock.monotonic())
     result = again(world)
     assert (result.outcome, result.exit_code) == ("old-version", 12)
-    assert 206 in world.platform.task(DEV_ID).reported
+    assert 206 in world.task.reported
 
 
 def test_a_start_that_was_never_sent_is_made_by_the_next_job(make_world: MakeWorld) -> None:
     world = make_world("BC28", "h/kill-stage:activate")
-    assert world.run() is None
+    assert world.attempt() is None
     assert not world.module.starts
     result = again(world)
     assert result.outcome == "updated"
@@ -182,10 +182,10 @@ def test_a_start_that_was_never_sent_is_made_by_the_next_job(make_world: MakeWor
 
 def test_a_job_that_had_taken_over_and_was_killed_hands_on_what_it_knew(make_world: MakeWorld) -> None:
     world = make_world("BC28", "h/kill-stage:reboot")
-    assert world.run() is None
+    assert world.attempt() is None
     world.heal(power_cycle=False)
     world._kill_stages = ["confirm"]
-    assert world.run() is None
+    assert world.attempt() is None
     result = again(world, pause_s=300)
     assert (result.outcome, result.version_before) == ("updated", world.base)
     assert result.record_id.endswith("-3")
@@ -193,7 +193,7 @@ def test_a_job_that_had_taken_over_and_was_killed_hands_on_what_it_knew(make_wor
 
 def test_another_package_is_not_mixed_up_with_the_update_of_the_run_before(make_world: MakeWorld) -> None:
     world = make_world("EC616", "h/kill-stage:reboot")
-    assert world.run() is None
+    assert world.attempt() is None
     result = again(world, pause_s=1.0, flash_target="V0040_BASELINE_0011X")
     assert "is confirmed: " + world.target in notes(world)
     assert result.outcome in ("old-version", "write-failed"), "the package is made for the old version"
@@ -204,7 +204,7 @@ def test_another_package_is_not_mixed_up_with_the_update_of_the_run_before(make_
 
 def test_a_job_whose_process_lives_is_not_taken_over(make_world: MakeWorld) -> None:
     world = make_world("BC28", "h/kill-stage:write")
-    assert world.run() is None
+    assert world.attempt() is None
     world.others_alive = True
     result = again(world)
     assert (result.outcome, result.exit_code) == ("limit", 13)
@@ -221,7 +221,7 @@ def test_a_run_that_is_named_must_be_there(make_world: MakeWorld) -> None:
 
 def test_a_run_that_is_named_is_gone_on_with(make_world: MakeWorld) -> None:
     world = make_world("BC28", "h/kill-stage:reboot")
-    assert world.run() is None
+    assert world.attempt() is None
     past = world.journal().past(port="/dev/ttyUSB0")
     assert past is not None
     result = again(world, resume=past.run)
@@ -233,11 +233,11 @@ def test_a_full_disk_before_the_start_ends_the_job_and_after_it_only_the_record(
     make_world: MakeWorld,
 ) -> None:
     early, late = make_world("BC28", "h/disk-full:20"), make_world("BC28", "h/disk-full:37")
-    refused = early.run()
+    refused = early.attempt()
     assert refused is not None
     assert (refused.outcome, refused.exit_code) == ("limit", 13)
     assert not early.module.starts
-    seen_through = late.run()
+    seen_through = late.attempt()
     assert seen_through is not None
     assert seen_through.outcome == "updated"
     assert any("this job's record ends here" in text for text in seen_through.warnings)
@@ -245,7 +245,7 @@ def test_a_full_disk_before_the_start_ends_the_job_and_after_it_only_the_record(
 
 def test_a_journal_of_another_process_is_recovered_when_the_next_job_starts(make_world: MakeWorld) -> None:
     world = make_world("BC28", "h/kill-stage:write")
-    assert world.run() is None
+    assert world.attempt() is None
     again(world)
     journal = Journal.on(world.database, clock=SimulatedClock())
     told = [(record.outcome, record.attempt) for record in journal.records()]

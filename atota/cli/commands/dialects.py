@@ -9,14 +9,15 @@ import typer
 
 from atota.cli.call import Call
 from atota.cli.options import complete_dialects
-from atota.cli.view.review import review_fields, show_review
+from atota.cli.view.review import checkout_traces, review_fields, show_review
 from atota.cli.view.tables import dialects_table
 from atota.dialects import loader
 from atota.dialects.listing import listed
 from atota.dialects.provenance import explain
 from atota.dialects.written import as_toml
 from atota.errors import ConfigError
-from atota.review.review import Review, every_profile, review, traces_folder
+from atota.review.review import Review, every_profile, review
+from atota.testing.rehearse import Rehearsal
 
 _NAME = Annotated[
     str, typer.Argument(metavar="NAME|FILE", help="A dialect.", autocompletion=complete_dialects)
@@ -64,10 +65,10 @@ def check_dialects(
 ) -> int:
     """Print a review of each profile; return 3 if one is wrong."""
     call.out.begin()
-    folder = traces if traces is not None else traces_folder()
+    folder = traces if traces is not None else checkout_traces()
     reviews: list[Review] = []
     for name in dialect or every_profile():
-        reviews.append(review(name, against=against or (), traces=folder))
+        reviews.append(review(name, rehearsal=Rehearsal(), against=against or (), traces=folder))
         show_review(call.out, reviews[-1], whole=bool(dialect) or call.out.verbosity > 0)
     fields = [review_fields(one) for one in reviews]
     wrong = [one.file for one in reviews if one.wrong]

@@ -50,7 +50,7 @@ class RecordedModule:
     @property
     def comes_back(self) -> bool:
         """True if the recorded port was lost here, and opened again later."""
-        return self.unplugged and isinstance(self.link.under_way, Opened)
+        return self.unplugged and isinstance(self.link.current, Opened)
 
     def from_host(self, data: bytes, now: float) -> None:  # noqa: ARG002 - part of what is served
         """Compare what the program wrote with the recording.
@@ -84,7 +84,7 @@ class RecordedModule:
     def set_baud(self, baud: int, now: float) -> None:  # noqa: ARG002 - part of what is served
         """Note the program's rate; it counts when it is the recorded one, or when something is written."""
         self._baud = baud
-        entry = self.link.under_way
+        entry = self.link.current
         if baud != self.link.baud and isinstance(entry, BaudChange) and entry.baud == baud:
             self.link.set_baud(baud)
 
@@ -97,9 +97,7 @@ class RecordedModule:
     def cut(self, now: float) -> None:
         """Note that the program has left; where the recorded one left too, this is the end."""
         self._present = False
-        if (
-            self.link.under_way is None or isinstance(self.link.under_way, Closed)
-        ) and self._ended_at is None:
+        if (self.link.current is None or isinstance(self.link.current, Closed)) and self._ended_at is None:
             self.link.close()
             self._ended_at = now
 

@@ -1,13 +1,21 @@
 """Reviews of dialect profiles, for people and programs."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
+import atota
 from atota.cli.view.output import Output, styled
 from atota.dialects.anatomy import Send
 from atota.review.review import Against, Review
+
+
+def checkout_traces() -> Path | None:
+    """Return the folder of traces if atota runs from its source tree, else None."""
+    folder = Path(atota.__file__).parents[1] / "tests" / "traces"
+    return folder if folder.is_dir() else None
 
 
 def review_fields(review: Review) -> dict[str, Any]:

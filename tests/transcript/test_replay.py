@@ -16,10 +16,10 @@ from atota.errors import ConfigError, LineUnavailable, LinkError, LinkLost, Repl
 from atota.link.memory import memory_pair
 from atota.link.open import open_link
 from atota.module.module import open_module
-from atota.transcript.format import TranscriptLink
 from atota.transcript.masking import Masker
 from atota.transcript.recording import read_recording
 from atota.transcript.replay import ReplayLink
+from atota.transcript.writer import TranscriptLink
 
 HEAD = "# atota transcript 1\n# link x\n# started 2026-01-01T00:00:00.000Z\n0.000 ! baud 9600\n"
 FIRST = HEAD.count("\n") + 1
@@ -91,8 +91,8 @@ def test_after_its_end_it_is_silent_and_knows_what_it_was_told(make: Make) -> No
     link.set_lines(dtr=True)
     assert heard(link, 100) == []
     assert link.finished
-    assert link.unheard.startswith(b"AT+CGMR\rAT\r")
-    assert len(link.unheard) == 4096
+    assert link.surplus.startswith(b"AT+CGMR\rAT\r")
+    assert len(link.surplus) == 4096
 
 
 def test_where_host_and_recording_part_is_told_with_the_lines_before(make: Make) -> None:
@@ -104,7 +104,7 @@ def test_where_host_and_recording_part_is_told_with_the_lines_before(make: Make)
     assert (error.line, error.expected, error.got) == (FIRST + 5, r"> AT+CSQ\r", r"> AT+CGMR\r")
     assert error.message == (
         f"{link.recording.path}, line {FIRST + 5} (at 70.000 s): "
-        r"the recording goes on with `> AT+CSQ\r`, the host with `> AT+CGMR\r`"
+        r"the recording continues with `> AT+CSQ\r`, the host with `> AT+CGMR\r`"
     )
     assert error.tried == TALK[:5]
     assert (error.exit_code, error.code, error.outcome) == (4, "link.replay", "port")
@@ -378,7 +378,7 @@ def test_neither_cuts_nor_patience_matter(
     got += b"".join(data for _, data in heard(link, 100))
     assert got == b"".join(data for direction, data, _ in turns if direction == "<")
     assert link.finished
-    assert not link.unheard
+    assert not link.surplus
 
 
 def pieces(data: bytes, rng: random.Random) -> list[bytes]:

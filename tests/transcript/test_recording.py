@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from atota.clock import SimulatedClock
 from atota.errors import ConfigError, LinkLost
 from atota.link.memory import memory_pair
-from atota.transcript.format import TranscriptLink
 from atota.transcript.masking import Direction, Masker
 from atota.transcript.recording import (
     BaudChange,
@@ -22,6 +21,7 @@ from atota.transcript.recording import (
     Traffic,
     read_recording,
 )
+from atota.transcript.writer import TranscriptLink
 
 HEAD = "# atota transcript 1\n# link x\n# started 2026-01-01T00:00:00.000Z\n"
 
@@ -47,8 +47,8 @@ def test_every_kind_of_line_is_read(tmp_path: Path) -> None:
         "1.000 ! closed\n"
     )
     got = read(tmp_path, HEAD + body)
-    assert got.said("command") == "flash"
-    assert got.said("nothing") is None
+    assert got.value("command") == "flash"
+    assert got.value("nothing") is None
     assert got.head[2:] == (("command", "flash"), ("expect", "outcome updated"), ("expect", "played 9"))
     assert got.entries == (
         BaudChange(7, 0.0, 9600),
@@ -71,18 +71,18 @@ def test_every_kind_of_line_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "line", "why"),
     [
-        ("", 1, "no transcript"),
-        ("# atota transcript 1", 1, "no transcript"),
+        ("", 1, "not a transcript"),
+        ("# atota transcript 1", 1, "not a transcript"),
         ("# atota transcript 2\n", 1, "version 2"),
-        ("0.000 ! baud 9600\n", 1, "no transcript"),
-        ("\x7fELF\n", 1, "no transcript"),
+        ("0.000 ! baud 9600\n", 1, "not a transcript"),
+        ("\x7fELF\n", 1, "not a transcript"),
         (HEAD + "#x\n", 4, "head line"),
         (HEAD + "0.000 ! baud 9600\n# command flash\n", 5, "a line reads"),
-        (HEAD + "0.000 ! baud 0\n", 4, "no such note"),
-        (HEAD + "0.000 ! dtr up\n", 4, "no such note"),
-        (HEAD + "0.000 ! closed for good\n", 4, "no such note"),
-        (HEAD + "0.000 ! opened\n", 4, "no such note"),
-        (HEAD + "0.000 ! hello\n", 4, "no such note"),
+        (HEAD + "0.000 ! baud 0\n", 4, "unknown note"),
+        (HEAD + "0.000 ! dtr up\n", 4, "unknown note"),
+        (HEAD + "0.000 ! closed for good\n", 4, "unknown note"),
+        (HEAD + "0.000 ! opened\n", 4, "unknown note"),
+        (HEAD + "0.000 ! hello\n", 4, "unknown note"),
         (HEAD + "0.00 > AT\n", 4, "a line reads"),
         (HEAD + "0.000 > \n", 4, "a line reads"),
         (HEAD + "0.000 ? AT\n", 4, "a line reads"),

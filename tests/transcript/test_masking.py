@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from atota.clock import SimulatedClock
 from atota.errors import LinkLost
 from atota.link.memory import memory_pair
-from atota.transcript.format import TranscriptLink, escape
+from atota.transcript.format import escape
 from atota.transcript.masking import Masker
+from atota.transcript.writer import TranscriptLink
 
 TOKEN = b"XZ9KW7VJX0ZKXW8YJZ9K"  # no two of its characters stand together anywhere else
 COMMAND = b'AT+QFOTADL="http://ota.example/ota/south/download/ota_' + TOKEN + b'"\r'

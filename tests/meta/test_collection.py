@@ -1,0 +1,24 @@
+"""The suite is collected on a system without pseudo-terminals, where some of it is skipped."""
+
+import subprocess
+import sys
+
+from tests.meta.sources import ROOT
+
+CODE = """
+import sys
+import atota.link.serial, atota.locks  # they choose by the system's name, which stays what it is
+for name in ("termios", "tty", "pty", "fcntl", "grp"):
+    sys.modules[name] = None
+import pytest
+sys.exit(pytest.main(["--collect-only", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "tests"]))
+"""
+
+
+def test_the_suite_is_collected_where_there_is_no_termios() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", CODE], cwd=ROOT, capture_output=True, text=True, check=False, timeout=55
+    )
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    assert "error" not in done.stdout.splitlines()[-1]
+    assert "test_link_contract.py::test_silence_is_empty_bytes[memory" in done.stdout
