@@ -33,7 +33,7 @@ def main(port: str = SIMULATED, file: str = "", target: str = TARGET) -> int:
             package.write_bytes(os.urandom(4096))
         md5 = hashlib.md5(package.read_bytes(), usedforsecurity=False).hexdigest()
         result = atota.flash_module(port, package, md5=md5, target=target, listener=listen)
-    print(f"{result.outcome}: {result.version_before} -> {result.version_after} {result.error or ''}".rstrip())
+    print(f"{result.outcome}: {result.version_before} -> {result.version_after}", result.error or "")
     return result.exit_code
 
 

@@ -35,7 +35,8 @@ def test_the_table_of_states_is_that_of_the_code() -> None:
 
 def test_the_floors_are_those_of_the_import_contract() -> None:
     drawing = TEXT.split("```")[1]
-    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]["contracts"]
+    tools = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]
+    contracts = tools["importlinter"]["contracts"]
     (layers,) = (contract["layers"] for contract in contracts if contract["type"] == "layers")
     drawn = [set(re.findall(r"\b[a-z]+\b", line[:40])) for line in drawing.strip().splitlines()]
     floors = [set(re.findall(r"atota\.(\w+)", layer)) for layer in layers]

@@ -39,8 +39,7 @@ print(talk((OPEN, ERROR)).failure(WriteFailed))
 
 def blocks() -> dict[str, str]:
     """The examples that are files, by the path in their first line."""
-    found = re.findall(r"^```(?:python|toml)\n# (\S+)\n(.*?)^```$", TEXT, re.DOTALL | re.MULTILINE)
-    return dict(found)
+    return dict(re.findall(r"(?ms)^```(?:python|toml)\n# (\S+)\n(.*?)^```$", TEXT))
 
 
 def test_the_examples_are_a_method_and_its_profile() -> None:
@@ -64,7 +63,7 @@ def test_the_method_of_the_example_updates_a_module(tmp_path: Path) -> None:
 
 def test_it_names_only_files_that_exist() -> None:
     for document in (ROOT / "CONTRIBUTING.md", ROOT / "README.md", *(ROOT / "docs").rglob("*.md")):
-        text = re.sub(r"^```.*?^```$", "", document.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+        text = re.sub(r"(?ms)^```.*?^```$", "", document.read_text(encoding="utf-8"))
         links = [link.partition("#")[0] for link in re.findall(r"\]\(([^)]+)\)", text) if "://" not in link]
         missing = [link for link in links if link and not (document.parent / link).exists()]
         assert missing == [], document
