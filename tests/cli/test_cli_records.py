@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from atota.clock import SimulatedClock
+from atota.errors import Outcome
 from atota.journal.facts import ErrorFact
 from atota.journal.model import Record
 from atota.journal.store import Journal
@@ -70,7 +71,7 @@ def test_list_filters(cli: Cli, journal: Path) -> None:
 def test_list_for_people_says_when_there_are_more(cli: Cli, journal: Path) -> None:
     with Journal(journal, clock=SimulatedClock()) as more:
         for number in range(20):
-            more.open_job(opened(f"more{number}")).verdict("no-task", 0)
+            more.open_job(opened(f"more{number}")).verdict(Outcome.NO_TASK)
     ran = cli("records", "list")
     assert len(ran.out.splitlines()) == 1 + 20
     assert "the newest 20; --limit N shows more" in ran.err
@@ -156,8 +157,8 @@ def test_what_a_module_said_does_nothing_to_the_terminal(cli: Cli, journal: Path
         book = more.open_job(opened("evil"))
         book.fact(Identity(model="\x1b[2J[red]", manufacturer="[/]"))
         book.stage("write", "failed", "\x07[bold]")
-        book.fact(ErrorFact(message="\x1b]0;x\x07", hint=7, tried="\x1b"))
-        book.verdict("write-failed", 9)
+        book.fact(ErrorFact(message="\x1b]0;x\x07", hint="\x1b[red]", tried=("\x1b",)))
+        book.verdict(Outcome.WRITE_FAILED)
     for ran in (cli("records", "list"), cli("records", "show", "evil")):
         assert ran.code == 0, ran.err
         assert "\x1b" not in ran.out
