@@ -5,12 +5,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
+from atota.dialects import catalogue, loader
+from atota.dialects.catalogue import Row
 from atota.dialects.common import Command, Pattern, Word, texts
 from atota.dialects.dump import explain
 from atota.dialects.layers import Origin
-
-from atota.dialects import catalogue, loader
-from atota.dialects.catalogue import Row
 from atota.dialects.model import sends
 
 TYPES = {"fota": "module firmware (`--type fota`)", "sota": "application firmware (`--type sota`)"}
