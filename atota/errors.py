@@ -83,7 +83,7 @@ class UsageError(AtotaError):
 def extra_missing(error: ModuleNotFoundError, extra: str, feature: str) -> UsageError:
     """Make the error of a ``feature`` whose packages come with the optional dependencies ``atota[extra]``."""
     return UsageError(
-        f"{feature} needs the package {error.name}, which is not installed",
+        f"{feature} needs the package {(error.name or '?').partition('.')[0]}, which is not installed",
         hint=f"Install it with: pip install 'atota[{extra}]'",
     )
 
@@ -213,6 +213,11 @@ class ModuleRebooted(ModuleError):
     ) -> None:
         super().__init__(message, hint=hint, tried=tried)
         self.cause = cause
+
+    @property
+    def why(self) -> str:
+        """The cause as messages name it."""
+        return self.cause or NO_CAUSE
 
 
 class ModuleRefused(ModuleError):
@@ -345,6 +350,9 @@ class Interrupted(AtotaError):
     outcome = Outcome.INTERRUPTED
     retry = Retry.LATER
     default_hint = "Run the same command again to go on."
+
+
+NO_CAUSE = "cause not given"
 
 
 def error_fields(error: AtotaError) -> dict[str, object]:

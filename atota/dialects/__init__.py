@@ -1,1 +1,1 @@
-"""What differs between families of modules, as data: profiles and the catalogue."""
+"""The differences between families of modules, as data: profiles, method specs and the catalogue."""

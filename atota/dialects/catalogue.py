@@ -1,4 +1,4 @@
-"""The module catalogue: every row of the platform's tables of modules and what atota knows of each."""
+"""The module catalogue: every row of the platform's tables of modules, with the method and its evidence."""
 
 import difflib
 import functools
@@ -20,10 +20,10 @@ _OTHER = "其他"  # the platform's name for "any other module"; users may type 
 class Row(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One module of the platform's tables.
 
-    ``names`` are regular expressions for what the module answers to CGMM, ATI and CGMR, ``vendor_names``
-    for CGMI; both match in any case, and no letter or digit may touch the match. Empty ``vendor_names``
-    mean that what the vendor calls itself is not public. With ``vendor_needed`` the name is too short to
-    be trusted from a vendor that is not known to be its own.
+    ``names`` are regular expressions for the responses to CGMM, ATI and CGMR, ``vendor_names`` for that to
+    CGMI; both match in any case, and no letter or digit may touch the match. Empty ``vendor_names`` mean
+    that the vendor's own name is not public. With ``vendor_needed`` the name is too short to be trusted
+    from a vendor that is not known to be its own.
     """
 
     task_type: TaskType
@@ -62,44 +62,38 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @functools.cache
 def rows() -> tuple[Row, ...]:
-    """Every row, in the platform's order: first the SOTA table, then the FOTA table."""
+    """Return every row, in the platform's order: first the SOTA table, then the FOTA table."""
     text = resources.files("atota.dialects").joinpath("catalogue.toml").read_bytes()
     return decode_toml(text, _File, name="catalogue.toml").module
 
 
-def by_codes(manuf: str, model: str) -> Row | None:
-    """The row with these codes, which keep their leading zeros."""
-    wanted = Codes(manuf, model)
-    return next((row for row in rows() if row.codes == wanted), None)
-
-
 def by_name(text: str, task_type: TaskType = "fota") -> Row | None:
-    """The row of the model that a user names, in any case; ``other`` is the platform's ``其他``."""
-    wanted = text.strip().casefold()
-    if wanted == "other":
-        wanted = _OTHER
-    return next((r for r in rows() if r.task_type == task_type and r.model.casefold() == wanted), None)
+    """Return the row of the model that a user names, in any case; ``other`` is the platform's ``其他``."""
+    name = text.strip().casefold()
+    if name == "other":
+        name = _OTHER
+    return next((r for r in rows() if r.task_type == task_type and r.model.casefold() == name), None)
 
 
 def suggestions(text: str) -> list[str]:
-    """Up to three model names that ``text`` may have been meant for, the likeliest first."""
+    """Return up to three model names that ``text`` may be a misspelling of, the likeliest first."""
     models = {row.model.casefold(): row.model for row in rows() if row.model != _OTHER}
-    wanted = text.strip().casefold()
-    near = difflib.get_close_matches(wanted, models, n=3, cutoff=0.6)
-    near.sort(key=lambda name: sorted(name) != sorted(wanted))  # swapped characters are the commonest slip
+    typed = text.strip().casefold()
+    near = difflib.get_close_matches(typed, models, n=3, cutoff=0.6)
+    near.sort(key=lambda name: sorted(name) != sorted(typed))  # swapped characters are the commonest slip
     return [models[name] for name in near]
 
 
 def find(manufacturer: str | None, model: str | None, revision: str | None) -> Row | None:
-    """The row that a module's own answers point at, or None where they don't tell.
+    """Return the row that a module's own responses point at, or None if they leave it open.
 
-    The longest match of a name wins, and of equal ones that in ``model``; a row is out if ``manufacturer``
-    names another vendor of the table. SOTA rows are never found: they are no modules.
+    The longest match of a name wins, and of equal ones that in ``model``; a row is ruled out if
+    ``manufacturer`` names another vendor of the table. SOTA rows are never returned: they are not modules.
 
     Args:
-        manufacturer: what it answers to CGMI.
-        model: what it answers to CGMM or ATI.
-        revision: what it answers to CGMR or ATI; may have several lines.
+        manufacturer: its response to CGMI.
+        model: its response to CGMM or ATI.
+        revision: its response to CGMR or ATI; may have several lines.
     """
     best: dict[tuple[int, bool], list[Row]] = {}
     of_the_table = any(_longest(names, manufacturer) for names in _vendors())
@@ -117,7 +111,7 @@ def find(manufacturer: str | None, model: str | None, revision: str | None) -> R
 
 
 def _contradicts(row: Row, manufacturer: str | None, of_the_table: bool) -> bool:
-    """Whether a row is out by its vendor; ``of_the_table``: ``manufacturer`` is one that the table has."""
+    """True if the row's vendor rules it out. ``of_the_table``: the table has the vendor ``manufacturer``."""
     if manufacturer is None or not manufacturer.strip() or _longest(row.vendor_names, manufacturer):
         return False
     return row.vendor_needed or of_the_table
@@ -136,9 +130,9 @@ def _whole(pattern: str) -> re.Pattern[str]:
 
 @functools.lru_cache(maxsize=4096)
 def _longest(patterns: Names, text: str | None) -> int:
-    """The length of the longest match of any of ``patterns`` in ``text``; 0 for none."""
+    """Return the length of the longest match of any of ``patterns`` in ``text``; 0 without a match."""
     if not text:
         return 0
     lines = "\n".join(line.strip() for line in text.splitlines())
-    found = (match for pattern in patterns for match in _whole(pattern).finditer(lines))
-    return max((match.end() - match.start() for match in found), default=0)
+    matches = (match for pattern in patterns for match in _whole(pattern).finditer(lines))
+    return max((match.end() - match.start() for match in matches), default=0)

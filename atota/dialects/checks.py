@@ -1,32 +1,33 @@
-"""What is wrong with a profile that has the right shape: values that cannot be, and parts that do not fit.
+"""The mistakes of a profile: in its shape, in its values, and between parts that do not fit each other.
 
-Pure: profiles in, mistakes out. What is checked is in the rules at the end, one function each.
+Pure: profiles in, mistakes out. Each rule is one function, listed in `_RULES`; the rules of a method are in
+its spec.
 """
 
 import copy
 import re
 import string
+import types
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Union, get_args, get_origin
 
 import msgspec
 
 from atota.at.syntax import command_name
-from atota.dialects import loader
-from atota.dialects.anatomy import COMMANDS, PATTERNS, WORDS, parts, sends, texts
-from atota.dialects.loader import Layer
-from atota.dialects.model import BlockRule, Dialect, Nfwupd
-from atota.dialects.parts import pattern_problem
-from atota.dialects.provenance import place_of
-from atota.dialects.shape import UNKNOWN, shape_mistakes
-from atota.dialects.streams import FileAppend, FlashWrite, UrlPull
-from atota.values import STAGES as STAGES
+from atota.dialects import layers
+from atota.dialects.common import Ask, Command, Pattern, Word, parts, pattern_problem, texts
+from atota.dialects.layers import Layer, place_of
+from atota.dialects.model import Dialect, sends
+from atota.values import STAGES
 
 _MAY_BE_ZERO = {"pause_after_final_s", "pause_s", "continuation", "ignored_bytes"}
 _MOST_BAUD = 4_000_000  # SIM7000 goes to 4 Mbit/s (AT Command Manual V1.06, IPR)
 _DAY_S = 86_400.0
-_MOST = 2**53  # beyond it a float does not count, and beyond that an int is no float
-_LONGEST_LINE_HEAD = len("=1,99999,9999,") + len(",FF\r")
+_MOST = 2**53  # beyond it a float does not count, and beyond that an int does not fit a float
+
+_PLACE = re.compile(r" - at `(?:key in )?\$?(?P<inner>[^`]*)`$")
+_UNKNOWN = "Object contains unknown field "
+"""The beginning of a mistake's text where a key is unknown; the key follows in backticks."""
 
 Mistakes = Iterator[tuple[str, str]]
 
@@ -43,44 +44,44 @@ class Mistake(msgspec.Struct, frozen=True):
 
 
 def mistakes(chain: Sequence[Layer]) -> list[Mistake]:
-    """Everything that is wrong with the profile that these files make up, in the files it is wrong in.
+    """Return all mistakes of the profile that these files make up, each in the file that holds it.
 
-    As long as types are wrong or fields are missing, what the values mean is not looked at.
+    The meaning of the values is checked only once all types are right and no field is missing.
     """
-    tables = loader.merged(chain)
-    found = list(shape_mistakes(tables, Dialect))
-    dialect = _as_far_as_known(tables, found)
+    tables = layers.values(layers.merge(chain))
+    wrong = list(shape_mistakes(tables, Dialect))
+    dialect = _without_unknown_keys(tables, wrong)
     if dialect is not None:
-        found += [mistake for rule in _RULES for mistake in rule(dialect)]
-    if _found_by_name(chain[0]) and tables.get("name", chain[0].name) != (name := chain[0].name):
-        found.append(("$.name", f"The file is called {name}.toml, so the name must be {name!r}"))
-    return list(dict.fromkeys(_placed(chain, path, what) for path, what in found))
+        wrong += [mistake for rule in _RULES for mistake in rule(dialect)]
+    if _is_named_by_file(chain[0]) and tables.get("name", chain[0].name) != (name := chain[0].name):
+        wrong.append(("$.name", f"The file is called {name}.toml, so the name must be {name!r}"))
+    return list(dict.fromkeys(_placed(chain, path, what) for path, what in wrong))
 
 
 def _placed(chain: Sequence[Layer], path: str, what: str) -> Mistake:
-    if what.startswith(UNKNOWN):
-        key = what.removeprefix(UNKNOWN)[1:-1]
-        file, place = place_of(chain, f"{path}.{key}")
-        return Mistake(file, what, place.removesuffix(f".{key}"))
-    file, place = place_of(chain, path)
-    return Mistake(file, what, place)
+    if what.startswith(_UNKNOWN):
+        key = what.removeprefix(_UNKNOWN)[1:-1]
+        file, in_file = place_of(chain, f"{path}.{key}")
+        return Mistake(file, what, in_file.removesuffix(f".{key}"))
+    file, in_file = place_of(chain, path)
+    return Mistake(file, what, in_file)
 
 
-def _found_by_name(layer: Layer) -> bool:
-    """Whether the file is, or could be, named without its folder: then its name has to be the dialect's."""
+def _is_named_by_file(layer: Layer) -> bool:
+    """True if users may name the file without its folder: then its name must be the dialect's."""
     return layer.path is None or layer.path.parent.name == "dialects"
 
 
-def _as_far_as_known(tables: dict[str, Any], found: list[tuple[str, str]]) -> Dialect | None:
-    """The profile without its unknown keys, if they are all that is wrong with its shape."""
+def _without_unknown_keys(tables: dict[str, Any], wrong: list[tuple[str, str]]) -> Dialect | None:
+    """Return the profile without its unknown keys, if its shape has no other mistakes."""
     tables = copy.deepcopy(tables)
-    for path, what in found:
-        if not what.startswith(UNKNOWN):
+    for path, what in wrong:
+        if not what.startswith(_UNKNOWN):
             return None
-        place: Any = tables
+        table: Any = tables
         for key, index in re.findall(r"\.([^.\[]+)|\[(\d+)\]", path):
-            place = place[key] if key else place[int(index)]
-        del place[what.removeprefix(UNKNOWN)[1:-1]]
+            table = table[key] if key else table[int(index)]
+        del table[what.removeprefix(_UNKNOWN)[1:-1]]
     try:
         return msgspec.convert(tables, Dialect)
     except msgspec.ValidationError:  # a part makes no sense without the key that was misspelt
@@ -102,14 +103,12 @@ def _sources(dialect: Dialect) -> Mistakes:
         source = getattr(part, "source", None)
         if source is not None and source not in dialect.sources:
             known = ", ".join(dialect.sources)
-            yield f"{path}.source", f"There is no source {source!r} in [sources]; there are: {known}"
+            yield f"{path}.source", f"Unknown source {source!r}; [sources] has: {known}"
 
 
 def _patterns(dialect: Dialect) -> Mistakes:
-    for path, part, _ in parts(dialect):
-        for field, groups in PATTERNS.get(type(part), {}).items():
-            for where, text in texts(part, field, path):
-                yield from ((where, what) for what in _pattern(text, groups))
+    for text in texts(dialect, Pattern):
+        yield from ((text.path, what) for what in _pattern(text.value, text.role.groups))
 
 
 def _pattern(text: str, groups: int) -> Iterator[str]:
@@ -124,91 +123,85 @@ def _pattern(text: str, groups: int) -> Iterator[str]:
 
 
 def _grammar(dialect: Dialect) -> Mistakes:
-    """What only the parser finds out: it reads bytes, and all lines of a boot banner as one pattern."""
+    """Check the grammar as the parser reads it: as bytes, all lines of a boot banner as one pattern."""
     boot = dialect.grammar.boot
     for index, byte in enumerate(dialect.grammar.ignored_bytes):
         if byte > 255:
-            yield f"$.grammar.ignored_bytes[{index}]", f"{byte} is no byte"
+            yield f"$.grammar.ignored_bytes[{index}]", f"{byte} is not a byte"
     if boot is not None and not boot.lines:
-        yield "$.grammar.boot.lines", "Without a line no boot is ever seen"
-    for path, part, _ in parts(dialect.grammar, "$.grammar"):
-        for field in PATTERNS.get(type(part), {}):
-            for where, text in texts(part, field, path):
-                if pattern_problem(text) is None and (problem := pattern_problem(f"(?:{text})".encode())):
-                    yield where, problem
+        yield "$.grammar.boot.lines", "Without a line no boot is ever recognised"
+    for text in texts(dialect.grammar, Pattern, "$.grammar"):
+        problem = pattern_problem(f"(?:{text.value})".encode())
+        if problem and pattern_problem(text.value) is None:
+            yield text.path, problem
     if boot is not None and not any(pattern_problem(line) for line in boot.lines):
         joined = "|".join(f"(?:{line})" for line in boot.lines)
         if problem := pattern_problem(joined.encode()):
-            yield "$.grammar.boot.lines", f"Together they are no regular expression: {problem}"
+            yield "$.grammar.boot.lines", f"Together they are not a regular expression: {problem}"
 
 
 def _words(dialect: Dialect) -> Mistakes:
-    for path, part, _ in parts(dialect):
-        for field in WORDS.get(type(part), ()):
-            for where, text in texts(part, field, path):
-                if not text:
-                    yield where, "It is empty"
-                elif "\\" in text or " ?" in text:
-                    yield where, f"{text!r} is compared letter for letter: it is no regular expression"
+    for text in texts(dialect, Word):
+        if not text.value:
+            yield text.path, "It is empty"
+        elif "\\" in text.value or " ?" in text.value:
+            yield text.path, f"{text.value!r} is compared letter for letter: it is not a regular expression"
 
 
 def _commands(dialect: Dialect) -> Mistakes:
     limit = dialect.uart.command_line_limit
     for send in sends(dialect):
+        path = send.path.split(" ")[0]
         if not re.fullmatch(r"AT[ -~]*", send.text):
-            yield send.path.split(" ")[0], f"{send.text!r} is no command: AT and printable ASCII are expected"
+            yield path, f"{send.text!r} is not a command: AT and printable ASCII are expected"
         elif len(send.text) >= limit:
-            yield (
-                send.path.split(" ")[0],
-                f"{send.text!r} is longer than the command line's {limit} characters",
-            )
-    for path, part, _ in parts(dialect):
-        for field, filled in COMMANDS.get(type(part), {}).items():
-            for where, text in texts(part, field, path):
-                yield from ((where, what) for what in _template(text, filled.split()))
-        for field, ending in (("test", "=?"), ("ask", "?")):
-            for where, text in texts(part, field, path) if hasattr(part, field) else ():
-                if not text.endswith(ending):
-                    yield where, f"{text!r} is no harmless question: it must end in {ending!r}"
+            yield path, f"{send.text!r} is longer than the command line's {limit} characters"
+    for text in texts(dialect, Command):
+        yield from ((text.path, what) for what in _template(text.value, text.role))
+        if not text.value.endswith(text.role.ends):
+            yield text.path, f"{text.value!r} is not a harmless form: it must end in {text.role.ends!r}"
 
 
-def _template(text: str, filled: list[str]) -> Iterator[str]:
+def _template(text: str, role: Command) -> Iterator[str]:
     try:
         used = {field for _, field, *_ in string.Formatter().parse(text) if field is not None}
     except ValueError as error:
         yield f"{text!r} has braces that do not pair: {error}"
         return
-    for name in sorted(used - {name.lstrip("?") for name in filled}):
-        can = ", ".join(f"{{{one.lstrip('?')}}}" for one in filled) or "none"
-        yield f"{text!r} has the placeholder {{{name}}}, which nothing fills in; possible here: {can}"
-    for name in filled:
-        if not name.startswith("?") and name not in used:
+    for name in sorted(used - set(role.possible)):
+        possible = ", ".join(f"{{{one}}}" for one in role.possible) or "none"
+        yield f"{text!r} has the placeholder {{{name}}}, which nothing fills in; possible here: {possible}"
+    for name in role.required:
+        if name not in used:
             yield f"{text!r} lacks the placeholder {{{name}}}"
 
 
 def _harmless(dialect: Dialect) -> Mistakes:
-    """Identification must not send a word that writes or starts (27.007 knows no such word)."""
+    """Check that identification sends no command that writes or starts (27.007 has no such command)."""
     if dialect.method is None:
         return
     acting = {command_name(s.text) for s in sends(dialect) if s.path.startswith("$.method")} - {""}
-    harmless = {command_name(a.send) for _, a, _ in parts(dialect.method) if hasattr(a, "pattern")}
+    harmless = {command_name(part.send) for _, part, _ in parts(dialect.method) if isinstance(part, Ask)}
     for index, query in enumerate(dialect.identify):
         name = command_name(query.send)
         if name in acting - harmless and not query.send.endswith("?"):
-            yield f"$.identify[{index}].send", f"{query.send!r} is a command of the update: never ask with it"
+            yield (
+                f"$.identify[{index}].send",
+                f"{query.send!r} is a command of the update: it must not be used to identify",
+            )
 
 
 def _numbers(dialect: Dialect) -> Mistakes:
     for path, value in _leaves(dialect, "$"):
         name = re.sub(r"\[\d+\]$", "", path).rpartition(".")[2]
         if not abs(value) <= _MOST:  # neither is NaN
-            yield path, f"{str(value)[:40]} is no number to count on"
+            yield path, f"{str(value)[:40]} must be a finite number below 2**53"
         elif value < 0 or (value == 0 and name not in _MAY_BE_ZERO and not path.startswith("$.weights.")):
             yield path, f"{value} is too small: it must be above 0"
         elif name.endswith("_s") and value > _DAY_S:
             yield path, f"{value:g} seconds are more than a day"
         elif "baud" in path and value > _MOST_BAUD:
-            yield path, f"no module talks at {value} bit/s"
+            yield path, f"no module runs at {value} bit/s"
 
 
 def _leaves(value: Any, path: str) -> Iterator[tuple[str, float]]:
@@ -236,62 +229,18 @@ def _rates(dialect: Dialect) -> Mistakes:
             yield "$.uart.raising.default", f"{uart.raising.default} is not in $.uart.raising.bauds"
     for path, rates in lists.items():
         if len(set(rates)) != len(rates):
-            yield path, "A rate stands in it twice"
+            yield path, "A rate is listed twice"
 
 
-def _blocks(dialect: Dialect) -> Mistakes:
-    method = dialect.method
-    if not isinstance(method, Nfwupd):
-        return
-    rule, path = method.blocks, "$.method.blocks"
-    for length in sorted({rule.default, *rule.only}):
-        if length > rule.largest:
-            yield path, f"{length} is above the largest, {rule.largest}"
-    if rule.only and rule.default not in rule.only:
-        yield f"{path}.default", f"{rule.default} is not in `only`"
-    yield from _multiples(rule, path)
-    needed = len(method.command) + _LONGEST_LINE_HEAD + 2 * rule.largest
-    if needed > (limit := dialect.uart.command_line_limit):
-        yield f"{path}.largest", f"{rule.largest} bytes in hex need {needed} characters; a line has {limit}"
-
-
-def _multiples(rule: BlockRule, path: str) -> Mistakes:
-    if rule.multiple > 0 and not rule.only:
-        for name in ("default", "largest"):
-            if getattr(rule, name) % rule.multiple:
-                yield f"{path}.{name}", f"{getattr(rule, name)} is no multiple of {rule.multiple}"
-
-
-def _hex_blocks(dialect: Dialect) -> Mistakes:
-    method = dialect.method
-    if not isinstance(method, Nfwupd):
-        return
-    if not re.fullmatch(r"AT[+^%$#*&]\w+", method.command):
-        yield "$.method.command", f"{method.command!r} is not a command's bare name, such as 'AT+NFWUPD'"
-    elif method.answer.rstrip(": ") != method.command[2:]:
-        yield "$.method.answer", f"{method.answer!r} does not begin as {method.command} answers"
-    if not method.valid and not method.bare_ok_is_valid:
-        yield "$.method.valid", "Nothing that the module could say would be taken for a valid package"
-    for status in method.valid:
-        if status.startswith(method.not_yet) and method.not_yet:
-            yield "$.method.not_yet", f"{status} would mean both valid and not yet valid"
-
-
-def _streams(dialect: Dialect) -> Mistakes:
-    method = dialect.method
-    if isinstance(method, FlashWrite) and method.piece > method.erase_block:
-        yield "$.method.piece", f"{method.piece} is more than an erase block, {method.erase_block}"
-    if isinstance(method, FileAppend):
-        if not method.good_outcomes:
-            yield "$.method.good_outcomes", "No answer to the outcome's question would be a good one"
-        if method.read is not None and method.read_header is None:
-            yield "$.method.read_header", "`read` needs it: the count of bytes that follow"
-    if isinstance(method, UrlPull) and not method.schemes:
-        yield "$.method.schemes", "At least one is needed"
+def _method(dialect: Dialect) -> Mistakes:
+    """Yield the mistakes that the method's own spec finds."""
+    if dialect.method is not None:
+        limit = dialect.uart.command_line_limit
+        yield from ((f"$.method{path}", what) for path, what in dialect.method.mistakes(limit))
 
 
 def _whole(dialect: Dialect) -> Mistakes:
-    """Parts that need each other."""
+    """Check the parts that need each other."""
     reboot, boot = dialect.reboot, dialect.grammar.boot
     if dialect.method is not None and reboot is None:
         yield "$", "A profile with a method needs [reboot]: how long to wait, and how long it takes"
@@ -299,21 +248,21 @@ def _whole(dialect: Dialect) -> Mistakes:
         if reboot.usual_s > reboot.limit_s:
             yield "$.reboot.usual_s", f"{reboot.usual_s:g} s is more than limit_s, {reboot.limit_s:g} s"
         if reboot.update_causes and (boot is None or boot.cause is None):
-            yield "$.reboot.update_causes", "Without $.grammar.boot.cause no cause is ever seen"
+            yield "$.reboot.update_causes", "Without $.grammar.boot.cause no cause is ever read"
     rule = dialect.recognise
     if rule is not None and not any((rule.manufacturer, rule.model, rule.version)):
-        yield "$.recognise", "It has no pattern: leave it out if nothing shows this dialect"
+        yield "$.recognise", "It has no pattern: leave it out if no response shows this dialect"
     for index, step in enumerate(dialect.prepare):
         if (step.ask is None) != (step.when is None):
             yield f"$.prepare[{index}]", "`ask` and `when` go together"
     if "version" not in {query.field for query in dialect.identify}:
-        yield "$.identify", "No query reads the version, and without it nothing can be confirmed"
+        yield "$.identify", "No query reads the version: without it no update can be confirmed"
 
 
 def _weights(dialect: Dialect) -> Mistakes:
     for name in dialect.weights:
         if name not in STAGES:
-            yield f"$.weights.{name}", f"There is no stage {name!r}; the stages: {', '.join(STAGES)}"
+            yield f"$.weights.{name}", f"Unknown stage {name!r}; the stages: {', '.join(STAGES)}"
     if dialect.weights and not sum(dialect.weights.values()) > 0:
         yield "$.weights", "All of them are 0"
 
@@ -329,7 +278,7 @@ def _command_names(dialect: Dialect) -> Mistakes:
         for name in final.commands:
             if not re.fullmatch(r"[+^%#$*&!\\][A-Z0-9_]+|[A-Z]", name):
                 path = f"$.grammar.finals[{index}].commands"
-                yield path, f"{name!r} is no command's name, as in '+CIPSHUT' or 'D'"
+                yield path, f"{name!r} is not a command's name, as in '+CIPSHUT' or 'D'"
 
 
 _RULES = (
@@ -342,11 +291,62 @@ _RULES = (
     _harmless,
     _numbers,
     _rates,
-    _blocks,
-    _hex_blocks,
-    _streams,
+    _method,
     _whole,
     _weights,
     _numbers_as_keys,
     _command_names,
 )
+
+
+def shape_mistakes(value: Any, kind: Any, path: str = "$") -> Iterator[tuple[str, str]]:
+    """Yield ``(path, what is wrong)`` for each mistake that `msgspec` refuses in ``value`` as a ``kind``.
+
+    `msgspec` stops at the first one; here each field is converted by itself, in `msgspec`'s own words.
+    """
+    below = list(_inner(value, kind, path))
+    yield from below
+    if not below:
+        try:
+            msgspec.convert(value, kind)
+        except msgspec.ValidationError as error:
+            text = str(error)
+            inner = _PLACE.search(text)
+            yield path + (inner["inner"] if inner else ""), _PLACE.sub("", text)
+
+
+def _inner(value: Any, kind: Any, path: str) -> Iterator[tuple[str, str]]:
+    if get_origin(kind) in (Union, types.UnionType):
+        yield from _union(value, kind, path)
+    elif isinstance(kind, type) and issubclass(kind, msgspec.Struct) and isinstance(value, dict):
+        yield from _struct(value, kind, path)
+    elif get_origin(kind) is tuple and isinstance(value, list):
+        for index, entry in enumerate(value):
+            yield from shape_mistakes(entry, get_args(kind)[0], f"{path}[{index}]")
+    elif get_origin(kind) is dict and isinstance(value, dict):
+        for key, entry in value.items():
+            yield from shape_mistakes(entry, get_args(kind)[1], f"{path}.{key}")
+
+
+def _union(value: Any, kind: Any, path: str) -> Iterator[tuple[str, str]]:
+    structs = [one for one in get_args(kind) if isinstance(one, type) and issubclass(one, msgspec.Struct)]
+    if not isinstance(value, dict) or not structs:
+        return
+    tag_field = structs[0].__struct_config__.tag_field
+    if len(structs) > 1 and tag_field is not None:
+        structs = [one for one in structs if one.__struct_config__.tag == value.get(tag_field)]
+    if len(structs) == 1:
+        yield from _struct(value, structs[0], path)
+
+
+def _struct(value: dict[str, Any], kind: type[msgspec.Struct], path: str) -> Iterator[tuple[str, str]]:
+    config = kind.__struct_config__
+    fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
+    for key in value:
+        if key not in fields and key != config.tag_field and config.forbid_unknown_fields:
+            yield path, f"{_UNKNOWN}`{key}`"
+    for name, field in fields.items():
+        if name in value:
+            yield from shape_mistakes(value[name], field.type, f"{path}.{name}")
+        elif field.required:
+            yield path, f"Object missing required field `{name}`"

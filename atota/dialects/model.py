@@ -1,49 +1,50 @@
-"""What a dialect profile may say: the Structs of ``profiles/*.toml``.
+"""The structs of a dialect profile, ``profiles/*.toml``; those of the method are in `atota.dialects.methods`.
 
-A profile is data; unknown keys, wrong types and impossible values are errors with a path. What differs
-between two families of modules is a value here; what data cannot say is a hook (there is none yet).
-Every command that a profile sends names its source in ``sources``.
+A profile is data; unknown keys, wrong types and impossible values are errors with a path. A difference
+between two families of modules is a value here; behaviour that is not data is the code of a method. Every
+command that a profile sends names its source in ``sources``.
 """
 
-from typing import Literal
+from typing import TYPE_CHECKING, Annotated, Literal, Union
 
 import msgspec
 
 from atota.at.syntax import BootRule, FinalRule, Syntax, UrcRule
-from atota.dialects.parts import Ask, Profiled, Way, first_group
-from atota.dialects.streams import (
-    AckUpload,
-    FileAppend,
-    FlashWrite,
-    PushedStream,
-    RawStream,
-    UrlPull,
-    Watched,
-    XmodemUpload,
+from atota.dialects.common import (
+    Ask,
+    Command,
+    MethodSpec,
+    Pattern,
+    Profiled,
+    ReadForm,
+    Send,
+    first_group,
+    texts,
 )
+from atota.dialects.registry import method_specs
 from atota.values import Evidence
 
 
 class Recognise(Profiled, frozen=True, kw_only=True):
-    """How the module's own answers show that it speaks this dialect: every pattern given must be found.
+    """Patterns by which the module's own responses show this dialect: every pattern given must be found.
 
-    ``manufacturer`` is searched in the answer to ``AT+CGMI``, ``model`` in those to ``AT+CGMM`` and
+    ``manufacturer`` is searched in the response to ``AT+CGMI``, ``model`` in those to ``AT+CGMM`` and
     ``ATI``, ``version`` in that to ``AT+CGMR`` (lines joined by line feeds).
     """
 
-    manufacturer: str | None = None
-    model: str | None = None
-    version: str | None = None
+    manufacturer: Annotated[str, Pattern()] | None = None
+    model: Annotated[str, Pattern()] | None = None
+    version: Annotated[str, Pattern()] | None = None
 
 
 class RaiseBaud(Profiled, frozen=True, kw_only=True):
-    """How the rate is raised for the transfer: unstored, so that a reboot undoes it.
+    """The command that raises the rate for the transfer: unstored, so that a reboot undoes it.
 
-    ``command`` takes ``{baud}`` and ``{fallback_s}``: the seconds after which a module that hears
-    nothing at the new rate goes back to the old one. The result comes at the old rate.
+    ``command`` takes ``{baud}`` and ``{fallback_s}``: the seconds after which a module that receives
+    nothing at the new rate returns to the old one. The final result comes at the old rate.
     """
 
-    command: str
+    command: Annotated[str, Command("baud ?fallback_s")]
     bauds: tuple[int, ...]
     default: int = 115200
     fallback_s: int
@@ -65,7 +66,7 @@ class Uart(Profiled, frozen=True, kw_only=True):
 
 
 class Query(Profiled, frozen=True, kw_only=True):
-    """A safe command and where in its answer a field stands: the first group of ``pattern``.
+    """A safe command, and the place of a field in its response: the first group of ``pattern``.
 
     The queries of one field are tried in order until one matches.
     """
@@ -81,96 +82,33 @@ class Query(Profiled, frozen=True, kw_only=True):
         "supply_mv",
         "battery_percent",
     ]
-    send: str
-    pattern: str
+    send: Annotated[str, Command()]
+    pattern: Annotated[str, Pattern(1)]
     source: str
 
     def find(self, lines: tuple[str, ...]) -> str | None:
-        """The field's text in the answer, or None."""
+        """Return the field's text in the response, or None."""
         return first_group(self.pattern, lines)
 
 
 class Step(Profiled, frozen=True, kw_only=True):
-    """A command before the write, and the one that takes it back if the write is given up.
+    """A command before the write, and the one that undoes it if the write is given up.
 
-    It is sent only if the answer to ``ask`` matches ``when``.
+    It is sent only if the response to ``ask`` matches ``when``.
     """
 
-    send: str
-    undo: str | None = None
-    ask: str | None = None
-    when: str | None = None
+    send: Annotated[str, Command()]
+    undo: Annotated[str, Command()] | None = None
+    ask: ReadForm | None = None
+    when: Annotated[str, Pattern()] | None = None
     why: str
     source: str
 
 
-class BlockRule(Profiled, frozen=True, kw_only=True):
-    """The lengths in bytes that one block may have.
-
-    ``default`` is used unless the user asks for another; ``largest`` and ``multiple`` bound it, or
-    ``only`` lists what is allowed. ``tail_any``: the last block may have any length.
-    """
-
-    default: int
-    largest: int
-    multiple: int = 1
-    only: tuple[int, ...] = ()
-    source: str
-
-    def allows(self, length: int) -> bool:
-        """Whether one block may have ``length`` bytes."""
-        if self.only:
-            return length in self.only
-        return 0 < length <= self.largest and length % self.multiple == 0
-
-
-class NfwupdTimes(Profiled, frozen=True, kw_only=True):
-    """Limits in seconds. The module has none of its own, so these only bound how long we wait."""
-
-    erase_s: float
-    block_s: float
-    validate_s: float
-    start_s: float
-
-
-class Nfwupd(Way, frozen=True, kw_only=True, tag_field="kind", tag="nfwupd"):
-    """Hex blocks by ``AT+NFWUPD``: erase, download, validate, start.
-
-    ``flow``: ``validate-then-start`` (code 2 before code 5) or ``start-then-ask`` (code 5 checks in the
-    boot, code 2 afterwards tells the result). ``erase``: ``offered`` sends code 0 where the test form's
-    range has it; ``required`` insists on it. ``bare_ok_is_valid``: code 2 answers no text but ``OK``.
-    ``take_up``: the write of an earlier run may be gone on with. That needs a firmware that is known to
-    take block n+1 after block n alone, to forget its count with a reboot, and to check the whole package's
-    signature or hash before the start.
-    """
-
-    command: str
-    answer: str
-    flow: Literal["validate-then-start", "start-then-ask"]
-    erase: Literal["offered", "required"] = "offered"
-    bare_ok_is_valid: bool = False
-    take_up: bool = False
-    blocks: BlockRule
-    valid: tuple[str, ...]
-    not_yet: tuple[str, ...] = ()
-    busy_codes: tuple[int, ...] = ()
-    attempts: int = 3
-    times: NfwupdTimes
-    refused_magic: dict[str, str] = msgspec.field(default_factory=dict)
-    statuses: dict[str, str] = msgspec.field(default_factory=dict)
-    source: str
-
-    def status_words(self, status: str) -> str:
-        """What a status text means; firmwares cut the longest one, so it is matched from its start."""
-        for name, words in self.statuses.items():
-            if status.startswith(name):
-                return words
-        return ""
-
-
-Method = (
-    Nfwupd | FileAppend | FlashWrite | RawStream | AckUpload | PushedStream | UrlPull | Watched | XmodemUpload
-)
+if TYPE_CHECKING:
+    Method = MethodSpec  # nothing in the program asks for the type of a spec: its flags and calls suffice
+else:
+    Method = Union[method_specs()]  # noqa: UP007 - the members are known at run time only
 
 
 class Reboot(Profiled, frozen=True, kw_only=True):
@@ -183,11 +121,11 @@ class Reboot(Profiled, frozen=True, kw_only=True):
 
 
 DEFAULT_REBOOT = Reboot(limit_s=600.0, usual_s=120.0, source="inferred")
-"""Where a profile says nothing: ten minutes is what u-blox and China Mobile modules are given."""
+"""For profiles without limits: u-blox and China Mobile modules are given ten minutes."""
 
 
 class Grammar(Profiled, frozen=True, kw_only=True):
-    """What the parser and the exchange need to know."""
+    """The part of a profile that the parser and the exchange work by."""
 
     urcs: tuple[UrcRule, ...] = ()
     finals: tuple[FinalRule, ...] = ()
@@ -196,9 +134,9 @@ class Grammar(Profiled, frozen=True, kw_only=True):
 
 
 class Dialect(Profiled, frozen=True, kw_only=True):
-    """How one family of modules talks: a whole profile, with everything it inherits filled in.
+    """The language of one family of modules: a whole profile, with everything it inherits filled in.
 
-    ``probe`` is a test form whose answer shows this dialect in a module that nothing else identifies; a
+    ``probe`` is a test form whose response shows this dialect in a module that nothing else identifies; a
     method found only by it is unproven. ``evidence`` says why its method is believed to work on a module
     that the catalogue does not have.
     ``platform_makes_deltas``: OneNET makes difference packages for this chip in a format of its own, which
@@ -216,7 +154,7 @@ class Dialect(Profiled, frozen=True, kw_only=True):
     probe: Ask | None = None
     uart: Uart
     grammar: Grammar = Grammar()
-    setup: tuple[str, ...] = ()
+    setup: tuple[Annotated[str, Command()], ...] = ()
     identify: tuple[Query, ...] = ()
     errors: dict[str, str] = msgspec.field(default_factory=dict)
     prepare: tuple[Step, ...] = ()
@@ -236,5 +174,14 @@ class Dialect(Profiled, frozen=True, kw_only=True):
         )
 
     def error_words(self, code: int | None) -> str:
-        """What the vendor's manual says of a CME error number; empty if it says nothing."""
+        """Return the meaning of a CME error number by the vendor's manual; empty if it gives none."""
         return self.errors.get(str(code), "")
+
+
+def sends(dialect: Dialect) -> list[Send]:
+    """Return every command that the profile sends, in the order of its parts."""
+    fields = [text for text in texts(dialect, Command) if not text.role.bare]
+    commands = [Send(text.path, text.value, text.source) for text in fields]
+    if (method := dialect.method) is not None:
+        commands += [Send(f"$.method{path}", text, method.source) for path, text in method.sends()]
+    return commands

@@ -1,1 +1,1 @@
-"""Why a link is bad, and what to do about it: findings about port, line, module and platform."""
+"""Findings about port, line, module and platform, each with the next thing to do."""

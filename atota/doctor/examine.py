@@ -1,6 +1,6 @@
-"""The whole examination of one port, check by check; what fails leaves the rest unknown, not unsaid.
+"""The whole examination of one port, check by check; after a failure the rest is reported as unknown.
 
-Findings are yielded as they are made, so that an interruption keeps those that there are.
+Findings are yielded as they are made, so that an interruption keeps the earlier ones.
 """
 
 from collections.abc import Callable, Generator, Iterator
@@ -23,10 +23,10 @@ _TIME = ("update",)
 _REST: tuple[tuple[Group, tuple[str, ...]], ...] = (("line", _LINE), ("module", _MODULE), ("time", _TIME))
 
 
-class Wishes(msgspec.Struct, frozen=True, kw_only=True):
-    """What the user wants examined.
+class Request(msgspec.Struct, frozen=True, kw_only=True):
+    """The user's request for an examination.
 
-    ``size``: bytes of the update whose time is told; ``baud``: the only rate to try, if one is given;
+    ``size``: bytes of the update whose time is estimated; ``baud``: the only rate to try, if one is given;
     ``transfer_baud``: the board's rate for transfers.
     """
 
@@ -36,27 +36,27 @@ class Wishes(msgspec.Struct, frozen=True, kw_only=True):
     transfer_baud: int | None = None
 
 
-def examine_unopened(info: PortInfo, wishes: Wishes) -> Iterator[Finding]:
+def examine_unopened(info: PortInfo, request: Request) -> Iterator[Finding]:
     """Examine a port without opening it."""
     yield from port.judge(port.facts_of(info))
-    latency = port.judge_latency(info.device, info.latency_timer_ms, opened_ms=None, size=wishes.size)
+    latency = port.judge_latency(info.device, info.latency_timer_ms, opened_ms=None, size=request.size)
     if latency is not None:
         yield latency
 
 
-def examine_port(name: str, opener: Opener, wishes: Wishes, note: Note) -> Iterator[Finding]:
+def examine_port(name: str, opener: Opener, request: Request, note: Note) -> Iterator[Finding]:
     """Examine a port and the module behind it.
 
     Args:
         name: the port.
         opener: opens the module on it.
-        wishes: what is wanted.
-        note: told what takes long.
+        request: the user's request.
+        note: called with the name of a check that takes long.
 
     Raises:
         JobTimeout: the time limit of the session is over.
-        Interrupted: the user wants the end.
-        UsageError: the port's URL, the dialect or the model makes no sense.
+        Interrupted: the stop token is set.
+        UsageError: the port's URL, the dialect or the model is unknown.
         ConfigError: a file that the opener needs is wrong.
     """
     note(f"port {name}")
@@ -64,16 +64,15 @@ def examine_port(name: str, opener: Opener, wishes: Wishes, note: Note) -> Itera
     yield from findings
     blocker = next((finding for finding in findings if finding.state == "bad"), None)
     if blocker is not None:
-        yield from _latency(name, wishes, opened=False)
+        yield from _latency(name, request, opened=False)
         yield from _unopened(name, f"see {blocker.check} above")
         return
     try:
-        opened = opener()
-        with opened as found:
-            says = f"opened at {found.session.link.baud} baud"
+        with opener() as module_:
+            says = f"opened at {module_.session.link.baud} baud"
             yield Finding(group="port", check="opens", state="ok", says=says, port=name)
-            yield from _latency(name, wishes, opened=True)
-            yield from Examination(found, name, wishes, note).findings()
+            yield from _latency(name, request, opened=True)
+            yield from Examination(module_, name, request, note).findings()
     except LinkLost as error:
         yield blamed("port", "stays", error, port=name)
     except LinkError as error:
@@ -81,12 +80,12 @@ def examine_port(name: str, opener: Opener, wishes: Wishes, note: Note) -> Itera
         yield from _unopened(name, "see opens above")
 
 
-def _latency(name: str, wishes: Wishes, *, opened: bool) -> Iterator[Finding]:
+def _latency(name: str, request: Request, *, opened: bool) -> Iterator[Finding]:
     if not port.is_url(name):
         now_ms = latency_timer_ms(name)
-        found = port.judge_latency(name, now_ms, opened_ms=now_ms if opened else None, size=wishes.size)
-        if found is not None:
-            yield found
+        finding = port.judge_latency(name, now_ms, opened_ms=now_ms if opened else None, size=request.size)
+        if finding is not None:
+            yield finding
 
 
 def _unopened(name: str, why: str) -> Iterator[Finding]:
@@ -95,35 +94,35 @@ def _unopened(name: str, why: str) -> Iterator[Finding]:
 
 
 class Examination:
-    """Asks one module on an open port.
+    """The examination of one module on an open port.
 
     Args:
-        found: the opened module.
+        opened: the opened module.
         name: its port.
-        wishes: what is wanted.
-        note: told what takes long.
+        request: the user's request.
+        note: called with the name of a check that takes long.
     """
 
-    def __init__(self, found: Module, name: str, wishes: Wishes, note: Note) -> None:
-        self._module = found
-        self._session = found.session
+    def __init__(self, opened: Module, name: str, request: Request, note: Note) -> None:
+        self._module = opened
+        self._session = opened.session
         self._name = name
-        self._wishes = wishes
+        self._request = request
         self._note = note
-        self._ears = module.Ears(found.session)
+        self._observer = module.Observer(opened.session)
 
     @property
     def _fixed(self) -> bool:
-        """Whether the rate is out of our hands."""
+        """True if the rate cannot be set from here."""
         return self._name.lower().startswith("socket:")
 
     def findings(self) -> Iterator[Finding]:
-        """Make all of them.
+        """Yield all findings.
 
         Raises:
             LinkLost: the port went away.
-            JobTimeout: the time limit is over.
-            Interrupted: the user wants the end.
+            JobTimeout: the time limit has passed.
+            Interrupted: the stop token is set.
         """
         self._note("finding the module's rate")
         try:
@@ -133,29 +132,29 @@ class Examination:
             for group, checks in _REST[1:]:
                 yield from unseen(group, checks, "see answer above", port=self._name)
             return
-        self._ears.answered()
+        self._observer.answered()
         baud = self._session.link.baud
         yield from self._identity()
         seen = yield from self._line()
         yield from self._supply(seen)
         yield from self._rates(stays=seen.given_up)
-        yield module.judge_reboots(self._ears, port=self._name)
+        yield module.judge_reboots(self._observer, port=self._name)
         yield from self._time(seen, baud)
 
     def _identity(self) -> Iterator[Finding]:
-        self._note("asking who it is")
+        self._note("identifying the module")
         try:
-            who = self._module.identify()
+            self._module.identify()
         except (ModuleError, Refused) as error:
             yield blamed("module", "identity", error, port=self._name)
             return
         assert self._module.findings is not None
         yield from module.judge_identity(self._module.findings, port=self._name)
-        yield module.judge_signal(who, port=self._name)
+        yield module.judge_signal(self._module.findings, port=self._name)
 
     def _line(self) -> Generator[Finding, None, line.Exchanges]:
-        self._note(f"{self._wishes.exchanges} questions and answers")
-        seen = line.exchange(self._session, self._wishes.exchanges)
+        self._note(f"{self._request.exchanges} queries and responses")
+        seen = line.exchange(self._session, self._request.exchanges)
         for judge in (line.judge_round_trip, line.judge_errors, line.judge_noise):
             yield judge(seen, port=self._name)
         yield line.judge_echo(seen.echo, port=self._name)
@@ -164,10 +163,10 @@ class Examination:
     def _rates(self, *, stays: bool) -> Iterator[Finding]:
         home = self._session.link.baud
         if self._fixed:
-            why = "the far end of a socket:// port has a rate of its own, which is not seen from here"
+            why = "the far end of a socket:// port has a rate of its own, which cannot be seen from here"
             yield Finding(group="line", check="rates", state="unknown", says=why, port=self._name)
             return
-        if self._wishes.baud is not None or stays:
+        if self._request.baud is not None or stays:
             says = f"{home} baud answers; no other was tried"
             yield Finding(group="line", check="rates", state="ok", says=says, port=self._name)
             return
@@ -178,30 +177,30 @@ class Examination:
             yield blamed("line", "rates", error, port=self._name)
 
     def _supply(self, seen: line.Exchanges) -> Iterator[Finding]:
-        found = self._module.findings
-        if found is None or seen.given_up:
-            why = "see identity above" if found is None else "see errors above"
+        findings = self._module.findings
+        if findings is None or seen.given_up:
+            why = "see identity above" if findings is None else "see errors above"
             yield from unseen("module", ("supply",), why, port=self._name)
             return
         try:
-            told = module.read_supply(self._session, found.identity)
+            supply = module.read_supply(self._session, findings.identity)
         except ModuleError as error:
             yield blamed("module", "supply", error, port=self._name)
             return
-        yield module.judge_supply(told, port=self._name)
+        yield module.judge_supply(supply, port=self._name)
 
     def _time(self, seen: line.Exchanges, baud: int) -> Iterator[Finding]:
-        found = self._module.findings
-        if found is None:
+        findings = self._module.findings
+        if findings is None:
             yield from unseen("time", _TIME, "see identity above", port=self._name)
             return
         yield from timing.judge_time(
-            found.dialect,
-            size=self._wishes.size,
+            findings.dialect,
+            size=self._request.size,
             baud=baud,
             turn_s=timing.UNMEASURED_TURN_S if seen.turn_s is None else seen.turn_s,
             echo=bool(seen.echo),
-            wanted=0 if self._fixed else self._wishes.transfer_baud,
+            target=0 if self._fixed else self._request.transfer_baud,
             assumed=self._fixed,
             port=self._name,
         )

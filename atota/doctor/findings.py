@@ -1,4 +1,4 @@
-"""What the doctor finds: one finding a check, each with what to do, and how the whole ends."""
+"""The doctor's findings: one a check, each with the next thing to do, and the end of the whole."""
 
 from collections.abc import Iterable
 from typing import Literal, get_args
@@ -20,14 +20,14 @@ _KINDS: dict[Group, type[AtotaError]] = {
 }
 KEY, AUTHORIZATION, PRODUCT_ID = "key", "authorization", "product id"
 _GIVEN = {KEY, AUTHORIZATION, PRODUCT_ID}
-"""Checks of the platform's group that are about what the user gave, not about the server."""
+"""Checks of the platform's group that are about the user's settings, not about the server."""
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """What one check says.
+    """The result of one check.
 
-    ``unknown``: it was not looked at, or cannot be told. ``next`` is what to do, empty where there is
-    nothing to do; ``port`` the port that it is about.
+    ``unknown``: it was not made, or cannot be decided. ``next`` is the next thing to do, empty if nothing
+    is; ``port`` the port that it is about.
     """
 
     group: Group
@@ -38,21 +38,28 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     port: str | None = None
 
 
+def finding(
+    group: Group, check: str, state: State, says: str, next_: str = "", *, port: str | None = None
+) -> Finding:
+    """Return a finding; each module of the doctor binds its group to this."""
+    return Finding(group=group, check=check, state=state, says=says, next=next_, port=port)
+
+
 def blamed(group: Group, check: str, error: AtotaError, *, port: str | None = None) -> Finding:
-    """The finding that an error of ours makes: what was tried belongs to what it says."""
+    """Return the finding that one of our errors makes, with everything that was tried."""
     says = "; ".join((error.message, *error.tried))
     return Finding(group=group, check=check, state="bad", says=says, next=error.hint, port=port)
 
 
 def unseen(group: Group, checks: Iterable[str], why: str, *, port: str | None = None) -> list[Finding]:
-    """The findings of checks that could not be made."""
+    """Return the findings of checks that could not be made."""
     says = f"not looked at: {why}"
     return [Finding(group=group, check=check, state="unknown", says=says, port=port) for check in checks]
 
 
 def ending(findings: Iterable[Finding]) -> AtotaError | None:
-    """The error with which the command ends: that of the first thing to mend; None if there is none."""
-    bad = [finding for finding in findings if finding.state == "bad"]
+    """Return the error with which the command ends, that of the first bad finding; None without one."""
+    bad = [one for one in findings if one.state == "bad"]
     if not bad:
         return None
     first = bad[0]
@@ -61,8 +68,8 @@ def ending(findings: Iterable[Finding]) -> AtotaError | None:
 
 
 def summary(findings: Iterable[Finding]) -> str:
-    """The last line of the page."""
-    states = [finding.state for finding in findings]
+    """Return the last line of the page."""
+    states = [one.state for one in findings]
     bad, warnings, unknown = (states.count(state) for state in ("bad", "warning", "unknown"))
     parts = [f"{_things(bad)} to mend" if bad else "nothing is wrong"]
     if warnings:

@@ -1,20 +1,23 @@
-"""The line between adapter and module: who answers at which rate, how fast, and how often not.
+"""The line between adapter and module: the rates that are answered, the round trip, the lost responses.
 
-`exchange` and `scan_rates` gather, with ``AT`` and a question of the identification only; the ``judge_``
+`exchange` and `scan_rates` gather, with ``AT`` and a query of the identification only; the ``judge_``
 functions make findings of the numbers.
 """
 
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from statistics import median
 
 import msgspec
 
-from atota.doctor.findings import Finding, State
+from atota.doctor.findings import Finding, finding
 from atota.errors import Desynchronised, LinkError, LinkLost, ModuleRebooted, NoAnswer
 from atota.module.baud import find_baud
 from atota.module.response import Response
 from atota.module.session import Session
+
+_finding = partial(finding, "line")
 
 DEFAULT_EXCHANGES = 50
 _SHORT, _LONG = "AT", "AT+CGMR"
@@ -23,28 +26,28 @@ _ECHO_BYTES = len(b"AT\r")
 _ANSWER_S = 3.0
 """Modules answer queries within 300 ms by their manuals; the version text of some has 200 bytes."""
 _HOPELESS = 5
-"""So many questions in a row without an answer, and the rest need not be asked."""
+"""After this many queries in a row without a response the rest is not sent."""
 _TRY_S = 0.4
 _TRIES = 2
 _CALM_S = 0.1
 _BACK_TRIES = 3
 _SLOW_S = 0.3
-"""What manuals of these modules give as the longest answer to a query."""
+"""The longest time that manuals of these modules give for the response to a query."""
 _LATE_S = 1.0
 _FEW = 0.02
-"""The share of lost answers up to which an update only gets slower (ours): each is asked for again."""
+"""The share of lost responses up to which an update only gets slower (ours): each command is retried."""
 _WIRING = "Shorten the wires, join the grounds, check the level (1.8 or 3.3 V), or try another adapter."
 
 
 class Exchanges(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of a number of questions.
+    """The outcome of a number of queries.
 
-    ``lost`` got no answer in time, ``garbled`` another one than the same question otherwise got;
-    ``noise_bytes`` belonged to nothing. ``turns_s`` are the round trips of the short question and
-    ``wire_s`` what its bytes alone take. ``boots``: how often it rebooted; ``given_up``: it fell silent.
+    ``lost`` got no response in time, ``garbled`` another one than the same query otherwise got;
+    ``noise_bytes`` belonged to no line. ``turns_s`` are the round trips of the short query and ``wire_s``
+    the time of its bytes alone. ``boots``: the number of reboots; ``given_up``: the module fell silent.
     """
 
-    asked: int
+    count: int
     lost: int
     garbled: int
     noise_bytes: int
@@ -56,12 +59,12 @@ class Exchanges(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def turn_s(self) -> float | None:
-        """What an answer takes beyond its bytes; None if none came."""
+        """The time of a response beyond its bytes; None if none came."""
         return max(0.0, median(self.turns_s) - self.wire_s) if self.turns_s else None
 
 
 class Rates(msgspec.Struct, frozen=True, kw_only=True):
-    """At which rates the module answered, bit/s; ``home`` is where it was found and left."""
+    """The rates at which the module answered, bit/s; it was found and left at ``home``."""
 
     home: int
     answering: tuple[int, ...] = ()
@@ -70,32 +73,32 @@ class Rates(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def exchange(session: Session, count: int) -> Exchanges:
-    """Ask ``count`` harmless questions, a short and a long one in turn, and count what comes.
+    """Send ``count`` harmless queries, a short and a long one in turn, and count the responses.
 
     Raises:
         LinkLost: the port went away.
         JobTimeout: the time limit of the session is over.
-        Interrupted: the user wants the end.
+        Interrupted: the stop token is set.
     """
     noise, boots = session.garbage_bytes, session.boots
     turns: list[float] = []
-    answers: dict[str, list[tuple[bool, tuple[str, ...]]]] = {_SHORT: [], _LONG: []}
-    lost = in_a_row = asked = 0
-    while asked < count and in_a_row < _HOPELESS:
-        question = (_SHORT, _LONG)[asked % 2]
-        asked += 1
-        reply, took_s = _asked(session, question)
-        if reply is None:
+    responses: dict[str, list[tuple[bool, tuple[str, ...]]]] = {_SHORT: [], _LONG: []}
+    lost = in_a_row = sent = 0
+    while sent < count and in_a_row < _HOPELESS:
+        query = (_SHORT, _LONG)[sent % 2]
+        sent += 1
+        response, took_s = _timed(session, query)
+        if response is None:
             lost, in_a_row = lost + 1, in_a_row + 1
             continue
         in_a_row = 0
-        answers[question].append((reply.ok, reply.lines))
-        if question == _SHORT:
+        responses[query].append((response.ok, response.lines))
+        if query == _SHORT:
             turns.append(took_s)
     return Exchanges(
-        asked=asked,
+        count=sent,
         lost=lost,
-        garbled=sum(_odd_ones(given) for given in answers.values()),
+        garbled=sum(_deviations(same) for same in responses.values()),
         noise_bytes=session.garbage_bytes - noise,
         turns_s=tuple(turns),
         wire_s=session.wire_s(_TURN_BYTES + (_ECHO_BYTES if session.exchange.echo else 0)),
@@ -105,13 +108,13 @@ def exchange(session: Session, count: int) -> Exchanges:
     )
 
 
-def _asked(session: Session, question: str) -> tuple[Response | None, float]:
-    """The reply and the seconds that it took; None if none came."""
+def _timed(session: Session, query: str) -> tuple[Response | None, float]:
+    """Return the response and its seconds; None if none came."""
     try:
-        session.settle()  # the pause that the dialect wants is no part of the round trip
+        session.settle()  # the pause that the dialect wants does not belong to the round trip
         began = session.clock.monotonic()
-        reply = session.command(question, timeout_s=_ANSWER_S)
-        return reply, session.clock.monotonic() - began
+        response = session.command(query, timeout_s=_ANSWER_S)
+        return response, session.clock.monotonic() - began
     except (NoAnswer, ModuleRebooted):
         return None, 0.0
     except Desynchronised:
@@ -120,9 +123,9 @@ def _asked(session: Session, question: str) -> tuple[Response | None, float]:
         return None, 0.0
 
 
-def _odd_ones(answers: Sequence[object]) -> int:
-    """How many differ from the most frequent one."""
-    return len(answers) - max(Counter(answers).values()) if answers else 0
+def _deviations(responses: Sequence[object]) -> int:
+    """Return the number of responses that differ from the most frequent one."""
+    return len(responses) - max(Counter(responses).values()) if responses else 0
 
 
 def scan_rates(session: Session) -> Rates:
@@ -131,7 +134,7 @@ def scan_rates(session: Session) -> Rates:
     A module that takes its rate from every ``AT`` follows back, too.
 
     Raises:
-        NoAnswer: it does not answer any more at the rate at which it was found, nor at another.
+        NoAnswer: it no longer answers at the rate at which it was found, nor at another.
         LinkLost: the port went away.
     """
     home = session.link.baud
@@ -160,11 +163,11 @@ def _answers(session: Session, tries: int) -> bool:
 
 
 def judge_rates(rates: Rates, *, port: str | None = None) -> Finding:
-    """Say at which rates the module answers."""
+    """Report the rates at which the module answers."""
     others = [baud for baud in rates.answering if baud != rates.home]
     says = f"{rates.home} baud answers"
     if others:
-        says = f"answers at {_list(rates.answering)} baud: it takes the rate from whoever asks"
+        says = f"answers at {_list(rates.answering)} baud: it takes its rate from each command"
     if rates.silent:
         says += f"; not at {_list(rates.silent)}"
     if rates.impossible:
@@ -173,9 +176,9 @@ def judge_rates(rates: Rates, *, port: str | None = None) -> Finding:
 
 
 def judge_round_trip(seen: Exchanges, *, port: str | None = None) -> Finding:
-    """Judge how long the shortest question takes."""
+    """Judge the time of the shortest query."""
     if not seen.turns_s:
-        return _finding("round trip", "unknown", "not measured: no answer came", port=port)
+        return _finding("round trip", "unknown", "not measured: no response came", port=port)
     usual, worst = median(seen.turns_s), max(seen.turns_s)
     says = (
         f"median {_ms(usual)}, worst {_ms(worst)} of {len(seen.turns_s)}; "
@@ -191,49 +194,49 @@ def judge_round_trip(seen: Exchanges, *, port: str | None = None) -> Finding:
 
 
 def judge_errors(seen: Exchanges, *, port: str | None = None) -> Finding:
-    """Judge how many answers were lost or damaged."""
+    """Judge the number of lost or damaged responses."""
     wrong = seen.lost + seen.garbled
     if not wrong:
-        says = f"none: {seen.asked} of {seen.asked} questions were answered well"
+        says = f"none: {seen.count} of {seen.count} queries were answered well"
         return _finding("errors", "ok", says, port=port)
     parts = (
-        f"{seen.lost} got no answer within {_ANSWER_S:g} s" if seen.lost else "",
+        f"{seen.lost} got no response within {_ANSWER_S:g} s" if seen.lost else "",
         f"{seen.garbled} a damaged one" if seen.garbled else "",
     )
-    says = f"of {seen.asked} questions {' and '.join(part for part in parts if part)}"
+    says = f"of {seen.count} queries {' and '.join(part for part in parts if part)}"
     if seen.given_up:
         next_ = "The module stopped answering: check its supply, and whether it falls asleep."
         return _finding("errors", "bad", f"{says}; the last {_HOPELESS} in a row", next_, port=port)
-    few = wrong <= max(1, seen.asked * _FEW)
+    few = wrong <= max(1, seen.count * _FEW)
     return _finding("errors", "warning" if few else "bad", says, _advice(seen), port=port)
 
 
 def judge_noise(seen: Exchanges, *, port: str | None = None) -> Finding:
-    """Judge bytes that belong to no line of anything."""
+    """Judge bytes that belong to no line."""
     if not seen.noise_bytes:
         return _finding("noise", "ok", "none", port=port)
-    says = f"{seen.noise_bytes} bytes that are no text came in between"
+    says = f"{seen.noise_bytes} unreadable bytes came in between"
     return _finding("noise", "warning", says, _advice(seen), port=port)
 
 
 def judge_echo(echo: bool | None, *, port: str | None = None) -> Finding:
-    """Say whether the module sends back what it is sent; both are fine."""
+    """Report the echo; on and off are both fine."""
     if echo is None:
-        return _finding("echo", "unknown", "not learned: no answer came", port=port)
-    says = "on: every byte of a command comes back, which takes its time" if echo else "off"
+        return _finding("echo", "unknown", "not learned: no response came", port=port)
+    says = "on: every byte of a command comes back, which takes time" if echo else "off"
     return _finding("echo", "ok", says, port=port)
 
 
 def judge_silence(error: NoAnswer, *, port: str | None = None) -> Finding:
-    """Say what was heard, and what that means, where nothing answered."""
-    says = f"{error.message}: {_heard(error.tried)}" if error.tried else error.message
+    """Report the received bytes, and their meaning, where nothing answered."""
+    says = f"{error.message}: {_by_rate(error.tried)}" if error.tried else error.message
     if any("noise" in line for line in error.tried):
         next_ = (
-            "Something talks at a rate that none of these is, or the level is wrong: check the module's rate "
-            "(-b RATE), TX/RX levels and ground; a module in its boot talks, too: wait and try again."
+            "Something sends at another rate than these, or the level is wrong: check the module's rate "
+            "(-b RATE), TX/RX levels and ground; a module sends in its boot, too: wait and try again."
         )
     elif any("text" in line for line in error.tried):
-        next_ = "It talks and does not listen: check the wire from the adapter's TX to the module's RX."
+        next_ = "It sends and does not receive: check the wire from the adapter's TX to the module's RX."
     else:
         next_ = (
             "Check that the module has power and is switched on (PWRKEY), TX and RX are crossed, and "
@@ -243,20 +246,16 @@ def judge_silence(error: NoAnswer, *, port: str | None = None) -> Finding:
 
 
 def _advice(seen: Exchanges) -> str:
-    return "It rebooted meanwhile, which does that: see there." if seen.boots else _WIRING
+    return "It rebooted meanwhile, which causes this: see the reboots." if seen.boots else _WIRING
 
 
-def _heard(tried: Sequence[str]) -> str:
-    """What was heard at each rate, the rates of the same together: "silence at 9600, 115200 baud"."""
+def _by_rate(tried: Sequence[str]) -> str:
+    """Return the observations with the rates of each: "silence at 9600, 115200 baud"."""
     rates: dict[str, list[str]] = {}
     for text in tried:
         rate, _, what = text.partition(" baud: ")
         rates.setdefault(what, []).append(rate)
     return "; ".join(f"{what} at {', '.join(at)} baud" if what else at[0] for what, at in rates.items())
-
-
-def _finding(check: str, state: State, says: str, next_: str = "", *, port: str | None) -> Finding:
-    return Finding(group="line", check=check, state=state, says=says, next=next_, port=port)
 
 
 def _list(numbers: Sequence[int]) -> str:

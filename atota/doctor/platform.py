@@ -1,21 +1,25 @@
-"""The platform: can it be reached, is the time right, can requests be signed. Nothing is asked of it.
+"""The platform: its server, the clock, and the credentials that sign requests.
 
-A check is not harmless, so none is sent; the question is for the server's front page. No secret is shown.
+A check of the API is not harmless, so none is sent: only the server's front page is requested. No secret is
+shown.
 """
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from urllib.parse import urlsplit
 
 import msgspec
 
 from atota.clock import Clock
-from atota.doctor.findings import AUTHORIZATION, KEY, PRODUCT_ID, Finding, State, blamed, unseen
+from atota.doctor.findings import AUTHORIZATION, KEY, PRODUCT_ID, Finding, blamed, finding, unseen
 from atota.errors import AtotaError, ServerError
 from atota.ota.onenet.signer import GivenAuth, decode_key, device_res, expired_since, fields, product_res
 from atota.ota.probe import Reached
 
+_finding = partial(finding, "platform")
+
 _SKEW_S = 60.0
-"""A clock that is kept by the network is right within a second; a minute is a sign that nobody keeps it."""
+"""A clock that is kept by the network is right within a second; a minute is a sign that it is not."""
 _SHORTEST, _LONGEST = 16, 128
 """Bytes of an access key, with room: the platform's sample has 32. A key that was cut in two has less."""
 _KEY_NEXT = "Set ATOTA_ACCESS_KEY, or give --access-key-file FILE; the console shows the key."
@@ -23,8 +27,8 @@ _CLOCK_NEXT = "Set this computer's clock; have the network keep it (Linux: `sudo
 _WITHOUT = "Give --server URL, or the access key, to have it looked at."
 
 
-class Asked(msgspec.Struct, frozen=True, kw_only=True):
-    """What the user's settings say of the platform; ``key`` and ``authorization`` read the secrets."""
+class PlatformSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The user's settings for the platform; ``key`` and ``authorization`` read the secrets."""
 
     server: str
     product_id: str | None = None
@@ -35,52 +39,52 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Look = Callable[[str], Reached]
-"""Asks a server for its front page; raises as `atota.ota.http.reach` does."""
+"""Requests the front page of a server; raises as `atota.ota.http.reach` does."""
 
 
-def examine_platform(asked: Asked | None, *, clock: Clock, look: Look) -> Iterator[Finding]:
-    """Look at the server, the clock and what requests are signed with.
+def examine_platform(settings: PlatformSettings | None, *, clock: Clock, look: Look) -> Iterator[Finding]:
+    """Examine the server, the clock and the credentials.
 
     Args:
-        asked: the settings; None if the user has none and wants none.
+        settings: the settings; None if the user has given none.
         clock: our own time.
-        look: asks the server.
+        look: requests the front page.
     """
-    if asked is None:
-        yield _finding("platform", "unknown", "not looked at: no server and no key is named", _WITHOUT)
+    if settings is None:
+        yield _finding("platform", "unknown", "not looked at: neither a server nor a key is given", _WITHOUT)
         return
     try:
-        reached = look(asked.server)
+        reached = look(settings.server)
     except ServerError as error:
         yield blamed("platform", "server", error)
         yield from unseen("platform", ("clock",), "the server's time is needed for it")
     else:
         yield judge_answer(reached)
-        yield judge_clock(reached.skew_s, asked.ttl_s)
-    if asked.authorization is not None:
-        yield judge_authorization(asked.authorization, clock.time())
+        yield judge_clock(reached.skew_s, settings.ttl_s)
+    if settings.authorization is not None:
+        yield judge_authorization(settings.authorization, clock.time())
         return
-    yield judge_key(asked.key)
-    yield judge_resource(asked.product_id, asked.device_name)
+    yield judge_key(settings.key)
+    yield judge_resource(settings.product_id, settings.device_name)
 
 
 def judge_answer(reached: Reached) -> Finding:
-    """Judge what the front page says: any answer shows that the way is free."""
+    """Judge the response of the front page: any response shows that the server can be reached."""
     says = f"{reached.server} answers (HTTP {reached.status}) after {reached.took_s * 1000:.0f} ms"
     if reached.elsewhere is not None:
         next_ = "Open a browser and log in to the network, or check the proxy settings."
         return _finding(
-            "server", "warning", f"{says}, and sends us to {reached.elsewhere}: a login page?", next_
+            "server", "warning", f"{says}, and redirects to {reached.elsewhere}: a login page?", next_
         )
     if reached.status >= 500:
         next_ = "Try again later: the server is in trouble, or a proxy in between is."
         return _finding("server", "warning", says, next_)
-    if reached.server.startswith("http:") and not _is_here(reached.server):
+    if reached.server.startswith("http:") and not _is_local(reached.server):
         next_ = "Use https if the server has it."
         return _finding(
             "server",
             "warning",
-            f"{says}, without TLS: everybody on the way can read the download token",
+            f"{says}, without TLS: the download token can be read on the way",
             next_,
         )
     return _finding("server", "ok", says)
@@ -90,11 +94,11 @@ def judge_clock(skew_s: float | None, ttl_s: int) -> Finding:
     """Judge our clock against the server's: a signature names the time at which its validity ends.
 
     Args:
-        skew_s: seconds that the server's clock is ahead; None if it does not tell.
+        skew_s: seconds that the server's clock is ahead; None if it does not send its time.
         ttl_s: seconds that a signature is valid.
     """
     if skew_s is None:
-        return _finding("clock", "unknown", "the server does not tell its time")
+        return _finding("clock", "unknown", "the server does not send its time")
     off_s = abs(skew_s)
     if off_s <= _SKEW_S:
         within = "within 2 s" if off_s <= 2 else f"{off_s:.0f} s off"
@@ -107,7 +111,7 @@ def judge_clock(skew_s: float | None, ttl_s: int) -> Finding:
 
 
 def judge_key(read: Callable[[], str] | None) -> Finding:
-    """Judge the access key without showing anything of it but its length."""
+    """Judge the access key; only its length is shown."""
     if read is None:
         return _finding(KEY, "unknown", "no access key is given", _KEY_NEXT)
     try:
@@ -123,19 +127,19 @@ def judge_key(read: Callable[[], str] | None) -> Finding:
 
 
 def judge_resource(product_id: str | None, device_name: str | None) -> Finding:
-    """Judge what the key belongs to: it is part of every signature."""
+    """Judge the resource that the key belongs to: it is part of every signature."""
     if product_id is None:
-        next_ = "Give --product-id ID: the access key belongs to a product, and is of no use without it."
+        next_ = "Give --product-id ID: the access key belongs to a product, and is useless without it."
         return _finding(PRODUCT_ID, "unknown", "none is given", next_)
     try:
-        told = device_res(product_id, device_name) if device_name is not None else product_res(product_id)
+        resource = device_res(product_id, device_name) if device_name is not None else product_res(product_id)
     except AtotaError as error:
         return blamed("platform", PRODUCT_ID, error)
-    return _finding(PRODUCT_ID, "ok", f"requests are signed for {told}")
+    return _finding(PRODUCT_ID, "ok", f"requests are signed for {resource}")
 
 
 def judge_authorization(read: Callable[[], str], now: float) -> Finding:
-    """Judge a header that was made elsewhere: it lives until a fixed time."""
+    """Judge a header that was made elsewhere: it is valid until a fixed time."""
     try:
         header = GivenAuth(read()).header()
     except AtotaError as error:
@@ -150,9 +154,5 @@ def judge_authorization(read: Callable[[], str], now: float) -> Finding:
     return _finding(AUTHORIZATION, "ok", f"valid for {int(end) - now:.0f} s more")
 
 
-def _is_here(url: str) -> bool:
+def _is_local(url: str) -> bool:
     return urlsplit(url).hostname in ("localhost", "127.0.0.1", "::1")
-
-
-def _finding(check: str, state: State, says: str, next_: str = "") -> Finding:
-    return Finding(group="platform", check=check, state=state, says=says, next=next_)

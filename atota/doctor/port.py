@@ -1,35 +1,38 @@
-"""The port itself: is it there, may we open it, who has it, what adapter is it.
+"""The port itself: its existence, permission, holders and adapter.
 
-`gather` asks the system and changes nothing; `judge` and `judge_latency` make findings of what it told.
+`gather` asks the system and changes nothing; `judge` and `judge_latency` make findings of the facts.
 """
 
 import math
 import os
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import msgspec
 
-from atota.doctor.findings import Finding, State, blamed
+from atota.doctor.findings import Finding, blamed, finding
 from atota.errors import LinkError, PortNotFound
 from atota.link import translate
 from atota.link.holders import MODEM_MANAGER, Holder, holders_of, modem_manager
 from atota.link.ports import PortInfo, list_ports
+
+_finding = partial(finding, "port")
 
 _UDEV_DATA = Path("/run/udev/data")
 _IGNORED = ("E:ID_MM_DEVICE_IGNORE=1", "E:ID_MM_PORT_IGNORE=1")
 _PTY_MASTERS = ("/dev/ptmx", "/dev/pts/ptmx")
 _NETWORK = ("socket:", "rfc2217:")
 _BLOCK = 256
-"""Bytes a block where no module has told yet which it takes: what most firmwares of hex blocks take."""
+"""Bytes a block where the module is not known yet: most firmwares of hex blocks take this length."""
 
 
 class PortFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """What the system says of one port.
+    """The system's facts of one port.
 
-    ``trouble``: it is not there, or we may not open it. ``manager``: ModemManager, if it runs;
-    ``ignored`` by it, as udev has it.
+    ``trouble``: it does not exist, or we may not open it. ``manager``: ModemManager, if it runs;
+    ``ignored``: udev's database says that ModemManager leaves the port alone.
     """
 
     name: str
@@ -42,7 +45,7 @@ class PortFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def is_url(name: str) -> bool:
-    """Whether a port is reached by a URL: then its adapter, if it has one, is elsewhere."""
+    """True if a port is reached by a URL: then its adapter, if it has one, is elsewhere."""
     return "://" in name
 
 
@@ -57,7 +60,7 @@ def gather(name: str) -> PortFacts:
 
 
 def facts_of(info: PortInfo, *, name: str | None = None, trouble: LinkError | None = None) -> PortFacts:
-    """Ask the system what a list of ports does not tell."""
+    """Ask the system for the facts that a list of ports lacks."""
     name = name or info.device
     return PortFacts(
         name=name,
@@ -71,7 +74,7 @@ def facts_of(info: PortInfo, *, name: str | None = None, trouble: LinkError | No
 
 
 def judge(facts: PortFacts) -> Iterator[Finding]:
-    """Judge what can be told without opening the port."""
+    """Judge the facts that are known without opening the port."""
     if isinstance(facts.trouble, PortNotFound):
         yield blamed("port", "there", facts.trouble, port=facts.name)
         return
@@ -82,28 +85,30 @@ def judge(facts: PortFacts) -> Iterator[Finding]:
     yield _adapter(facts.info, facts.name)
     if facts.info.usb_id is not None:
         driver = facts.info.driver
-        says = driver or "the system does not tell the driver"
-        yield _finding(facts.name, "driver", "ok" if driver else "unknown", says)
+        says = driver or "the system does not name the driver"
+        yield _finding("driver", "ok" if driver else "unknown", says, port=facts.name)
 
 
 def judge_url(name: str) -> Finding:
-    """Say of a port behind a URL what cannot be seen from here."""
+    """Return the one finding of a port behind a URL, which cannot be examined from here."""
     if not name.lower().startswith(_NETWORK):
-        return _finding(name, "adapter", "ok", "none: this module is played by the program itself")
+        return _finding("adapter", "ok", "none: the program itself simulates this module", port=name)
     says = "at the far end of the network: its permission, holders, driver and latency timer are not seen"
-    return _finding(name, "adapter", "unknown", says, "Run `atota doctor` on the machine that it hangs on.")
+    return _finding(
+        "adapter", "unknown", says, "Run `atota doctor` on the machine it is connected to.", port=name
+    )
 
 
 def judge_latency(
     name: str, timer_ms: int | None, *, opened_ms: int | None, size: int, block: int = _BLOCK
 ) -> Finding | None:
-    """Judge how long the driver holds back what it received; None if it holds back nothing.
+    """Judge how long the driver holds back received bytes; None if it holds back nothing.
 
     Args:
         name: the port.
         timer_ms: the timer as it is set.
-        opened_ms: what it is while we have the port, which asks for low latency; None: it was not opened.
-        size: bytes of an update, to say what it costs.
+        opened_ms: its value while the port is open, which asks for low latency; None: it was not opened.
+        size: bytes of an update, to state the cost.
         block: bytes of a block.
     """
     if timer_ms is None:
@@ -111,22 +116,23 @@ def judge_latency(
     now_ms = timer_ms if opened_ms is None else opened_ms
     if now_ms <= 1:
         meanwhile = "" if timer_ms <= 1 else f", {now_ms} ms while atota has the port"
-        return _finding(name, "latency", "ok", f"the driver's timer is {timer_ms} ms{meanwhile}")
+        return _finding("latency", "ok", f"the driver's timer is {timer_ms} ms{meanwhile}", port=name)
     blocks = math.ceil(size / block)
     lost_s = blocks * (now_ms - 1) / 1000
     says = (
-        f"the driver holds back what it received for up to {now_ms} ms: about {lost_s:.0f} s more for an "
+        f"the driver holds back received bytes for up to {now_ms} ms: about {lost_s:.0f} s more for an "
         f"update of {size} bytes in {blocks} blocks"
     )
     kernel = Path(os.path.realpath(name)).name
     command = f"echo 1 | sudo tee /sys/bus/usb-serial/devices/{kernel}/latency_timer"
-    return _finding(name, "latency", "warning", says, f"Lower it, until it is plugged in anew: `{command}`")
+    next_ = f"Lower it, until the adapter is plugged in anew: `{command}`"
+    return _finding("latency", "warning", says, next_, port=name)
 
 
 def _permission(facts: PortFacts) -> Finding:
     if facts.trouble is not None:
         return blamed("port", "permission", facts.trouble, port=facts.name)
-    return _finding(facts.name, "permission", "ok", "you may open it")
+    return _finding("permission", "ok", "you may open it", port=facts.name)
 
 
 def _held(facts: PortFacts) -> Finding:
@@ -134,43 +140,37 @@ def _held(facts: PortFacts) -> Finding:
         error = translate.busy(facts.name, list(facts.holders), facts.manager)
         return blamed("port", "holders", error, port=facts.name)
     if facts.sees_all:
-        return _finding(facts.name, "holders", "ok", "no other program has it open")
+        return _finding("holders", "ok", "no other program has it open", port=facts.name)
     says = "no program of yours has it open; those of other users are not seen"
-    return _finding(facts.name, "holders", "ok", says)
+    return _finding("holders", "ok", says, port=facts.name)
 
 
 def _manager(facts: PortFacts, manager: Holder) -> Finding:
     if facts.ignored:
         says = f"{manager} runs, and leaves this adapter alone"
-        return _finding(facts.name, MODEM_MANAGER, "ok", says)
+        return _finding(MODEM_MANAGER, "ok", says, port=facts.name)
     vendor = (facts.info.usb_id or "").partition(":")[0]
-    return _finding(
-        facts.name,
-        MODEM_MANAGER,
-        "warning",
-        f"{manager} runs, and sends AT commands to every serial port that is plugged in",
-        translate.manager_hint(manager, certain=True, vendor=vendor),
-    )
+    says = f"{manager} runs, and sends AT commands to every serial port that is plugged in"
+    next_ = translate.manager_hint(manager, certain=True, vendor=vendor)
+    return _finding(MODEM_MANAGER, "warning", says, next_, port=facts.name)
 
 
 def _adapter(info: PortInfo, name: str) -> Finding:
     if info.usb_id is not None:
-        chip = info.chip or info.description or "a chip that is not known"
+        chip = info.chip or info.description or "an unknown chip"
         serial = f", serial number {info.serial_number}" if info.serial_number else ""
-        place = f", at {info.location}" if info.location else ""
-        return _finding(name, "adapter", "ok", f"{chip}, USB {info.usb_id}{serial}{place}")
-    if os.path.realpath(name).startswith("/dev/pts/"):
-        return _finding(name, "adapter", "ok", "none: this is a pseudo-terminal, another program's")
-    return _finding(name, "adapter", "ok", info.description or "a port of the machine's own, not on USB")
-
-
-def _finding(name: str, check: str, state: State, says: str, next_: str = "") -> Finding:
-    return Finding(group="port", check=check, state=state, says=says, next=next_, port=name)
+        location = f", at {info.location}" if info.location else ""
+        says = f"{chip}, USB {info.usb_id}{serial}{location}"
+    elif os.path.realpath(name).startswith("/dev/pts/"):
+        says = "none: this is a pseudo-terminal, another program's"
+    else:
+        says = info.description or "a port of the machine's own, not on USB"
+    return _finding("adapter", "ok", says, port=name)
 
 
 def _trouble(name: str) -> LinkError | None:
-    """Whether it is missing or forbidden, as far as its file tells."""
-    if sys.platform == "win32":  # there are no files of ports: opening tells
+    """Return the error if the port is missing or forbidden by its file; opening it may show more."""
+    if sys.platform == "win32":  # ports have no files there
         return None
     if not os.path.lexists(name) or not Path(name).exists():
         return translate.missing(name)
@@ -180,17 +180,17 @@ def _trouble(name: str) -> LinkError | None:
 
 
 def _others(name: str) -> tuple[Holder, ...]:
-    """The programs that have it open; not those that make it, which hold the other side of a pty."""
+    """Return the programs that have it open, except its makers, which hold the other side of a pty."""
     real = os.path.realpath(name)
     if not real.startswith("/dev/pts/"):
         return tuple(holders_of([real])[real])
-    found = holders_of([real, *_PTY_MASTERS])
-    makers = {holder.pid for master in _PTY_MASTERS for holder in found[master]}
-    return tuple(holder for holder in found[real] if holder.pid not in makers)
+    holders = holders_of([real, *_PTY_MASTERS])
+    makers = {holder.pid for master in _PTY_MASTERS for holder in holders[master]}
+    return tuple(holder for holder in holders[real] if holder.pid not in makers)
 
 
 def _is_ignored(name: str) -> bool:
-    """Whether a udev rule keeps ModemManager off it; udev's database names devices by their numbers."""
+    """True if a udev rule keeps ModemManager off it; udev's database names devices by their numbers."""
     try:
         number = os.stat(name).st_rdev  # noqa: PTH116 (one call, for one field)
         text = (_UDEV_DATA / f"c{os.major(number)}:{os.minor(number)}").read_text(errors="replace")

@@ -8,10 +8,10 @@ import re
 from pathlib import Path
 
 from atota.at.params import whole_number
+from atota.dialects.methods.ack_upload import AckUploadSpec
 from atota.dialects.model import Dialect
-from atota.dialects.streams import AckUpload
-from atota.errors import ModuleRebooted, NoAnswer, Refused
-from atota.fota.base import Progress, SlotLost
+from atota.errors import SlotLost
+from atota.fota.base import Options, Progress, slot_lost_on_reboot, slot_lost_on_silence
 from atota.fota.streamed import ANSWER_S, Streamed
 from atota.module.data_phase import DataPhase, DataPrompt
 from atota.module.response import Response
@@ -19,7 +19,7 @@ from atota.module.session import Session
 
 
 def xor16(data: bytes) -> int:
-    """The XOR of all big-endian 16-bit words; an odd last byte counts as the high half of a word."""
+    """Return the XOR of all big-endian 16-bit words; an odd last byte counts as the high half of a word."""
     padded = data + b"\0" * (len(data) % 2)
     high = low = 0
     for byte in padded[0::2]:
@@ -29,70 +29,62 @@ def xor16(data: bytes) -> int:
     return high << 8 | low
 
 
-class AcknowledgedUpload(Streamed):
-    """The method for one module.
+class AckUpload(Streamed):
+    """The method for one module."""
 
-    Args:
-        dialect: the profile; its method must be of this kind.
-    """
+    spec: AckUploadSpec
 
-    def __init__(self, dialect: Dialect) -> None:
-        if not isinstance(dialect.method, AckUpload):
-            raise Refused(f"the dialect {dialect.name} has no such method")
-        super().__init__(dialect, dialect.method.watch, window_s=dialect.method.window_s)
-        self._method = dialect.method
+    def __init__(self, dialect: Dialect, spec: AckUploadSpec, options: Options) -> None:
+        super().__init__(dialect, spec, options)
+        self.window_s = spec.window_s
 
     def probe(self, session: Session) -> None:
         """Ask for the test form of the upload command."""
-        self.test(session, self._method.test)
+        self.require_test_form(session, self.spec.test)
 
     def prepare(self, session: Session) -> None:
-        """Remove what an earlier upload left; that there is nothing to remove is no error."""
-        self.tally.blocks = 0
-        session.command(self._method.delete)
+        """Remove the file of an earlier upload; if it does not exist, the refusal is ignored."""
+        super().prepare(session)
+        session.command(self.spec.delete)
 
     def write(self, session: Session, package: Path, progress: Progress) -> str:
-        """Upload the file; size and checksum in the module's answer must be the package's."""
+        """Upload the file; size and checksum in the module's response must be the package's."""
         data = package.read_bytes()
-        text = self._method.open.format(size=len(data))
-        try:
-            prompt = DataPrompt(line=self._method.ready)
-            phase = DataPhase(session, text, prompt, window_s=self._method.window_s)
-            refused = phase.open(ANSWER_S)
-            if refused is not None:
-                raise SlotLost(f"the module does not take the file: {self.said(refused)}")
-            reply = phase.push_acknowledged(
+        prompt = DataPrompt(line=self.spec.ready)
+        phase = DataPhase(session, self.spec.open.format(size=len(data)), prompt, window_s=self.spec.window_s)
+
+        def on_sent(done: int) -> None:
+            self.counters.blocks = -(-done // self.spec.ack_every)
+            progress(done, len(data))
+
+        with slot_lost_on_silence(), slot_lost_on_reboot("the module rebooted during the upload"):
+            refusal = phase.open(ANSWER_S)
+            if refusal is not None:
+                raise SlotLost(f"the module does not take the file: {self.final_words(refusal)}")
+            stored = phase.push_acknowledged(
                 data,
-                ack=self._method.ack.encode(),
-                every=self._method.ack_every,
+                ack=self.spec.ack.encode(),
+                every=self.spec.ack_every,
                 timeout_s=ANSWER_S,
-                on_sent=lambda done: self._sent(done, len(data), progress),
+                on_sent=on_sent,
             )
-        except NoAnswer as error:
-            raise SlotLost(error.message) from error
-        except ModuleRebooted as error:
-            raise SlotLost(f"the module rebooted during the upload ({error.cause})") from error
-        if not reply.ok:
-            raise SlotLost(f"the module did not store the file: {self.said(reply)}")
-        self._verify(reply, data)
+        if not stored.ok:
+            raise SlotLost(f"the module did not store the file: {self.final_words(stored)}")
+        self._verify(stored, data)
         return hashlib.sha256(data).hexdigest()
 
     def activate(self, session: Session) -> bool:
         """Start from the file; the module restarts by itself."""
-        return self.start(session, self._method.start, "the module refused to start the update")
+        return self.start(session, self.spec.start, "the module refused to start the update")
 
-    def _sent(self, done: int, total: int, progress: Progress) -> None:
-        self.tally.blocks = -(-done // self._method.ack_every)
-        progress(done, total)
-
-    def _verify(self, reply: Response, data: bytes) -> None:
-        match = re.search(self._method.done, "\n".join(reply.lines))
+    def _verify(self, stored: Response, data: bytes) -> None:
+        match = re.search(self.spec.done, "\n".join(stored.lines))
         if match is None:
-            raise SlotLost("the module did not tell the size and checksum of what it stored")
+            raise SlotLost("the module did not report the size and checksum of the stored file")
         size, checksum = (text or "" for text in match.group(1, 2))
-        wanted = f"{xor16(data):04x}"
-        if (whole_number(size), checksum.lower().lstrip("0").zfill(4)) != (len(data), wanted):
+        expected = f"{xor16(data):04x}"
+        if (whole_number(size), checksum.lower().lstrip("0").zfill(4)) != (len(data), expected):
             raise SlotLost(
                 f"the module stored {size[:20]} bytes with checksum {checksum[:20]}; "
-                f"the package has {len(data)} with {wanted}"
+                f"the package has {len(data)} with {expected}"
             )

@@ -1,69 +1,100 @@
-"""What every method of filling a FOTA slot can do. Methods speak to a session and know no port."""
+"""The base of the methods of filling a FOTA slot. They speak to a session and know no port and no vendor."""
 
-from collections.abc import Callable
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
 
 import msgspec
 
-from atota.errors import PackageError
-from atota.errors import SlotLost as SlotLost
+from atota.dialects.common import MethodSpec
+from atota.dialects.model import Dialect
+from atota.errors import ModuleRebooted, NoAnswer, PackageError, SlotLost
+from atota.module.response import Response
 from atota.module.session import Session
 
 Progress = Callable[[int, int], None]
 """Called with bytes done and bytes in all."""
+_HEAD_BYTES = 64
 
 
-class Tally(msgspec.Struct):
-    """What a write took: blocks acknowledged, and how many had to be sent again."""
+@contextmanager
+def slot_lost_on_reboot(what: str) -> Iterator[None]:
+    """Turn a reboot of the module into `SlotLost`: ``what``, and the cause."""
+    try:
+        yield
+    except ModuleRebooted as error:
+        raise SlotLost(f"{what} ({error.why})") from error
+
+
+@contextmanager
+def slot_lost_on_silence() -> Iterator[None]:
+    """Turn a missing response into `SlotLost`."""
+    try:
+        yield
+    except NoAnswer as error:
+        raise SlotLost(error.message) from error
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """The user's wishes for a write.
+
+    ``block``: bytes a block or piece, if not the profile's own. ``read_back``: compare the written bytes with
+    the package, where the module can be asked for them. ``push_limit_s``: how long an operator may take to
+    push a package from the platform.
+    """
+
+    block: int | None = None
+    read_back: bool = False
+    push_limit_s: float = 1800.0
+
+
+class Counters(msgspec.Struct):
+    """The cost of a write: blocks acknowledged, and blocks that had to be sent again."""
 
     blocks: int = 0
     retries: int = 0
 
 
-class Method(Protocol):
-    """One way of filling the slot and starting what is in it.
+class Method(ABC):
+    """One way of filling the slot and starting its content.
 
-    The calls come in the order of this class. None of them touches the running firmware but `activate`.
+    The calls come in the order of this class. None of them touches the running firmware but `activate`. The
+    facts that hold before any call are in ``spec``.
+
+    Args:
+        dialect: the profile.
+        spec: its method.
+        options: the user's wishes.
 
     Attributes:
-        tally: what the write took.
-        streams: whether this machine sends the package; if not, the module gets it by itself.
-        needs_address: whether `locate` has to tell where the module can fetch the package.
-        may_start_early: whether the module starts the update by itself once it has, or thinks that it has,
-            the whole package.
-        percent: how far the module says that its update is.
-        failure: what the module said went wrong with its update.
-        note: tells people what happens while a call takes long; set by the caller.
+        spec: the method as the profile describes it, with the flags that the program asks.
+        counters: the cost of the write.
+        block: bytes in one block or piece; None where the package is not cut.
+        percent: the module's own figure of the progress of its update.
+        failure: the module's own report of a failure.
+        note: tells people about a call that takes long; set by the caller.
         window_s: how long the module waits for bytes that it asked for; 0 if it never does.
     """
 
-    tally: Tally
-    streams: bool
-    needs_address: bool
-    may_start_early: bool
-    percent: int | None
-    failure: str | None
-    note: Callable[[str], None]
-    window_s: float
+    spec: MethodSpec
+    block: int | None = None
+    window_s: float = 0.0
 
-    @property
-    def block(self) -> int | None:
-        """Bytes in one block or piece; None where the package is not cut."""
-        ...
+    def __init__(self, dialect: Dialect, spec: MethodSpec, options: Options) -> None:
+        self.dialect = dialect
+        self.spec = spec
+        self.options = options
+        self.counters = Counters()
+        self.percent: int | None = None
+        self.failure: str | None = None
+        self.note: Callable[[str], None] = lambda _: None
 
-    @property
-    def validates(self) -> bool:
-        """Whether the slot is validated before the start, not in the boot after it."""
-        ...
+    def set_url(self, url: str) -> None:
+        """Set the address from which the module can fetch the package; a secret."""
 
-    def locate(self, address: str) -> None:
-        """Say where the module can fetch the package; a secret."""
-        ...
-
-    def hear(self, line: str) -> None:
-        """Learn from an unsolicited line how the update goes."""
-        ...
+    def on_line(self, line: str) -> None:
+        """Read the progress or the failure of the update from an unsolicited line."""
 
     def check(self, package: Path) -> None:
         """Refuse, before anything is touched, a package that the module would refuse.
@@ -71,28 +102,30 @@ class Method(Protocol):
         Raises:
             PackageError: its length or format is not for this method.
         """
-        ...
+        self.size_of(package)
 
     def probe(self, session: Session) -> None:
-        """Ask, by harmless forms only, whether the module has this method.
+        """Ask, by harmless forms only, if the module has this method.
 
         Raises:
             Refused: it has not.
         """
-        ...
 
     def prepare(self, session: Session) -> None:
-        """Make the slot ready; what was in it is gone.
+        """Make the slot ready for a `write` from the first byte on, or from where the last `write` ended.
+
+        A method whose `write` clears the slot does nothing here; others lose the slot's content.
 
         Raises:
-            WriteFailed: the module would not.
+            WriteFailed: the module refused.
+            SlotLost: the module rebooted.
         """
-        ...
+        self.counters.blocks = 0
 
-    def take_up(self, session: Session, package: Path, written: int) -> int | None:
-        """Find out where the write of an earlier run can be gone on with; `write` then does so.
+    def resume_at(self, session: Session, package: Path, written: int) -> int | None:
+        """Find out where the write of an earlier run can be resumed; `write` then does so.
 
-        Only where it can be proven that what the slot holds is the beginning of this package.
+        Only where it can be proven that the slot holds the beginning of this package.
 
         Args:
             session: the conversation.
@@ -100,56 +133,73 @@ class Method(Protocol):
             written: bytes that the module had acknowledged; it may have taken more.
 
         Returns:
-            The byte to go on from. None: nothing is proven, begin with `prepare`.
+            The byte to resume at. None: nothing is proven, begin with `prepare`.
         """
-        ...
+        return None
 
+    @abstractmethod
     def write(self, session: Session, package: Path, progress: Progress) -> str | None:
         """Stream the package into the slot.
 
         Returns:
             The SHA-256 of the bytes that were sent, in lower-case hex: the file may have changed meanwhile.
-            None: the file itself is to be looked at again.
+            None: the caller must check the file itself again.
 
         Raises:
             WriteFailed: the module refuses it.
             SlotLost: begin again with `prepare`.
             PackageError: the file cannot be read to the end that it had.
         """
-        ...
 
     def validate(self, session: Session) -> None:
-        """Have the module check what is in the slot; called only if ``validates``.
+        """Have the module check the slot; called only if ``spec.validates``.
 
         Raises:
-            WriteFailed: it is not valid.
+            WriteFailed: its content is not valid.
         """
-        ...
 
+    @abstractmethod
     def activate(self, session: Session) -> bool | None:
         """Start the update. From here on the module must be left alone until it comes back.
 
         Returns:
-            False if the module went silent, as it does when it starts and also when the command was lost;
+            False if the module fell silent, as it does when it starts and also when the command was lost;
             else it said that it starts.
 
         Raises:
-            WriteFailed: the module refused to start; it runs what it ran.
+            WriteFailed: the module refused to start; it runs its old firmware.
             SlotLost: it rebooted for another reason instead.
         """
-        ...
 
     def close(self, session: Session) -> None:
-        """Give back what `prepare` opened, when the update is given up before its start."""
-        ...
+        """Close everything that `prepare` opened, when the update is given up before its start."""
 
     def result(self, session: Session) -> str | None:
-        """What the module says of its last update, in words, if it can be asked; None if not."""
-        ...
+        """Return the module's own words on its last update, or None."""
+        return None
+
+    # -- for the methods themselves -----------------------------------------------------------
+
+    def size_of(self, package: Path) -> int:
+        """Return the package's size in bytes, if it is not a file for another tool.
+
+        Raises:
+            PackageError: it is empty, unreadable, or for another tool.
+        """
+        size, head = read_head(package, _HEAD_BYTES)
+        for magic, why in self.spec.refused_magic.items():
+            if head.startswith(magic.encode()):
+                raise PackageError(f"{package.name}: {why}")
+        return size
+
+    def final_words(self, response: Response) -> str:
+        """Return a final result, with the vendor's words where the profile has them."""
+        words = self.dialect.error_words(response.final.code)
+        return f"{response.final}" + (f" ({words})" if words else "")
 
 
 def read_head(package: Path, count: int) -> tuple[int, bytes]:
-    """The size of a package and its first bytes.
+    """Return the size of a package and its first bytes.
 
     Raises:
         PackageError: it cannot be read, or is empty.

@@ -38,6 +38,4 @@ def package_refusal(dialect: Dialect, allowed: Allowed) -> Refusal | None:
 
 
 def _is_pushed_by_platform(dialect: Dialect) -> bool:
-    from atota.dialects.streams import Watched
-
-    return isinstance(dialect.method, Watched)
+    return dialect.method is not None and dialect.method.starts_itself

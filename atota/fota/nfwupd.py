@@ -1,28 +1,47 @@
 """Hex blocks, acknowledged one by one: erase, download, validate, start, in numbered codes.
 
-The numbers, lengths and texts in which firmwares differ come from the profile. What they share, and what
-this file is built on (manuals of the family, and an Hi2115 firmware observed block by block):
+The numbers, lengths and texts in which firmwares differ come from the profile. The rules that they share
+(manuals of the family, and an Hi2115 firmware observed block by block), on which this file is built:
 
 * A block carries its number, its length in bytes, its bytes in hex and their XOR as two hex digits.
 * The module takes block n+1 after block n, or block 0, which starts the stream anew. It takes no block
   twice. A refused block changes nothing and may be sent again.
-* So an error on a block that was sent again after a lost answer says two things: refused, or stored the
+* So an error on a block that was sent again after a lost response has two meanings: refused, or stored the
   first time. The next block decides: if it is taken, the one before it was stored.
 * Right after an erase or a reboot block 1 is taken as the first one too, and lands at offset 0. So while
-  block 0 or 1 is in doubt nothing is concluded: the write begins again.
+  block 0 or 1 is in doubt no conclusion is drawn: the write begins again.
 * A reboot loses number and offset: the write begins again.
 * Code 2 answers ``OK`` whatever the verdict; the verdict is its text.
+
+An example, of twelve bytes in blocks of four (``<-``: the module)::
+
+    -> AT+NFWUPD=0                       erase
+    <- OK
+    -> AT+NFWUPD=1,0,4,01020304,04       block 0: length, bytes, XOR
+    <- OK
+    -> AT+NFWUPD=1,1,4,A0B0C0D0,00
+    <- OK
+    -> AT+NFWUPD=1,2,4,FF00FF05,05
+    <- OK
+    -> AT+NFWUPD=2                       validate
+    <- +NFWUPD:PACKAGE_OK
+    <- OK
+    -> AT+NFWUPD=5                       start
+    <- OK
 """
 
 import hashlib
-from collections.abc import Callable
+from functools import reduce
+from operator import xor
 from pathlib import Path
 
 from atota.at.params import allowed_numbers
 from atota.at.syntax import Command
 from atota.clock import Deadline
-from atota.dialects.model import BlockRule, Dialect, Nfwupd
+from atota.dialects.methods.nfwupd import BlockRule, NfwupdSpec
+from atota.dialects.model import Dialect
 from atota.errors import (
+    NO_CAUSE,
     Desynchronised,
     LinkError,
     ModuleError,
@@ -30,35 +49,25 @@ from atota.errors import (
     NoAnswer,
     PackageError,
     Refused,
+    SlotLost,
     WriteFailed,
 )
-from atota.fota.base import Progress, SlotLost, Tally, read_head
+from atota.fota.base import Method, Options, Progress, read_head, slot_lost_on_reboot
 from atota.module.query import send_query
 from atota.module.response import Response
 from atota.module.session import Session
 
 ERASE, DOWNLOAD, VALIDATE, NAME, START = 0, 1, 2, 3, 5
 _MOST_BLOCKS = 65536
-"""Block numbers have 16 bits; what happens to a resend after they wrap is not documented."""
+"""Block numbers have 16 bits; the effect of a retry after they wrap is not documented."""
 _BUSY_PAUSE_S = 1.0
 _BUSY_LIMIT_S = 60.0
-"""A module that stays busy for longer than its own erase takes is not going to become free."""
+"""A module that is busy for longer than its own erase takes will not become free."""
 _NOT_YET_POLLS = 5
 _LOOK_FOR_S = 6.0
 _LOOK_FOR_BLOCKS = 4
-"""How far beyond what is known to be stored an earlier run may have come: it notes that every two seconds."""
+"""An earlier run may have stored a few blocks beyond its last note: it takes one every two seconds."""
 _ALIVE_S = 2.0
-
-
-def xor8(data: bytes) -> int:
-    """The XOR of all bytes: the number that they make is folded in halves down to one byte."""
-    number, width = int.from_bytes(data, "big"), 8
-    while width < 8 * len(data):
-        width *= 2
-    while width > 8:
-        width //= 2
-        number = (number >> width) ^ (number & ((1 << width) - 1))
-    return number
 
 
 def lengths(size: int, block: int, rule: BlockRule) -> list[int] | None:
@@ -73,67 +82,32 @@ def lengths(size: int, block: int, rule: BlockRule) -> list[int] | None:
     return plan if not tail else None
 
 
-class HexBlocks:
-    """The method for one module.
-
-    Args:
-        dialect: the profile; its method must be of this kind.
-        block: bytes a block, if not the profile's default.
+class Nfwupd(Method):
+    """The method for one module. Between two commands nothing is open; only the reboot shows the update.
 
     Raises:
         Refused: the firmware does not take blocks of this length.
     """
 
-    def __init__(self, dialect: Dialect, *, block: int | None = None) -> None:
-        if not isinstance(dialect.method, Nfwupd):
-            raise Refused(f"the dialect {dialect.name} has no such method")
-        self._dialect = dialect
-        self._method = dialect.method
-        self.block = block or dialect.method.blocks.default
+    spec: NfwupdSpec
+
+    def __init__(self, dialect: Dialect, spec: NfwupdSpec, options: Options) -> None:
+        super().__init__(dialect, spec, options)
+        self._block = self.block = options.block or spec.blocks.default
         self._codes: frozenset[int] = frozenset()
         self._first = 0
-        self.tally = Tally()
-        self.note: Callable[[str], None] = lambda _: None
-        if not self._method.blocks.allows(self.block):
+        if not spec.blocks.allows(self._block):
             raise Refused(
-                f"blocks of {self.block} bytes are not taken by {dialect.title}",
-                hint=f"Leave the block length out: {self._method.blocks.default} works.",
+                f"blocks of {self._block} bytes are not taken by {dialect.title}",
+                hint=f"Leave the block length out: {spec.blocks.default} works.",
             )
-
-    streams = True
-    needs_address = False
-    may_start_early = False
-    percent: int | None = None
-    failure: str | None = None
-    window_s = 0.0
-
-    def locate(self, address: str) -> None:
-        """Nothing: the package is sent from here."""
-
-    def hear(self, line: str) -> None:
-        """Nothing: these firmwares tell of the update only by their reboot."""
-
-    def close(self, session: Session) -> None:
-        """Nothing is open between two commands."""
-
-    @property
-    def validates(self) -> bool:
-        """Whether the slot is validated before the start, not in the boot after it."""
-        return self._method.flow == "validate-then-start"
 
     def check(self, package: Path) -> None:
         """Refuse a package of a wrong kind or of a length that the firmware cannot be given."""
-        size, head = read_head(package, 64)
-        for magic, why in self._method.refused_magic.items():
-            if head.startswith(magic.encode()):
-                raise PackageError(f"{package.name}: {why}")
-        plan = lengths(size, self.block, self._method.blocks)
+        size, rule = self.size_of(package), self.spec.blocks
+        plan = lengths(size, self._block, rule)
         if plan is None:
-            unit = (
-                self._method.blocks.multiple
-                if not self._method.blocks.only
-                else min(self._method.blocks.only)
-            )
+            unit = min(rule.only) if rule.only else rule.multiple
             raise PackageError(
                 f"{package.name} has {size} bytes; this firmware takes only multiples of {unit}",
                 hint="Padding would change what the signature covers: ask the vendor for the right file.",
@@ -144,84 +118,78 @@ class HexBlocks:
             )
 
     def probe(self, session: Session) -> None:
-        """Ask for the test form: which codes does this firmware have?"""
-        reply = send_query(session, f"{self._method.command}=?")
-        if reply is None:
-            raise Refused(f"this module does not answer {self._method.command}=?, though it answers others")
-        self._codes = allowed_numbers(" ".join(reply.lines)) if reply.ok else frozenset()
-        needed = {DOWNLOAD, START, *([VALIDATE] if self.validates else [])}
+        """Ask for the test form, which lists the codes of this firmware."""
+        response = send_query(session, f"{self.spec.command}=?")
+        if response is None:
+            raise Refused(f"this module does not answer {self.spec.command}=?, but answers others")
+        self._codes = allowed_numbers(" ".join(response.lines)) if response.ok else frozenset()
+        needed = {DOWNLOAD, START, *([VALIDATE] if self.spec.validates else [])}
         if not needed <= self._codes:
-            said = " ".join(reply.lines) or str(reply.final)
+            answer = " ".join(response.lines) or str(response.final)
             raise Refused(
-                f"this module has no usable {self._method.command}: it answered {said!r} to the test form",
+                f"this module has no usable {self.spec.command}: it answered {answer!r} to the test form",
                 hint="Firmwares before B657SP1 lack it, and a module of this name may hide another chip.",
             )
-        if self._method.erase == "required" and ERASE not in self._codes:
+        if self.spec.erase == "required" and ERASE not in self._codes:
             raise Refused(
-                f"{self._dialect.title} should offer an erase (code 0), but this module offers the codes "
+                f"{self.dialect.title} should offer an erase (code 0), but this module offers the codes "
                 + ", ".join(map(str, sorted(self._codes))),
                 hint="A module of this name may hide another chip. `atota identify` shows what it answers.",
             )
 
     def prepare(self, session: Session) -> None:
         """Erase the slot, where the firmware has a code for it; else block 0 starts the stream anew."""
-        self.tally.blocks = self._first = 0
+        self.counters.blocks = self._first = 0
         if not self._codes:
             self.probe(session)
         if ERASE not in self._codes:
             return
-        for attempt in range(1, self._method.attempts + 1):
+        for attempt in range(1, self.spec.attempts + 1):
             try:
-                reply = self._unless_busy(session, self._command(ERASE), self._method.times.erase_s)
-            except ModuleRebooted as error:
-                raise SlotLost(
-                    f"the module rebooted during the erase ({error.cause or 'cause not told'})"
-                ) from error
+                with slot_lost_on_reboot("the module rebooted during the erase"):
+                    response = self._unless_busy(session, self._command(ERASE), self.spec.times.erase_s)
             except NoAnswer:
-                # An erase may be repeated: it only clears what it clears.
-                if attempt == self._method.attempts:
+                # An erase may be repeated: a second one clears the same.
+                if attempt == self.spec.attempts:
                     raise
                 continue
-            if reply.ok:
+            if response.ok:
                 return
-            self.tally.retries += 1
-        raise self._failed("the module refused to erase its FOTA slot", reply)
+            self.counters.retries += 1
+        raise self._failed("the module refused to erase its FOTA slot", response)
 
-    def take_up(self, session: Session, package: Path, written: int) -> int | None:
-        """Find the block that the module waits for, by offering it one after the other.
+    def resume_at(self, session: Session, package: Path, written: int) -> int | None:
+        """Find the block that the module waits for, by offering one after the other.
 
-        It takes just the one behind the last that it stored, and refuses every other from 2 on, also
-        after a reboot; so whatever it takes is in its place. Blocks 0 and 1 are never offered: a module
-        that has forgotten its count would put them at the beginning of a slot that was not erased.
+        It takes only the one behind the last that it stored, and refuses every other from 2 on, also
+        after a reboot; so each block that it takes is in its place. Blocks 0 and 1 are never offered: a
+        module that has forgotten its count would put them at the beginning of a slot that was not erased.
         """
         size, _ = read_head(package, 0)
-        plan = lengths(size, self.block, self._method.blocks)
-        number = written // self.block
-        if not self._method.take_up or not self.validates or plan is None or number < 2:
+        plan = lengths(size, self._block, self.spec.blocks)
+        number = written // self._block
+        if not self.spec.take_up or not self.spec.validates or plan is None or number < 2:
             return None
         limit = Deadline(session.clock, _LOOK_FOR_S)
         offered = 0
         with package.open("rb") as file:
-            file.seek(number * self.block)
+            file.seek(number * self._block)
             while number < len(plan) and (offered < _LOOK_FOR_BLOCKS or not limit.expired):
+                command = self._download(number, file.read(plan[number]))
                 try:
-                    reply = self._unless_busy(
-                        session,
-                        self._download(number, file.read(plan[number])),
-                        self._method.times.block_s,
-                    )
+                    response = self._unless_busy(session, command, self.spec.times.block_s)
                 except ModuleError:
                     return None
                 offered, number = offered + 1, number + 1
-                if reply.ok:
+                if response.ok:
                     self._first = number
                     return sum(plan[:number])
         return None
 
     def write(self, session: Session, package: Path, progress: Progress) -> str | None:
-        """Send every block, strictly one at a time; those that `take_up` found to be stored are left out."""
+        """Send every block, strictly one at a time, except those that `resume_at` found stored."""
         size, _ = read_head(package, 0)
-        plan = lengths(size, self.block, self._method.blocks)
+        plan = lengths(size, self._block, self.spec.blocks)
         if not plan:
             raise PackageError(f"{package.name} has another length than when it was checked")
         sent = hashlib.sha256()
@@ -235,7 +203,9 @@ class HexBlocks:
                 if number >= first:
                     doubtful = self._block_stored(session, number, chunk, doubtful)
                 if session.boots != boots:
-                    raise SlotLost(f"the module rebooted before block {number} ({session.last_boot_cause})")
+                    raise SlotLost(
+                        f"the module rebooted before block {number} ({session.last_boot_cause or NO_CAUSE})"
+                    )
                 if number == 1 and session.garbage_bytes != noise:
                     # At another rate a reboot is noise; after one, block 1 is taken as the first.
                     raise SlotLost(
@@ -243,30 +213,32 @@ class HexBlocks:
                     )
                 sent.update(chunk)
                 done += length
-                self.tally.blocks = number + 1
+                self.counters.blocks = number + 1
                 progress(done, size)
         if doubtful:
-            raise SlotLost("the answer to the last block was lost, and no block follows that could prove it")
+            raise SlotLost(
+                "the response to the last block was lost, and no block follows that could prove it"
+            )
         return sent.hexdigest()
 
     def validate(self, session: Session) -> None:
-        """Ask for the verdict on the slot. Its ``OK`` says nothing: its text does."""
+        """Ask for the verdict on the slot, which is the text of the response, not its ``OK``."""
         for _ in range(_NOT_YET_POLLS):
-            reply = self._judged(session, VALIDATE)
-            status = self._status(reply)
-            if not reply.ok:
-                raise self._failed("the module refused to validate the package", reply)
-            if status is None and self._method.bare_ok_is_valid:
+            response = self._judged(session, VALIDATE)
+            status = self._status(response)
+            if not response.ok:
+                raise self._failed("the module refused to validate the package", response)
+            if status is None and self.spec.bare_ok_is_valid:
                 return
-            if status is not None and status.startswith(self._method.valid):
+            if status is not None and status.startswith(self.spec.valid):
                 return
-            if status is None or not status.startswith(self._method.not_yet):
+            if status is None or not status.startswith(self.spec.not_yet):
                 break
             if NAME in self._codes:
                 # Observed on Hi2115: asking for the package's name makes the firmware look at the package.
                 self._judged(session, NAME)
             session.listen(_BUSY_PAUSE_S)
-        words = self._method.status_words(status or "")
+        words = self.spec.status_words(status or "")
         raise WriteFailed(
             f"the module does not accept the package: {status or 'no verdict'}"
             + (f" ({words})" if words else ""),
@@ -274,115 +246,110 @@ class HexBlocks:
         )
 
     def activate(self, session: Session) -> bool:
-        """Start. The answer is ``OK``, or the reboot itself; silence is asked about once."""
+        """Start. The response is ``OK``, or the reboot itself; after a silence the command is sent again."""
         for _ in range(2):
             try:
-                reply = self._unless_busy(session, self._command(START), self._method.times.start_s)
+                response = self._unless_busy(session, self._command(START), self.spec.times.start_s)
             except ModuleRebooted as error:
                 if error.cause is not None and not self._is_update(error.cause):
-                    message = f"the module rebooted instead of starting the update ({error.cause})"
+                    message = f"the module rebooted instead of starting the update ({error.why})"
                     raise SlotLost(message) from error
                 return error.cause is not None
             except (NoAnswer, Desynchronised):
                 if not session.is_alive(_ALIVE_S) or session.booting:
                     return False
-                continue  # it still talks, so it did not start: the command or its answer was lost
-            if reply.ok:
+                continue  # it still answers, so it did not start: the command or its response was lost
+            if response.ok:
                 return True
-            raise self._failed("the module refused to start the update", reply)
+            raise self._failed("the module refused to start the update", response)
         raise WriteFailed("the module did not answer the start of the update, and did not reboot")
 
     def result(self, session: Session) -> str | None:
-        """The status of the last update; the flow that checks in the boot tells it here."""
+        """Return the status of the last update, which the flow that checks in the boot reports here."""
         try:
-            reply = session.command(self._command(VALIDATE), timeout_s=self._method.times.validate_s)
+            response = session.command(self._command(VALIDATE), timeout_s=self.spec.times.validate_s)
         except (ModuleError, LinkError):
             return None
-        status = self._status(reply)
+        status = self._status(response)
         if status is None:
             return None
-        words = self._method.status_words(status)
+        words = self.spec.status_words(status)
         return f"{status} ({words})" if words else status
 
     def _block_stored(self, session: Session, number: int, chunk: bytes, doubtful: bool) -> bool:
         """Send one block until the module has it. ``doubtful``: the one before may not have been stored.
 
         Returns:
-            Whether this one is now in doubt itself.
+            True if this one is now in doubt itself.
         """
         command = self._download(number, chunk)
-        unanswered = False
-        for attempt in range(1, self._method.attempts + 1):
+        is_unanswered = False
+        for attempt in range(1, self.spec.attempts + 1):
             try:
-                reply = self._unless_busy(session, command, self._method.times.block_s)
-            except ModuleRebooted as error:
-                raise SlotLost(
-                    f"the module rebooted at block {number} ({error.cause or 'cause not told'})"
-                ) from error
+                with slot_lost_on_reboot(f"the module rebooted at block {number}"):
+                    response = self._unless_busy(session, command, self.spec.times.block_s)
             except NoAnswer as error:
-                if attempt == self._method.attempts or number <= 1:
-                    raise SlotLost(f"block {number} got no answer: {error.message}") from error
-                unanswered = True
-                self.tally.retries += 1
+                if attempt == self.spec.attempts or number <= 1:
+                    raise SlotLost(f"block {number} got no response: {error.message}") from error
+                is_unanswered = True
+                self.counters.retries += 1
                 continue
-            if reply.ok:
+            if response.ok:
                 return False
-            self.tally.retries += 1
-        if unanswered:
+            self.counters.retries += 1
+        if is_unanswered:
             return True  # refused, or stored before: the next block decides
         if doubtful:
             raise SlotLost(f"block {number - 1} was lost: the module refuses block {number}")
-        raise self._failed(f"the module refused block {number} {self._method.attempts} times", reply)
+        raise self._failed(f"the module refused block {number} {self.spec.attempts} times", response)
 
     def _download(self, number: int, chunk: bytes) -> Command:
-        fields = f"{number},{len(chunk)},{chunk.hex().upper()},{xor8(chunk):02X}"
+        fields = f"{number},{len(chunk)},{chunk.hex().upper()},{reduce(xor, chunk):02X}"
         return self._command(DOWNLOAD, fields)
 
     def _command(self, code: int, fields: str = "") -> Command:
-        name = self._method.command
-        prefix = self._method.answer.rstrip(":")
+        name = self.spec.command
+        prefix = self.spec.answer.rstrip(":")
         text = f"{name}={code}" + (f",{fields}" if fields else "")
         return Command(text=text, prefixes=(prefix,), free_text=False)
 
     def _is_update(self, cause: str) -> bool:
-        reboot = self._dialect.reboot
+        reboot = self.dialect.reboot
         return reboot is not None and cause in reboot.update_causes
 
     def _judged(self, session: Session, code: int) -> Response:
-        """Ask what may be asked twice: its answer may be lost."""
-        for _ in range(self._method.attempts - 1):
+        """Send a command that may be sent again: its response may be lost."""
+        for _ in range(self.spec.attempts - 1):
             try:
                 return self._once_judged(session, code)
             except NoAnswer:
-                self.tally.retries += 1
+                self.counters.retries += 1
         return self._once_judged(session, code)
 
     def _once_judged(self, session: Session, code: int) -> Response:
-        try:
-            return self._unless_busy(session, self._command(code), self._method.times.validate_s)
-        except ModuleRebooted as error:
-            raise SlotLost(f"the module rebooted during the validation ({error.cause})") from error
+        with slot_lost_on_reboot("the module rebooted during the validation"):
+            return self._unless_busy(session, self._command(code), self.spec.times.validate_s)
 
     def _unless_busy(self, session: Session, command: Command, timeout_s: float) -> Response:
-        """Send a command; as long as the answer is "busy", wait and send it again, within bounds."""
+        """Send a command; as long as the response is "busy", wait and send it again, within bounds."""
         waited = 0.0
         while True:
-            reply = session.command(command, timeout_s=timeout_s)
-            if reply.final.code not in self._method.busy_codes or waited >= _BUSY_LIMIT_S:
-                return reply
+            response = session.command(command, timeout_s=timeout_s)
+            if response.final.code not in self.spec.busy_codes or waited >= _BUSY_LIMIT_S:
+                return response
             session.listen(_BUSY_PAUSE_S)
             waited += _BUSY_PAUSE_S
-            self.tally.retries += 1
+            self.counters.retries += 1
 
-    def _status(self, reply: Response) -> str | None:
-        for line in reply.lines:
-            if line.startswith(self._method.answer):
-                return line[len(self._method.answer) :].strip()
+    def _status(self, response: Response) -> str | None:
+        for line in response.lines:
+            if line.startswith(self.spec.answer):
+                return line[len(self.spec.answer) :].strip()
         return None
 
-    def _failed(self, what: str, reply: Response) -> WriteFailed:
-        status = self._status(reply)
-        code = self._dialect.error_words(reply.final.code)
-        words = self._method.status_words(status) if status else code
-        said = f"{status}, {reply.final}" if status else str(reply.final)
-        return WriteFailed(f"{what}: {said}" + (f" ({words})" if words else ""))
+    def _failed(self, what: str, response: Response) -> WriteFailed:
+        status = self._status(response)
+        if not status:
+            return WriteFailed(f"{what}: {self.final_words(response)}")
+        words = self.spec.status_words(status)
+        return WriteFailed(f"{what}: {status}, {response.final}" + (f" ({words})" if words else ""))

@@ -1,66 +1,53 @@
-"""The whole package in one go, behind a prompt and a line, then a restart that carries out the update.
+"""The whole package in one data phase, behind a prompt and a line, then a restart that updates.
 
-Neither a checksum nor a size limit is documented, and nothing can be resumed: what broke off, or was
-refused, is sent again from its first byte. Not one byte goes out before both the prompt and the line were
+Neither a checksum nor a size limit is documented, and nothing can be resumed: a write that broke off, or was
+refused, begins again at its first byte. Not one byte is sent before both the prompt and the line were
 seen, or the head of the file would be lost without an error.
 """
 
 import hashlib
 from pathlib import Path
 
+from atota.dialects.methods.raw_stream import RawStreamSpec
 from atota.dialects.model import Dialect
-from atota.dialects.streams import RawStream
-from atota.errors import ModuleRebooted, NoAnswer, Refused
-from atota.fota.base import Progress, SlotLost
+from atota.errors import SlotLost
+from atota.fota.base import Options, Progress, slot_lost_on_reboot, slot_lost_on_silence
 from atota.fota.streamed import Streamed
 from atota.module.data_phase import DataPhase, DataPrompt
 from atota.module.session import Session
 
 _STORED_S = 60.0
-"""How long the module may take to store what it was sent; the manual gives no figure."""
+"""How long the module may take to store the package; the manual gives no figure."""
 
 
-class Stream(Streamed):
-    """The method for one module.
+class RawStream(Streamed):
+    """The method for one module. Nothing is erased: the write command makes room by itself."""
 
-    Args:
-        dialect: the profile; its method must be of this kind.
-    """
+    spec: RawStreamSpec
 
-    def __init__(self, dialect: Dialect) -> None:
-        if not isinstance(dialect.method, RawStream):
-            raise Refused(f"the dialect {dialect.name} has no such method")
-        super().__init__(dialect, dialect.method.watch, window_s=dialect.method.window_s)
-        self._method = dialect.method
+    def __init__(self, dialect: Dialect, spec: RawStreamSpec, options: Options) -> None:
+        super().__init__(dialect, spec, options)
+        self.window_s = spec.window_s
 
     def probe(self, session: Session) -> None:
         """Ask for the test form of the write command."""
-        self.test(session, self._method.test)
-
-    def prepare(self, session: Session) -> None:  # noqa: ARG002 - part of every method
-        """Nothing to erase: the write command makes room by itself."""
-        self.tally.blocks = 0
+        self.require_test_form(session, self.spec.test)
 
     def write(self, session: Session, package: Path, progress: Progress) -> str:
-        """Ask, wait for both signs, send everything."""
+        """Open the data phase, wait for both signs, send everything."""
         data = package.read_bytes()
-        text = self._method.open.format(size=len(data))
-        prompt = DataPrompt(prompt=self._method.prompt, line=self._method.ready)
-        phase = DataPhase(session, text, prompt, window_s=self._method.window_s)
-        try:
-            refused = phase.open(self._method.ready_s)
-            if refused is not None:
-                raise SlotLost(f"the module does not take the package: {self.said(refused)}")
-            reply = phase.push(data, timeout_s=_STORED_S, on_sent=lambda done: progress(done, len(data)))
-        except NoAnswer as error:
-            raise SlotLost(error.message) from error
-        except ModuleRebooted as error:
-            raise SlotLost(f"the module rebooted while it was sent the package ({error.cause})") from error
-        if not reply.ok:
-            raise SlotLost(f"the module did not store the package: {self.said(reply)}")
-        self.tally.blocks = 1
+        prompt = DataPrompt(prompt=self.spec.prompt, line=self.spec.ready)
+        phase = DataPhase(session, self.spec.open.format(size=len(data)), prompt, window_s=self.spec.window_s)
+        with slot_lost_on_silence(), slot_lost_on_reboot("the module rebooted while it was sent the package"):
+            refusal = phase.open(self.spec.ready_s)
+            if refusal is not None:
+                raise SlotLost(f"the module does not take the package: {self.final_words(refusal)}")
+            stored = phase.push(data, timeout_s=_STORED_S, on_sent=lambda done: progress(done, len(data)))
+        if not stored.ok:
+            raise SlotLost(f"the module did not store the package: {self.final_words(stored)}")
+        self.counters.blocks = 1
         return hashlib.sha256(data).hexdigest()
 
     def activate(self, session: Session) -> bool:
         """Restart the module: its boot carries out the update."""
-        return self.start(session, self._method.start, "the module refused to restart")
+        return self.start(session, self.spec.start, "the module refused to restart")

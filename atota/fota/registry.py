@@ -1,59 +1,42 @@
-"""Which code carries out which method of a profile."""
+"""The code of each method, found by the method's name and loaded when it is used."""
 
+import importlib
+
+from atota.dialects.common import MethodSpec
 from atota.dialects.model import Dialect
-from atota.dialects.streams import (
-    AckUpload,
-    FileAppend,
-    FlashWrite,
-    PushedStream,
-    RawStream,
-    UrlPull,
-    Watched,
-    XmodemUpload,
-)
 from atota.errors import Refused
-from atota.fota.ack_upload import AcknowledgedUpload
-from atota.fota.base import Method
-from atota.fota.file_append import AppendedFile
-from atota.fota.flash_write import WrittenFlash
-from atota.fota.nfwupd import HexBlocks
-from atota.fota.pushed_stream import PacedPush
-from atota.fota.raw_stream import Stream
-from atota.fota.url_pull import HandedUrl
-from atota.fota.watched import PlatformDriven
+from atota.fota.base import Method, Options
 
 
 def method_for(dialect: Dialect, *, block: int | None = None, read_back: bool = False) -> Method:
-    """The method of a dialect.
+    """Return the method of a dialect.
 
     Args:
         dialect: the profile.
         block: bytes a block or piece, if not the profile's own.
-        read_back: compare what was written with the package, where the module can be asked for it.
+        read_back: compare the written bytes with the package, where the module can be asked for them.
 
     Raises:
-        Refused: the dialect has none, or it takes no blocks of this length.
+        Refused: the dialect has none, its code cannot be loaded, or it takes no blocks of this length.
     """
-    match dialect.method:
-        case None:
-            raise Refused(f"there is no known way to push a package into {dialect.title}")
-        case FileAppend():
-            return AppendedFile(dialect, piece=block, read_back=read_back)
-        case FlashWrite():
-            return WrittenFlash(dialect, piece=block)
-        case RawStream():
-            return Stream(dialect)
-        case AckUpload():
-            return AcknowledgedUpload(dialect)
-        case PushedStream():
-            return PacedPush(dialect)
-        case UrlPull():
-            return HandedUrl(dialect)
-        case Watched():
-            return PlatformDriven(dialect)
-        case XmodemUpload():
-            from atota.fota.xmodem_upload import XmodemFile  # loads its package only where it is used
+    spec = dialect.method
+    if spec is None:
+        raise Refused(f"no known way to push a package into {dialect.title}")
+    return code_of(type(spec))(dialect, spec, Options(block=block, read_back=read_back))
 
-            return XmodemFile(dialect)
-        case _:
-            return HexBlocks(dialect, block=block)
+
+def code_of(kind: type[MethodSpec]) -> type[Method]:
+    """Return the class that carries a method out.
+
+    Raises:
+        Refused: it cannot be loaded.
+    """
+    module, _, name = kind.code_path().partition(":")
+    try:
+        code = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        message = f"the code of the method {kind.method_name()} cannot be loaded: {error}"
+        raise Refused(message, hint="Install the package that brings this method again.") from error
+    if not (isinstance(code, type) and issubclass(code, Method)):
+        raise Refused(f"{kind.code_path()}, the code of the method {kind.method_name()}, is not a Method")
+    return code

@@ -164,7 +164,7 @@ class ModuleRestart:
         """Show the module's own percentage if it prints one, else the share of the usual time."""
         for line in self._session.drain_urcs():
             before = self._method.percent
-            self._method.hear(line)
+            self._method.on_line(line)
             if self._method.percent != before:
                 self._settled = self._until_settled()
         elapsed_s = self._session.clock.monotonic() - self._began

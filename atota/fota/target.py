@@ -155,37 +155,37 @@ class ModuleTarget:
     @property
     def streams(self) -> bool:
         """True if the package is sent from here."""
-        return self.method.streams
+        return self.method.spec.streams
 
     @property
     def validates(self) -> bool:
         """True if the slot is validated before the start."""
-        return self.method.validates
+        return self.method.spec.validates
 
     @property
     def needs_address(self) -> bool:
         """True if the module fetches the package from an address."""
-        return self.method.needs_address
+        return self.method.spec.needs_address
 
     @property
     def starts_itself(self) -> bool:
         """True if its platform brings the package into the module, and starts it."""
-        return not self.method.streams and not self.method.needs_address
+        return self.method.spec.starts_itself
 
     @property
     def can_start_before_activate(self) -> bool:
         """True if the module may start once it has, or believes to have, the whole package."""
-        return self.method.may_start_early
+        return self.method.spec.can_start_before_activate
 
     @property
     def blocks(self) -> int:
         """Blocks that the module acknowledged."""
-        return self._method.tally.blocks if self._method is not None else 0
+        return self._method.counters.blocks if self._method is not None else 0
 
     @property
     def retries(self) -> int:
         """Blocks that were sent again."""
-        return self._method.tally.retries if self._method is not None else 0
+        return self._method.counters.retries if self._method is not None else 0
 
     def probe(self) -> None:
         """Ask, by harmless forms only, if the module has the method."""
@@ -193,7 +193,7 @@ class ModuleTarget:
 
     def set_url(self, url: str) -> None:
         """Set the address from which the module fetches the package; it is a secret."""
-        self.method.locate(url)
+        self.method.set_url(url)
 
     def check(self, package: Path) -> None:
         """Refuse a package that the module would refuse."""
@@ -212,7 +212,7 @@ class ModuleTarget:
         """Quiet the module, raise the rate, make the slot ready; bytes of the package that it holds."""
         self._quiet(list(undo), on_undo_changed)
         session = self._module.session
-        resumed = self.method.take_up(session, package, written) if written else None
+        resumed = self.method.resume_at(session, package, written) if written else None
         if resumed is None:
             self.method.prepare(session)
         return resumed or 0

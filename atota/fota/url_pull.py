@@ -1,10 +1,10 @@
 """The module is handed an address, fetches the package itself and updates.
 
-The package is verified on this machine first, so that the module is never sent after something wrong.
+The package is verified on this machine first, so that the module never fetches a wrong one.
 The address is the platform's own, or one that this machine serves. It is a secret for as long as the
 download token in it lives, so no error repeats it.
 
-There is no way back once the address is handed over: the download runs into the update by itself. So
+Once the address is handed over nothing can be undone: the download runs into the update by itself. So
 `prepare` only sees that the module is on the network, and `activate` does the rest.
 """
 
@@ -12,11 +12,11 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from atota.clock import Deadline
+from atota.dialects.common import Ask
+from atota.dialects.methods.url_pull import UrlPullSpec
 from atota.dialects.model import Dialect
-from atota.dialects.parts import Ask
-from atota.dialects.streams import UrlPull
-from atota.errors import ModuleRebooted, Refused, WriteFailed
-from atota.fota.base import Progress, SlotLost
+from atota.errors import ModuleRebooted, Refused, SlotLost, WriteFailed
+from atota.fota.base import Options, Progress
 from atota.fota.streamed import Streamed, Unanswered
 from atota.module.session import Session
 
@@ -26,83 +26,74 @@ _REGISTER_S = 60.0
 """A module that was just started registers within a minute where there is coverage."""
 _LOOK_AGAIN_S = 3.0
 _REFUSAL_S = 5.0
-"""A package that the module refuses is told right after the update was said to begin."""
+"""A module reports that it refuses the package right after it reported the begin of the update."""
 
 
-class HandedUrl(Streamed):
-    """The method for one module.
+class UrlPull(Streamed):
+    """The method for one module."""
 
-    Args:
-        dialect: the profile; its method must be of this kind.
-    """
+    spec: UrlPullSpec
 
-    streams = False
-    needs_address = True
-
-    def __init__(self, dialect: Dialect) -> None:
-        if not isinstance(dialect.method, UrlPull):
-            raise Refused(f"the dialect {dialect.name} has no such method")
-        super().__init__(dialect, dialect.method.watch)
-        self._method = dialect.method
+    def __init__(self, dialect: Dialect, spec: UrlPullSpec, options: Options) -> None:
+        super().__init__(dialect, spec, options)
         self._url = ""
-        self._handed = False
+        self._has_url = False  # the module
 
-    def locate(self, address: str) -> None:
-        """Say where the module is to fetch the package from."""
-        self._url = address
+    def set_url(self, url: str) -> None:
+        """Set the address from which the module is to fetch the package."""
+        self._url = url
 
     def check(self, package: Path) -> None:
-        """Refuse an address that the module cannot take."""
+        """Refuse an address that the module cannot use."""
         self.size_of(package)
         if not self._url:
             raise Refused(
-                "this module fetches packages itself, and there is no address that it could fetch from",
+                "this module fetches packages itself, and it has been given no address",
                 hint="Give --serve-url http://HOST:PORT: an address here that the module can reach.",
             )
         scheme = urlsplit(self._url).scheme
-        if scheme not in self._method.schemes:
+        if scheme not in self.spec.schemes:
             raise Refused(
-                f"this module cannot fetch over {scheme}: only {', '.join(self._method.schemes)}",
+                f"this module cannot fetch over {scheme}: only {', '.join(self.spec.schemes)}",
                 hint="Give --serve-url http://HOST:PORT, or a platform address that begins with http://.",
             )
-        if len(self._url) > self._method.longest_url or not self._url.isascii() or '"' in self._url:
+        if len(self._url) > self.spec.longest_url or not self._url.isascii() or '"' in self._url:
             raise Refused(
-                f"the module takes addresses of up to {self._method.longest_url} plain characters; "
+                f"the module takes addresses of up to {self.spec.longest_url} plain characters; "
                 f"this one has {len(self._url)}",
                 hint="Give --serve-url http://HOST:PORT: an address here is short.",
             )
 
     def probe(self, session: Session) -> None:
         """Ask for the test form of the command."""
-        self.test(session, self._method.test)
+        self.require_test_form(session, self.spec.test)
 
     def prepare(self, session: Session) -> None:
         """See that the module is on the network before it is sent there."""
-        self.tally.blocks = 0
-        for question in self._method.attached:
+        super().prepare(session)
+        for question in self.spec.attached:
             self._await_network(session, question)
 
     def write(self, session: Session, package: Path, progress: Progress) -> None:
-        """Nothing to stream: the module fetches it."""
+        """Send nothing: the module fetches the package."""
 
     def activate(self, session: Session) -> bool:
         """Hand the address over, and follow the download until the update begins.
 
         Raises:
             SlotLost: the download failed; it may be tried again.
-            WriteFailed: the module refused the address, or what it found there.
+            WriteFailed: the module refused the address, or the package.
         """
         self._begun, self._fetched, self.failure = False, -1, None
         if not self._hand_over(session):
             return False
-        if not self.follow(session, _LIMIT_S, self._watch.silence_s):
+        if not self.follow(session, _LIMIT_S, self.spec.watch.silence_s):
             if self.failure is None:
                 return False
-            self._handed = False
-            failure, self.failure = self.failure, None
-            raise SlotLost(f"the module could not fetch the package: {failure}")
+            self._has_url = False
+            raise SlotLost(f"the module could not fetch the package: {self.take_failure()}")
         try:
-            self.heard(session, _REFUSAL_S)
+            self.read_lines(session, _REFUSAL_S)
         except ModuleRebooted:
             return True
         if self.failure is not None:
@@ -110,31 +101,31 @@ class HandedUrl(Streamed):
         return True
 
     def _hand_over(self, session: Session) -> bool:
-        """Hand the address over. False if only the module's version can tell what came of it."""
-        before, self._handed = self._handed, True
+        """Hand the address over. Return False if only the module's version can tell the outcome."""
+        had_url, self._has_url = self._has_url, True
         try:
             return self.start(
-                session, self._method.start.format(url=self._url), "the module refused the address"
+                session, self.spec.start.format(url=self._url), "the module refused the address"
             )
         except Unanswered:
-            return True  # it may fetch all the same: what it tells meanwhile will show
+            return True  # it may fetch all the same: its next lines will show
         except WriteFailed:
-            if before:
+            if had_url:
                 return False  # it is busy with the address that it was handed before
-            self._handed = False
+            self._has_url = False
             raise
 
     def _await_network(self, session: Session, question: Ask) -> None:
         deadline = Deadline(session.clock, _REGISTER_S)
         while True:
-            over = deadline.expired
-            reply = session.command(question.send)
-            if reply.ok and question.find(reply.lines) is not None:
+            is_over = deadline.expired
+            response = session.command(question.send)
+            if response.ok and question.find(response.lines) is not None:
                 return
-            if over:
-                said = " ".join(reply.lines) or str(reply.final)
+            if is_over:
+                answer = " ".join(response.lines) or str(response.final)
                 raise WriteFailed(
-                    f"the module is not on the network: {question.send} says {said!r}",
+                    f"the module is not on the network: {question.send} answers {answer!r}",
                     hint="Check SIM and antenna, wait for the registration, and run the command again.",
                 )
             session.listen(_LOOK_AGAIN_S)

@@ -107,7 +107,7 @@ def _probed(queries: QueryCache) -> Dialect | None:
     Only test forms are sent: the set form of the same word starts a flash on one vendor's module and a
     download on another's.
     """
-    probes = [(profile.probe, profile) for profile in loader.all_built_in() if profile.probe is not None]
+    probes = [(profile.probe, profile) for profile in loader.recognisable() if profile.probe is not None]
     fitting = [
         profile for probe, profile in probes if probe.find(queries.lines(probe.send) or ()) is not None
     ]
@@ -123,11 +123,11 @@ def recognise(
         manufacturer: the module's answer to AT+CGMI.
         model: to AT+CGMM and ATI.
         version: to AT+CGMR.
-        among: the dialects to choose from; all built-in ones if not given.
+        among: the dialects to choose from; all that are known if not given.
     """
     fitting = [
         (_pattern_count(profile.recognise), len(loader.ancestry(profile)), profile)
-        for profile in (loader.all_built_in() if among is None else among)
+        for profile in (loader.recognisable() if among is None else among)
         if profile.recognise is not None and _fits(profile.recognise, manufacturer, model, version)
     ]
     return max(fitting, key=lambda entry: (entry[1], entry[0]))[2] if fitting else None

@@ -29,7 +29,7 @@ class OtaApp:
     """The ASGI app of one platform.
 
     Args:
-        platform: what answers.
+        platform: the platform that answers.
         log: gets one line a request, without token, key or signature.
         stop: ends bodies that are slow or endless.
     """

@@ -205,7 +205,7 @@ class Faults:
         return None
 
     def before_call(self, task: Task, call: str, now: float) -> None:
-        """Do to ``task`` what is due before a call on it: pause, cancel, let its token expire."""
+        """Pause or cancel ``task`` or let its token expire, as is due before a call on it."""
         key = f"{task.dev_id}/{task.spec.type}"
         for fault in self._faults:
             if fault.name == "paused" and fault.applies(call):

@@ -175,8 +175,8 @@ def build(
     return PlatformConfig(tasks.auth.required, keys, tasks.devices, tasks.tasks, held)
 
 
-def _wrong(source: str, what: str, key_path: str) -> ConfigError:
-    return ConfigError(f"{source}: {what} - at `{key_path}`")
+def _wrong(source: str, problem: str, key_path: str) -> ConfigError:
+    return ConfigError(f"{source}: {problem} - at `{key_path}`")
 
 
 def _read_package(folder: Path, name: str, source: str, key_path: str) -> bytes:

@@ -1,4 +1,4 @@
-"""A request and its reply as plain values: what the service sees of HTTP."""
+"""A request and its reply as plain values: HTTP as the service sees it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

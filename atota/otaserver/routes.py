@@ -1,7 +1,7 @@
 """From a request to a reply: routes, arguments, signatures, envelopes and the faults of the wire. No I/O.
 
-`respond` is the whole platform without a network: what the ASGI app serves, and what an in-memory
-transport can call directly.
+`respond` is the whole platform without a network: the ASGI app serves it, and an in-memory transport can
+call it directly.
 """
 
 import re
@@ -308,7 +308,7 @@ def _one_byte(platform: LocalPlatform, code: int) -> tuple[HttpReply, str]:
 
 def _line(request: HttpRequest, call: str | None, reply: HttpReply, note: str) -> str:
     shown = shown_id(request.query.get("dev_id", "-"))
-    what = call if call in CALLS else f"{request.method} (unknown address)"
+    name = call if call in CALLS else f"{request.method} (unknown address)"
     version = f" {request.query['version']}" if call == "check" and "version" in request.query else ""
-    line = f"{what} {shown}{version}: {reply.status} {note}"
+    line = f"{name} {shown}{version}: {reply.status} {note}"
     return "".join(char if char.isprintable() else "?" for char in line)[:300]

@@ -1,4 +1,4 @@
-"""The local OTA platform itself: devices, tasks, tokens and what each call does to them. No HTTP, no files.
+"""The local OTA platform itself: devices, tasks, tokens and the effects of each call. No HTTP, no files.
 
 Every call has the side effects that the platform's documents give it, also the unkind ones: a check with the
 wrong codes or, for a delta, the wrong version fails the task, and every check overwrites the stored version.
@@ -22,7 +22,7 @@ _ALPHANUMERIC = string.ascii_letters + string.digits
 
 
 def new_token() -> str:
-    """A token in the platform's form: ``ota_`` and twenty letters and digits."""
+    """Make a token in the platform's form: ``ota_`` and twenty letters and digits."""
     return "ota_" + "".join(secrets.choice(_ALPHANUMERIC) for _ in range(20))
 
 
@@ -50,14 +50,14 @@ class LocalPlatform:
     Args:
         config: from `atota.otaserver.model.load` or `build`.
         clock: whose wall time tokens and signatures are compared with.
-        faults: what goes wrong on purpose, by name (`atota.otaserver.faults`).
-        ip_port: what a check with ``cdn=true`` names; by default where the request came in.
+        faults: injected faults, by name (`atota.otaserver.faults`).
+        ip_port: the address that a check with ``cdn=true`` names; by default where the request came in.
         binary_errors: answer a refused download with the byte 0x03 and not the character "3"; the
             platform's documents do not say which it is.
         token_source: makes the tokens.
 
     Attributes:
-        complaints: what a device did that the platform lets pass and a careful device avoids.
+        complaints: mistakes of devices that the platform lets pass.
     """
 
     def __init__(
@@ -105,7 +105,7 @@ class LocalPlatform:
         return task
 
     def version(self, dev_id: str, type: TaskType = "fota") -> str | None:  # noqa: A002
-        """The version that the platform believes a device to run."""
+        """Return the version that the platform believes a device to run."""
         device = self.devices.get(dev_id)
         return device.versions[type] if device else None
 
@@ -254,7 +254,7 @@ class LocalPlatform:
     def _from_policy(
         self, dev_id: str, type_: TaskType, version: str, manuf: str | None, model: str | None
     ) -> Task | None:
-        """A new task by the first policy that fits: its type and codes, its base, and not yet its target."""
+        """Make a task by the first policy that fits: its type and codes, its base, and not yet its target."""
         for spec in self.config.tasks:
             fits = spec.dev_id == ANY_DEVICE and spec.type == type_ and spec.target != version
             if (

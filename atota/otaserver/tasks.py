@@ -1,6 +1,6 @@
 """One task of the local platform: its states, its token and everything a device said of it.
 
-The states and what moves them are the platform's documents put together (report of progress and status,
+The states and their transitions are the platform's documents put together (report of progress and status,
 check of the token, check of the task); the platform itself publishes no state diagram.
 """
 
@@ -97,7 +97,7 @@ class TaskEvent:
 
 
 def shown_id(dev_id: str) -> str:
-    """A device's id as logs show it: masked where it is an IMEI."""
+    """Return a device's id as logs show it: masked where it is an IMEI."""
     return mask(dev_id) if is_imei(dev_id) else dev_id
 
 
@@ -136,7 +136,7 @@ class Task:
         return now - self.token_born > TOKEN_LIFE_S
 
     def check_codes(self, manuf: str | None, model: str | None) -> bool:
-        """True if the codes are the task's; what the device does not send is not compared."""
+        """True if the codes are the task's; a code that the device does not send is not compared."""
         return manuf in (None, self.spec.manuf) and model in (None, self.spec.model)
 
     def fail(self) -> None:

@@ -7,12 +7,11 @@ from typing import Protocol
 
 import msgspec
 
-from atota.dialects import loader
-from atota.dialects.anatomy import Send, sends
+from atota.dialects import layers, loader
 from atota.dialects.checks import Mistake, mistakes
-from atota.dialects.loader import Layer
-from atota.dialects.model import Dialect
-from atota.dialects.provenance import place_of
+from atota.dialects.common import Send
+from atota.dialects.layers import Layer, place_of
+from atota.dialects.model import Dialect, sends
 from atota.errors import ConfigError
 from atota.review.traces import Reading, read_traces
 from atota.transcript.trace import Trace, read_trace
@@ -118,7 +117,7 @@ def review(
         mistake = Mistake(error.message.partition(": ")[0], problem or error.message, path.strip("`") or "$")
         return Review(Path(name_or_file).stem, name_or_file, "", "not seen", "", (mistake,))
     if problems := mistakes(chain):
-        title, method = chain[0].tables.get("title"), loader.merged(chain).get("method")
+        title, method = chain[0].tables.get("title"), layers.values(layers.merge(chain)).get("method")
         kind = method.get("kind") if isinstance(method, dict) else None
         return Review(chain[0].name, chain[0].label, str(title), "not seen", str(kind), tuple(problems))
     dialect = loader.load(name_or_file)

@@ -7,10 +7,9 @@ import msgspec
 
 from atota.at.events import Boot, Done, Information, Urc, view
 from atota.at.exchange import Exchange
-from atota.at.syntax import Command
-from atota.dialects.anatomy import PATTERNS, Send, parts, sends, texts
-from atota.dialects.model import Dialect, Query
-from atota.dialects.parts import Ask
+from atota.at.syntax import Command, UrcRule
+from atota.dialects.common import Ask, Pattern, Send, parts, texts
+from atota.dialects.model import Dialect, Query, Recognise, sends
 from atota.transcript.trace import Host, Module, Trace
 
 _MUST_PARSE = ("manufacturer", "model", "version", "revision", "imei")
@@ -122,10 +121,8 @@ def _idle(dialect: Dialect, responses: Responses) -> Iterator[str]:
 
 def _unmatched(dialect: Dialect, lines: list[str]) -> Iterator[str]:
     """Yield the patterns of unsolicited lines, and of responses to the method's commands, without a match."""
-    for path, part, _ in parts(dialect):
-        if isinstance(part, Query | Ask) or path == "$.recognise" or ".urcs[" in path:
+    for text in texts(dialect, Pattern):
+        if isinstance(text.part, Query | Ask | Recognise | UrcRule):
             continue
-        for field in PATTERNS.get(type(part), {}):
-            for where, pattern in texts(part, field, path):
-                if not any(re.search(pattern, line) for line in lines):
-                    yield where
+        if not any(re.search(text.value, line) for line in lines):
+            yield text.path

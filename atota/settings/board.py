@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 
 from atota.dialects import catalogue
-from atota.dialects.parts import pattern_problem
+from atota.dialects.common import pattern_problem
 from atota.files import decode_toml, load_toml
 from atota.settings.kinds import Baud, Text, TransferBaud
 from atota.settings.table import board_table, in_board

@@ -25,7 +25,7 @@ class Boot:
 
     Attributes:
         ending: ``{cause}`` in it stands for the cause of the reboot.
-        update_cause: the cause after an update, whatever became of it.
+        update_cause: the cause after an update, applied or not.
         first_baud: the rate of the boot text; None: the stored one.
         switch_s: how long after the ending it stays at ``first_baud``.
         update_clears_nvm: an update puts every stored setting back, the rate included.

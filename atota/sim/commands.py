@@ -35,7 +35,7 @@ class Commands:
     """The command interpreter of one module.
 
     Args:
-        persona: what the module knows.
+        persona: the answers and settings of the module.
         updater: its way of updating; it is asked first.
         fields: gives the values for the persona's placeholders.
     """

@@ -15,7 +15,7 @@ class Counted:
         chassis: the module.
         size: how many bytes.
         window_s: all of them must have come this long after the prompt.
-        stored: given the bytes and the time when they are complete; what it returns is the result.
+        stored: given the bytes and the time when they are complete; its return value is the result.
         missed: the result when the window has closed; nothing is stored.
         refused: the result if a fault refuses the bytes.
         each: after so many bytes ``each_taken`` is called with their number so far; 0: never.
@@ -72,7 +72,7 @@ class Counted:
             self._end(now)
 
     def take(self, data: bytes, now: float) -> int:
-        """Take what is missing and no more."""
+        """Take the bytes that are missing and no more."""
         if self._idle:
             self._deadline = now + self._window
         taken = data[: self.bytes_needed]

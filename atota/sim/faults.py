@@ -26,7 +26,7 @@ _STATUS = re.compile(r"PACKAGE_[A-Z_]+")
 
 @dataclass(frozen=True, slots=True)
 class FaultKind:
-    """One kind of fault: how it is written and what it does."""
+    """One kind of fault: its syntax and its effect."""
 
     usage: str
     help: str
@@ -80,11 +80,11 @@ _TABLE = (
     ("refuse-start[:TIMES]", "the command that starts the update is refused (always, without TIMES)"),
     ("refuse-md5[:TIMES]", "the module finds that digest or checksum differ (always, without TIMES)"),
     ("fail-download[:TIMES]", "what the module downloads by itself never arrives (always, without TIMES)"),
-    ("reboot-in-download", "a watchdog reboot half-way through what the module downloads by itself"),
+    ("reboot-in-download", "a watchdog reboot half-way through a download of the module's own"),
     ("reboot-in-update", "a power dip half-way through the update; it goes on with the next start"),
     ("stuck-update", "the update begins and never ends; a hardware reset begins it again"),
     ("cut-urc[:TIMES]", "a line about the update that the module began by itself loses its second half"),
-    ("fail-update", "the update begins and fails; the module says so and runs what it ran"),
+    ("fail-update", "the update begins and fails; the module reports it and runs the old version"),
     ("quiet-update", "no line about the update is ever sent"),
     ("rollback", "the update reboot takes place and the old version comes back"),
     (
@@ -157,7 +157,7 @@ def _check(text: str, name: str, args: tuple[str, ...]) -> float:
 
 
 def parse_fault(text: str) -> Fault:
-    """One fault from its text.
+    """Parse one fault.
 
     Raises:
         UsageError: the name is unknown or an argument is wrong; the known faults are listed.
@@ -175,7 +175,7 @@ class FaultPlan:
         texts: each one or several faults joined with ``+``.
 
     Attributes:
-        struck: what has really happened, in its order, once for each time.
+        struck: the faults that have struck, in order, once for each time.
         shown: which of those that last (echo, mute, urc-storm, quiet-update) have shown.
     """
 
@@ -204,7 +204,7 @@ class FaultPlan:
         return None
 
     def lasts(self, name: str) -> Fault | None:
-        """As `has`, for a fault that lasts and that shows now."""
+        """Return what `has` does, for a fault that lasts and that shows now."""
         fault = self.has(name)
         if fault is not None and fault.text not in self.shown:
             self.shown.append(fault.text)
@@ -223,7 +223,7 @@ class FaultPlan:
         return None
 
     def clear(self) -> None:
-        """Take away every fault that is still to strike; what has stays in ``struck``."""
+        """Take away every fault that is still to strike; the others stay in ``struck``."""
         for fault in self.faults:
             fault.left = 0
         self._inward.clear()
@@ -234,7 +234,7 @@ class FaultPlan:
         return self._distorted(self._inward, data, count) if self._inward else data
 
     def distort_back(self, data: bytes, count: int) -> bytes:
-        """As `distort`, for bytes from the module."""
+        """Distort bytes from the module, as `distort` does those from the host."""
         return self._distorted(self._outward, data, count) if self._outward else data
 
     def _distorted(self, kinds: dict[int, str], data: bytes, count: int) -> bytes:

@@ -12,7 +12,7 @@ from atota.clock import Clock, Deadline, SystemClock
 from atota.errors import ServerUnreachable
 
 Fetch = Callable[[str], bytes]
-"""Gets what is at a URL; raises `atota.errors.ServerUnreachable` if it can't, for whatever reason."""
+"""A function that returns the bytes at a URL, or raises `atota.errors.ServerUnreachable`."""
 
 LONGEST_S = 20.0
 LARGEST = 4 * 1024 * 1024  # bytes; more than any module's slot holds

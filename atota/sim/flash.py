@@ -10,7 +10,7 @@ class Flash:
 
     Args:
         capacity: bytes, rounded up to whole pages.
-        leftover: what an earlier update left there; nothing may be written over it without an erase.
+        leftover: the bytes of an earlier update; they must be erased before a write.
     """
 
     def __init__(self, capacity: int, leftover: bytes = b"") -> None:

@@ -9,7 +9,7 @@ class LineAssembler:
 
     Args:
         limit: characters, the CR included.
-        hunts: what comes before the first ``AT`` is ignored (V.250); otherwise it belongs to the line.
+        hunts: bytes before the first ``AT`` are ignored (V.250); otherwise they belong to the line.
     """
 
     def __init__(self, limit: int, *, hunts: bool = False) -> None:

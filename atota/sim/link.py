@@ -64,7 +64,7 @@ def parse_sim_url(url: str) -> SimUrl:
     Options: ``fault`` (see `atota.sim.faults`; repeat it or join with ``+``), ``seed``, ``speed`` (``max``:
     simulated time; ``real``; a number: that many times as fast), ``baud`` (the rate it
     is fixed to; without it a module that can takes the rate of the first AT), ``version``, ``imei``,
-    ``csq``, ``accept=any`` with ``becomes=VERSION``, ``push=VERSION`` (what the platform wants, where it
+    ``csq``, ``accept=any`` with ``becomes=VERSION``, ``push=VERSION`` (the platform's target, where it
     drives the update), ``network=0`` (no network), ``latency_ms``, ``timer_ms`` (of a USB adapter, see
     `SimLink`; 0: none), ``echo=1``, ``asleep=1``, ``reset=rts|dtr`` (that line is wired to the reset pin),
     ``id=NAME`` (opened again in this process, it is the same module).
@@ -159,9 +159,9 @@ class SimLink:
         module: the module at the other end; its attributes tell its true state.
         clock: the time in which both live.
         baud: the host's rate.
-        latency_s: how long what the adapter hands over is on its way.
+        latency_s: the time that bytes from the adapter are on their way.
         timer_s: the latency timer of a USB adapter (FTDI: 0.016, in low-latency mode 0.001): it hands over
-            what it received when the timer runs out or 62 bytes are there; 0: every byte at once.
+            its bytes when the timer runs out or 62 bytes are there; 0: every byte at once.
         reset: the control line that is wired to the reset pin, if any.
         wire: the wire that already leads to the module, where there is one.
     """
@@ -199,7 +199,7 @@ class SimLink:
             raise LinkLost(f"{self.name} was unplugged")
 
     def read(self, timeout_s: float) -> bytes:
-        """Return what has arrived, at least one byte; ``b""`` if nothing came in ``timeout_s``.
+        """Return the bytes that have arrived, at least one; ``b""`` if nothing came in ``timeout_s``.
 
         Raises:
             LinkLost: it is closed or the adapter was pulled out.

@@ -31,20 +31,20 @@ class SimModule:
     """A cellular module as its AT port shows it. No clock, no thread, no I/O.
 
     Times are seconds on any one scale that never goes back; the module is powered at its first moment.
-    The attributes, with `updating`, `slot` and `truth`, tell its true state, whatever it says of itself.
+    The attributes, with `updating`, `slot` and `truth`, are its true state; its answers may differ.
 
     Args:
         persona: the kind of module.
-        options: what is special about this one.
-        faults: what goes wrong, see `atota.sim.faults`.
-        on_change: told of changes ("erased", "block 12", "rebooting", "now runs X").
+        options: the differences of this one from its persona.
+        faults: injected faults, see `atota.sim.faults`.
+        on_change: called with each change ("erased", "block 12", "rebooting", "now runs X").
 
     Attributes:
         version: the firmware that runs.
         rate: its UART's rate, now and after the next start.
         updates: how often another firmware came to run.
         starts: for each start of an update that was taken, the true status of the slot then.
-        reboots: how often it restarted, for whatever reason.
+        reboots: how often it restarted, for any reason.
         commands: how many command lines it took.
         booting: it starts, an update included; it is deaf meanwhile.
         silent: neither a byte in nor out until a hardware reset.
@@ -53,7 +53,7 @@ class SimModule:
         unplugged: the adapter was pulled out.
         at_power_cut: called when `heal` takes its power away: the wire drops the bytes not sent yet.
         timeline: the actions planned without the host, and when the next is due.
-        history: the last thousand changes, as ``on_change`` was told.
+        history: the last thousand changes, as for ``on_change``.
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class SimModule:
         self.mute = self.silent = self.faults.lasts("mute") is not None
 
     def power_on(self, now: float) -> None:
-        """Say when the module's first moment is; without it, that is when it is first spoken to."""
+        """Set the module's first moment; without this call, it is the first contact."""
         if self._powered:
             return
         self._powered = True
@@ -123,7 +123,7 @@ class SimModule:
     def heal(self, now: float) -> None:
         """Take away every fault that is still to strike; power-cycle a module that a fault silenced.
 
-        It is what a person does before the next attempt. Flash, version and what is stored stay. An update
+        A person does this before the next attempt. Flash, version and stored settings stay. An update
         that was begun goes on with that start, if it is not over: a dead module's runs unheard, so it may be.
         An adapter that was pulled out stays out: see `SimLink.replug`.
         """
@@ -139,11 +139,11 @@ class SimModule:
     # --- bytes and time ------------------------------------------------------------------------------
 
     def feed(self, data: bytes, now: float) -> list[tuple[float, bytes]]:
-        """Take bytes that have arrived at ``now`` intact; return what is sent because of them, and when."""
+        """Take bytes that have arrived at ``now`` intact; return the answers with their times."""
         return [(sent.when, sent.data) for sent in self.receive(data, now)]
 
     def receive(self, data: bytes, now: float) -> list[Sent]:
-        """As `feed`, with the rate at which each answer leaves."""
+        """Do as `feed`, and return the rate at which each answer leaves."""
         self.power_on(now)
         self.timeline.run(now)
         data, self._received = self.faults.distort(data, self._received), self._received + len(data)
@@ -151,7 +151,7 @@ class SimModule:
         return self._drain()
 
     def tick(self, now: float) -> list[Sent]:
-        """Let happen what happens by itself until ``now``."""
+        """Carry out what is due until ``now``."""
         self.power_on(now)
         self.timeline.run(now)
         return self._drain()
@@ -194,7 +194,7 @@ class SimModule:
         out, self._out = self._out, []
         return sorted(out, key=lambda sent: sent.when) if len(out) > 1 else out
 
-    # --- what the updater may do ---------------------------------------------------------------------
+    # --- the calls of the updater ---------------------------------------------------------------------
 
     def plan(self, when: float, action: Action) -> None:
         """Do something later, unless a reboot comes first."""

@@ -21,10 +21,10 @@ class Options:
     Attributes:
         version: the firmware that runs.
         baud: the stored rate, at which the module is.
-        asleep: it sleeps when idle, from the beginning on; what wakes it is lost.
+        asleep: it sleeps when idle, from the beginning on; the bytes that wake it are lost.
         network: there is one to attach to.
         push: the version that the platform wants it to run, where the platform drives the update.
-        fetch: gets what is at a URL, where the module downloads by itself; None: every URL is unreachable.
+        fetch: downloads a URL, where the module downloads by itself; None: every URL is unreachable.
         accept_any: any bytes are a good package, which makes the module run ``becomes``.
     """
 

@@ -45,7 +45,7 @@ class SimPackage:
 def build_package(*, model: str, base: str, target: str, size: int = 0, name: str | None = None) -> bytes:
     """Make a package that takes a simulated ``model`` from version ``base`` to ``target``.
 
-    The same arguments give the same bytes. The length is ``size`` or what the header needs,
+    The same arguments give the same bytes. The length is ``size`` or the length of the header,
     rounded up to a multiple of 32.
 
     Raises:

@@ -17,7 +17,7 @@ class Setting:
     """A command that sets a value: ``AT+NAME=value``, ``AT+NAME?``, ``AT+NAME=?``.
 
     Attributes:
-        values: what the set form takes; empty: anything.
+        values: the values that the set form takes; empty: any.
         read, test: the answers to ``?`` and ``=?``; None: that form is an error.
         stored: kept in NVM, so a reboot leaves it alone.
         seconds: how long the set form takes.
@@ -52,7 +52,7 @@ class Ipr:
     """The rules of AT+IPR.
 
     Attributes:
-        bauds: what the set form takes; 0 among them is autobaud.
+        bauds: the values that the set form takes; 0 among them is autobaud.
         stored: kept at once; otherwise only by AT&W.
         at_once: in force after the result; otherwise from the next start on.
     """
@@ -70,7 +70,7 @@ class Autobaud:
 
     Attributes:
         bauds: the rates it can tell.
-        lost: how many characters of what it hears first are lost; the line they belong to with them.
+        lost: how many of the first characters are lost; their line is lost with them.
         silent: no boot text as long as the rate is not fixed.
     """
 
@@ -100,12 +100,12 @@ class Persona:
         restarts: commands that restart it, without ``AT``; the boot text may name ``restart_cause``.
         line_limit: characters of a command line, CR included; ``line_error`` beyond it.
         line_timeout_s: a line without its end is an error after so long; None: never.
-        guard_s: what arrives this soon after a final result is not heard.
-        ignores_strays: what comes before an AT is ignored, and a line without one is not an error (V.250).
+        guard_s: bytes that arrive this soon after a final result are lost.
+        ignores_strays: bytes before an AT are ignored, and a line without one is not an error (V.250).
         unknown_code: the error of an unknown command; `atota.sim.reply.PLAIN`: always ``ERROR``.
         value_code: the error of a setting's value that is not allowed.
         refusal_code, busy_code: the errors of the faults that refuse a piece or say busy.
-        cme_texts: what AT+CMEE=2 makes of error numbers.
+        cme_texts: the texts of error numbers under AT+CMEE=2.
         sleep: a setting and its values with which it sleeps when idle.
         final_each: commands joined with ``;`` get a final result each, not one together.
         urcs: unsolicited lines for the faults that send some.

@@ -82,7 +82,7 @@ class AtPort:
         self._deaf_until = self._refuse_until = -inf
 
     def reset(self) -> None:
-        """Forget what was begun: the module restarts."""
+        """Forget a line or a data phase that was begun: the module restarts."""
         self._phase = None
         self._line.clear()
         self._deaf_until = self._refuse_until = -inf
@@ -105,7 +105,7 @@ class AtPort:
     # --- the command line ----------------------------------------------------------------------------
 
     def _take(self, data: bytes, position: int, now: float) -> int:
-        """Take bytes up to a line's end, or what a data phase takes; return where to go on."""
+        """Take bytes up to a line's end, or those of a data phase; return the position behind them."""
         if self._body.silent or self._body.dead or self._body.booting:
             return len(data)
         if self._phase is not None:
@@ -238,7 +238,7 @@ class AtPort:
         return self._body.faults.strike(name, self._piece) is not None
 
     def _prompt(self, reply: Reply, phase: DataPhase, now: float, position: frozenset[str]) -> None:
-        """Ask for bytes: what comes before the prompt has left is lost."""
+        """Ask for bytes: those that come before the prompt has left are lost."""
         when = now + self._body.persona.reply_s + reply.seconds
         if late := self._body.faults.strike("late-prompt", position):
             when += float(late.args[1])

@@ -8,7 +8,7 @@ from atota.sim.reply import Reply, Speed
 from atota.sim.timeline import Timeline
 
 BITS = 10  # bit times of a byte: 8N1
-_FALL_BACK_S = 3  # u-blox UBX-16014887 R21, AT+NATSPEED: the default, and what 0 means
+_FALL_BACK_S = 3  # u-blox UBX-16014887 R21, AT+NATSPEED: the default, and the meaning of 0
 
 
 def natspeed(rules: Natspeed, value: bytes) -> Reply:
@@ -43,7 +43,7 @@ class UartRate:
         tell: called with changes of the true state.
 
     Attributes:
-        baud: the rate now; ``stored`` what a start brings back.
+        baud: the rate now; ``stored`` the rate after the next start.
         auto: True if it takes its rate from the first AT after a start.
         fall_back: the rate to return to unless something comes at the new one; None: the rate stays.
     """

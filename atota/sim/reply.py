@@ -8,7 +8,7 @@ import msgspec
 from atota.sim.boot import Step
 from atota.sim.timeline import Action
 
-PLAIN = -1  # an error that is a bare ERROR whatever AT+CMEE says
+PLAIN = -1  # an error that is a bare ERROR under any AT+CMEE
 
 
 class DataPhase(Protocol):

@@ -52,7 +52,7 @@ class Served(Protocol):
         ...
 
     def from_host(self, data: bytes, now: float) -> None:
-        """Take what the program wrote."""
+        """Take bytes that the program wrote."""
         ...
 
     def to_host(self, now: float) -> bytes:
@@ -89,14 +89,14 @@ class _Simulated(Wire):
     def unplugged(self) -> bool:
         return self.module.unplugged
 
-    def plug(self, now: float) -> None:  # noqa: ARG002 - part of what is served
+    def plug(self, now: float) -> None:  # noqa: ARG002 - part of `Served`
         self.module.unplugged = False
 
 
-def _served(what: SimModule | Served, clock: Clock, *, paced: bool) -> Served:
-    if isinstance(what, SimModule):
-        return _Simulated(what, what.baud if paced else None, now=clock.monotonic())
-    return what
+def _served(module: SimModule | Served, clock: Clock, *, paced: bool) -> Served:
+    if isinstance(module, SimModule):
+        return _Simulated(module, module.baud if paced else None, now=clock.monotonic())
+    return module
 
 
 class _Server:
@@ -144,7 +144,7 @@ class _Server:
         return bool(data)
 
     def _give(self, write: Callable[[bytes], object], data: bytes) -> None:
-        """Write what goes; what a full buffer does not take is lost, as on a UART."""
+        """Write; bytes that a full buffer does not take are lost, as on a UART."""
         with contextlib.suppress(OSError):
             if data:
                 write(data)
@@ -176,9 +176,9 @@ def serve_pty(
     A program that opens it at another rate than the module's gets and sends garbage.
 
     Args:
-        module: it belongs to this call; a simulated one tells by its ``on_change`` what happens.
+        module: it belongs to this call; a simulated one reports by its ``on_change``.
         clock: the system's or a scaled one.
-        on_ready: told the device's path when it can be opened.
+        on_ready: called with the device's path when it can be opened.
         stop: set it from another thread or a signal handler.
 
     Raises:
@@ -236,11 +236,11 @@ def serve_tcp(
     The module lives on between clients. An unplugged adapter closes the connection; the next one plugs it in.
 
     Args:
-        module: it belongs to this call; a simulated one tells by its ``on_change`` what happens.
+        module: it belongs to this call; a simulated one reports by its ``on_change``.
         host: the address to listen on.
         port: the port, 0 for any that is free.
         clock: the system's or a scaled one.
-        on_ready: told ``socket://HOST:PORT`` when it listens.
+        on_ready: called with ``socket://HOST:PORT`` when it listens.
         stop: set it from another thread or a signal handler.
 
     Raises:

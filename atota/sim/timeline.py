@@ -28,7 +28,7 @@ class Timeline:
         self.due = min(self.due, when)
 
     def forget(self) -> None:
-        """Drop what is planned, but for the lasting actions."""
+        """Drop every planned action but the lasting ones."""
         self._epoch += 1
         self._look()
 
@@ -40,7 +40,7 @@ class Timeline:
             action(when)
 
     def _look(self) -> None:
-        """Find what comes next: what was forgotten stands in the way until here."""
+        """Find the next action; forgotten ones are removed here."""
         while self._events and self._events[0][2] not in (self._epoch, _LASTING):
             heapq.heappop(self._events)
         self.due = self._events[0][0] if self._events else inf

@@ -48,8 +48,8 @@ class Wire:
     Args:
         module: it belongs to this wire alone from now on.
         baud: the host's rate; None: always the module's, as on a network socket.
-        latency_s: how long what the host's adapter hands over is on its way.
-        timer_s: a USB adapter's latency timer: it hands over what it has when that runs out or 62 bytes are
+        latency_s: the time that bytes from the host's adapter are on their way.
+        timer_s: a USB adapter's latency timer: it hands over its bytes when that runs out or 62 bytes are
             there; 0: every byte at once.
         now: the first moment of the module, if it had none yet.
     """
@@ -77,7 +77,7 @@ class Wire:
         self._pending: list[tuple[float, int, Sent]] = []
         self._order = count()
         self._tx_free = self._rx_free = now
-        self._due = inf  # what `_hand_over_at` said last
+        self._due = inf  # the last result of `_hand_over_at`
         self._rx_due = inf  # when the host can have something; no look is needed before
         self._timeline = module.timeline
         self._faults = module.faults
@@ -97,7 +97,7 @@ class Wire:
         return self._tx_free
 
     def set_baud(self, baud: int, now: float) -> None:
-        """Change the host's rate; what has arrived by ``now`` arrived at the old one."""
+        """Change the host's rate; bytes that have arrived by ``now`` had the old one."""
         if baud != self._baud:
             self.advance(now)
             self._collect(now)
@@ -117,7 +117,7 @@ class Wire:
         self._tx_free = start + flight.byte_s * len(data)
 
     def advance(self, now: float) -> None:
-        """Let everything happen that happens until ``now``."""
+        """Carry out every event until ``now``."""
         limit = now + _SLACK
         while (first := self._next_event()) <= limit:
             if self._pending and self._pending[0][0] == first:
@@ -129,18 +129,18 @@ class Wire:
                 self._queue(self.module.tick(first))
 
     def disturb(self, now: float, sent: list[Sent]) -> None:
-        """Take what the module sends for a reason of its own (a reset, a power cut)."""
+        """Take the bytes that the module sends after a reset or a power cut."""
         self._pending.clear()
         self._rx_free = now
         self._queue(sent)
 
     def _silenced(self, now: float) -> None:
-        """The module is about to lose its power: what it would have sent from now on never leaves."""
+        """Drop the bytes not sent yet: the module is about to lose its power."""
         self.advance(now)
         self.disturb(now, [])
 
     def cut(self, now: float) -> None:
-        """Pull the adapter out: what is on the wire, either way, is gone."""
+        """Pull the adapter out: the bytes on the wire, either way, are lost."""
         self.advance(now)
         self._tx.clear()
         self._rx.clear()
@@ -242,7 +242,7 @@ class Wire:
         return data
 
     def _collect(self, now: float) -> None:
-        """Move what the adapter has for the host by ``now`` to where the host fetches it."""
+        """Move the adapter's bytes for the host by ``now`` to the host's buffer."""
         if not self._timer:
             self._ready += self._received(now)
             return

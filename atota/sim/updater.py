@@ -12,10 +12,10 @@ A family is added with three files and one line:
      ``chassis.leave_data(Reply(...), now)``: that is the result of the command.
    - *lines over time*: ``chassis.plan(when, lambda now: chassis.send(now, b"\r\n+QIND: ...\r\n"))``; a
      reboot forgets them.
-   - *what a start brings*: ``awake`` is called when the boot text was said.
+   - *after a start*: ``awake`` is called when the boot text was said.
    - *the update*: ``Reply(start=True)``, or ``chassis.start_update(now)`` for one that begins by itself
      (until then the updater's ``committed`` is True).
-     How it runs and what is said meanwhile is in the persona's `Boot`; what the security core decides is in
+     Its course and its text are in the persona's `Boot`; the security core's decision is in
      `atota.sim.judge`; ``finished`` takes the result, and ``reword`` may spell each piece of boot text anew.
    - *faults*: ask ``chassis.faults.strike("name")`` where they belong, and name the position of each command
      line in ``positions`` (piece numbers, ``prepare``, ``erase``, ``validate``, ``start``); the faults that
@@ -156,7 +156,7 @@ class Way(Protocol):
     """The rules of one way of updating, as data.
 
     Attributes:
-        name: what its traces are called.
+        name: the name of its traces.
         verbatim: a word whose command lines keep their spaces.
     """
 

@@ -9,8 +9,7 @@ from collections.abc import Iterable
 
 from atota.clock import SimulatedClock
 from atota.dialects import loader
-from atota.dialects.anatomy import sends
-from atota.dialects.model import Dialect
+from atota.dialects.model import Dialect, sends
 from atota.errors import AtotaError
 from atota.link.base import Link
 from atota.link.forward import ForwardingLink

@@ -49,7 +49,10 @@ def prior_run(past: PastJob | None) -> PriorRun | None:
             inherited, id=past.id, run=past.run, attempt=past.attempt, state=state, is_certain=is_certain
         )
     state, is_certain = _unfinished(past.states)
-    undo = past.latest(UndoFact)
+    changed = past.latest(UndoFact)
+    undo = changed.undo if changed is not None else ()
+    if changed is None and inherited is not None and _is_rewritten(inherited):
+        undo = inherited.undo
     return PriorRun(
         id=past.id,
         run=past.run,
@@ -61,9 +64,14 @@ def prior_run(past: PastJob | None) -> PriorRun | None:
         package=past.latest(PackageFact) or PackageFact(),
         task=past.latest(TaskFact),
         method=past.latest(MethodFact) or MethodFact(),
-        undo=undo.undo if undo is not None else (),
+        undo=undo,
         written=_written(past.facts),
     )
+
+
+def _is_rewritten(prior: PriorRun) -> bool:
+    """True if the run after ``prior`` takes its changes over, and writes anew."""
+    return MEANINGS[prior.state].after_crash is AfterCrash.WRITE_AGAIN
 
 
 def _unfinished(states: list[JobState]) -> tuple[JobState, bool]:

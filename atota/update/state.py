@@ -21,7 +21,7 @@ The transitions, and the reason of each:
   ready; from then on its own platform may update it at any time, so for it writing *is* this state.
 - CHANGED -> WRITING: before the first byte of the package. CHANGED -> WRITTEN: the target fetches the package
   itself, so nothing is written from here.
-- WRITING -> CHANGED, WRITTEN -> CHANGED: the slot was lost, and is made ready anew. Bytes that were
+- WRITING, WRITTEN -> CHANGED: the slot was lost, and is made ready anew. Bytes that were
   acknowledged before do not count any more.
 - WRITING -> WRITTEN: every byte is in the slot and, where the target can do that, validated.
 - CHANGED, WRITING, WRITTEN -> MAY_HAVE_STARTED: before the start command is sent. From CHANGED and WRITING:
@@ -33,10 +33,11 @@ The transitions, and the reason of each:
 - MAY_HAVE_STARTED, STARTED -> CONFIRMED: the expected version was read back.
 - MAY_HAVE_STARTED, STARTED -> ENDED_OLD: it rebooted for the update and came back with the old version.
 - MAY_HAVE_STARTED, STARTED -> ENDED_UNKNOWN: it did not come back in time, or with neither version.
-- any state in which nothing was started -> FAILED: the job ended in a way that settles its task.
+- UNTOUCHED, CHANGED, WRITING, WRITTEN -> FAILED: the job ended in a way that settles its task.
+- MAY_HAVE_STARTED, STARTED, CONFIRMED -> UNTOUCHED: the update of an earlier run did not take place, or is
+  confirmed and was not what this job is asked for: it begins anew.
 
-A job that continues an earlier run begins in the state of that run (`JobMachine.inherit`). If the update of
-that run is confirmed, or turns out not to have taken place, the job begins anew: -> UNTOUCHED.
+A job that continues an earlier run begins in the state of that run (`JobMachine.inherit`).
 
 A job that ends without settling its task (the port was lost, Ctrl-C, a time limit) makes no transition: its
 state stays as a crash would leave it, and the next run reads both alike.
@@ -62,8 +63,8 @@ _S = JobState
 
 TRANSITIONS: Final[dict[JobState, frozenset[JobState]]] = {
     _S.UNTOUCHED: frozenset({_S.CHANGED, _S.MAY_HAVE_STARTED, _S.FAILED}),
-    _S.CHANGED: frozenset({_S.CHANGED, _S.WRITING, _S.WRITTEN, _S.MAY_HAVE_STARTED, _S.FAILED}),
-    _S.WRITING: frozenset({_S.CHANGED, _S.WRITING, _S.WRITTEN, _S.MAY_HAVE_STARTED, _S.FAILED}),
+    _S.CHANGED: frozenset({_S.WRITING, _S.WRITTEN, _S.MAY_HAVE_STARTED, _S.FAILED}),
+    _S.WRITING: frozenset({_S.CHANGED, _S.WRITTEN, _S.MAY_HAVE_STARTED, _S.FAILED}),
     _S.WRITTEN: frozenset({_S.CHANGED, _S.MAY_HAVE_STARTED, _S.FAILED}),
     _S.MAY_HAVE_STARTED: frozenset(
         {_S.WRITTEN, _S.CHANGED, _S.STARTED, _S.CONFIRMED, _S.ENDED_OLD, _S.ENDED_UNKNOWN, _S.UNTOUCHED}
@@ -72,9 +73,9 @@ TRANSITIONS: Final[dict[JobState, frozenset[JobState]]] = {
     _S.CONFIRMED: frozenset({_S.UNTOUCHED}),
     _S.FAILED: frozenset(),
     _S.ENDED_OLD: frozenset(),
-    _S.ENDED_UNKNOWN: frozenset({_S.CONFIRMED, _S.ENDED_OLD, _S.ENDED_UNKNOWN, _S.UNTOUCHED}),
+    _S.ENDED_UNKNOWN: frozenset(),
 }
-"""The transitions that are allowed; the module's docstring has the reason of each."""
+"""The transitions that are allowed, besides one to the present state; the docstring above has the reasons."""
 
 
 class AfterCrash(enum.Enum):

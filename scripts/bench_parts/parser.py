@@ -1,7 +1,7 @@
 # ruff: noqa: SLF001 - the other library is driven where its own `write` would
-"""How fast AT answers are read, next to the best-known Python library for it, and whether it stays linear.
+"""The speed of reading AT answers, next to the best-known Python library for it, and whether it stays linear.
 
-What is measured is the whole exchange: each command is submitted, its answer comes in 64-byte pieces, and
+The whole exchange is measured: each command is submitted, its answer comes in 64-byte pieces, and
 every result and unsolicited line is counted. CPU time of one thread, best of five.
 """
 
@@ -88,9 +88,9 @@ def atota_reads(talk: transcript.Transcript, chunk: int) -> float:
     return seconds
 
 
-def check(found: tuple[int, int], there: tuple[int, int]) -> None:
-    if found != there:
-        raise SystemExit(f"results and URCs found: {found}, but there are {there}: the work was not done")
+def check(counts: tuple[int, int], expected: tuple[int, int]) -> None:
+    if counts != expected:
+        raise SystemExit(f"results and URCs found: {counts}, expected: {expected}: the work was not done")
 
 
 def compare(talk: transcript.Transcript, seed: int, ours: float) -> bool:
@@ -122,7 +122,7 @@ def peer() -> Any:
 
 
 class MemorySerial:
-    """Serves a conversation byte by byte, and arms the reader for each answer as its `write` would."""
+    """A port that serves a conversation byte by byte, and arms the reader for each as its `write` would."""
 
     def __init__(self, comms: Any, talk: transcript.Transcript) -> None:
         self.comms = comms

@@ -1,6 +1,6 @@
-"""What a transfer costs the CPU: hex blocks through a pty into a simulated module in another process.
+"""The CPU time of a transfer: hex blocks through a pty into a simulated module in another process.
 
-The module takes every block as fast as it comes, so what is measured is our own work: CPU time of this
+The module takes every block as fast as it comes, so only our own work is measured: CPU time of this
 thread for each block, and from it the share of a core that one port costs at 115200 baud, where blocks come
 as fast as the wire and the dialect's pause after each result let them.
 """
@@ -47,14 +47,14 @@ def run(arguments: argparse.Namespace) -> int:
             file.write_bytes(package)
             with open_module(port) as opened:
                 opened.identify()
-                # What the module tells of every block must go somewhere, or it would wait for its reader.
+                # The module's lines must be read, or its pipe fills and it waits.
                 threading.Thread(target=module.stdout.read, daemon=True).start()
                 pause_s = opened.session.dialect.uart.pause_after_final_s
-                found = [transfer(opened, file) for _ in range(arguments.times)]
+                transfers = [transfer(opened, file) for _ in range(arguments.times)]
     finally:
         module.terminate()
         module.wait()
-    blocks, seconds = min(found, key=lambda one: one[1] / one[0])
+    blocks, seconds = min(transfers, key=lambda one: one[1] / one[0])
     size = len(package) / blocks
     block_s = (HEAD + 2 * size + REPLY) * BITS / BAUD + pause_s
     share = seconds / blocks / block_s
@@ -81,4 +81,4 @@ def transfer(opened: Module, file: Path) -> tuple[int, float]:
     method.prepare(session)
     start = time.thread_time()
     method.write(session, file, lambda *_: None)
-    return method.tally.blocks, time.thread_time() - start
+    return method.counters.blocks, time.thread_time() - start

@@ -1,6 +1,6 @@
-"""How long `atota --help` takes, next to a Typer app that does nothing, and what importing it loads.
+"""The time of `atota --help`, next to a Typer app that does nothing, and the modules that it loads.
 
-Median of several runs, in turns, so that what else the machine does hits both.
+Median of several runs, in turns, so that other load of the machine hits both.
 """
 
 import argparse

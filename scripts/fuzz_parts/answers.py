@@ -11,9 +11,8 @@ import atota
 from atota.at.events import Event, view
 from atota.at.urcs import UrcReader
 from atota.dialects import catalogue
-from atota.dialects.anatomy import PATTERNS, parts, texts
+from atota.dialects.common import Ask, Pattern, Watch, parts, texts
 from atota.dialects.model import Dialect, Query
-from atota.dialects.parts import Ask, Watch
 from atota.module import identify as identification
 from scripts.fuzz_parts import seeds
 from scripts.fuzz_parts.backtracking import TooMuch, steps_of_search
@@ -114,14 +113,12 @@ def patterns() -> tuple[tuple[str, int, str], ...]:
     """Every regular expression of the project: the text, its flags and where it stands."""
     sources: dict[tuple[str, int], str] = {}
     for dialect in seeds.dialects():
-        for path, part, _ in parts(dialect):
-            flags = re.MULTILINE if isinstance(part, Query | Ask) else 0
-            for field in PATTERNS.get(type(part), {}):
-                for where, text in texts(part, field, path):
-                    sources.setdefault((text, flags), f"{dialect.name} {where}")
+        for text in texts(dialect, Pattern):
+            flags = re.MULTILINE if isinstance(text.part, Query | Ask) else 0
+            sources.setdefault((text.value, flags), f"{dialect.name} {text.path}")
     for row in catalogue.rows():
-        for text in (*row.names, *row.vendor_names):
-            compiled = catalogue._whole(text)
+        for pattern in (*row.names, *row.vendor_names):
+            compiled = catalogue._whole(pattern)
             sources.setdefault((compiled.pattern, compiled.flags), f"the catalogue's {row.model}")
     sources.update(_of_modules())
     return tuple((text, flags, where) for (text, flags), where in sources.items())

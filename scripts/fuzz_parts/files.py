@@ -11,10 +11,8 @@ from pathlib import Path
 from atota.at.exchange import Exchange
 from atota.at.syntax import Command
 from atota.dialects import loader
-from atota.dialects.anatomy import sends
-from atota.dialects.model import Dialect
-from atota.dialects.provenance import explain
-from atota.dialects.written import as_toml
+from atota.dialects.dump import as_toml
+from atota.dialects.model import Dialect, sends
 from atota.errors import ConfigError
 from atota.files import decode_toml
 from atota.otaserver import model
@@ -69,7 +67,7 @@ def profile(data: bytes) -> None:
     sends(dialect)
     for line in _LINES:
         listen(hearers(dialect), line)
-    written = as_toml(dialect, explain(str(path)), [path.name])
+    written = as_toml(str(path))
     again = decode_toml(written, Dialect, name="written again")
     if again != dialect:
         raise Broken(f"written out and read again it is another profile:\n{written}")

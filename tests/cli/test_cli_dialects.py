@@ -119,7 +119,7 @@ def test_check_tells_all_mistakes_with_file_and_place(cli: Cli, mine: Path) -> N
     for what in (
         "Object contains unknown field `speed` - at `$.uart`",
         "0 is too small: it must be above 0 - at `$.uart.bauds[0]`",
-        "There is no stage 'wirte'",
+        "Unknown stage 'wirte'",
     ):
         assert f"{mine}: {what}" in ran.out
     result = cli("dialects", "check", mine, "hi2115", "--json").result

@@ -83,7 +83,7 @@ def test_the_page_of_a_healthy_module(cli: Cli) -> None:
         "platform",
         "nothing is wrong, 1 not known",
     ]
-    assert "  ok       errors      none: 10 of 10 questions were answered well" in lines
+    assert "  ok       errors      none: 10 of 10 queries were answered well" in lines
     assert "  ok       identity    Quectel BC28, version BC28JAR01A03" in lines
     assert "for 40960 bytes" in ran.out
     assert all(len(line) <= 100 for line in lines)

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from atota.clock import SimulatedClock
-from atota.errors import Outcome
+from atota.errors import Outcome, WriteFailed
 from atota.journal.facts import ErrorFact
 from atota.journal.model import Record
 from atota.journal.store import Journal
@@ -122,7 +122,7 @@ def test_show_reads_like_a_page(cli: Cli, journal: Path) -> None:
         f"  sha256            {'1' * 64}",
         "  adapter           FTDI FT232R, serial number A50285BI",
         "  2026-01-01 00:00:21  reboot    done       2 min 21 s",
-        "  201: updated",
+        "  201: upgraded",
     ):
         assert line in lines
     assert all(line == line.rstrip() for line in lines)
@@ -136,7 +136,7 @@ def test_show_says_what_went_wrong_and_what_to_do_next(cli: Cli, journal: Path) 
     assert "  after             not read back\n" in failed
     assert "  transcript        /home/me/.local/share/atota/t.txt\n" in failed
     cut_off = cli("records", "show", "8b11aaaa-2").out
-    assert "  interrupted: the program ended in the stage write, without a word" in cut_off
+    assert "  interrupted: the program was killed in the stage write, or the power failed" in cut_off
     assert "write     cut off" in cut_off
 
 
@@ -154,11 +154,11 @@ def test_an_id_that_fits_none_or_several_names_the_near_ones(cli: Cli, journal: 
 
 def test_what_a_module_said_does_nothing_to_the_terminal(cli: Cli, journal: Path) -> None:
     with Journal(journal, clock=SimulatedClock()) as more:
-        book = more.open_job(opened("evil"))
-        book.fact(Identity(model="\x1b[2J[red]", manufacturer="[/]"))
-        book.stage("write", "failed", "\x07[bold]")
-        book.fact(ErrorFact(message="\x1b]0;x\x07", hint="\x1b[red]", tried=("\x1b",)))
-        book.verdict(Outcome.WRITE_FAILED)
+        entry = more.open_job(opened("evil"))
+        entry.fact(Identity(model="\x1b[2J[red]", manufacturer="[/]"))
+        entry.stage("write", "failed", "\x07[bold]")
+        entry.fact(ErrorFact.of(WriteFailed("\x1b]0;x\x07", hint="\x1b[1m", tried=("\x1b",))))
+        entry.verdict(Outcome.WRITE_FAILED)
     for ran in (cli("records", "list"), cli("records", "show", "evil")):
         assert ran.code == 0, ran.err
         assert "\x1b" not in ran.out
@@ -237,10 +237,10 @@ def test_a_file_that_is_no_journal_is_a_wrong_file(cli: Cli, tmp_path: Path) -> 
 def test_reading_leaves_the_jobs_of_running_processes_alone(cli: Cli, journal: Path) -> None:
     clock = SimulatedClock()
     with Journal(journal, clock=clock) as running:
-        book = write_job(running, "running", clock)
+        entry = write_job(running, "running", clock)
         assert cli("records", "list").code == 0
         assert "has not ended" in cli("records", "show", "running").err
-        assert finish(book, clock).outcome == "updated"
+        assert finish(entry, clock).outcome == "updated"
 
 
 def test_a_wrong_call_is_named_in_full(cli: Cli) -> None:

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from atota.dialects import catalogue
-from atota.dialects.catalogue import Row, by_codes, by_name, find, rows, suggestions
+from atota.dialects.catalogue import Row, by_name, find, rows, suggestions
+from atota.values import Codes
 
 TABLE = Path(__file__).with_name("onenet-modules.csv")
 COLUMNS = ("task_type", "vendor", "model", "manuf_code", "model_code")
@@ -197,23 +198,22 @@ def test_answers_that_point_at_two_modules_equally_point_at_none() -> None:
     assert find("Quectel", "BC28", "BC68") == fota("BC28")
 
 
-def test_a_row_is_found_by_its_codes_and_only_with_their_zeros() -> None:
-    assert by_codes("014", "01401") == fota("BC28")
-    assert by_codes("000", "00001") == fota("其他")
-    assert by_codes("14", "1401") is None
+def test_codes_keep_their_zeros_and_name_one_row_each() -> None:
+    assert fota("BC28").codes == Codes("014", "01401")
+    assert fota("其他").codes == Codes("000", "00001")
     assert len({row.codes for row in rows()}) == 63
 
 
 @pytest.mark.parametrize("text", ["BC28", "bc28", " Bc28 "])
 def test_a_model_is_named_in_any_case(text: str) -> None:
-    assert by_name(text) == by_codes("014", "01401")
+    assert by_name(text) == fota("BC28")
 
 
 def test_names_belong_to_their_table() -> None:
     assert by_name("ESP32") is None
-    assert by_name("esp32", "sota") == by_codes("101", "10101")
-    assert by_name("other") == by_name("其他") == by_codes("000", "00001")
-    assert by_name("OTHER", "sota") == by_codes("100", "10001")
+    assert [row.codes for row in (by_name("esp32", "sota"),) if row] == [Codes("101", "10101")]
+    assert by_name("other") == by_name("其他") == fota("其他")
+    assert [row.codes for row in (by_name("OTHER", "sota"),) if row] == [Codes("100", "10001")]
     assert by_name("") is None
 
 
@@ -263,6 +263,5 @@ def test_find_gives_a_fota_row_or_none_for_any_answers(
 @given(st.text())
 def test_lookups_take_any_text(text: str) -> None:
     assert len(suggestions(text)) <= 3
-    assert by_codes(text, text) is None
     row = by_name(text)
     assert row is None or row.model.casefold() == text.strip().casefold() or row.model == "其他"

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from atota.dialects import loader
-from atota.dialects.model import Nfwupd
-from atota.dialects.streams import PushedStream
+from atota.dialects.methods.nfwupd import NfwupdSpec
+from atota.dialects.methods.pushed_stream import PushedStreamSpec
 from atota.errors import ConfigError, UsageError
 
 CHILD = 'name = "{name}"\ntitle = "a test"\nextends = "{parent}"\n'
@@ -88,7 +88,7 @@ source = "27007"
 def test_other_arrays_replace_the_parents() -> None:
     mine = loader.load(write("mine.toml", "hi2115", 'setup = ["AT+CMEE=0"]\n[method]\nvalid = ["OKAY"]\n'))
     assert mine.setup == ("AT+CMEE=0",)
-    assert isinstance(mine.method, Nfwupd)
+    assert isinstance(mine.method, NfwupdSpec)
     assert mine.method.valid == ("OKAY",)
 
 
@@ -107,7 +107,7 @@ pause_s = 0.01
 source = "s"
 """
     mine = loader.load(write("mine.toml", "base", method))
-    assert isinstance(mine.method, PushedStream)
+    assert isinstance(mine.method, PushedStreamSpec)
     assert mine.method.watch.failed == ("END,([1-9])",)
 
 
@@ -165,7 +165,7 @@ def test_a_parent_whose_name_no_file_can_have_is_unknown(tmp_path: Path) -> None
 
 def test_an_unknown_name_lists_the_known_ones_and_the_users_own() -> None:
     write("boards/dialects/mine.toml")
-    with pytest.raises(UsageError, match="there is no dialect 'nothing'") as raised:
+    with pytest.raises(UsageError, match="unknown dialect 'nothing'") as raised:
         loader.load("nothing")
     assert "hi2115" in raised.value.hint
     assert "mine" in raised.value.hint
@@ -177,7 +177,7 @@ def test_an_unknown_name_lists_the_known_ones_and_the_users_own() -> None:
         ("[uart]\nspeed = 9600\n", "Object contains unknown field `speed` - at `$.uart`"),
         ('[uart]\nbauds = ["9600"]\n', "Expected `int`, got `str` - at `$.uart.bauds[0]`"),
         ("[uart]\nbauds = [0]\n", "0 is too small: it must be above 0 - at `$.uart.bauds[0]`"),
-        ("[recognise]\nmodel = '('\n", "is no regular expression"),
+        ("[recognise]\nmodel = '('\n", "is not a regular expression"),
         (
             "[grammar]\nurcs = [{ exact = 'X', continuaton = 1 }]\n",
             "unknown field `continuaton` - at `$.grammar.urcs[0]`",

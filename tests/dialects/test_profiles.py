@@ -2,21 +2,18 @@
 
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import pytest
 
-from atota.dialects import anatomy, loader
-from atota.dialects.anatomy import COMMANDS, PATTERNS, WORDS, Send
-from atota.dialects.checks import STAGES as CHECKED_STAGES
-from atota.dialects.checks import mistakes
-from atota.dialects.loader import Layer
-from atota.dialects.model import Dialect
-from atota.dialects.provenance import DEFAULT, explain, origins, place_of
-from atota.dialects.shape import shape_mistakes
-from atota.dialects.written import as_toml
-from atota.update.events import STAGES
+from atota.dialects import loader
+from atota.dialects.checks import mistakes, shape_mistakes
+from atota.dialects.common import Send, roles
+from atota.dialects.dump import as_toml, explain
+from atota.dialects.layers import DEFAULT, Layer, merge, origins, place_of
+from atota.dialects.model import Dialect, sends
+from atota.dialects.registry import method_specs
 
 HEAD: dict[str, Any] = {
     "name": "mine",
@@ -153,20 +150,29 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
     (profile(name="Mine!"), "$.name Small letters, digits and hyphens"),
     (profile(title=" "), "$.title It is empty"),
     (profile(sources__s=""), "$.sources.s It is empty"),
-    (profile(identify=query(source="t")), "$.identify[0].source There is no source 't'"),
-    (profile(NFWUPD, method__blocks__source="t"), "$.method.blocks.source There is no source 't'"),
+    (profile(identify=query(source="t")), "$.identify[0].source Unknown source 't'"),
+    (profile(NFWUPD, method__blocks__source="t"), "$.method.blocks.source Unknown source 't'"),
     # regular expressions and words
-    (profile(recognise__model=r"\d{4294967296}"), "$.recognise.model '\\\\d{4294967296}' is no regular expr"),
-    (profile(recognise__model="(" * 9000), "is no regular expression"),
-    (profile(grammar__boot={"lines": ["R", "(?i)S"]}), "$.grammar.boot.lines[1] b'(?:(?i)S)' is no regular"),
+    (
+        profile(recognise__model=r"\d{4294967296}"),
+        "$.recognise.model '\\\\d{4294967296}' is not a regular expr",
+    ),
+    (profile(recognise__model="(" * 9000), "is not a regular expression"),
+    (
+        profile(grammar__boot={"lines": ["R", "(?i)S"]}),
+        "$.grammar.boot.lines[1] b'(?:(?i)S)' is not a regular",
+    ),
     (
         profile(grammar__boot={"lines": ["(?P<a>R)", "(?P<a>S)"]}),
-        "$.grammar.boot.lines Together they are no regular expression",
+        "$.grammar.boot.lines Together they are not a regular expression",
     ),
-    (profile(grammar__boot={"lines": [r"\u0041"]}), r"$.grammar.boot.lines[0] b'(?:\\u0041)' is no regular"),
-    (profile(grammar__boot={"lines": []}), "$.grammar.boot.lines Without a line no boot is ever seen"),
-    (profile(grammar__ignored_bytes=[0, 256]), "$.grammar.ignored_bytes[1] 256 is no byte"),
-    (profile(recognise__model="("), "$.recognise.model '(' is no regular expression"),
+    (
+        profile(grammar__boot={"lines": [r"\u0041"]}),
+        r"$.grammar.boot.lines[0] b'(?:\\u0041)' is not a regular",
+    ),
+    (profile(grammar__boot={"lines": []}), "$.grammar.boot.lines Without a line no boot is ever recognised"),
+    (profile(grammar__ignored_bytes=[0, 256]), "$.grammar.ignored_bytes[1] 256 is not a byte"),
+    (profile(recognise__model="("), "$.recognise.model '(' is not a regular expression"),
     (profile(identify=query(pattern=".+")), "$.identify[0].pattern '.+' needs 1 group"),
     (profile(FILE, method__free__pattern=r"\d+"), "$.method.free.pattern '\\\\d+' needs 1 group"),
     (profile(FILE, method__watch__progress=["x"]), "$.method.watch.progress[0] 'x' needs 1 group"),
@@ -179,18 +185,18 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
     ),
     (profile(FLASH, method__prompt=""), "$.method.prompt It is empty"),
     # commands
-    (profile(setup=["CMEE=1"]), "$.setup[0] 'CMEE=1' is no command"),
-    (profile(setup=["AT+A\r"]), "$.setup[0] 'AT+A\\r' is no command"),
+    (profile(setup=["CMEE=1"]), "$.setup[0] 'CMEE=1' is not a command"),
+    (profile(setup=["AT+A\r"]), "$.setup[0] 'AT+A\\r' is not a command"),
     (profile(uart__command_line_limit=5), "is longer than the command line's 5 characters"),
     (profile(FLASH, method__erase="AT+CFLE=0"), "$.method.erase 'AT+CFLE=0' lacks the placeholder {blocks}"),
     (profile(FLASH, method__start="AT+F={sha}"), "$.method.start 'AT+F={sha}' has the placeholder {sha}"),
     (profile(URL, method__start="AT+Q={url"), "$.method.start 'AT+Q={url' has braces that do not pair"),
     (profile(URL, method__start="AT+Q={}"), "has the placeholder {}, which nothing fills in"),
     (profile(identify=query(send="AT+X={x}")), "$.identify[0].send 'AT+X={x}' has the placeholder {x}"),
-    (profile(URL, method__test="AT+QFOTADL=1"), "$.method.test 'AT+QFOTADL=1' is no harmless question"),
+    (profile(URL, method__test="AT+QFOTADL=1"), "$.method.test 'AT+QFOTADL=1' is not a harmless form"),
     (
         profile(prepare=step(ask="AT+CFUN=1", when="1")),
-        "$.prepare[0].ask 'AT+CFUN=1' is no harmless question",
+        "$.prepare[0].ask 'AT+CFUN=1' is not a harmless form",
     ),
     (
         profile(URL, identify=query(send="AT+QFOTADL=1")),
@@ -199,16 +205,19 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
     (profile(prepare=step(ask="AT+CFUN?")), "$.prepare[0] `ask` and `when` go together"),
     # numbers
     (profile(uart__bauds=[-1]), "$.uart.bauds[0] -1 is too small"),
-    (profile(uart__bauds=[9600, 9600]), "$.uart.bauds A rate stands in it twice"),
+    (profile(uart__bauds=[9600, 9600]), "$.uart.bauds A rate is listed twice"),
     (profile(uart__bauds=[]), "$.uart.bauds At least one rate is needed"),
-    (profile(uart__bauds=[10**9]), "$.uart.bauds[0] no module talks at 1000000000 bit/s"),
+    (profile(uart__bauds=[10**9]), "$.uart.bauds[0] no module runs at 1000000000 bit/s"),
     (profile(uart__pause_after_final_s=-0.1), "$.uart.pause_after_final_s -0.1 is too small"),
     (
         profile(uart__pause_after_final_s=float("inf")),
-        "$.uart.pause_after_final_s inf is no number to count on",
+        "$.uart.pause_after_final_s inf must be a finite number",
     ),
     (profile(NFWUPD, method__blocks__largest=10**400), "$.method.blocks.largest 1000000"),
-    (profile(uart__pause_after_final_s=float("nan")), "$.uart.pause_after_final_s nan is no number"),
+    (
+        profile(uart__pause_after_final_s=float("nan")),
+        "$.uart.pause_after_final_s nan must be a finite number",
+    ),
     (profile(NFWUPD, method__times__block_s=0.0), "$.method.times.block_s 0.0 is too small"),
     (profile(NFWUPD, reboot__limit_s=1e6), "$.reboot.limit_s 1e+06 seconds are more than a day"),
     (profile(NFWUPD, reboot__usual_s=61.0), "$.reboot.usual_s 61 s is more than limit_s, 60 s"),
@@ -218,7 +227,7 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
     ),
     # hex blocks
     (profile(NFWUPD, method__blocks__default=516), "$.method.blocks 516 is above the largest, 512"),
-    (profile(NFWUPD, method__blocks__multiple=5), "$.method.blocks.default 256 is no multiple of 5"),
+    (profile(NFWUPD, method__blocks__multiple=5), "$.method.blocks.default 256 is not a multiple of 5"),
     (profile(NFWUPD, method__blocks__only=[32, 64]), "$.method.blocks.default 256 is not in `only`"),
     (
         profile(NFWUPD, uart__command_line_limit=1024),
@@ -229,11 +238,11 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
         "$.method.command 'AT+NFWUPD=' is not a command's bare name",
     ),
     (profile(NFWUPD, method__answer="+NFW:"), "$.method.answer '+NFW:' does not begin as AT+NFWUPD answers"),
-    (profile(NFWUPD, method__valid=[]), "$.method.valid Nothing that the module could say"),
+    (profile(NFWUPD, method__valid=[]), "$.method.valid No response is configured"),
     (profile(NFWUPD, method__not_yet=["PACKAGE"]), "$.method.not_yet PACKAGE_OK would mean both"),
     # the other methods
     (profile(FLASH, method__piece=8192), "$.method.piece 8192 is more than an erase block, 4096"),
-    (profile(FILE, method__good_outcomes=[]), "$.method.good_outcomes No answer"),
+    (profile(FILE, method__good_outcomes=[]), "$.method.good_outcomes No response"),
     (profile(FILE, method__read_header=None), "$.method.read_header `read` needs it"),
     (profile(URL, method__schemes=[]), "$.method.schemes At least one is needed"),
     # parts that need each other
@@ -241,12 +250,12 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
     (profile(NFWUPD, reboot__update_causes=["X"]), "$.reboot.update_causes Without $.grammar.boot.cause"),
     (profile(recognise={}), "$.recognise It has no pattern"),
     (profile(identify=query(field="model")), "$.identify No query reads the version"),
-    (profile(weights__wirte=3), "$.weights.wirte There is no stage 'wirte'"),
+    (profile(weights__wirte=3), "$.weights.wirte Unknown stage 'wirte'"),
     (profile(weights__write=0), "$.weights All of them are 0"),
     (profile(errors__fifty="x"), "$.errors.fifty An error's number is expected"),
     (
         profile(grammar__finals=[{"text": "X", "ok": True, "commands": ["AT+X"]}]),
-        "$.grammar.finals[0].commands 'AT+X' is no command's name",
+        "$.grammar.finals[0].commands 'AT+X' is not a command's name",
     ),
 ]
 
@@ -289,29 +298,21 @@ def test_the_shape_is_judged_as_msgspec_does(tables: dict[str, Any], _: str) -> 
     assert not refused or any(what in refused for what in found)
 
 
-def test_the_stages_are_those_of_a_job() -> None:
-    assert CHECKED_STAGES == STAGES
+def structs(kind: Any) -> set[type[msgspec.Struct]]:
+    """Every struct that an annotation leads to."""
+    inner = {struct for one in get_args(kind) for struct in structs(one)}
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        inner |= {kind, *(one for field in msgspec.structs.fields(kind) for one in structs(field.type))}
+    return inner
 
 
-def test_every_text_of_a_method_is_known_to_the_checks() -> None:
-    free = {
-        "source",
-        "why",
-        "kind",
-        "field",
-        "flow",
-        "erase",
-        "good_outcomes",
-        "schemes",
-        "text",
-        "name",
-        "title",
-    }
-    for kind in (*COMMANDS, *PATTERNS):
-        for field in msgspec.structs.fields(kind):
-            if field.type in (str, str | None, tuple[str, ...]):
-                tables = ({*COMMANDS.get(kind, ())}, {*PATTERNS.get(kind, ())}, {*WORDS.get(kind, ())})
-                assert field.name in free.union(*tables), f"{kind.__name__}.{field.name}"
+@pytest.mark.parametrize("spec", method_specs(), ids=lambda spec: spec.method_name())
+def test_every_text_of_a_method_has_a_role(spec: type[msgspec.Struct]) -> None:
+    for part in structs(spec):
+        for field in msgspec.structs.fields(part):
+            if field.name not in ("source", "good_outcomes") and "str" in str(field.type):
+                is_text = not str(field.type).startswith(("dict", "typing.Literal", "tuple[typing.Literal"))
+                assert not is_text or field.name in roles(part), f"{part.__name__}.{field.name}"
 
 
 # -- where values come from ---------------------------------------------------------------------------
@@ -342,7 +343,7 @@ def test_merged_arrays_are_told_per_entry_with_the_place_in_the_file() -> None:
 def test_the_origins_are_the_whole_profile_and_nothing_else(name: str) -> None:
     chain = loader.layers(name)
     files = {layer.label: layer.tables for layer in chain}
-    for one in origins(chain):
+    for one in origins(merge(chain)):
         place: Any = files[one.origin]
         for key in msgspec.json.decode(_keys(one.place)):
             place = place[key]
@@ -362,7 +363,7 @@ def _keys(path: str) -> bytes:
 @pytest.mark.parametrize("name", loader.names())
 def test_what_is_shown_is_toml_that_means_the_same_profile(name: str) -> None:
     dialect = loader.load(name)
-    text = as_toml(dialect, explain(name), [layer.label for layer in loader.layers(name)])
+    text = as_toml(name)
     assert msgspec.convert(tomllib.loads(text), Dialect) == dialect
     if dialect.method is not None:
         assert f": {dialect.sources[dialect.method.source]}" in text
@@ -377,7 +378,7 @@ def test_any_text_in_a_profile_is_shown_as_toml(tmp_path: Path) -> None:
         encoding="utf-8",
     )
     dialect = loader.load(str(file))
-    text = as_toml(dialect, explain(str(file)), [file.name])
+    text = as_toml(str(file))
     assert msgspec.convert(tomllib.loads(text), Dialect) == dialect
     assert text.startswith("# a b\n")
 
@@ -403,7 +404,7 @@ def test_a_command_is_known_again_with_its_placeholders_filled(
 
 
 def test_the_commands_of_hex_blocks_are_told_by_their_codes() -> None:
-    sent = [send.text for send in anatomy.sends(loader.load("quectel-hi2115"))]
+    sent = [send.text for send in sends(loader.load("quectel-hi2115"))]
     for line in ("AT+NFWUPD=?", "AT+NFWUPD=0", "AT+NFWUPD=2", "AT+NFWUPD=5", "ATI", "AT+CFUN=0"):
         assert line in sent
-    assert any(send.matches("AT+NFWUPD=1,0,4,01020304,04") for send in anatomy.sends(loader.load("hi2110")))
+    assert any(send.matches("AT+NFWUPD=1,0,4,01020304,04") for send in sends(loader.load("hi2110")))

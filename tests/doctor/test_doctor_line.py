@@ -30,7 +30,7 @@ def session(query: str = "", *, model: str = "BC28", dialect: str = "quectel-hi2
 
 def numbers(**fields: Any) -> Exchanges:
     usual: dict[str, Any] = {
-        "asked": 50,
+        "count": 50,
         "lost": 0,
         "garbled": 0,
         "noise_bytes": 0,
@@ -43,7 +43,7 @@ def numbers(**fields: Any) -> Exchanges:
 
 def test_a_good_line_loses_nothing() -> None:
     seen = exchange(session(), 50)
-    assert (seen.asked, seen.lost, seen.garbled, seen.noise_bytes, seen.boots) == (50, 0, 0, 0, 0)
+    assert (seen.count, seen.lost, seen.garbled, seen.noise_bytes, seen.boots) == (50, 0, 0, 0, 0)
     assert len(seen.turns_s) == 25
     assert 0 < seen.wire_s < min(seen.turns_s)
     assert seen.echo is False
@@ -57,7 +57,7 @@ def test_a_good_line_loses_nothing() -> None:
 def test_each_fault_costs_one_answer_and_the_rest_is_right(fault: str) -> None:
     seen = exchange(session(f"fault={fault}"), 30)
     assert seen.lost + seen.garbled == 1
-    assert seen.asked == 30
+    assert seen.count == 30
 
 
 def test_unsolicited_lines_are_no_errors() -> None:
@@ -68,7 +68,7 @@ def test_unsolicited_lines_are_no_errors() -> None:
 def test_a_module_that_falls_silent_is_not_asked_to_the_end() -> None:
     seen = exchange(session("fault=silent-at:c10"), 1000)
     assert seen.given_up
-    assert seen.asked == 14
+    assert seen.count == 14
     assert judge_errors(seen).state == "bad"
 
 
@@ -119,7 +119,7 @@ def test_a_module_that_follows_every_rate_is_left_at_its_own(scripted: Any) -> N
     found = scan_rates(talk)
     assert set(found.answering) == set(talk.dialect.uart.bauds)
     assert link.baud == found.home == 9600
-    assert "takes the rate from whoever asks" in judge_rates(found).says
+    assert "takes its rate from each command" in judge_rates(found).says
 
 
 def test_a_rate_that_the_port_cannot_run_at_is_told_apart(scripted: Any) -> None:
@@ -158,7 +158,7 @@ def test_a_port_that_goes_away_ends_it() -> None:
         ({"turns_s": (0.4, 0.5)}, "warning", "slow: "),
         ({"turns_s": (0.4, 0.5), "wire_s": 0.3}, "ok", "median"),
         ({"turns_s": (0.02, 0.02, 1.5)}, "warning", "late now and then: "),
-        ({"turns_s": ()}, "unknown", "no answer came"),
+        ({"turns_s": ()}, "unknown", "no response came"),
     ],
 )
 def test_a_round_trip_is_judged_by_what_is_not_the_wire(fields: Any, state: str, words: str) -> None:
@@ -171,13 +171,13 @@ def test_a_round_trip_is_judged_by_what_is_not_the_wire(fields: Any, state: str,
     ("fields", "state", "words"),
     [
         ({}, "ok", "50 of 50"),
-        ({"lost": 1}, "warning", "1 got no answer within 3 s"),
-        ({"garbled": 1}, "warning", "of 50 questions 1 a damaged one"),
-        ({"lost": 1, "garbled": 1}, "bad", "1 got no answer within 3 s and 1 a damaged one"),
-        ({"asked": 1000, "lost": 20}, "warning", "20 got"),
-        ({"asked": 1000, "lost": 21}, "bad", "21 got"),
-        ({"asked": 3, "lost": 1}, "warning", "1 got"),
-        ({"asked": 5, "lost": 5, "given_up": True}, "bad", "the last 5 in a row"),
+        ({"lost": 1}, "warning", "1 got no response within 3 s"),
+        ({"garbled": 1}, "warning", "of 50 queries 1 a damaged one"),
+        ({"lost": 1, "garbled": 1}, "bad", "1 got no response within 3 s and 1 a damaged one"),
+        ({"count": 1000, "lost": 20}, "warning", "20 got"),
+        ({"count": 1000, "lost": 21}, "bad", "21 got"),
+        ({"count": 3, "lost": 1}, "warning", "1 got"),
+        ({"count": 5, "lost": 5, "given_up": True}, "bad", "the last 5 in a row"),
     ],
 )
 def test_errors_are_judged_by_their_share(fields: Any, state: str, words: str) -> None:
@@ -207,7 +207,7 @@ def test_the_rates_are_told() -> None:
             "silence at 9600 baud; 12 bytes of noise at 115200 baud",
             "-b RATE",
         ),
-        (("9600 baud: 20 bytes of text, but no answer",), "but no answer at 9600 baud", "does not listen"),
+        (("9600 baud: 20 bytes of text, but no answer",), "but no answer at 9600 baud", "does not receive"),
     ],
 )
 def test_silence_says_what_was_heard_and_what_that_means(

@@ -8,7 +8,7 @@ import pytest
 from atota.clock import SimulatedClock
 from atota.dialects import loader
 from atota.doctor.module import (
-    Ears,
+    Observer,
     Supply,
     judge_identity,
     judge_reboots,
@@ -34,8 +34,8 @@ def identified(url: str) -> tuple[Module, Findings]:
     return module, module.findings
 
 
-def ears(early: list[str | None], late: list[str | None], warnings: list[str] | None = None) -> Ears:
-    made = Ears(Session(open_sim_link("sim://BC28", clock=SimulatedClock()), loader.load("3gpp")))
+def ears(early: list[str | None], late: list[str | None], warnings: list[str] | None = None) -> Observer:
+    made = Observer(Session(open_sim_link("sim://BC28", clock=SimulatedClock()), loader.load("3gpp")))
     made.early, made.late, made.warnings = early, late, warnings or []
     return made
 
@@ -72,7 +72,7 @@ def test_what_no_method_is_known_for_is_a_warning() -> None:
 def test_the_imei_is_not_told() -> None:
     _, found = identified("sim://BC28?imei=490154203237518")
     assert found.identity.imei == "490154203237518"
-    assert "490154203237518" not in str([*judge_identity(found), judge_signal(found.identity)])
+    assert "490154203237518" not in str([*judge_identity(found), judge_signal(found)])
 
 
 def test_the_supply_is_read_a_few_times() -> None:
@@ -102,7 +102,7 @@ def test_a_module_that_cannot_tell_its_supply_is_not_asked() -> None:
         (Supply(readings_mv=(3600,)), "ok", "3600 mV"),
         (Supply(readings_mv=(3600, 3400)), "ok", "3400 to 3600"),
         (Supply(readings_mv=(3600, 3399)), "warning", "unsteady: 3399 to 3600 mV"),
-        (Supply(), "unknown", "does not tell its voltage"),
+        (Supply(), "unknown", "does not report its voltage"),
         (Supply(battery_percent=71), "unknown", "battery 71 %"),
     ],
 )
@@ -116,14 +116,14 @@ def test_a_supply_is_judged_by_how_steady_it_is(told: Supply, state: str, words:
 @pytest.mark.parametrize(
     ("heard", "state", "words"),
     [
-        (([], []), "ok", "none while it was asked"),
+        (([], []), "ok", "none while it was queried"),
         ((["SECURITY_PMU_POWER_ON_RESET"], []), "ok", "just starting (SECURITY_PMU_POWER_ON_RESET)"),
-        (([None], []), "ok", "just starting (cause not told)"),
+        (([None], []), "ok", "just starting (cause not given)"),
         ((["A", "B"], []), "warning", "booted 2 times before it answered (A, B)"),
         (([], ["SECURITY_PMU_POWER_ON_RESET"]), "bad", "a sign of a brown-out: it rebooted once"),
-        (([], ["APPLICATION_WATCHDOG"]), "bad", "it rebooted once while it was only asked"),
-        (([], [None, None]), "bad", "it rebooted 2 times while it was only asked (cause not told)"),
-        (([], [], ["UNDER-VOLTAGE WARNNING"]), "bad", "its supply is low: UNDER-VOLTAGE WARNNING"),
+        (([], ["APPLICATION_WATCHDOG"]), "bad", "it rebooted once while it was only queried"),
+        (([], [None, None]), "bad", "it rebooted 2 times while it was only queried (cause not given)"),
+        (([], [], ["UNDER-VOLTAGE WARNNING"]), "bad", "reports a low supply: UNDER-VOLTAGE WARNNING"),
     ],
 )
 def test_reboots_are_judged_by_when_and_why(heard: Any, state: str, words: str) -> None:
@@ -141,7 +141,7 @@ def test_a_watchdog_is_not_blamed_on_the_supply() -> None:
 
 def test_boots_are_heard_before_and_after_the_first_answer() -> None:
     module = opened("sim://BC28?fault=boot-garbage+brownout-at-block:c12")
-    heard = Ears(module.session)
+    heard = Observer(module.session)
     module.find()
     heard.answered()
     module.identify()
@@ -156,24 +156,25 @@ def test_a_listener_that_was_there_still_hears() -> None:
     events: list[object] = []
     link = open_sim_link("sim://BC28", clock=SimulatedClock())
     talk = Session(link, loader.load("3gpp"), listener=events.append)
-    Ears(talk)
+    Observer(talk)
     talk.command("AT")
     assert events
 
 
 @pytest.mark.parametrize(
-    ("signal", "method", "state"),
+    ("signal", "dialect", "state"),
     [
-        (20, "nfwupd", "ok"),
-        (2, "nfwupd", "ok"),
-        (None, "nfwupd", "ok"),
-        (20, "url-pull", "ok"),
-        (4, "url-pull", "warning"),
-        (5, "watched", "ok"),
-        (None, "watched", "warning"),
+        (20, "hi2115", "ok"),
+        (2, "hi2115", "ok"),
+        (None, "hi2115", "ok"),
+        (20, "quectel-bc26", "ok"),
+        (4, "quectel-bc26", "warning"),
+        (5, "cmcc-mt2625", "ok"),
+        (None, "cmcc-mt2625", "warning"),
     ],
 )
 def test_the_signal_matters_where_the_module_fetches_by_itself(
-    signal: int | None, method: str, state: str
+    signal: int | None, dialect: str, state: str
 ) -> None:
-    assert judge_signal(Identity(signal=signal, method=method)).state == state
+    found = Findings(Identity(signal=signal), loader.load(dialect), None, None)
+    assert judge_signal(found).state == state

@@ -9,7 +9,7 @@ import pytest
 
 from atota.clock import SimulatedClock
 from atota.doctor.platform import (
-    Asked,
+    PlatformSettings,
     examine_platform,
     judge_answer,
     judge_authorization,
@@ -39,7 +39,9 @@ def unreachable(_server: str) -> Reached:
     raise ServerUnreachable("the name cannot be resolved", hint="Check the DNS settings.")
 
 
-def examined(asked: Asked | None, look: Callable[[str], Reached] = lambda _: reached()) -> dict[str, Any]:
+def examined(
+    asked: PlatformSettings | None, look: Callable[[str], Reached] = lambda _: reached()
+) -> dict[str, Any]:
     return {one.check: one for one in examine_platform(asked, clock=SimulatedClock(), look=look)}
 
 
@@ -50,13 +52,15 @@ def test_a_platform_that_nobody_named_is_not_looked_at() -> None:
 
 
 def test_a_good_platform_has_nothing_but_good_findings() -> None:
-    found = examined(Asked(server="ota.example", product_id="1000", key=lambda: SECRET))
+    found = examined(PlatformSettings(server="ota.example", product_id="1000", key=lambda: SECRET))
     assert {one.state for one in found.values()} == {"ok"}
     assert list(found) == ["server", "clock", "key", "product id"]
 
 
 def test_without_a_way_to_the_server_the_key_is_still_looked_at() -> None:
-    found = examined(Asked(server="ota.example", product_id="1000", key=lambda: SECRET), unreachable)
+    found = examined(
+        PlatformSettings(server="ota.example", product_id="1000", key=lambda: SECRET), unreachable
+    )
     assert (found["server"].state, found["server"].next) == ("bad", "Check the DNS settings.")
     assert found["clock"].state == "unknown"
     assert found["key"].state == "ok"
@@ -85,7 +89,7 @@ def test_any_answer_shows_that_the_way_is_free(fields: Any, state: str, words: s
 @pytest.mark.parametrize(
     ("skew_s", "state", "words"),
     [
-        (None, "unknown", "does not tell"),
+        (None, "unknown", "does not send"),
         (0.0, "ok", "within 2 s"),
         (-60.0, "ok", "60 s off"),
         (61.0, "warning", "61 s behind the server's"),
@@ -183,5 +187,5 @@ def test_a_header_made_elsewhere_is_judged_by_its_end_and_never_shown(
 
 
 def test_a_header_stands_in_for_key_and_product_id() -> None:
-    made = Asked(server="ota.example", authorization=lambda: header(str(int(NOW) + 100)))
+    made = PlatformSettings(server="ota.example", authorization=lambda: header(str(int(NOW) + 100)))
     assert list(examined(made)) == ["server", "clock", "authorization"]

@@ -99,7 +99,7 @@ def test_who_is_not_root_is_told_that_some_programs_are_not_seen() -> None:
     [
         (PortInfo(device="/dev/ttyS0"), "a port of the machine's own, not on USB", None),
         (PortInfo(device="/dev/pts/7"), "none: this is a pseudo-terminal, another program's", None),
-        (PortInfo(device="x", usb_id="dead:beef"), "a chip that is not known, USB dead:beef", "unknown"),
+        (PortInfo(device="x", usb_id="dead:beef"), "an unknown chip, USB dead:beef", "unknown"),
     ],
 )
 def test_other_adapters_are_told_as_far_as_they_are_known(

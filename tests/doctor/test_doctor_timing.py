@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 from atota.clock import SimulatedClock
 from atota.dialects import loader
 from atota.doctor import line
-from atota.doctor.timing import estimate, judge_time, parse_size, shape_of, spell, transfer_rate
+from atota.doctor.timing import estimate, judge_time, parse_size, spell, transfer_rate
 from atota.errors import UsageError
 from atota.fota.registry import method_for
 from atota.module.module import open_module
 from atota.sim.package import build_package
 
-WIRED = [one.name for one in loader.all_built_in() if shape_of(one, 9600, 1000) is not None]
+WIRED = [one.name for one in loader.all_built_in() if one.method is not None and one.method.streams]
 OTHERS = [one.name for one in loader.all_built_in() if one.name not in WIRED]
 
 
@@ -120,14 +120,14 @@ def test_the_time_is_told_at_the_present_rate_and_at_that_of_the_transfer() -> N
     assert [one.check for one in found] == ["at 9600", "at 115200"]
     assert found[0].says == (
         "about 9 min 17 s for 204800 bytes: 7 min 32 s on the wire (hex doubles it), "
-        "32 s waiting for 800 answers, 13 s the other steps, 60 s reboot"
+        "32 s waiting for 800 responses, 13 s the other steps, 60 s reboot"
     )
     assert "an update raises the rate to this" in found[1].says
 
 
 def test_a_rate_that_is_only_assumed_is_told_so() -> None:
     (only,) = judge_time(
-        loader.load("quectel-hi2115"), size=1000, baud=9600, turn_s=0.0, wanted=0, assumed=True
+        loader.load("quectel-hi2115"), size=1000, baud=9600, turn_s=0.0, target=0, assumed=True
     )
     assert only.says.endswith("(if the far end runs at this rate)")
 

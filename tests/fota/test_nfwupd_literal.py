@@ -8,9 +8,9 @@ from typing import Any, Self
 import pytest
 
 from atota.dialects import loader
-from atota.dialects.model import BlockRule
+from atota.dialects.methods.nfwupd import BlockRule
 from atota.errors import NoAnswer, PackageError, Refused, SlotLost, WriteFailed
-from atota.fota.nfwupd import HexBlocks, lengths
+from atota.fota.nfwupd import Nfwupd, lengths
 from atota.fota.registry import method_for
 from atota.module.session import Session
 
@@ -38,7 +38,7 @@ class Talk:
     def __init__(self, link: Any, dialect: str, folder: Path, data: bytes, block: int | None) -> None:
         profile = loader.load(dialect)
         self.link = link
-        self.method = HexBlocks(profile, block=block)
+        self.method = method_for(profile, block=block)
         self.session = Session(link, profile)
         self.package = folder / "p.bin"
         self.package.write_bytes(data)
@@ -74,7 +74,7 @@ def test_a_whole_write(talk: Make) -> None:
         t.method.prepare(t.session)
         assert t.write() == sha256(DATA).hexdigest()
         assert t.progress == [(4, 12), (8, 12), (12, 12)]
-        assert (t.method.tally.blocks, t.method.tally.retries) == (3, 0)
+        assert (t.method.counters.blocks, t.method.counters.retries) == (3, 0)
 
 
 def test_the_checksum_is_two_upper_case_hex_digits_of_the_xor(talk: Make) -> None:
@@ -108,10 +108,10 @@ def test_blocks_and_tail(size: int, block: int, rule: dict[str, Any], plan: list
 @pytest.mark.parametrize("block", [0, 2, 511, 516, 513])
 def test_a_block_length_that_the_firmware_refuses_is_refused_by_us(block: int) -> None:
     if block == 0:
-        assert HexBlocks(loader.load("hi2115"), block=0).validates  # none given: the profile's own
+        assert method_for(loader.load("hi2115"), block=0).spec.validates  # none given: the profile's own
         return
     with pytest.raises(Refused, match=f"blocks of {block} bytes"):
-        HexBlocks(loader.load("hi2115"), block=block)
+        method_for(loader.load("hi2115"), block=block)
 
 
 @pytest.mark.parametrize(
@@ -191,7 +191,7 @@ def test_an_erase_may_be_slow_busy_and_asked_again(talk: Make) -> None:
     slow = (b"AT+NFWUPD=0", [(45.0, OK)])
     with talk(TEST, (b"AT+NFWUPD=0", E529), (b"AT+NFWUPD=0", E51), (b"AT+NFWUPD=0", E50), slow) as t:
         t.method.prepare(t.session)
-        assert t.method.tally.retries == 3
+        assert t.method.counters.retries == 3
 
 
 def test_a_failed_erase_is_told_with_the_vendors_words(talk: Make) -> None:
@@ -214,7 +214,7 @@ def test_a_reboot_during_the_erase_loses_the_slot(talk: Make) -> None:
 def test_a_refused_block_is_sent_again_as_it_was(talk: Make) -> None:
     with talk((B0, OK), (B1, E50), (B1, b"\r\n+CME ERROR: 522\r\n"), (B1, OK), (B2, OK)) as t:
         t.write()
-        assert t.method.tally.retries == 2
+        assert t.method.counters.retries == 2
 
 
 def test_a_block_refused_three_times_ends_the_write(talk: Make) -> None:
@@ -242,7 +242,7 @@ def test_an_error_after_a_lost_ok_is_settled_by_the_next_block(talk: Make) -> No
     b3 = b"AT+NFWUPD=1,3,4,00000000,00"
     with talk((B0, OK), (B1, OK), (B2, []), ALIVE, FENCE, (B2, E50), (B2, E50), (b3, OK), data=data) as t:
         t.write()
-        assert t.method.tally.blocks == 4
+        assert t.method.counters.blocks == 4
 
 
 def test_an_error_after_a_silence_is_settled_against_us_if_the_next_block_is_refused(talk: Make) -> None:
@@ -272,7 +272,7 @@ def test_a_lost_command_is_simply_sent_again(talk: Make) -> None:
 @pytest.mark.parametrize("script", [[(B0, [])], [(B0, OK), (B1, [])]])
 def test_while_block_0_or_1_is_in_doubt_nothing_is_concluded(talk: Make, script: list[Any]) -> None:
     """Right after an erase block 1 is taken as the first too, and lands at offset 0."""
-    with talk(*script) as t, pytest.raises(SlotLost, match="got no answer"):
+    with talk(*script) as t, pytest.raises(SlotLost, match="got no response"):
         t.write()
 
 
@@ -290,7 +290,7 @@ def test_a_last_block_in_doubt_is_not_called_written(talk: Make) -> None:
 
 def test_three_silences_lose_the_slot(talk: Make) -> None:
     script = [(B0, OK), (B1, OK), *[(B2, []), ALIVE, FENCE] * 2, (B2, [])]
-    with talk(*script) as t, pytest.raises(SlotLost, match="no answer"):
+    with talk(*script) as t, pytest.raises(SlotLost, match="no response"):
         t.write()
 
 
@@ -303,7 +303,7 @@ def test_a_late_ok_is_not_taken_for_the_next_answer(talk: Make) -> None:
             t.write()
         t.link.left.clear()
         t.link.wrong.clear()
-        assert t.method.tally.blocks == 3
+        assert t.method.counters.blocks == 3
 
 
 @pytest.mark.parametrize("cause", [b"APPLICATION_WATCHDOG", b"SECURITY_PMU_POWER_ON_RESET"])
@@ -316,6 +316,33 @@ def test_a_reboot_between_two_blocks_loses_the_slot(talk: Make) -> None:
     script = [(B0, OK), (B1, [(0.01, OK), (0.012, REBOOT % b"APPLICATION_WATCHDOG")]), (B2, OK)]
     with talk(*script) as t, pytest.raises(SlotLost, match="rebooted before block 2"):
         t.write()
+
+
+BARE_BOOT = b"\r\nREBOOTING\r\nOK\r\n"
+
+
+@pytest.mark.parametrize(
+    ("script", "what"),
+    [
+        ([TEST, (b"AT+NFWUPD=0", BARE_BOOT)], "the module rebooted during the erase"),
+        ([TEST, ERASE, (B0, BARE_BOOT)], "the module rebooted at block 0"),
+        (
+            [TEST, ERASE, (B0, OK), (B1, [(0.01, OK), (0.012, BARE_BOOT)]), (B2, OK)],
+            "the module rebooted before block 2",
+        ),
+        (
+            [TEST, ERASE, (B0, OK), (B1, OK), (B2, OK), (b"AT+NFWUPD=2", BARE_BOOT)],
+            "the module rebooted during the validation",
+        ),
+    ],
+)
+def test_a_reboot_without_a_cause_is_told_as_such(talk: Make, script: list[Any], what: str) -> None:
+    with talk(*script) as t:
+        with pytest.raises(SlotLost) as raised:
+            t.method.prepare(t.session)
+            t.write()
+            t.method.validate(t.session)
+        assert raised.value.message == f"{what} (cause not given)"
 
 
 # -- the verdict -------------------------------------------------------------------------------------
@@ -444,11 +471,9 @@ def test_the_result_of_the_last_update_in_words(talk: Make) -> None:
 
 
 def test_the_registry_knows_it_and_refuses_dialects_without_a_method() -> None:
-    assert isinstance(method_for(loader.load("quectel-hi2115")), HexBlocks)
+    assert isinstance(method_for(loader.load("quectel-hi2115")), Nfwupd)
     with pytest.raises(Refused, match="no known way"):
         method_for(loader.load("3gpp"))
-    with pytest.raises(Refused):
-        HexBlocks(loader.load("3gpp"))
 
 
 def test_a_mute_module_raises_what_the_caller_recovers_from(talk: Make) -> None:

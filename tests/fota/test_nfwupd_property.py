@@ -9,12 +9,16 @@ from hypothesis import strategies as st
 
 from atota.clock import SimulatedClock
 from atota.errors import AtotaError
-from atota.fota.registry import method_for
+from atota.fota.target import ModuleTarget
 from atota.module.module import Module
+from atota.module.reconnect import UsbAdapters
+from atota.settings.spec import JobSpec
 from atota.sim.link import open_sim_link
 from atota.sim.package import build_package
-from atota.update.writing import Writer
+from atota.update.state import JobState
+from atota.update.write import Writer
 from atota.values import Digests
+from tests.update.parts import job_context
 
 MODELS = {
     "BC28": ("BC28JAR01A03", "BC28JAR01A05"),
@@ -53,32 +57,22 @@ def test_what_is_called_written_is_written(
     with TemporaryDirectory() as folder, Module(link) as module:
         path = Path(folder) / "p.bin"
         path.write_bytes(package)
+        spec = JobSpec(port=link.name, transfer_baud=baud)
+        context = job_context(spec)
         failure: AtotaError | None = None
         try:
-            module.identify()
-            assert module.findings is not None
-            method = method_for(module.findings.dialect)
-            writer = Writer(
-                module,
-                method,
-                path,
-                Digests.of(package),
-                transfer_baud=baud,
-                restarts=2,
-                progress=lambda *_: None,
-                warn=lambda _: None,
-                reconnect=lambda _: None,
-            )
-            writer.prepare()
-            writer.write()
-            if method.validates:
-                writer.validate()
+            subject = ModuleTarget(module, spec, UsbAdapters(), note=lambda _: None, warn=lambda _: None)
+            subject.identify()
+            subject.choose()
+            Writer(context, subject, path, Digests.of(package), retries=2, undo=(), written=0).fill()
         except AtotaError as error:
             failure = error
         if failure is not None:
             assert failure.message
             assert failure.hint
+            assert context.machine.may_undo
             return
+        assert context.machine.state is JobState.WRITTEN
         assert link.module.slot == package
         assert not link.module.flash.spoiled
         assert not link.module.starts

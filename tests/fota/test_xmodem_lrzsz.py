@@ -10,7 +10,7 @@ import pytest
 
 from atota.clock import Clock, SystemClock
 from atota.dialects import loader
-from atota.fota.xmodem_upload import XmodemFile
+from atota.fota.registry import method_for
 from atota.module.session import Session
 
 RX = shutil.which("rx") or shutil.which("lrx")
@@ -86,11 +86,11 @@ def test_rx_receives_what_was_sent(tmp_path: Path, size: int) -> None:
     package.write_bytes(bytes((number * 31 + number // 255) % 256 for number in range(size)))
     told: list[tuple[int, int]] = []
     with Session(RxModule(received), loader.load("ublox-sara-r4")) as session:
-        method = XmodemFile(session.dialect)
+        method = method_for(session.dialect)
         method.check(package)
         method.prepare(session)
         method.write(session, package, lambda done, total: told.append((done, total)))
     assert received.read_bytes().rstrip(b"\x1a") == package.read_bytes().rstrip(b"\x1a")
     assert len(received.read_bytes()) % 1024 == 0
     assert told[-1] == (size, size)
-    assert method.tally.blocks == -(-size // 1024)
+    assert method.counters.blocks == -(-size // 1024)

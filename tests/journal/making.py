@@ -1,4 +1,4 @@
-"""What the tests of the journal share: a job as the host writes one down."""
+"""A job for the tests of the journal, written down by the code that writes real ones."""
 
 from pathlib import Path
 from typing import Any, cast
@@ -6,12 +6,16 @@ from typing import Any, cast
 import pytest
 
 from atota.clock import Clock, SimulatedClock
+from atota.errors import Outcome, WriteFailed
 from atota.journal.facts import (
     ConfirmedFact,
     CountersFact,
+    ErrorFact,
+    JobState,
     MethodFact,
+    PackageFact,
+    StateFact,
     TaskFact,
-    Told,
     TranscriptFact,
     VersionsFact,
     WarningFact,
@@ -19,7 +23,12 @@ from atota.journal.facts import (
 )
 from atota.journal.model import Opened, Record
 from atota.journal.store import JobEntry, Journal
+from atota.link.ports import PortInfo
 from atota.ota.base import Platform, Task
+from atota.settings.board import Board
+from atota.settings.spec import JobSpec
+from atota.update.events import StageEvent
+from atota.update.job_journal import JobJournal
 from atota.update.report import Outbox, Reporter
 from atota.values import Identity
 
@@ -45,74 +54,77 @@ def opened(run: str = "run1", attempt: int = 1, **more: Any) -> Opened:
 
 
 def write_job(journal: Journal, run: str, clock: Clock, *, imei: str = IMEI, attempt: int = 1) -> JobEntry:
-    """An open job that has written its package into the module."""
-    adapter = {"device": "/dev/ttyUSB0", "chip": "FTDI FT232R", "serial_number": "A50285BI"}
-    book = journal.open_job(opened(run, attempt, adapter=adapter, board="boards/bench.toml"))
-    book.stage("open", "started")
-    clock.sleep(0.12)
-    book.stage("open", "done", elapsed_ms=120)
-    book.stage("identify", "started")
-    clock.sleep(1.9)
-    book.fact(
-        Identity(
-            manufacturer="Quectel",
-            model="BC28",
-            version="BC28JAR01A03",
-            revision="BC28JAR01A03",
-            imei=imei,
-            serial="MPA19C1234567",
-            dialect="quectel-hi2115",
-            method="nfwupd",
-            evidence="documented",
-        ),
+    """An open job that has written its package into the module, as a job writes it down."""
+    pages = JobJournal(
+        journal, opened(run, attempt), clock=journal._clock, may_fail=lambda: False, warn=pytest.fail
     )
-    book.stage("identify", "done", elapsed_ms=1900)
-    book.fact(MethodFact(name="quectel-hi2115", digest="d" * 64, method="nfwupd", block=512))
-    book.fact(VersionsFact(before="BC28JAR01A03", target="BC28JAR01A05", expected="BC28JAR01A05"))
-    book.fact(TaskFact(target="BC28JAR01A05", size=40960, kind="fota", retry=2))
-    package = {"name": "BC28JAR01A03_TO_BC28JAR01A05.bin", "size": 40960, "md5": "0" * 32, "sha256": "1" * 64}
-    book.fact("package", package)
-    book.stage("write", "started")
-    book.fact(WrittenFact(done=20480, total=40960))
+    adapter = PortInfo(device="/dev/ttyUSB0", chip="FTDI FT232R", serial_number="A50285BI")
+    pages.on_event(StageEvent("open", "started"))
+    clock.sleep(0.12)
+    pages.on_event(StageEvent("open", "done", "", 120))
+    pages.on_event(StageEvent("identify", "started"))
+    clock.sleep(1.9)
+    identity = Identity(
+        manufacturer="Quectel",
+        model="BC28",
+        version="BC28JAR01A03",
+        revision="BC28JAR01A03",
+        imei=imei,
+        serial="MPA19C1234567",
+        dialect="quectel-hi2115",
+        method="nfwupd",
+        evidence="documented",
+    )
+    pages.on_event(StageEvent("identify", "done", "", 1900))
+    pages.begin(JobSpec(port="/dev/ttyUSB0", board=Board(name="boards/bench.toml")), identity, adapter, None)
+    pages.fact(MethodFact(name="quectel-hi2115", digest="d" * 64, method="nfwupd", block=512))
+    pages.fact(VersionsFact(before="BC28JAR01A03", target="BC28JAR01A05", expected="BC28JAR01A05"))
+    pages.fact(TaskFact(target="BC28JAR01A05", size=40960, kind="fota", retry=2))
+    name = "BC28JAR01A03_TO_BC28JAR01A05.bin"
+    pages.fact(PackageFact(name=name, size=40960, md5="0" * 32, sha256="1" * 64))
+    pages.on_event(StageEvent("write", "started"))
+    pages.state(JobState.CHANGED)
+    pages.state(JobState.WRITING)
+    pages.written(20480, 40960, clock)
     clock.sleep(15)
-    return book
+    assert pages._entry is not None
+    return pages._entry
 
 
-def finish(book: JobEntry, clock: Clock) -> Record:
+def finish(entry: JobEntry, clock: Clock) -> Record:
     """End such a job well."""
-    book.fact(WrittenFact(done=40960, total=40960))
-    book.stage("write", "done", elapsed_ms=15000)
+    entry.fact(WrittenFact(done=40960, total=40960))
+    entry.stage("write", "done", elapsed_ms=15000)
     for stage, seconds in (("validate", 4.0), ("activate", 0.2), ("reboot", 141.0), ("confirm", 0.4)):
-        book.stage(stage, "started")
+        entry.stage(stage, "started")
         clock.sleep(seconds)
-        book.stage(stage, "done", elapsed_ms=round(1000 * seconds))
-    book.fact(ConfirmedFact(version="BC28JAR01A05"))
-    book.fact(CountersFact(blocks=80, retries=1, longest_silence_ms=1250, boots=1))
-    book.fact(WarningFact(text="the module cannot tell its supply voltage"))
+        entry.stage(stage, "done", elapsed_ms=round(1000 * seconds))
+    for state in (JobState.WRITTEN, JobState.MAY_HAVE_STARTED, JobState.STARTED, JobState.CONFIRMED):
+        entry.fact(StateFact(state))
+    entry.fact(ConfirmedFact(version="BC28JAR01A05"))
+    entry.fact(CountersFact(blocks=80, retries=1, longest_silence_ms=1250, boots=1))
+    entry.fact(WarningFact(text="the module cannot tell its supply voltage"))
 
-    def on_told(told: Told) -> None:
-        book.fact(Told(what=told.what))
-
-    outbox = Outbox(None, str, pytest.fail, on_told)
+    outbox = Outbox(None, str, pytest.fail, entry.fact)
     reporter = Reporter(cast("Platform", Accepting()), "6523", "fota", outbox)
     reporter.ready(TASK, renew=None, pause=lambda error, _: pytest.fail(str(error)))
     reporter.updated(TASK, TASK.target)
-    book.stage("report", "skipped", "no platform")
-    return book.verdict("updated", 0)
+    entry.stage("report", "skipped", "no platform")
+    return entry.verdict(Outcome.UPDATED)
 
 
-def fail(book: JobEntry) -> Record:
+def fail(entry: JobEntry) -> Record:
     """End such a job badly."""
-    book.stage("write", "failed", "the module refuses block 41", 7000)
-    error = {
-        "code": "write",
-        "message": "the module refuses block 41: +CME ERROR: 4",
-        "hint": "The module still runs its old firmware. Check supply and wiring.",
-        "tried": ["block 41 three times", "a fresh write, twice"],
-    }
-    book.fact("error", error)
-    book.fact(TranscriptFact(path="/home/me/.local/share/atota/t.txt", sha256="a" * 64))
-    return book.verdict("write-failed", 9)
+    entry.stage("write", "failed", "the module refuses block 41", 7000)
+    error = WriteFailed(
+        "the module refuses block 41: +CME ERROR: 4",
+        hint="The module still runs its old firmware. Check supply and wiring.",
+        tried=("block 41 three times", "a fresh write, twice"),
+    )
+    entry.fact(StateFact(JobState.FAILED))
+    entry.fact(ErrorFact.of(error))
+    entry.fact(TranscriptFact(path="/home/me/.local/share/atota/t.txt", sha256="a" * 64))
+    return entry.verdict(Outcome.WRITE_FAILED)
 
 
 def filled(path: Path) -> list[Record]:

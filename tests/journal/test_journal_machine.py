@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from atota.clock import SimulatedClock
-from atota.errors import AtotaError, LimitReached
+from atota.errors import AtotaError, LimitReached, Outcome
 from atota.journal.store import JobEntry, Journal
 from atota.values import Identity
 from tests.journal.making import opened
@@ -31,7 +31,7 @@ class Job:
     id: str
     process: int | None
     rows: list[tuple[str, object]] = field(default_factory=list)
-    outcome: str | None = None
+    outcome: Outcome | None = None
 
     @property
     def imeis(self) -> list[object]:
@@ -46,7 +46,7 @@ class Journals(RuleBasedStateMachine):
         self.folder = Path(tempfile.mkdtemp(dir=RAM if RAM.is_dir() else None))
         self.clock = SimulatedClock()
         self.journals = {process: self.start() for process in PROCESSES}
-        self.books: dict[str, JobEntry] = {}
+        self.entries: dict[str, JobEntry] = {}
         self.jobs: list[Job] = []
         self.ended: list[Job] = []
         self.reports: list[int] = []
@@ -67,7 +67,7 @@ class Journals(RuleBasedStateMachine):
             with pytest.raises(LimitReached):
                 self.journals[process].open_job(opened(run, attempt))
             return
-        self.books[job.id] = self.journals[process].open_job(opened(run, attempt))
+        self.entries[job.id] = self.journals[process].open_job(opened(run, attempt))
         self.jobs.append(job)
 
     def of_living(self) -> list[Job]:
@@ -79,25 +79,25 @@ class Journals(RuleBasedStateMachine):
     )
     def stage(self, data: st.DataObject, name: str, state: str) -> None:
         job = data.draw(st.sampled_from(self.of_living()))
-        self.books[job.id].stage(name, state)
+        self.entries[job.id].stage(name, state)
         job.rows.append((name, state))
 
     @precondition(lambda self: self.of_living())
     @rule(data=st.data(), imei=st.sampled_from(IMEIS))
     def module(self, data: st.DataObject, imei: str) -> None:
         job = data.draw(st.sampled_from(self.of_living()))
-        self.books[job.id].fact(Identity(imei=imei))
+        self.entries[job.id].fact(Identity(imei=imei))
         job.rows.append(("module", imei))
 
     @precondition(lambda self: self.of_living())
-    @rule(data=st.data(), outcome=st.sampled_from(["updated", "write-failed"]))
-    def verdict(self, data: st.DataObject, outcome: str) -> None:
+    @rule(data=st.data(), outcome=st.sampled_from([Outcome.UPDATED, Outcome.WRITE_FAILED]))
+    def verdict(self, data: st.DataObject, outcome: Outcome) -> None:
         job = data.draw(st.sampled_from(self.of_living()))
-        record = self.books[job.id].verdict(outcome, 0)
+        record = self.entries[job.id].verdict(outcome)
         assert (record.id, record.outcome) == (job.id, outcome)
         self.close(job, outcome)
 
-    def close(self, job: Job, outcome: str) -> None:
+    def close(self, job: Job, outcome: Outcome) -> None:
         job.outcome = outcome
         self.ended.append(job)
 
@@ -108,9 +108,9 @@ class Journals(RuleBasedStateMachine):
         if job.process is None:
             return
         with pytest.raises(AssertionError):
-            self.books[job.id].verdict("updated", 0)
+            self.entries[job.id].verdict(Outcome.UPDATED)
         with pytest.raises(AtotaError):
-            self.books[job.id].stage("write", "started")
+            self.entries[job.id].stage("write", "started")
 
     @rule(process=processes)
     def die(self, process: int) -> None:
@@ -125,7 +125,7 @@ class Journals(RuleBasedStateMachine):
         dead = [job for job in self.jobs if job.process is None and job.outcome is None]
         assert [past.id for past in self.journals[process].recover()] == [job.id for job in dead]
         for job in dead:
-            self.close(job, "interrupted")
+            self.close(job, Outcome.INTERRUPTED)
 
     @precondition(lambda self: self.jobs)
     @rule(process=processes, data=st.data())
@@ -169,10 +169,13 @@ class Journals(RuleBasedStateMachine):
         for job in self.jobs:
             past = journal.past(id=job.id)
             assert past is not None
-            rows = {step.seq: (step.stage, step.state) for step in past.steps}
-            rows |= {fact.seq: (fact.kind, fact.data["imei"]) for fact in past.facts}
+            rows: dict[int, tuple[str, object]] = {row.seq: (row.stage, row.state) for row in past.stages}
+            rows |= {
+                row.seq: ("module", row.fact.imei) for row in past.facts if isinstance(row.fact, Identity)
+            }
+            assert len(rows) == len(past.stages) + len(past.facts)
             assert [rows[seq] for seq in range(1, len(rows) + 1)] == job.rows
-            assert past.alive == (job.process is not None and job.outcome is None)
+            assert past.is_alive == (job.process is not None and job.outcome is None)
             assert (past.verdict.outcome if past.verdict else None) == job.outcome
 
     @invariant()

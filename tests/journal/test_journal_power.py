@@ -21,6 +21,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from atota.clock import SimulatedClock
+from atota.errors import Outcome
 from atota.journal.schema import TABLES
 from atota.journal.store import Journal
 from tests.journal.making import OTHER, fail, finish, write_job
@@ -104,7 +105,7 @@ def after(path: Path, database: bytes, log: bytes) -> Rows:
         jobs = {str(row[1]) for row in rows["job"]}
         assert (told | closed, told & closed) == (jobs, set())
         assert {record.id for record in journal.records()} == jobs
-        write_job(journal, "next", SimulatedClock()).verdict("updated", 0)
+        write_job(journal, "next", SimulatedClock()).verdict(Outcome.UPDATED)
     return rows
 
 

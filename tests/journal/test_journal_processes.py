@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from atota.clock import SystemClock
+from atota.journal.facts import WrittenFact
 from atota.journal.store import Journal
 from tests.journal.making import opened
 from tests.meta.sources import ROOT
@@ -20,8 +21,11 @@ _HEAD = """
 import os, signal, sys
 from pathlib import Path
 from atota.clock import SystemClock
+from atota.errors import Outcome
+from atota.journal.facts import WrittenFact
 from atota.journal.model import Opened
 from atota.journal.store import Journal
+from atota.values import Identity
 
 def die(*_):
     os.kill(os.getpid(), signal.SIGKILL)
@@ -35,37 +39,37 @@ path = Path(sys.argv[1])
 _WRITES_UNTIL_KILLED = """
 journal = Journal(path, clock=SystemClock())
 for run in ("one", "two"):
-    book = journal.open_job(opened(run))
-    book.fact(Identity(imei='490154203237518'))
-journal.open_job(opened("ended")).verdict("updated", 0)
+    entry = journal.open_job(opened(run))
+    entry.fact(Identity(imei='490154203237518'))
+journal.open_job(opened("ended")).verdict(Outcome.UPDATED)
 for done in range(10_000_000):
-    book.fact(WrittenFact(done=done, total=10000000))
+    entry.fact(WrittenFact(done=done, total=10000000))
     print(done, flush=True)
 """
 
 _DIES_IN_THE_COMMIT = """
 journal = Journal(path, clock=SystemClock())
-book = journal.open_job(opened("one"))
-book.fact(WrittenFact(done=0, total=1))
+entry = journal.open_job(opened("one"))
+entry.fact(WrittenFact(done=0, total=1))
 print(0, flush=True)
 journal._db.set_trace_callback(lambda sql: die() if sql.startswith("COMMIT") else None)
-book.verdict("updated", 0)
+entry.verdict(Outcome.UPDATED)
 """
 
 _DIES_AFTER_THE_VERDICT = """
 journal = Journal(path, clock=SystemClock(), after_write=lambda table: table == "verdict" and die())
-journal.open_job(opened("one")).verdict("updated", 0)
+journal.open_job(opened("one")).verdict(Outcome.UPDATED)
 """
 
 _WRITES_BESIDE_OTHERS = """
 sys.stdin.readline()
 for turn in range(15):
     with Journal(path / str(turn) / "j.sqlite3", clock=SystemClock()) as journal:
-        book = journal.open_job(opened(sys.argv[2]))
+        entry = journal.open_job(opened(sys.argv[2]))
         for done in range(10):
-            book.fact(WrittenFact(done=done, total=10))
+            entry.fact(WrittenFact(done=done, total=10))
         journal.recover()
-        book.verdict("updated", 0)
+        entry.verdict(Outcome.UPDATED)
 """
 
 
@@ -99,14 +103,14 @@ def test_a_kill_at_any_moment_loses_nothing_that_was_acknowledged(path: Path, co
             process.wait()
         closed = {past.id: past for past in journal.recover()}
         assert set(closed) == {"one-1", "two-1"}
-        written = [fact["done"] for fact in closed["two-1"].facts_of("written")]
+        written = [fact.done for fact in closed["two-1"].all_of(WrittenFact)]
         assert written == list(range(len(written)))
         assert len(written) in (acknowledged, acknowledged + 1)
         outcomes = {record.id: record.outcome for record in journal.records()}
         assert outcomes == {"one-1": "interrupted", "two-1": "interrupted", "ended-1": "updated"}
         mine = journal.past(run="mine")
         assert mine is not None
-        assert mine.alive
+        assert mine.is_alive
 
 
 def test_a_kill_within_a_write_leaves_nothing_of_it(path: Path) -> None:
@@ -114,7 +118,7 @@ def test_a_kill_within_a_write_leaves_nothing_of_it(path: Path) -> None:
         assert process.wait(30) == -signal.SIGKILL
     with Journal(path, clock=SystemClock()) as journal:
         (past,) = journal.recover()
-        assert past.facts_of("written") == [{"done": 0, "total": 1}]
+        assert past.all_of(WrittenFact) == [WrittenFact(done=0, total=1)]
         assert [record.outcome for record in journal.records()] == ["interrupted"]
 
 
@@ -145,5 +149,5 @@ def test_processes_that_begin_a_journal_together_all_write_into_it(path: Path) -
             for run in runs:
                 past = journal.past(run=run)
                 assert past is not None
-                assert [fact["done"] for fact in past.facts_of("written")] == list(range(10))
+                assert [fact.done for fact in past.all_of(WrittenFact)] == list(range(10))
             assert journal.recover() == []

@@ -7,40 +7,43 @@ from pathlib import Path
 import pytest
 
 from atota.clock import SimulatedClock
-from atota.errors import AtotaError, LimitReached, UsageError
-from atota.journal.facts import Told, WarningFact, WrittenFact
-from atota.journal.model import Fact, StageRow, Verdict
+from atota.errors import AtotaError, LimitReached, Outcome, UsageError, WriteFailed
+from atota.journal.facts import (
+    ErrorFact,
+    Told,
+    WarningFact,
+    WrittenFact,
+)
+from atota.journal.model import FactRow, StageRow, Verdict
 from atota.journal.schema import TABLES
 from atota.journal.store import Journal, default_path
+from atota.link.ports import PortInfo
 from atota.values import Identity
 from tests.journal.making import IMEI, OTHER, filled, finish, opened, write_job
 
 
 def test_a_job_is_read_back_as_it_was_written(journal: Journal, clock: SimulatedClock) -> None:
-    begun = opened("r", 2, adapter={"serial_number": "A1"}, board="b.toml", resumes="r-1")
-    book = journal.open_job(begun)
+    begun = opened("r", 2, adapter=PortInfo(device="p", serial_number="A1"), board="b.toml", resumes="r-1")
+    entry = journal.open_job(begun)
     start = clock.time()
     clock.sleep(1)
-    book.stage("write", "started")
-    book.fact(WrittenFact(done=1, total=2))
-    book.fact(WrittenFact(done=2, total=2))
+    entry.stage("write", "started")
+    entry.fact(WrittenFact(done=1, total=2))
+    entry.fact(WrittenFact(done=2, total=2))
     clock.sleep(1)
-    book.stage("write", "done", "quick", 1000)
+    entry.stage("write", "done", "quick", 1000)
     past = journal.past(id="r-2")
     assert past is not None
     assert (past.id, past.run, past.attempt, past.opened, past.opened_at) == ("r-2", "r", 2, begun, start)
-    assert past.alive
-    assert past.steps == (
+    assert past.is_alive
+    assert past.stages == (
         StageRow(1, start + 1, "write", "started", "", None),
         StageRow(4, start + 2, "write", "done", "quick", 1000),
     )
-    assert past.facts[0] == Fact(2, start + 1, "written", {"done": 1, "total": 2})
+    assert past.facts[0] == FactRow(2, start + 1, WrittenFact(done=1, total=2))
     assert past.latest(WrittenFact) == WrittenFact(done=2, total=2)
-    assert past.facts_of("written") == [{"done": 1, "total": 2}, {"done": 2, "total": 2}]
-    assert (past.fact("nothing"), past.facts_of("nothing")) == (None, [])
-    assert past.reached("write")
-    assert past.reached("write", "done")
-    assert not past.reached("validate")
+    assert past.all_of(WrittenFact) == [WrittenFact(done=1, total=2), WrittenFact(done=2, total=2)]
+    assert (past.latest(Told), past.all_of(Told), past.states) == (None, [], [])
     assert past.last_seen == start + 2
 
 
@@ -49,10 +52,11 @@ def test_what_passed_before_the_job_was_opened_keeps_its_time(
 ) -> None:
     start = clock.time()
     clock.sleep(5)
-    book = journal.open_job(opened(), at=start)
-    book.stage("open", "started", at=start + 1)
-    book.fact("adapter", {"serial_number": "A1"}, at=start + 2)
-    record = book.verdict("no-task", 0)
+    adapter = PortInfo(device="/dev/ttyUSB0", serial_number="A1")
+    entry = journal.open_job(opened(adapter=adapter), at=start)
+    entry.stage("open", "started", at=start + 1)
+    entry.fact(Identity(imei=IMEI), at=start + 2)
+    record = entry.verdict(Outcome.NO_TASK)
     assert (record.started_at, record.ended_at) == ("2026-01-01T00:00:00.000Z", "2026-01-01T00:00:05.000Z")
     assert record.stages[0].at == "2026-01-01T00:00:01.000Z"
     past = journal.past(adapter="A1")
@@ -61,28 +65,28 @@ def test_what_passed_before_the_job_was_opened_keeps_its_time(
 
 
 def test_a_second_verdict_is_a_bug_and_changes_nothing(journal: Journal) -> None:
-    book = journal.open_job(opened())
-    record = book.verdict("updated", 0)
+    entry = journal.open_job(opened())
+    record = entry.verdict(Outcome.UPDATED)
     with pytest.raises(AssertionError, match="has its verdict already: updated"):
-        book.verdict("write-failed", 9)
+        entry.verdict(Outcome.WRITE_FAILED)
     assert journal.records() == [record]
 
 
 def test_a_job_with_a_verdict_takes_nothing_more(journal: Journal) -> None:
-    book = journal.open_job(opened())
-    book.verdict("updated", 0)
+    entry = journal.open_job(opened())
+    entry.verdict(Outcome.UPDATED)
     with pytest.raises(AtotaError, match="the job has its verdict"):
-        book.stage("write", "done")
+        entry.stage("write", "done")
     with pytest.raises(AtotaError, match="the job has its verdict"):
-        book.fact(WarningFact(text="late"))
+        entry.fact(WarningFact(text="late"))
     past = journal.past(id="run1-1")
     assert past is not None
-    assert (past.alive, past.steps, past.facts) == (False, (), ())
+    assert (past.is_alive, past.stages, past.facts) == (False, (), ())
 
 
 def test_the_same_attempt_is_begun_once(journal: Journal) -> None:
     journal.open_job(opened("r", 1))
-    with pytest.raises(LimitReached, match="r-1 has been begun already"):
+    with pytest.raises(LimitReached, match="r-1 was begun already"):
         journal.open_job(opened("r", 1))
     assert journal.open_job(opened("r", 2)).id == "r-2"
 
@@ -144,13 +148,13 @@ def test_an_open_job_of_a_closed_journal_is_interrupted_and_of_an_open_one_is_no
             assert (living.recover(), dying.recover()) == ([], [])
         clock.sleep(3600)
         (closed,) = living.recover()
-        assert (closed.id, closed.alive) == ("dead-1", False)
-        assert closed.verdict == Verdict("interrupted", 130, clock.time())
+        assert (closed.id, closed.is_alive) == ("dead-1", False)
+        assert closed.verdict == Verdict(Outcome.INTERRUPTED, clock.time())
         assert closed.latest(WrittenFact) == WrittenFact(done=20480, total=40960)
         assert living.recover() == []
         past = living.past(id="living-1")
         assert past is not None
-        assert past.alive
+        assert past.is_alive
         (record,) = living.records()
         assert (record.id, record.outcome, record.exit_code) == ("dead-1", "interrupted", 130)
         assert len(list(path.with_name(path.name + ".owners").iterdir())) == 1
@@ -168,18 +172,18 @@ def test_where_an_owners_file_is_gone_its_jobs_are_dead(path: Path, clock: Simul
             assert [past.id for past in copied.recover()] == ["copied-1"]
         past = journal.past(id="copied-1")
         assert past is not None
-        assert past.alive
+        assert past.is_alive
 
 
 def test_past_finds_the_newest_job_that_fits_all_that_is_given(
     journal: Journal, clock: SimulatedClock
 ) -> None:
-    write_job(journal, "a", clock).verdict("interrupted", 130)
-    write_job(journal, "b", clock, imei=OTHER).verdict("updated", 0)
+    write_job(journal, "a", clock).verdict(Outcome.INTERRUPTED)
+    write_job(journal, "b", clock, imei=OTHER).verdict(Outcome.UPDATED)
     clock.sleep(-5)
     write_job(journal, "a", clock, attempt=2)
-    journal.open_job(opened("c", adapter={"serial_number": "B7"}))
-    journal.open_job(opened("d")).fact("adapter", {"serial_number": "B8"})
+    journal.open_job(opened("c", adapter=PortInfo(device="p", serial_number="B7")))
+    journal.open_job(opened("d", adapter=PortInfo(device="p", serial_number="B8")))
 
     def found(**wanted: str) -> str | None:
         past = journal.past(**wanted)
@@ -241,7 +245,7 @@ def test_a_record_is_found_by_how_its_id_begins(path: Path, clock: SimulatedCloc
 
 def test_an_id_that_is_the_beginning_of_another_is_still_found(journal: Journal) -> None:
     for attempt in (1, 12):
-        journal.open_job(opened("r", attempt)).verdict("updated", 0)
+        journal.open_job(opened("r", attempt)).verdict(Outcome.UPDATED)
     assert journal.record("r-1").attempt == 1
     assert journal.record("r-12").attempt == 12
 
@@ -255,22 +259,22 @@ def test_the_outbox_keeps_its_order_and_each_report_ends_once(
     assert journal.pending()[0].job == job
     journal.settle(second, "obsolete", "the task is gone")
     assert [report.id for report in journal.pending()] == [first, third]
-    with pytest.raises(AtotaError, match="does not take this"):
+    with pytest.raises(AtotaError, match="refused a statement"):
         journal.settle(second, "delivered")
     journal.settle(first, "delivered")
-    with pytest.raises(AtotaError, match="does not take this"):
+    with pytest.raises(AtotaError, match="refused a statement"):
         journal.settle(999, "delivered")
-    with pytest.raises(AtotaError, match="does not take this"):
+    with pytest.raises(AtotaError, match="refused a statement"):
         journal.queue("no-such-job", {})
     assert [report.id for report in journal.pending()] == [third]
 
 
 def test_threads_share_a_journal(journal: Journal, clock: SimulatedClock) -> None:
     def lane(number: int) -> None:
-        book = journal.open_job(opened(f"lane{number}"))
+        entry = journal.open_job(opened(f"lane{number}"))
         for count in range(50):
-            book.fact(WrittenFact(done=count, total=50))
-        book.verdict("updated", 0)
+            entry.fact(WrittenFact(done=count, total=50))
+        entry.verdict(Outcome.UPDATED)
 
     threads = [threading.Thread(target=lane, args=(number,)) for number in range(4)]
     for thread in threads:
@@ -281,21 +285,24 @@ def test_threads_share_a_journal(journal: Journal, clock: SimulatedClock) -> Non
     for number in range(4):
         past = journal.past(id=f"lane{number}-1")
         assert past is not None
-        assert [fact.data["done"] for fact in past.facts] == list(range(50))
+        assert [fact.done for fact in past.all_of(WrittenFact)] == list(range(50))
 
 
 def test_text_that_is_no_text_is_kept_as_its_numbers(journal: Journal) -> None:
     broken = "/dev/tty\udc80"
-    book = journal.open_job(opened(adapter={"device": broken}, board=broken))
-    book.stage("open", "failed", broken)
-    book.fact("error", {"message": broken, "tried": [broken, Path("/x")], broken: 1})
-    book.fact(Identity(imei=broken))
-    record = book.verdict("port", 4)
+    entry = journal.open_job(opened(adapter=PortInfo(device=broken), board=broken))
+    entry.stage("open", "failed", broken)
+    entry.fact(ErrorFact.of(WriteFailed(broken, tried=(broken, "/x"))))
+    entry.fact(Identity(imei=broken))
+    record = entry.verdict(Outcome.PORT)
     past = journal.past(id="run1-1")
     assert past is not None
     shown = r"/dev/tty\udc80"
-    assert (past.opened.board, past.steps[0].detail) == (shown, shown)
-    assert past.fact("error") == {"message": shown, "tried": [shown, "/x"], shown: 1}
+    assert (past.opened.board, past.stages[0].detail) == (shown, shown)
+    assert past.opened.adapter == PortInfo(device=shown)
+    error = past.latest(ErrorFact)
+    assert error is not None
+    assert (error.message, error.tried) == (shown, (shown, "/x"))
     assert record.imei == shown
     assert journal.records(imei=shown) == [record]
 
@@ -308,11 +315,11 @@ def test_hooks_see_every_durable_write(path: Path, clock: SimulatedClock) -> Non
         before_write=lambda t: seen.append(f"<{t}"),
         after_write=lambda t: seen.append(f"{t}>"),
     ) as journal:
-        book = journal.open_job(opened())
-        book.stage("open", "started")
-        book.fact(Told())
-        book.verdict("updated", 0)
-        journal.settle(journal.queue(book.id, {}), "delivered")
+        entry = journal.open_job(opened())
+        entry.stage("open", "started")
+        entry.fact(Told())
+        entry.verdict(Outcome.UPDATED)
+        journal.settle(journal.queue(entry.id, {}), "delivered")
     tables = ("job", "stage", "fact", "verdict", "report", "report_end")
     assert seen == [text for table in tables for text in (f"<{table}", f"{table}>")]
 
@@ -371,7 +378,7 @@ def test_reading_makes_nothing_and_takes_no_lock(path: Path, clock: SimulatedClo
         with reader:
             past = reader.past(run="open")
             assert past is not None
-            assert past.alive
+            assert past.is_alive
             with pytest.raises(AtotaError):
                 reader.open_job(opened("new"))
         writer.close()

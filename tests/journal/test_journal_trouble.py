@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from atota.clock import SimulatedClock
-from atota.errors import AtotaError, ConfigError, LimitReached
-from atota.journal import connect, trouble
+from atota.errors import AtotaError, ConfigError, LimitReached, Outcome
+from atota.journal import connect, translate
 from atota.journal.facts import WarningFact
 from atota.journal.schema import MIGRATIONS
 from atota.journal.store import Journal
@@ -31,25 +31,25 @@ def changed(path: Path, *statements: str) -> None:
 
 def test_a_full_disk_is_a_limit_and_loses_nothing(path: Path, clock: SimulatedClock) -> None:
     with Journal(path, clock=clock) as journal:
-        done = write_job(journal, "done", clock).verdict("updated", 0)
-        book = write_job(journal, "open", clock)
+        done = write_job(journal, "done", clock).verdict(Outcome.UPDATED)
+        entry = write_job(journal, "open", clock)
         pages = journal._db.execute("PRAGMA page_count").fetchone()[0]
         journal._db.execute(f"PRAGMA max_page_count = {pages + 2}")
         count = 0
         with pytest.raises(LimitReached, match="the disk is full") as caught:
             while True:
-                book.fact(WarningFact(text="x" * 1000))
+                entry.fact(WarningFact(text="x" * 1000))
                 count += 1
         assert str(path) in caught.value.message
         assert count > 0
         with pytest.raises(LimitReached):
-            book.verdict("updated", 0)
+            entry.verdict(Outcome.UPDATED)
         journal._db.execute(f"PRAGMA max_page_count = {pages + 1000}")
-        book.stage("write", "done")  # there is room again: the order has no gap
+        entry.stage("write", "done")  # there is room again: the order has no gap
         past = journal.past(id="open-1")
         assert past is not None
-        assert len(past.facts_of("warning")) == count
-        places = [step.seq for step in past.steps] + [fact.seq for fact in past.facts]
+        assert len(past.all_of(WarningFact)) == count
+        places = [step.seq for step in past.stages] + [fact.seq for fact in past.facts]
         assert sorted(places) == list(range(1, len(places) + 1))
     with Journal(path, clock=clock) as journal:
         journal.recover()
@@ -76,7 +76,7 @@ def test_a_lock_that_is_not_given_back_is_a_limit(
 def test_a_file_that_is_no_database_is_refused_and_left_as_it_is(folder: Path, content: bytes) -> None:
     path = folder / "notes.txt"
     path.write_bytes(content)
-    assert "is no journal, or it is damaged" in refused(path, ConfigError).message
+    assert "is not a journal, or it is damaged" in refused(path, ConfigError).message
     with pytest.raises(ConfigError):
         Journal.reading(path, clock=SimulatedClock())
     assert path.read_bytes() == content
@@ -120,7 +120,7 @@ def test_an_older_journal_is_brought_up_to_date_with_all_that_is_in_it(
     assert reader is not None
     with reader:
         assert reader.records() == records[::-1]
-        assert reader._db.execute("PRAGMA user_version").fetchone() == (2,)
+        assert reader._db.execute("PRAGMA user_version").fetchone() == (len(MIGRATIONS) + 1,)
         assert reader._db.execute("SELECT lane FROM job").fetchall() == [(None,)] * 3
 
 
@@ -216,7 +216,7 @@ def test_every_answer_of_the_database_becomes_one_of_our_errors(
     monkeypatch.setattr("shutil.disk_usage", lambda _: type("", (), {"free": free}))
     error = sqlite3.OperationalError("as the database says it")
     error.sqlite_errorcode = code
-    with pytest.raises(AtotaError) as caught, trouble.translated(folder / "j"):
+    with pytest.raises(AtotaError) as caught, translate.translated(folder / "j"):
         raise error
     assert type(caught.value) is kind
     assert str(folder / "j") in caught.value.message

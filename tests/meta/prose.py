@@ -21,7 +21,7 @@ _NAMES = """
 """
 NAMES = frozenset(_NAMES.split())
 """Participles without a type, and names that the vocabulary replaced. Documents may have such fields."""
-SUBJECT_LINE = re.compile(r"[a-z0-9][a-z0-9 ,/_.*-]*: \S.{0,70}")
+SUBJECT_LINE = re.compile(r"(?:README|CHANGELOG|CONTRIBUTING|[a-z0-9][a-z0-9 ,/_.*-]*): \S.{0,70}")
 
 
 def docstrings(tree: ast.AST) -> Iterator[tuple[int, str]]:

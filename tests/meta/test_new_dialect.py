@@ -105,7 +105,7 @@ def test_nothing_is_written_over(tree: Path) -> None:
         (("Acme",), "small letters, digits and hyphens"),
         (("hi2115",), "there is a dialect hi2115 already"),
         (("acme", "--method", "magic"), "no built-in dialect has the method 'magic'; there are: "),
-        (("acme", "--extends", "nowhere"), "there is no dialect 'nowhere'"),
+        (("acme", "--extends", "nowhere"), "unknown dialect 'nowhere'"),
     ],
 )
 def test_what_cannot_be_is_refused(tmp_path: Path, words: tuple[str, ...], texts: str) -> None:

@@ -94,4 +94,4 @@ def test_the_schema_of_a_profile_knows_the_keys_that_atota_knows(tables: dict[st
 
 def test_what_the_files_mean_is_said_in_the_schema() -> None:
     assert schema("board.json")["$defs"]["Serial"]["description"].startswith("The line to the module")
-    assert schema("dialect.json")["$defs"]["Nfwupd"]["description"].startswith("Hex blocks by")
+    assert schema("dialect.json")["$defs"]["NfwupdSpec"]["description"].startswith("Hex blocks by")

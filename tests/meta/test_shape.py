@@ -11,7 +11,7 @@ import pytest
 from atota.dialects import catalogue
 from tests.meta.sources import PACKAGE, ROOT, functions, import_name, modules, name_of, tree
 
-HEAVY = ("httpx", "serial", "starlette", "uvicorn", "sqlite3", "rich")
+HEAVY = ("httpx", "serial", "starlette", "uvicorn", "psycopg", "sqlite3", "rich")
 CLOCKS = {"SystemClock", "ScaledClock"}
 
 

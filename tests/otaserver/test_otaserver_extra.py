@@ -26,7 +26,7 @@ def run(package: str, *words: str) -> subprocess.CompletedProcess[str]:
 def test_the_demo_names_the_missing_package_and_the_command_that_installs_it(package: str) -> None:
     ended = run(package, "demo", "--speed", "200")
     assert ended.returncode == 2, ended.stderr
-    assert f"needs the package {package}" in " ".join(ended.stderr.split())
+    assert f"needs the package {package}, which" in " ".join(ended.stderr.split())
     assert "pip install 'atota[server]'" in " ".join(ended.stderr.split())
     assert "Traceback" not in ended.stderr
 
@@ -35,3 +35,10 @@ def test_a_command_that_needs_no_server_runs_without_it() -> None:
     ended = run("starlette", "identify", "-p", "sim://BC28", "--json")
     assert ended.returncode == 0, ended.stderr
     assert '"model":"BC28"' in ended.stdout
+
+
+def test_the_commands_beside_the_server_are_there_without_it() -> None:
+    for words in (("sim", "--help"), ("sim", "module", "--help"), ("demo", "--help")):
+        ended = run("starlette", *words)
+        assert ended.returncode == 0, ended.stderr
+        assert "Usage" in ended.stdout

@@ -217,7 +217,7 @@ def test_a_reboot_amid_the_bytes_keeps_what_was_written() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fault", "told", "version"),
+    ("fault", "answer", "version"),
     [
         ("fail-update", b"Update fail", "1752B06SIM7020C"),
         ("rollback", b"Update successfully", "1752B06SIM7020C"),

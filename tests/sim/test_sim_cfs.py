@@ -239,7 +239,7 @@ def test_a_reboot_amid_the_bytes_loses_the_piece_and_the_buffer_but_not_the_file
 
 
 @pytest.mark.parametrize(
-    ("fault", "told", "code", "version"),
+    ("fault", "answer", "code", "version"),
     [
         ("fail-update", b"Update failed", b"7", "1529B04SIM7000C"),
         ("rollback", b"Update successfully", b"6", "1529B04SIM7000C"),

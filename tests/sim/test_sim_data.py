@@ -104,13 +104,13 @@ def test_autobaud_needs_at_in_one_case(model: str) -> None:
 
 
 def test_what_a_module_with_autobaud_says_before_the_first_at_comes_at_its_default_rate() -> None:
-    is_heard = []
+    texts = []
     for baud in (9600, 115200):
         link = open_sim_link("sim://SIM7020C?fault=boot-garbage", baud=baud)
         link.clock.sleep(30.0)
-        is_heard.append(link.read(0))
-    assert b"*MATREADY" not in is_heard[0]
-    assert b"\r\n*MATREADY: 1\r\n\r\n+CFUN: 1\r\n\r\n+CPIN: READY\r\n" in is_heard[1]
+        texts.append(link.read(0))
+    assert b"*MATREADY" not in texts[0]
+    assert b"\r\n*MATREADY: 1\r\n\r\n+CFUN: 1\r\n\r\n+CPIN: READY\r\n" in texts[1]
 
 
 def test_autobaud_begins_again_after_a_reboot() -> None:
@@ -124,7 +124,7 @@ def test_autobaud_begins_again_after_a_reboot() -> None:
     for _ in range(2):
         link.write(b"AT\r")
         link.clock.sleep(0.5)
-    assert link.read(0) == b"T\rAT\r\r\nOK\r\n"  # of the first AT only its end was is_heard
+    assert link.read(0) == b"T\rAT\r\r\nOK\r\n"  # of the first AT only its end was heard
 
 
 _LINES = st.one_of(

@@ -27,7 +27,7 @@ def replies(fault: str, *lines: bytes, model: str = "BC28") -> list[bytes]:
 
 
 @pytest.mark.parametrize(
-    ("fault", "heard"),
+    ("fault", "text"),
     [
         ("drop-back:4", b"\r\nO\r\n"),
         ("flip-back:3", b"\r\nGK\r\n"),
@@ -86,7 +86,7 @@ def test_noise_comes_before_the_reply() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fault", "heard"),
+    ("fault", "text"),
     [
         ("urc-before-reply", b"\r\n+CEREG:1\r\n\r\n+CSQ:20,99\r\n\r\nOK\r\n"),
         ("urc-inside-reply", b"\r\n+CSQ:20,99\r\n\r\n+CEREG:1\r\n\r\nOK\r\n"),

@@ -225,7 +225,7 @@ def test_a_pushed_stream_that_stops_ends_with_a_code() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fault", "told", "version"),
+    ("fault", "answer", "version"),
     [
         ("fail-update", b'"END",504', OLD["EC21"]),
         ("rollback", b'"END",0', OLD["EC21"]),

@@ -6,11 +6,15 @@ from typing import Any
 import pytest
 
 from atota.errors import ModuleRebooted
+from atota.fota.restart import ModuleRestart
+from atota.fota.target import ModuleTarget
 from atota.journal import rows
 from atota.journal.store import JobEntry
 from atota.testing.bench import ACCESS_KEY
-from atota.update import confirming, job, plan, writing
+from atota.update import plan
+from atota.update.job_journal import JobJournal
 from atota.update.report import Reporter
+from atota.update.write import Writer
 from scripts.simulate_parts.main import run
 from scripts.simulate_parts.runs import simulate
 from scripts.simulate_parts.scenario import METHODS, STAGES, Scenario, draw, fault_names
@@ -133,20 +137,21 @@ def tell_the_token(self: Any, task: Any, **_how: Any) -> None:
 
 def write_the_key_down(self: Any, stage: str, state: str, *_what: Any, **_how: Any) -> None:
     with self._adding("stage") as db:
-        rows.insert_step(db, self.id, self._clock.time(), stage, state, f"the key is {ACCESS_KEY}", None)
+        rows.insert_stage(db, self.id, self._clock.time(), stage, state, f"the key is {ACCESS_KEY}", None)
 
 
-def go_whatever_it_runs(*_what: Any) -> plan.Go:
-    return plan.Go(())
+def go_whatever_it_runs(*_what: Any) -> plan.Proceed:
+    return plan.Proceed(())
 
 
 def forget_the_record(*_what: Any) -> None:
     return None
 
 
-def shorten(self: Any) -> None:
+def shorten(self: Any) -> int:
     self._package.write_bytes(self._package.read_bytes()[:-32])
-    self._method.write(self._session, self._package, self._progress)
+    self._target.write(self._package, self._on_written)
+    return 0
 
 
 def crash(self: Any) -> str:
@@ -160,7 +165,7 @@ def read_for_ever(self: Any) -> None:
 
 PLANTED: dict[str, tuple[Any, str, Callable[..., Any], Scenario, str]] = {
     "a version that was not read back": (
-        confirming.Confirmer,
+        ModuleRestart,
         "confirm",
         believe,
         Scenario(seed=1, model="BC28", faults=("m/rollback",)),
@@ -192,24 +197,24 @@ PLANTED: dict[str, tuple[Any, str, Callable[..., Any], Scenario, str]] = {
         "decide",
         go_whatever_it_runs,
         Scenario(seed=1, model="EC21"),
-        "once more after ['updated']",
+        "the last one ended updated",
     ),
     "a job without a record": (
-        job,
+        JobJournal,
         "end",
         forget_the_record,
         Scenario(seed=1, model="BC28"),
         "the journal says None",
     ),
     "a start of half a package": (
-        writing.Writer,
+        Writer,
         "_write",
         shorten,
         Scenario(seed=1, model="SARA-N200"),
         "something was started that was not the package",
     ),
-    "no end": (confirming.Confirmer, "wait", read_for_ever, Scenario(seed=1, model="BC28"), "Endless"),
-    "a bug": (confirming.Confirmer, "confirm", crash, Scenario(seed=1, model="BC28"), "KeyError"),
+    "no end": (ModuleRestart, "wait", read_for_ever, Scenario(seed=1, model="BC28"), "Endless"),
+    "a bug": (ModuleRestart, "confirm", crash, Scenario(seed=1, model="BC28"), "KeyError"),
 }
 
 
@@ -223,17 +228,17 @@ def test_the_judge_sees_a_planted_lie(name: str, monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_job_that_gives_up_without_a_reason_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    def give_up(_self: Any) -> None:
+    def give_up(_self: Any, *_what: Any) -> None:
         raise ModuleRebooted("so it seems")
 
-    monkeypatch.setattr(writing.Writer, "_quiet", give_up)
+    monkeypatch.setattr(ModuleTarget, "_quiet", give_up)
     broken = simulate(Scenario(seed=1, model="BC28")).broken
     assert broken is not None
     assert "nothing that happened is a reason" in broken
 
 
 def test_a_broken_promise_is_shrunk_to_what_still_breaks_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(confirming.Confirmer, "confirm", believe)
+    monkeypatch.setattr(ModuleRestart, "confirm", believe)
     faults = ("m/echo", "m/urc-inside-reply", "m/rollback", "p/quoted-numbers", "h/clock-jump:3:30")
     scenario = Scenario(seed=1, model="BC28", size=1024, retry=3, timer_ms=1, faults=faults)
     kind = simulate(scenario).kind
@@ -252,7 +257,7 @@ def test_the_same_scenario_goes_the_same_way() -> None:
 def test_a_broken_run_prints_the_command_that_repeats_it(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(confirming.Confirmer, "confirm", believe)
+    monkeypatch.setattr(ModuleRestart, "confirm", believe)
     assert run(["--runs", "30", "--seed", "3", "--method", "nfwupd", "--fault", "rollback"]) == 1
     printed = capsys.readouterr().out
     command = next(line for line in printed.splitlines() if "least:" in line)

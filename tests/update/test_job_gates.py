@@ -13,7 +13,6 @@ from atota.clock import SimulatedClock
 from atota.dialects import loader
 from atota.errors import Refused, WriteFailed
 from atota.fota.registry import method_for
-from atota.fota.url_pull import HandedUrl
 from atota.module.session import Session
 from atota.settings.spec import Allowed
 from atota.sim.link import open_sim_link
@@ -102,8 +101,8 @@ def test_an_address_that_the_module_cannot_take_is_refused_and_not_repeated(
 ) -> None:
     package = tmp_path / "p.bin"
     package.write_bytes(b"package")
-    method = HandedUrl(loader.load("quectel-bc26"))
-    method.locate(address)
+    method = method_for(loader.load("quectel-bc26"))
+    method.set_url(address)
     with pytest.raises(Refused) as caught:
         method.check(package)
     told = f"{caught.value!r} {caught.value} {caught.value.hint} {caught.value.tried}"

@@ -7,19 +7,20 @@ import pytest
 
 from atota.dialects import catalogue, loader
 from atota.errors import Refused
+from atota.fota.eligibility import method_refusal, package_refusal
 from atota.settings.board import Accept, Board
 from atota.settings.spec import Allowed
 from atota.update.plan import (
     AlreadyCurrent,
-    Go,
+    Decision,
     Goal,
-    Refusal,
+    Proceed,
     base_from_name,
     decide,
     is_downgrade,
     require_accepted,
 )
-from atota.values import Identity
+from atota.values import Identity, Refusal
 
 WHO = Identity(model="BC28", version="BC28JAR01A03", revision="BC28JAR01A03", signal=20, battery_percent=80)
 TARGET = "BC28JAR01A05"
@@ -27,12 +28,14 @@ TARGET = "BC28JAR01A05"
 
 def judged(
     who: Identity = WHO, allowed: Allowed | None = None, model: str = "BC28", **wanted: Any
-) -> Go | AlreadyCurrent | Refusal:
+) -> Decision:
     row = catalogue.by_name(model)
     assert row is not None
     wanted = {"target": TARGET, "expected": TARGET, **wanted}
     who = msgspec.structs.replace(who, evidence=row.evidence)
-    return decide(who, loader.load(row.dialect), row, Goal(**wanted), allowed or Allowed())
+    allowed = allowed or Allowed()
+    refusal = method_refusal(loader.load(row.dialect), row, allowed, who.evidence)
+    return decide(who, Goal(**wanted), allowed, refusal)
 
 
 def who(**changed: Any) -> Identity:
@@ -40,7 +43,7 @@ def who(**changed: Any) -> Identity:
 
 
 def test_a_fitting_module_goes() -> None:
-    assert judged() == Go()
+    assert judged() == Proceed()
 
 
 @pytest.mark.parametrize("field", ["version", "revision"])
@@ -83,27 +86,40 @@ def test_refusals_name_what_is_wrong_and_what_to_do(
     ],
 )
 def test_what_the_user_takes_on_himself_goes(allowed: Allowed, wanted: dict[str, Any]) -> None:
-    assert isinstance(judged(allowed=allowed, **wanted), Go)
+    assert isinstance(judged(allowed=allowed, **wanted), Proceed)
 
 
 def test_a_threshold_that_cannot_be_compared_warns() -> None:
     verdict = judged(who(signal=None, battery_percent=None), signal=5, power=5)
-    assert isinstance(verdict, Go)
+    assert isinstance(verdict, Proceed)
     assert len(verdict.warnings) == 2
 
 
 def test_a_module_without_a_known_method_is_refused_whatever_is_allowed() -> None:
-    verdict = decide(WHO, loader.load("3gpp"), None, Goal(TARGET, TARGET), Allowed(unproven=True))
+    refusal = method_refusal(loader.load("3gpp"), None, Allowed(unproven=True), WHO.evidence)
+    verdict = decide(WHO, Goal(TARGET, TARGET), Allowed(unproven=True), None, refusal)
     assert isinstance(verdict, Refusal)
     assert "no known way" in verdict.why
 
 
 def test_an_unproven_method_needs_a_word() -> None:
     dialect = loader.load("hi2115")
-    verdict = decide(WHO, dialect, None, Goal(TARGET, TARGET), Allowed())
+    verdict = decide(WHO, Goal(TARGET, TARGET), Allowed(), method_refusal(dialect, None, Allowed(), None))
     assert isinstance(verdict, Refusal)
     assert "--allow-unproven" in verdict.hint
-    assert isinstance(decide(WHO, dialect, None, Goal(TARGET, TARGET), Allowed(unproven=True)), Go)
+    allowed = Allowed(unproven=True)
+    refusal = method_refusal(dialect, None, allowed, None)
+    assert isinstance(decide(WHO, Goal(TARGET, TARGET), allowed, refusal), Proceed)
+
+
+def test_a_package_of_the_platform_needs_a_word_where_the_chip_cannot_take_its_form() -> None:
+    """OneNET makes packages of its own form for some chips, which the vendor's command does not take."""
+    made = [
+        loader.load(row.dialect) for row in catalogue.rows() if loader.load(row.dialect).platform_makes_deltas
+    ]
+    refusals = [package_refusal(dialect, Allowed()) for dialect in made]
+    assert any(refusal is not None and "--vendor-package" in refusal.hint for refusal in refusals)
+    assert {package_refusal(dialect, Allowed(vendor_package=True)) for dialect in made} == {None}
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from atota.clock import SimulatedClock
-from atota.journal.facts import VersionsFact
+from atota.journal.facts import JobState, StateFact, VersionsFact
 from atota.journal.model import Opened
 from atota.journal.store import Journal
 from atota.update.events import JobResult, Note, StageEvent
@@ -65,7 +65,7 @@ def test_a_write_goes_on_where_the_module_stopped(make_world: MakeWorld) -> None
     world.spoken.clear()
     result = again(world)
     assert result.outcome == "updated"
-    assert "going on from there" in notes(world)
+    assert "continuing behind them" in notes(world)
     assert sent(world, b"AT+NFWUPD=0\r") == 0, "the slot was erased"
     assert sent(world, b"AT+NFWUPD=1,") < 160 - stored + 30
     assert world.started_whole == [True]
@@ -79,7 +79,7 @@ def test_blocks_0_and_1_are_never_gone_on_with(make_world: MakeWorld, commands: 
     world.spoken.clear()
     assert again(world).outcome == "updated"
     if stored <= 2:
-        assert "going on from there" not in notes(world)
+        assert "continuing behind them" not in notes(world)
         assert sent(world, b"AT+NFWUPD=0\r") == 1
     assert world.started_whole == [True]
 
@@ -89,7 +89,7 @@ def test_a_module_that_rebooted_meanwhile_is_written_anew(make_world: MakeWorld)
     assert world.attempt() is None
     world.spoken.clear()
     assert again(world, power_cycle=True).outcome == "updated"
-    assert "going on from there" not in notes(world)
+    assert "continuing behind them" not in notes(world)
     assert sent(world, b"AT+NFWUPD=0\r") == 1
     assert world.started_whole == [True]
 
@@ -102,7 +102,7 @@ def test_where_nothing_proves_the_slot_it_is_written_anew(make_world: MakeWorld,
     world = make_world(model, "h/kill-stage:write", size=4096)
     assert world.attempt() is None
     assert again(world).outcome == "updated"
-    assert "going on from there" not in notes(world)
+    assert "continuing behind them" not in notes(world)
     assert world.started_whole == [True]
 
 
@@ -112,7 +112,7 @@ def test_a_file_is_gone_on_with_only_if_it_is_read_back(make_world: MakeWorld, r
     assert world.attempt() is None
     assert world.module.slot, "it was killed before anything was written"
     assert again(world, pause_s=20.0).outcome == "updated"
-    assert ("going on from there" in notes(world)) == read_back
+    assert ("continuing behind them" in notes(world)) == read_back
     assert world.started_whole == [True]
 
 
@@ -176,8 +176,54 @@ def test_a_start_that_was_never_sent_is_made_by_the_next_job(make_world: MakeWor
     assert not world.module.starts
     result = again(world)
     assert result.outcome == "updated"
+    assert "cut off while the slot was written" in notes(world), (
+        "it may have started only from the command on"
+    )
+    assert world.started_whole == [True]
+
+
+def test_a_start_that_may_have_been_sent_is_looked_for_before_it_is_made(make_world: MakeWorld) -> None:
+    whole = make_world("BC28")
+    assert whole.run() is not None
+    past = whole.journal().past(port="/dev/ttyUSB0")
+    assert past is not None
+    (seq,) = (row.seq for row in past.facts if row.fact == StateFact(JobState.MAY_HAVE_STARTED))
+    world = make_world("BC28", f"h/kill-journal:{1 + seq}")  # the first write is the job's own row
+    assert world.attempt() is None
+    assert not world.module.starts
+    result = again(world)
+    assert result.outcome == "updated"
     assert "did not take place" in notes(world)
     assert world.started_whole == [True]
+
+
+@pytest.mark.parametrize("write", range(1, 9))
+def test_a_job_that_finished_for_another_and_was_killed_still_reports(
+    make_world: MakeWorld, write: int
+) -> None:
+    world = make_world("BC28", "h/kill-stage:reboot")
+    assert world.attempt() is None
+    world.clock.sleep(300)
+    world.heal(power_cycle=False)
+    world._arm((f"kill-journal:{8 + write}",))
+    killed = world.attempt()
+    result = again(world)
+    if killed is None:
+        assert (result.outcome, result.version_before) == ("updated", world.base)
+    assert world.task.state.value == "done"
+    assert len(world.module.starts) == 1
+
+
+def test_what_was_changed_is_taken_back_by_the_third_job_too(make_world: MakeWorld) -> None:
+    world = make_world("BC28", "h/kill-stage:write")
+    assert world.attempt() is None
+    world.heal(power_cycle=False)
+    world._kill_stages = ["write"]
+    assert world.attempt() is None
+    assert world.module.settings.values[b"CFUN"] == b"0"
+    world.task.cancel()
+    assert again(world).outcome == "no-task"
+    assert world.module.settings.values[b"CFUN"] == b"1"
 
 
 def test_a_job_that_had_taken_over_and_was_killed_hands_on_what_it_knew(make_world: MakeWorld) -> None:
@@ -255,10 +301,10 @@ def test_a_journal_of_another_process_is_recovered_when_the_next_job_starts(make
 def test_two_modules_with_the_same_placeholder_are_not_taken_for_one(make_world: MakeWorld) -> None:
     world = make_world("BC28", imei="000000000000000")
     journal = world.journal()
-    book = journal.open_job(Opened(run="a" * 12, attempt=1, command="update", port="/dev/ttyUSB0"))
-    book.fact(Identity(imei="000000000000000"))
-    book.fact(VersionsFact(before=world.base, target=world.target, expected=world.target))
-    book.stage("activate", "started")
-    book.fact("started", {"certain": True})
+    entry = journal.open_job(Opened(run="a" * 12, attempt=1, command="update", port="/dev/ttyUSB0"))
+    entry.fact(Identity(imei="000000000000000"))
+    entry.fact(VersionsFact(before=world.base, target=world.target, expected=world.target))
+    entry.fact(StateFact(JobState.MAY_HAVE_STARTED))
+    entry.fact(StateFact(JobState.STARTED))
     result = again(world)
     assert result.outcome == "updated", "the other module's start made a verdict about this one"

@@ -12,9 +12,7 @@ from atota.cli.options import complete_dialects
 from atota.cli.view.review import checkout_traces, review_fields, show_review
 from atota.cli.view.tables import dialects_table
 from atota.dialects import loader
-from atota.dialects.listing import listed
-from atota.dialects.provenance import explain
-from atota.dialects.written import as_toml
+from atota.dialects.dump import as_toml, explain
 from atota.errors import ConfigError
 from atota.review.review import Review, every_profile, review
 from atota.testing.rehearse import Rehearsal
@@ -26,7 +24,7 @@ _NAME = Annotated[
 
 def list_dialects(call: Call) -> None:
     """Print the dialects; warn of files that are wrong."""
-    entries = listed()
+    entries = loader.listed()
     call.out.begin()
     for entry in entries:
         if entry.wrong is not None:
@@ -41,7 +39,7 @@ def show_dialect(call: Call, name: _NAME) -> None:
     origins = explain(name)
     files = [layer.label for layer in loader.layers(name)]
     call.done(
-        lambda: as_toml(dialect, origins, files).rstrip(),
+        lambda: as_toml(name).rstrip(),
         dialect=msgspec.to_builtins(dialect),
         files=files,
         origins=msgspec.to_builtins(origins, str_keys=True),

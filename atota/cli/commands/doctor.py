@@ -11,9 +11,9 @@ from atota.cli.call import Call
 from atota.cli.view.findings import findings_page
 from atota.cli.wiring import opened_module
 from atota.clock import Deadline, SystemClock
-from atota.doctor.examine import Wishes, examine_port, examine_unopened
+from atota.doctor.examine import Request, examine_port, examine_unopened
 from atota.doctor.findings import Finding, ending, summary
-from atota.doctor.platform import Asked, examine_platform
+from atota.doctor.platform import PlatformSettings, examine_platform
 from atota.doctor.timing import parse_size
 from atota.errors import AtotaError, Interrupted, JobTimeout
 from atota.link import ports
@@ -36,7 +36,7 @@ def doctor(
 ) -> int:
     """Print the findings; return the exit code of the worst."""
     settings = call.settings
-    wishes = Wishes(
+    request = Request(
         exchanges=exchanges,
         size=parse_size(size),
         baud=settings.baud,
@@ -46,7 +46,7 @@ def doctor(
     findings: list[Finding] = []
     cut_off: AtotaError | None = None
     try:
-        for finding in _examined(call, wishes):
+        for finding in _examined(call, request):
             findings.append(finding)  # noqa: PERF402 - so that an interruption keeps the findings before it
     except (Interrupted, JobTimeout) as stopped:
         cut_off = stopped
@@ -62,14 +62,14 @@ def doctor(
     return call.out.failure(error, findings=fields)
 
 
-def _examined(call: Call, wishes: Wishes) -> Iterator[Finding]:
+def _examined(call: Call, request: Request) -> Iterator[Finding]:
     """Yield every finding, in the order of its making."""
     limit = Deadline(SystemClock(), call.settings.timeout_s)
     if call.settings.port is None:
-        yield from _all_ports(wishes)
+        yield from _all_ports(request)
     else:
         yield from examine_port(
-            call.port, partial(opened_module, call), wishes, note=lambda text: call.out.say(f"  {text} …")
+            call.port, partial(opened_module, call), request, note=lambda text: call.out.say(f"  {text} …")
         )
     if call.stop.is_set:
         raise Interrupted("stopped by the user")
@@ -78,11 +78,11 @@ def _examined(call: Call, wishes: Wishes) -> Iterator[Finding]:
     yield from examine_platform(_asked_platform(call), clock=limit.clock, look=partial(_look, limit))
 
 
-def _all_ports(wishes: Wishes) -> Iterator[Finding]:
+def _all_ports(request: Request) -> Iterator[Finding]:
     """Yield the findings of every serial port that need no opening."""
     infos = ports.list_ports()
     for info in infos:
-        yield from examine_unopened(info, wishes)
+        yield from examine_unopened(info, request)
     if not infos:
         next_ = "Check the cable, the adapter and its driver; `sim://BC28` is a port without hardware."
         yield Finding(
@@ -97,13 +97,13 @@ def _look(limit: Deadline, server: str) -> Reached:
     return reach(server, clock=limit.clock, timeout_s=max(0.1, min(_REACH_S, limit.remaining)))
 
 
-def _asked_platform(call: Call) -> Asked | None:
+def _asked_platform(call: Call) -> PlatformSettings | None:
     """Return the platform to examine; None if the user has set nothing of it."""
     settings = call.settings
     key, header = settings.access_key, settings.authorization
     if key is None and header is None and settings.origin["server"] == BUILT_IN:
         return None
-    return Asked(
+    return PlatformSettings(
         server=settings.server,
         product_id=settings.product_id,
         device_name=settings.device_name,

@@ -7,7 +7,7 @@ from rich.text import Text
 
 from atota.cli.view.output import plain, styled
 from atota.dialects.catalogue import Row
-from atota.dialects.listing import Entry
+from atota.dialects.loader import Entry
 from atota.link.ports import PortInfo
 from atota.values import Identity, mask
 

@@ -31,7 +31,7 @@ def _mt2625(
     sources: tuple[str, ...],
     aliases: tuple[str, ...] = (),
 ) -> Persona:
-    """A module on MediaTek's base software with China Mobile's banner; ``lines`` is what ATI tells."""
+    """Make a module on MediaTek's base software with China Mobile's banner; ``lines`` answer ATI."""
     return Persona(
         name=name,
         aliases=aliases,
@@ -111,7 +111,7 @@ def _rda(
     sources: tuple[str, ...],
     vendor: str = "China Mobile",
 ) -> Persona:
-    """A module on RDA's SDK: it answers some of HiSilicon's words, but none about firmware."""
+    """Make a module on RDA's SDK: it answers some of HiSilicon's words, but none about firmware."""
     return Persona(
         name=name,
         vendor=vendor,

@@ -6,7 +6,7 @@ from atota.sim.boot import Boot, Step
 from atota.sim.persona import Natspeed, Restart, Setting
 from atota.sim.ways.nfwupd import Nfwupd
 
-# The boot ROM speaks at 115200 whatever the module is set to (RAK forum on the BC95-G, Hi2115 logs).
+# The boot ROM speaks at 115200 for any stored rate (RAK forum on the BC95-G, Hi2115 logs).
 ROM = Step(0.05, b"\r\nHI2115-ssb-codeloader\r\n", 115200)
 
 # "Security B.." and its "Verified" can be a second apart (BC28 driver logs).

@@ -2,7 +2,7 @@
 
 from atota.sim.boot import Step
 
-# LF before CR, at 115200 whatever the module is set to (logs of BC66, BC26 and SIM7020 in public code).
+# LF before CR, at 115200 for any stored rate (logs of BC66, BC26 and SIM7020 in public code).
 ROM = Step(
     0.3,
     b"\n\rF1: 0000 0000\n\rV0: 0000 0000 [0001]\n\r00: 0006 000C\n\r01: 0000 0000\n\rU0: 0000 0001 [0000]"

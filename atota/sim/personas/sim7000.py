@@ -8,7 +8,7 @@ from atota.sim.personas import standard
 from atota.sim.reply import PLAIN
 from atota.sim.ways.cfs import Cfs
 
-_AUTOBAUD = (9600, 19200, 38400, 57600, 115200)  # UART Application Note V1.01: what autobaud can tell
+_AUTOBAUD = (9600, 19200, 38400, 57600, 115200)  # UART Application Note V1.01: the rates that autobaud knows
 _RATES = (
     0,
     300,

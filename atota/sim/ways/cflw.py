@@ -48,7 +48,7 @@ class Cflw:
 
 
 class CflwUpdater(PlainUpdater):
-    """The partition keeps no account: only its bytes count, so a write over what is not erased is taken."""
+    """The partition keeps no account: only its bytes count, so a write without an erase is taken."""
 
     words = (b"CFLE", b"CFLW", b"CFLR", b"CFOTA")
 

@@ -35,7 +35,7 @@ class Ec616Nfwupd:
     Attributes:
         blocks: how many blocks of 32 KiB the erase walks through, 300 ms each.
         idle_s: so long without a command, and the session is dropped.
-        package_name: what code 3 tells, whatever is in the slot.
+        package_name: the answer to code 3 for any slot.
     """
 
     blocks: int = 11
@@ -71,7 +71,7 @@ class Ec616Updater(PlainUpdater):
         self._rules = rules
         self._chassis = chassis
         self._flash = chassis.flash
-        self._stored_result = 0  # what the boot wrote behind the delta; the erase takes it away
+        self._stored_result = 0  # the boot writes it behind the delta; the erase takes it away
         self._last_command: float | None = None
         self.reset()
 
@@ -174,7 +174,7 @@ class Ec616Updater(PlainUpdater):
         return Reply(seconds=self._rules.block_s, note=f"block {number}")
 
     def _verify(self) -> None:
-        """Nothing is verified: only where the slot was just erased or updated another status stays."""
+        """Set the status: nothing is verified, but a slot just erased or updated keeps its own."""
         if self._state in (_ERASED, _DONE) or (self._state == _IDLE and self._package != UNDEF):
             return
         self._package = VERIFIED

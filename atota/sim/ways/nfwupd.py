@@ -29,7 +29,7 @@ class Nfwupd:
         prefix: how an answer begins, with or without a space.
         erase: code 0 exists; without it sn 0 clears the slot.
         names: codes 3 and 4 exist.
-        status: code 2 tells a status; without it a bare ``OK`` whatever is in the slot.
+        status: code 2 reports a status; without it a bare ``OK`` for any slot.
         validate_first: code 5 is refused until code 2 found the package good; otherwise the boot checks.
         refusal_line: code 5 says why it refuses before the error.
         wrap: bytes of the buffer in which a status line is made, its ending zero included; None: ample.

@@ -34,9 +34,9 @@ class PlatformDriven:
     """The rules of a family whose platform drives the update.
 
     Attributes:
-        model: what its packages are made for: the persona's name.
+        model: the model of its packages: the persona's name.
         creates: CREATE (the configuration in hex, or nothing) and CREATEEX (a server's address).
-        events: what a login says, after how many seconds each; with a direct server (flag 0) only the last.
+        events: the events of a login with their delays; with a direct server (flag 0) only the last.
         gap: a blank after the colon, or none.
         size: bytes of a package; with ``rate``, bytes per second, how long a download takes.
     """
@@ -67,7 +67,7 @@ def _refused(code: int) -> Reply:
 
 
 class PlatformUpdater(PlainUpdater):
-    """The LwM2M client in the module; what the platform has begun outlives a reboot, the login does not."""
+    """The LwM2M client in the module; an update that was begun outlives a reboot, the login does not."""
 
     words = (b"MIPLCREATE", b"MIPLOPEN", b"MIPLCLOSE", b"MIPLDELETE", b"MIPLADDOBJ")
 

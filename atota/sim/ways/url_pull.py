@@ -51,7 +51,7 @@ class UrlPull:
 
 
 class UrlPullUpdater(PlainUpdater):
-    """One download at a time; what it brings goes into the slot, and a good package starts the update."""
+    """One download at a time, which fills the slot; a good package starts the update."""
 
     words = (b"QFOTADL",)
 

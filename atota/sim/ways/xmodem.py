@@ -24,7 +24,7 @@ class XmodemReceiver:
         chassis: the module.
         begin_s: between the characters with which it asks for the first packet.
         wait_s: without a packet for so long it asks again.
-        done: given what came, padding included, and the time.
+        done: called with the bytes, padding included, and the time.
         unanswered: nothing came at all.
         failed: the transfer was begun and given up, or cancelled.
     """

@@ -28,8 +28,8 @@ class Xy1100Nfwupd:
 
     Attributes:
         test: the answer to ``=?``.
-        good: what code 2 says of a good package; None: the older SDK, where codes 3 and 4 do not exist and
-            code 2 tells by its result alone.
+        good: the text of code 2 for a good package; None: the older SDK, where codes 3 and 4 do not exist and
+            code 2 has its result alone.
     """
 
     test: bytes = b"+NFWUPD:(0-5)"

@@ -1,6 +1,6 @@
 """Gosuncn's stream: ``AT+ZCOMWRT=<length>``, the whole package behind ``> `` and ``CONNECT``, then AT+ZRST.
 
-ME3616 AT Command Manual V1.5 (2018-06-19), sections 5.4 and 18. It tells neither a checksum nor a limit of
+ME3616 AT Command Manual V1.5 (2018-06-19), sections 5.4 and 18. It has neither a checksum nor a limit of
 size or time; those here are inferred.
 """
 

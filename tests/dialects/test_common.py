@@ -3,7 +3,7 @@
 import pytest
 
 from atota.dialects import loader
-from atota.dialects.parts import Ask, Watch, pattern_problem
+from atota.dialects.common import Ask, Watch, pattern_problem
 from atota.review.traces import read_traces
 from atota.transcript.trace import parse_trace
 
@@ -43,7 +43,7 @@ def test_a_group_that_took_no_part_in_the_match_tells_nothing() -> None:
     ids=lambda text: text[:9],
 )
 def test_what_re_does_not_take_is_told_and_not_raised(text: str | bytes) -> None:
-    assert "is no regular expression" in str(pattern_problem(text))
+    assert "is not a regular expression" in str(pattern_problem(text))
 
 
 def test_a_turn_of_more_than_one_line_is_nobody_s_question() -> None:

@@ -1,0 +1,62 @@
+"""The acknowledged upload, byte by byte (Quectel EC2x FILE AT Commands Manual V1.0; tests/traces/ec21)."""
+
+from pathlib import Path
+
+import pytest
+
+from atota.errors import SlotLost
+from atota.fota.ack_upload import xor16
+from tests.fota.wire import ERROR, OK, Answer, Talk
+
+DATA = b"A" * 1024 + b"\x12\x34\x56"
+DELETE = (b'AT+QFDEL="dfota_update.bin"\r', OK)
+OPEN = b'AT+QFUPL="dfota_update.bin",1027,5,1\r'
+CONNECT = b"\r\nCONNECT\r\n"
+WHOLE, REST = b"A" * 1024, b"\x12\x34\x56"
+STORED = b"\r\n+QFUPL: 1027,4434\r\n\r\nOK\r\n"
+START = b'AT+QFOTADL="/data/ufs/dfota_update.bin"\r'
+
+
+def talk(folder: Path, *script: tuple[bytes, Answer]) -> Talk:
+    return Talk("quectel-dfota", script, folder, DATA)
+
+
+@pytest.mark.parametrize(
+    ("data", "checksum"), [(b"", 0), (b"\x12", 0x1200), (b"\x12\x34\x56", 0x4434), (b"AT\r\0", 0x4C54)]
+)
+def test_the_checksum_is_the_xor_of_big_endian_words(data: bytes, checksum: int) -> None:
+    assert xor16(data) == checksum
+
+
+def test_a_whole_update(tmp_path: Path) -> None:
+    script = (DELETE, (OPEN, CONNECT), (WHOLE, b"A"), (REST, STORED), (START, OK))
+    whole = talk(tmp_path, *script)
+    assert whole.update() is True
+    assert whole.progress == [1024, 1027]
+    assert whole.method.counters.blocks == 2
+
+
+def test_that_there_is_nothing_to_delete_is_passed_over(tmp_path: Path) -> None:
+    missing = (DELETE[0], b"\r\n+CME ERROR: 405\r\n")
+    assert talk(tmp_path, missing, (OPEN, CONNECT), (WHOLE, b"A"), (REST, STORED), (START, OK)).update()
+
+
+@pytest.mark.parametrize(
+    ("script", "message"),
+    [
+        ([(OPEN, b"\r\n+CME ERROR: 407\r\n")], "the module does not take the file: +CME ERROR: 407"),
+        ([(OPEN, b"\r\nDOWNLOAD\r\n")], "got no 'CONNECT' within 20 s"),
+        ([(OPEN, b"\r\nCONNECTED\r\n")], "got no 'CONNECT' within 20 s"),
+        ([(OPEN, CONNECT), (WHOLE, ERROR)], "the module did not store the file: ERROR"),
+        ([(OPEN, CONNECT), (WHOLE, b"")], "the module acknowledged nothing within 20"),
+        ([(OPEN, CONNECT), (WHOLE, b"\r\nRDY\r\n")], "rebooted during the upload (cause not given)"),
+        ([(OPEN, CONNECT), (WHOLE, b"A"), (REST, OK)], "did not report the size and checksum"),
+        (
+            [(OPEN, CONNECT), (WHOLE, b"A"), (REST, b"\r\n+QFUPL: 1027,4435\r\n" + OK)],
+            "the module stored 1027 bytes with checksum 4435; the package has 1027 with 4434",
+        ),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_write_that_fails(tmp_path: Path, script: list[tuple[bytes, Answer]], message: str) -> None:
+    assert message in talk(tmp_path, DELETE, *script).failure(SlotLost)
