@@ -14,6 +14,7 @@ from typing import Any, Literal, Protocol, Self
 
 import msgspec
 
+from atota.clock import Clock, StopToken
 from atota.ota.secrets import MASK
 from atota.values import TaskType
 
@@ -185,6 +186,42 @@ class Auth(Protocol):
     def secrets(self) -> tuple[str, ...]:
         """Return the texts that no error may show."""
         ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Access:
+    """Everything that opens a platform; a factory takes the fields that its API knows.
+
+    Attributes:
+        server: the address.
+        clock: the time of waits and signatures.
+        access_key: the key that signs requests (base64).
+        authorization: a finished ``Authorization`` header, instead of a key.
+        product_id: the product that the key belongs to.
+        device_name: the device that the key belongs to; None: it belongs to the product.
+        auth_method: the digest that signs a request.
+        auth_ttl_s: seconds that a signature stays valid.
+        stop: ends every wait.
+        on_wait: receives the reason and the length of each wait.
+        timeout_s: the longest silence of the server, seconds.
+        transport: replaces the network in tests and simulations; `atota.ota.http.Transport`.
+    """
+
+    server: str
+    clock: Clock
+    access_key: str | None = None
+    authorization: str | None = None
+    product_id: str | None = None
+    device_name: str | None = None
+    auth_method: str = "sha256"
+    auth_ttl_s: int = 3600
+    stop: StopToken | None = None
+    on_wait: OnWait | None = None
+    timeout_s: float = 20.0
+    transport: object | None = None
+
+    def __repr__(self) -> str:
+        return f"Access({self.server!r})"
 
 
 class PackageSource(Protocol):

@@ -9,7 +9,7 @@ into `atota.errors` and without secrets.
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Self, TypeVar
+from typing import Self, TypeVar, cast
 from urllib.parse import urljoin, urlsplit
 
 import httpx
@@ -27,9 +27,8 @@ from atota.errors import (
     UsageError,
 )
 from atota.ota import translate
-from atota.ota.base import Auth, OnWait
+from atota.ota.base import Access, Auth, OnWait
 from atota.ota.probe import Reached
-from atota.ota.registry import Access
 from atota.ota.replies import MAX_ANSWER, Reply, Stream, cleaned, may_retry, retry_after
 from atota.ota.secrets import scrub
 from atota.ota.waiting import back_off, check_stop, wait
@@ -122,7 +121,7 @@ class HttpClient:
             stop=access.stop,
             on_wait=access.on_wait,
             timeout_s=access.timeout_s,
-            transport=access.transport,
+            transport=cast("Transport | None", access.transport),
         )
 
     def close(self) -> None:

@@ -7,16 +7,11 @@ An entry of the group ``atota.platforms`` names a factory, which takes an `Acces
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
-from atota.clock import Clock, StopToken
 from atota.errors import ConfigError, UsageError
-from atota.ota.base import OnWait, Platform
-
-if TYPE_CHECKING:
-    from atota.ota.http import Transport
+from atota.ota.base import Access, Platform
 
 GROUP = "atota.platforms"
 DEFAULT = "generic"
@@ -25,41 +20,7 @@ _BUILT_IN = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class Access:
-    """Everything that opens a platform; a factory takes the fields that its API knows.
-
-    Attributes:
-        server: the address.
-        clock: the time of waits and signatures.
-        access_key: the key that signs requests (base64).
-        authorization: a finished ``Authorization`` header, instead of a key.
-        product_id: the product that the key belongs to.
-        device_name: the device that the key belongs to; None: it belongs to the product.
-        auth_method: the digest that signs a request.
-        auth_ttl_s: seconds that a signature stays valid.
-        stop: ends every wait.
-        on_wait: receives the reason and the length of each wait.
-        timeout_s: the longest silence of the server, seconds.
-        transport: replaces the network, in tests and simulations.
-    """
-
-    server: str
-    clock: Clock
-    access_key: str | None = None
-    authorization: str | None = None
-    product_id: str | None = None
-    device_name: str | None = None
-    auth_method: str = "sha256"
-    auth_ttl_s: int = 3600
-    stop: StopToken | None = None
-    on_wait: OnWait | None = None
-    timeout_s: float = 20.0
-    transport: "Transport | None" = None
-
-    def __repr__(self) -> str:
-        return f"Access({self.server!r})"
-
+__all__ = ["Access", "names", "open_platform"]
 
 Factory = Callable[[Access], Platform]
 

@@ -11,7 +11,8 @@ import atota.link.serial, atota.locks  # they choose by the system's name, which
 for name in ("termios", "tty", "pty", "fcntl", "grp"):
     sys.modules[name] = None
 import pytest
-sys.exit(pytest.main(["--collect-only", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "tests"]))
+warnings = "ignore:Module already imported"  # the plug-in of this package is
+sys.exit(pytest.main(["-W", warnings, "--collect-only", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "tests"]))
 """
 
 

@@ -29,14 +29,6 @@ DOORS = {
 SIM_USERS = {"sim", "testing", "cli"}
 """The rooms that may import the simulator."""
 
-# Offences that are known and must go.
-KNOWN_CIRCLES: frozenset[frozenset[str]] = frozenset(
-    {
-        frozenset({"atota.ota.http", "atota.ota.registry"}),
-    }
-)
-KNOWN_SIM_USERS: frozenset[str] = frozenset()
-KNOWN_DOORS: frozenset[tuple[str, str]] = frozenset()
 UPDATE_FILES = 14
 
 
@@ -117,7 +109,7 @@ def test_the_graph_sees_imports_in_functions() -> None:
 
 
 def test_there_is_no_circle_of_files() -> None:
-    assert circles(graph()) - KNOWN_CIRCLES == set()
+    assert circles(graph()) == set()
 
 
 def test_only_testing_and_the_command_line_import_the_simulator() -> None:
@@ -126,7 +118,7 @@ def test_only_testing_and_the_command_line_import_the_simulator() -> None:
         for name, targets in graph().items()
         if room(name) not in SIM_USERS and any(room(target) == "sim" for target in targets)
     }
-    assert users - KNOWN_SIM_USERS == set()
+    assert users == set()
 
 
 @pytest.mark.parametrize("package", DOORS)
@@ -137,7 +129,7 @@ def test_a_package_of_others_has_its_door(package: str) -> None:
         if not any(f"{name}.".startswith(f"{door}.") for door in DOORS[package])
         and any(target.split(".")[0] == package for target in targets)
     }
-    assert users <= {name for known, name in KNOWN_DOORS if known == package}
+    assert users == set()
 
 
 def test_update_is_a_room_of_at_most_14_files() -> None:

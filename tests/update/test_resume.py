@@ -184,7 +184,7 @@ def test_a_start_that_was_never_sent_is_made_by_the_next_job(make_world: MakeWor
 
 def test_a_start_that_may_have_been_sent_is_looked_for_before_it_is_made(make_world: MakeWorld) -> None:
     whole = make_world("BC28")
-    assert whole.run() is not None
+    assert whole.attempt() is not None
     past = whole.journal().past(port="/dev/ttyUSB0")
     assert past is not None
     (seq,) = (row.seq for row in past.facts if row.fact == StateFact(JobState.MAY_HAVE_STARTED))
