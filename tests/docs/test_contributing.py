@@ -29,7 +29,7 @@ assert not problems()
 
 
 def talk(*script):
-    return Talk(str(folder / "acme-y7.toml"), script, folder, DATA)
+    return Talk(str(folder / "example-y7.toml"), script, folder, DATA)
 
 
 print(talk((OPEN, b"\r\n>"), (DATA, OK), (b"AT+XSTART\r", OK)).update())
@@ -43,7 +43,7 @@ def blocks() -> dict[str, str]:
 
 
 def test_the_examples_are_a_method_and_its_profile() -> None:
-    assert list(blocks()) == ["atota/dialects/methods/one_shot.py", "atota/fota/one_shot.py", "acme-y7.toml"]
+    assert list(blocks()) == ["atota/dialects/methods/one_shot.py", "atota/fota/one_shot.py", "example-y7.toml"]
 
 
 def test_the_method_of_the_example_updates_a_module(tmp_path: Path) -> None:
