@@ -11,6 +11,7 @@ from atota.dialects.common import Command, Pattern, Word, texts
 from atota.dialects.dump import explain
 from atota.dialects.layers import Origin
 from atota.dialects.model import sends
+from atota.values import STAGES
 
 TYPES = {"fota": "module firmware (`--type fota`)", "sota": "application firmware (`--type sota`)"}
 EVIDENCE = {
@@ -20,18 +21,7 @@ EVIDENCE = {
     "none": "no document has a method for a module that only this profile describes",
 }
 BY_ROW = "the rows below decide; any other module needs `--allow-unproven`"
-STAGES = (
-    "at first",
-    "identify",
-    "plan",
-    "prepare",
-    "write",
-    "validate",
-    "activate",
-    "confirm",
-    "given up",
-    "update",
-)
+ORDER = ("at first", *STAGES, "given up", "update")
 WHEN = {
     "test": "plan: the module has the method (a test form)",
     "free": "prepare: the room that is left",
@@ -165,7 +155,7 @@ class Page:
             standard = "27007" if command.text.startswith("AT+CMEE=") else None
             identifier = command.source or known.get(command.text) or standard
             rows.append((self._when(command.path), code(command.text), self._source(identifier)))
-        rows.sort(key=lambda row: STAGES.index(row[0].partition(":")[0]))
+        rows.sort(key=lambda row: ORDER.index(row[0].partition(":")[0]))
         return table(("sent", "command", "documented in"), rows)
 
     def _when(self, path: str) -> str:

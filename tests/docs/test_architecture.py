@@ -5,6 +5,7 @@ import tomllib
 
 from atota.update.state import MEANINGS, TRANSITIONS, AfterCrash, JobState
 from tests.meta.sources import PACKAGE, ROOT
+from tests.meta.test_imports import DOORS
 
 TEXT = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
 DUTIES = {
@@ -47,6 +48,19 @@ def test_the_floors_are_those_of_the_import_contract() -> None:
 def _merged(drawn: list[set[str]]) -> list[set[str]]:
     """The drawing has errors and outcomes, two floors of the contract, on one line."""
     return [*drawn[:-1], {"errors"}, {"outcomes"}]
+
+
+def test_the_doors_are_those_that_the_imports_keep() -> None:
+    rows = re.findall(r"(?m)^\| (\w+) \| (`atota/[^|]*) \|$", TEXT)
+    shown = {name: set(re.findall(r"`atota/([\w/.]+?)/?`", cell)) for name, cell in rows}
+    there = {name: {_file(door) for door in doors} - {""} for name, doors in DOORS.items()}
+    assert shown == {name: doors for name, doors in there.items() if doors}
+
+
+def _file(door: str) -> str:
+    """The file or room of a door; empty if it is still to come."""
+    path = door.removeprefix("atota.").replace(".", "/")
+    return next((name for name in (f"{path}.py", path) if (PACKAGE / name).exists()), "")
 
 
 def test_every_room_is_in_the_drawing() -> None:

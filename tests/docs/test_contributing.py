@@ -43,7 +43,8 @@ def blocks() -> dict[str, str]:
 
 
 def test_the_examples_are_a_method_and_its_profile() -> None:
-    assert list(blocks()) == ["atota/dialects/methods/one_shot.py", "atota/fota/one_shot.py", "example-y7.toml"]
+    files = ["atota/dialects/methods/one_shot.py", "atota/fota/one_shot.py", "example-y7.toml"]
+    assert list(blocks()) == files
 
 
 def test_the_method_of_the_example_updates_a_module(tmp_path: Path) -> None:
