@@ -17,20 +17,20 @@ TYPES = {"fota": "module firmware (`--type fota`)", "sota": "application firmwar
 EVIDENCE = {
     "documented": "the vendor's manual or application note has the method for this module",
     "family": "the method is documented for the same chip's firmware or for a sister module",
-    "inferred": "no document has the method for it; an update needs `--allow-unproven`",
+    "inferred": "no document has the method for these modules; an update needs `--allow-unproven`",
     "none": "no document has a method for a module that only this profile describes",
 }
 BY_ROW = "the rows below decide; any other module needs `--allow-unproven`"
 ORDER = ("at first", *STAGES, "given up", "update")
 WHEN = {
     "test": "plan: the module has the method (a test form)",
-    "free": "prepare: the room that is left",
     "begin": "prepare: the file system is opened",
+    "free": "prepare: the room that is left",
     "delete": "prepare: an old package is removed",
     "erase": "prepare: the slot is erased",
     "attached": "prepare: the module has a network",
     "log_in": "prepare: the module logs in at the platform",
-    "log_out": "prepare: an earlier log-in is removed",
+    "log_out": "prepare: if a step is refused, an earlier log-in is removed",
     "open": "write: the transfer is opened",
     "write": "write: each piece",
     "download": "write: each block",
@@ -143,7 +143,7 @@ class Page:
             return
         first = (type(spec).__doc__ or "").strip().split("\n\n")[0]
         yield f"- Method: {code(spec.kind)}: {cell(first)}"
-        yield f"- The method is documented in: {self._source(spec.source)}."
+        yield f"- Source of the method: {self._source(spec.source)}."
         if dialect.platform_makes_deltas:
             yield "- Difference packages that OneNET makes for this chip do not fit: see `--vendor-package`."
 
@@ -155,6 +155,8 @@ class Page:
             standard = "27007" if command.text.startswith("AT+CMEE=") else None
             identifier = command.source or known.get(command.text) or standard
             rows.append((self._when(command.path), code(command.text), self._source(identifier)))
+        sent = list(WHEN.values())
+        rows.sort(key=lambda row: sent.index(row[0]) if row[0] in sent else -1)
         rows.sort(key=lambda row: ORDER.index(row[0].partition(":")[0]))
         return table(("sent", "command", "documented in"), rows)
 
@@ -171,8 +173,10 @@ class Page:
         if part == "uart":
             return "write: the rate is raised"
         if part.startswith("prepare"):
-            why = {"ask": "prepare: to see if the next is needed", "undo": "given up: nothing was started"}
-            return why.get(field, f"prepare: {cell(self.dialect.prepare[index].why)}")
+            step = self.dialect.prepare[index]
+            condition = f"; only if the state matches {code(step.when)}" if step.when else ""
+            why = {"ask": "prepare: the present state", "undo": "given up: nothing was started"}
+            return why.get(field, f"prepare: {cell(step.why)}{condition}")
         return WHEN.get(name, f"update: {code(field)}")
 
     def _settings(self) -> list[str]:
