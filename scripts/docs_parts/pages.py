@@ -156,7 +156,7 @@ class Page:
             identifier = command.source or known.get(command.text) or standard
             rows.append((self._when(command.path), code(command.text), self._source(identifier)))
         sent = list(WHEN.values())
-        rows.sort(key=lambda row: sent.index(row[0]) if row[0] in sent else -1)
+        rows.sort(key=lambda row: sent.index(row[0]) if row[0] in sent else -row[0].endswith("present state"))
         rows.sort(key=lambda row: ORDER.index(row[0].partition(":")[0]))
         return table(("sent", "command", "documented in"), rows)
 
