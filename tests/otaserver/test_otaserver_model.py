@@ -99,7 +99,7 @@ def test_the_key_may_come_from_the_environment(tmp_path: Path) -> None:
         ('kind = "delta"', 'kind = "full"', '`base` is for `kind = "delta"`'),
         ('type = "fota"', 'type = "mota"', "Invalid enum value 'mota' - at `$.task[0].type`"),
         ("power = 50", "power = 101", "`int` <= 100 - at `$.task[0].power`"),
-        ('manuf = "001"', "manuf = 1", "Expected `str`, got `int` - at `$.task[0].manuf`"),
+        ('manuf = "001"', "manuf = 1", "Expected `str | null`, got `int` - at `$.task[0].manuf`"),
         ('[[task]]\ndev_id = "6523"', '[[task]]\ndev_id = "6524"', "no [[device]] has dev_id `6524`"),
         ('dev_id = "*"\ntype = "sota"', 'dev_id = "6523"\ntype = "fota"', "has two fota tasks"),
         ("[[task]]", '[[device]]\ndev_id = "6523"\n[[task]]', "same dev_id - at `$.device[1].dev_id`"),
