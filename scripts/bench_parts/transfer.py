@@ -126,7 +126,8 @@ class Figures(NamedTuple):
 
     def line(self) -> str:
         return (
-            f"{self.model:20} {self.baud:>7} baud  {self.took_s:7.2f} s  wire {self.wire_s / self.took_s:6.1%}  "
+            f"{self.model:20} {self.baud:>7} baud  {self.took_s:7.2f} s  "
+            f"wire {self.wire_s / self.took_s:6.1%}  "
             f"host's own {self.waste_s / self.took_s:6.2%}  efficiency {self.efficiency:.1%}"
             + ("" if self.reaches_goal else "  BELOW ITS GOAL")
         )
