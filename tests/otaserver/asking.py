@@ -99,11 +99,27 @@ def signed(
     key: bytes = b"",
     encoded: bool = True,
 ) -> str:
-    """Sign as the platform's page on authentication says, byte by byte."""
+    """Sign for the platform's own device with the key of a level, or with another resource or key."""
     usual, own = resource(level)
-    res, key, et = res or usual, key or own, int(p.time() + life_s)
+    return signature(
+        p, res or usual, text(key or own), version=version, method=method, life_s=life_s, encoded=encoded
+    )
+
+
+def signature(
+    p: LocalPlatform,
+    res: str,
+    key: str,
+    *,
+    version: str,
+    method: str = "sha256",
+    life_s: float = 3600,
+    encoded: bool = True,
+) -> str:
+    """Sign as the platform's page on authentication says, byte by byte."""
+    et = int(p.time() + life_s)
     message = f"{et}\n{method}\n{res}\n{version}"
-    sign = base64.b64encode(hmac.digest(key, message.encode(), method)).decode()
+    sign = base64.b64encode(hmac.digest(base64.b64decode(key), message.encode(), method)).decode()
 
     def shown(field: str) -> str:
         return quote(field, safe="") if encoded else field
