@@ -71,7 +71,7 @@ class FlashWrite(Streamed):
             SlotLost: it found that they differ: the partition has to be written anew.
             WriteFailed: it refused to start.
         """
-        self._begun, self.failure = False, None
+        self.forget_reports()
         command = self.spec.start.format(size=self._size, md5=self._md5)
         self.start(session, command, "the module refused to start the update")
         # OK alone is not yet the start: it compares first, and its next line may be damaged on the way.

@@ -48,6 +48,7 @@ from atota.errors import (
     ModuleRebooted,
     NoAnswer,
     PackageError,
+    PackageTurnedDown,
     Refused,
     SlotLost,
     WriteFailed,
@@ -239,10 +240,10 @@ class Nfwupd(Method):
                 self._judged(session, NAME)
             session.listen(_BUSY_PAUSE_S)
         words = self.spec.status_words(status or "")
-        raise WriteFailed(
+        raise PackageTurnedDown(
             f"the module does not accept the package: {status or 'no verdict'}"
             + (f" ({words})" if words else ""),
-            hint="The module still runs its old firmware. Check that the package is made for its version.",
+            is_final=(status or "").startswith(self.spec.mismatch) and bool(self.spec.mismatch),
         )
 
     def activate(self, session: Session) -> bool:

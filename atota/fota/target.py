@@ -21,7 +21,7 @@ from atota.module.query import send_query, wait_until_free
 from atota.module.reboot import await_return
 from atota.module.reconnect import Adapters, Reconnector, UsbAdapters
 from atota.settings.spec import Allowed, JobSpec
-from atota.values import Identity, MethodChoice, Refusal
+from atota.values import Identity, MethodChoice, Refusal, Versions
 
 UNDO_S = 10.0
 """Limit for taking changed settings back."""
@@ -231,7 +231,7 @@ class ModuleTarget:
 
     def restart(
         self,
-        printed_before: tuple[str, ...],
+        printed_before: Versions,
         expected: str,
         *,
         limit_s: float | None,
@@ -313,7 +313,7 @@ class ModuleTarget:
         """Forget the conversation so far, after the module stopped answering."""
         self._module.session.reset_state()
 
-    def versions(self) -> tuple[str, ...]:
+    def versions(self) -> Versions:
         """Return the version texts that the module prints now."""
         return identify.read_versions(self._module.session)
 
@@ -341,12 +341,27 @@ class ModuleTarget:
     def await_return(self, limit_s: float | None, dialect: str | None) -> None:
         """Wait for a module that is in the middle of an update that an earlier run started."""
         session = self._module.session
-        reboot = (loader.load(dialect) if dialect else session.dialect).reboot or DEFAULT_REBOOT
+        profile = loader.load(dialect) if dialect else session.dialect
+        reboot = profile.reboot or DEFAULT_REBOOT
         session.reset_state()
         rates = tuple(dict.fromkeys((session.link.baud, *session.dialect.uart.bauds)))
-        limit_s = limit_s or reboot.limit_s
-        self._note(f"waiting up to {limit_s:g} s for the module to come back")
-        await_return(session, rates=rates, limit=Deadline(session.clock, limit_s), tick=session.check)
+        wait_s = limit_s or reboot.limit_s
+        limit = Deadline(session.clock, wait_s)
+        latest = session.clock.monotonic() + max(wait_s, reboot.longest_s or 0.0)
+        method = method_for(profile) if profile.method is not None else None
+
+        def tick() -> None:
+            session.check()
+            if method is None:
+                return
+            for line in session.drain_urcs():
+                before = method.progress
+                method.on_line(line)
+                if method.progress != before:
+                    limit.extend(wait_s, until=latest)
+
+        self._note(f"waiting up to {wait_s:g} s for the module to come back")
+        await_return(session, rates=rates, limit=limit, tick=tick)
 
 
 def open_target(

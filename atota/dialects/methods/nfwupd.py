@@ -48,6 +48,7 @@ class NfwupdSpec(MethodSpec, frozen=True, kw_only=True, tag="nfwupd"):
     ``flow``: ``validate-then-start`` (code 2 before code 5) or ``start-then-ask`` (code 5 checks in the
     boot, code 2 afterwards gives the result). ``erase``: ``offered`` sends code 0 where the test form's
     range has it; ``required`` insists on it. ``bare_ok_is_valid``: code 2 answers no text but ``OK``.
+    ``mismatch`` lists the verdicts that name the package as one for another module or version.
     ``take_up``: the write of an earlier run may be resumed. That needs a firmware that is known to
     take block n+1 after block n alone, to forget its count with a reboot, and to check the whole package's
     signature or hash before the start.
@@ -62,6 +63,7 @@ class NfwupdSpec(MethodSpec, frozen=True, kw_only=True, tag="nfwupd"):
     blocks: BlockRule
     valid: tuple[Annotated[str, Word()], ...]
     not_yet: tuple[Annotated[str, Word()], ...] = ()
+    mismatch: tuple[Annotated[str, Word()], ...] = ()
     busy_codes: tuple[int, ...] = ()
     attempts: int = 3
     times: NfwupdTimes

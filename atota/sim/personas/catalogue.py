@@ -7,7 +7,7 @@ from atota.sim.personas.bc95 import BC95_B8
 from atota.sim.personas.m5310a import M5310_A
 from atota.sim.personas.me3616 import ME3616
 from atota.sim.personas.others import OTHERS
-from atota.sim.personas.quectel import EC21, EC800M
+from atota.sim.personas.quectel import EC21, EC25, EC800M
 from atota.sim.personas.sara_n2 import SARA_N200
 from atota.sim.personas.sara_r4 import SARA_R410
 from atota.sim.personas.sim7000 import SIM7000C, SIM7000C_N, SIM7070
@@ -25,6 +25,7 @@ PERSONAS: tuple[Persona, ...] = (
     SIM7030,
     ME3616,
     EC21,
+    EC25,
     EC800M,
     SARA_R410,
     *OTHERS,

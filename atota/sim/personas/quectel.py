@@ -1,4 +1,4 @@
-"""Quectel EC21 (upload, then start from the file) and EC800M (the package is pushed behind FILESTART)."""
+"""Quectel EC21, EC25 (upload, then start from the file), EC800M (the package is pushed behind FILESTART)."""
 
 from dataclasses import replace
 
@@ -85,6 +85,29 @@ EC21 = Persona(
     urcs=(*standard.URCS, b'+QIND: "act","LTE"'),
 )
 
+EC25 = replace(
+    EC21,
+    name="EC25",
+    version="EC25EFAR06A06M4G",
+    version_rest=b"20.200.20.200",
+    sources=(
+        *EC21.sources,
+        "Quectel BG96 AT Commands Manual, 2.26: AT+QGMR, the versions of modem and application",
+        "public BG95 driver: AT+CGMR prints only the first part of it; inferred: the same on EC25",
+        "field log of an EC25: QFOTADL, OK, then END,505 without a reboot",
+    ),
+    answers={
+        **EC21.answers,
+        b"ATI": (b"Quectel\r\nEC25\r\nRevision: {short}",),
+        b"AT+CGMM": (b"EC25",),
+        b"AT+GMM": (b"EC25",),
+        b"AT+CGMR": (b"{short}",),
+        b"AT+GMR": (b"{short}",),
+        b"AT+QGMR": (b"{short}_{rest}",),
+        b"AT+CSUB": (b"SubEdition: V03",),
+    },
+)
+
 EC800M = replace(
     EC21,
     name="EC800M",
@@ -97,11 +120,14 @@ EC800M = replace(
     ),
     answers={
         **EC21.answers,
-        b"ATI": (b"Quectel\r\nEC800M\r\nRevision: {version}",),
+        b"ATI": (b"Quectel\r\nEC800M\r\nRevision: {short}",),
         b"AT+CGMM": (b"EC800M",),
         b"AT+GMM": (b"EC800M",),
-        b"AT+QGMR": (b"{version}",),
-        b"AT+CSUB": (b"SubEdition: V01",),
+        b"AT+CGMR": (b"{short}",),
+        b"AT+GMR": (b"{short}",),
+        b"AT+QGMR": (b"{short}",),
+        b"AT+CSUB": (b"SubEdition: {rest}",),
     },
+    version_rest=b"V01",
     way=Qfota(files=False, push=True),
 )
