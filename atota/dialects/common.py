@@ -116,6 +116,13 @@ class Ask(Profiled, frozen=True, kw_only=True):
         return first_group(self.pattern, lines)
 
 
+class Slot(Profiled, frozen=True, kw_only=True):
+    """The room for a package in a module, as a document has it."""
+
+    bytes: int
+    source: str
+
+
 class Codes(Profiled, frozen=True, kw_only=True):
     """A number in the module's lines, and its meaning by ranges: ``0-100``, ``128``, ``129-`` (no end).
 
@@ -201,7 +208,7 @@ class Watch(Profiled, frozen=True, kw_only=True):
         """Return the failure that a line states, in words, or None."""
         for codes, number in self._numbers(line):
             if is_within(number, codes.failure):
-                words = codes.meaning(number)
+                words = codes.meaning(number) or self.words.get(str(number), "")
                 return f"{line}: {words}" if words else line
         for pattern in self.failed:
             match = re.search(pattern, line)
@@ -274,6 +281,7 @@ class MethodSpec(Profiled, frozen=True, kw_only=True, tag_field="kind"):
         starts_itself: the start is out of our hands from `prepare` on: the platform starts the update.
         networked: the update needs the module's own network connection.
         refused_magic: first bytes of files for other tools, with the reason for which they are refused.
+        slot: the room for a package, where it is documented.
     """
 
     code: ClassVar[str] = ""
@@ -285,6 +293,7 @@ class MethodSpec(Profiled, frozen=True, kw_only=True, tag_field="kind"):
 
     source: str
     refused_magic: dict[str, str] = msgspec.field(default_factory=dict)
+    slot: Slot | None = None
 
     @classmethod
     def method_name(cls) -> str:

@@ -1,4 +1,4 @@
-"""Ranges of a module's numbers, as profiles write them: ``0-100``, ``128``, ``129-`` (no end)."""
+"""Ranges of a module's numbers, as profiles write them (``0-100``, ``128``, ``129-``), and lengths."""
 
 import re
 from collections.abc import Iterable
@@ -21,3 +21,9 @@ def is_within(number: int, ranges: Iterable[str]) -> bool:
     """True if the number is in one of the ranges."""
     spans = (bounds(text) for text in ranges)
     return any(span is not None and span[0] <= number <= span[1] for span in spans)
+
+
+def halved(length: int, least: int, multiple: int = 1) -> int | None:
+    """Return half of a length, as a multiple of ``multiple``; None if that is less than ``least``."""
+    half = length // 2 // multiple * multiple
+    return half if half >= least else None

@@ -14,7 +14,7 @@ Progress that the module reports begins the limit anew, up to the profile's ``lo
 from collections.abc import Callable
 
 from atota.clock import Deadline
-from atota.dialects.model import DEFAULT_REBOOT
+from atota.dialects.model import DEFAULT_REBOOT, Dialect
 from atota.errors import (
     AtotaError,
     LinkLost,
@@ -26,9 +26,11 @@ from atota.errors import (
     SameName,
 )
 from atota.fota.base import Method
+from atota.fota.registry import method_for
 from atota.module import identify
 from atota.module.module import Module
 from atota.module.reboot import PATIENCE_SHARE, await_return
+from atota.module.session import Session
 from atota.values import Change, Versions
 
 _ASK_AGAIN_S = 3.0
@@ -234,3 +236,28 @@ class ModuleRestart:
         elapsed_s = self._session.clock.monotonic() - self._began
         usual = int(100 * elapsed_s / self._reboot.usual_s)
         self._on_percent(min(99, self._method.percent if self._method.percent is not None else usual))
+
+
+def await_earlier_update(session: Session, profile: Dialect, wait_s: float) -> None:
+    """Wait for a module in the middle of an update that an earlier run started; progress extends the wait.
+
+    Raises:
+        RebootTimeout: it did not come back in time.
+    """
+    rates = tuple(dict.fromkeys((session.link.baud, *session.dialect.uart.bauds)))
+    limit = Deadline(session.clock, wait_s)
+    longest_s = (profile.reboot or DEFAULT_REBOOT).longest_s or 0.0
+    latest = session.clock.monotonic() + max(wait_s, longest_s)
+    method = method_for(profile) if profile.method is not None else None
+
+    def tick() -> None:
+        session.check()
+        if method is None:
+            return
+        for line in session.drain_urcs():
+            before = method.progress
+            method.on_line(line)
+            if method.progress != before:
+                limit.extend(wait_s, until=latest)
+
+    await_return(session, rates=rates, limit=limit, tick=tick)

@@ -10,15 +10,14 @@ from atota.dialects import loader
 from atota.dialects.model import DEFAULT_REBOOT
 from atota.errors import AtotaError, LinkError, LinkLost, Refused
 from atota.fota.base import Method
-from atota.fota.eligibility import method_refusal, package_refusal
+from atota.fota.eligibility import file_refusal, method_refusal, package_refusal
 from atota.fota.registry import method_for
-from atota.fota.restart import ModuleRestart
+from atota.fota.restart import ModuleRestart, await_earlier_update
 from atota.module import identify
 from atota.module.baud import raise_baud, transfer_rate
 from atota.module.identify import Findings
 from atota.module.module import Module, Opener, open_module
 from atota.module.query import send_query, wait_until_free
-from atota.module.reboot import await_return
 from atota.module.reconnect import Adapters, Reconnector, UsbAdapters
 from atota.settings.spec import Allowed, JobSpec
 from atota.values import Identity, MethodChoice, Refusal, Versions
@@ -120,7 +119,8 @@ class ModuleTarget:
     def refusal(self, allowed: Allowed) -> Refusal | None:
         """Return why nothing may be written into this module; None if it may."""
         findings = self._findings
-        return method_refusal(findings.dialect, findings.row, allowed, findings.identity.evidence)
+        refusal = method_refusal(findings.dialect, findings.row, allowed, findings.identity.evidence)
+        return refusal or (file_refusal(findings.dialect) if self._spec.package is not None else None)
 
     def package_refusal(self, allowed: Allowed) -> Refusal | None:
         """Return why the platform's packages do not fit this chip; None if they do."""
@@ -131,6 +131,7 @@ class ModuleTarget:
         dialect = self._findings.dialect
         method = method_for(dialect, block=self._spec.block, read_back=self._spec.read_back)
         method.note = self._note
+        method.warn = self._warn
         self._method = method
         return MethodChoice(
             dialect=dialect.name,
@@ -176,6 +177,11 @@ class ModuleTarget:
     def can_start_before_activate(self) -> bool:
         """True if the module may start once it has, or believes to have, the whole package."""
         return self.method.spec.can_start_before_activate
+
+    @property
+    def block(self) -> int | None:
+        """Bytes in one block or piece; the method may have had to shorten it."""
+        return self._method.block if self._method is not None else None
 
     @property
     def blocks(self) -> int:
@@ -342,26 +348,10 @@ class ModuleTarget:
         """Wait for a module that is in the middle of an update that an earlier run started."""
         session = self._module.session
         profile = loader.load(dialect) if dialect else session.dialect
-        reboot = profile.reboot or DEFAULT_REBOOT
         session.reset_state()
-        rates = tuple(dict.fromkeys((session.link.baud, *session.dialect.uart.bauds)))
-        wait_s = limit_s or reboot.limit_s
-        limit = Deadline(session.clock, wait_s)
-        latest = session.clock.monotonic() + max(wait_s, reboot.longest_s or 0.0)
-        method = method_for(profile) if profile.method is not None else None
-
-        def tick() -> None:
-            session.check()
-            if method is None:
-                return
-            for line in session.drain_urcs():
-                before = method.progress
-                method.on_line(line)
-                if method.progress != before:
-                    limit.extend(wait_s, until=latest)
-
+        wait_s = limit_s or (profile.reboot or DEFAULT_REBOOT).limit_s
         self._note(f"waiting up to {wait_s:g} s for the module to come back")
-        await_return(session, rates=rates, limit=limit, tick=tick)
+        await_earlier_update(session, profile, wait_s)
 
 
 def open_target(
