@@ -1,10 +1,11 @@
-"""Whole jobs on modules that show another documented variant of their flow, or have no room for the package."""
+"""Whole jobs on modules that show another documented variant of their flow, or lack the room."""
 
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from atota.sim.faults import FaultPlan
 from tests.update.streams import ALL, made
 
 MakeBench = Callable[..., Any]
@@ -34,7 +35,8 @@ def test_a_bad_package_is_not_started_by_the_other_order(make_bench: MakeBench) 
 
 
 @pytest.mark.parametrize(
-    ("model", "limit"), [("BC28", 128), ("M5310-A", 64), ("NB86-G", 32), ("SIM7000C", 3000), ("SIM7020C", 200)]
+    ("model", "limit"),
+    [("BC28", 128), ("M5310-A", 64), ("NB86-G", 32), ("SIM7000C", 3000), ("SIM7020C", 200)],
 )
 def test_a_length_that_is_refused_at_the_first_block_is_shortened(
     make_bench: MakeBench, model: str, limit: int
@@ -47,17 +49,31 @@ def test_a_length_that_is_refused_at_the_first_block_is_shortened(
     assert all("refuses pieces of" in text for text in result.warnings)
 
 
-def test_a_write_in_shortened_blocks_is_continued_in_them_only(make_bench: MakeBench) -> None:
-    """The number of a block means other bytes in another length: such a write begins anew."""
-    bench = make_bench("M5310-A", "refuse-length:128+silent-at:60", size=20_000)
-    first = bench.flash(allowed=ALL)
-    assert first.outcome != "updated"
-    bench.module.reset(bench.link.clock.monotonic()) if hasattr(bench.module, "reset") else None
-    bench.link.power_cycle()
+def test_a_file_that_is_still_there_is_deleted_and_the_package_uploaded(make_bench: MakeBench) -> None:
+    bench = make_bench("EC21", "refuse-start:2")
+    assert bench.flash(allowed=ALL).outcome == "write-failed"
+    assert bench.module.slot  # the file of the first job
     bench.module.faults.clear()
-    second = bench.flash(allowed=ALL)
-    bench.judge(second)
-    assert second.outcome == "updated", second.error
+    bench.module.faults = FaultPlan(["refuse-erase:1"])
+    result = bench.flash(allowed=ALL)
+    bench.judge(result)
+    assert (result.outcome, result.exit_code) == ("updated", 0), result.error
+    assert result.warnings == ["the module still has a file of that name (+CME ERROR: 407): deleting it"]
+
+
+@pytest.mark.parametrize(("model", "size"), [("SIM7000C", 23_000_000), ("EC21", 9_000_000)])
+def test_a_package_without_room_is_refused_before_its_first_byte(
+    make_bench: MakeBench, model: str, size: int
+) -> None:
+    bench = make_bench(model, size=size)
+    result = bench.flash(allowed=ALL)
+    bench.judge(result)
+    assert (result.outcome, result.exit_code) in (("refused", 6), ("bad-package", 7))
+    assert result.error is not None
+    assert "bytes" in result.error.message
+    assert "supply" not in result.error.hint
+    assert not result.blocks
+    assert not bench.module.slot
 
 
 def test_a_slot_that_ends_before_the_package_is_told_so(make_bench: MakeBench) -> None:
