@@ -64,20 +64,13 @@ class Run:
         """
         try:
             goal = self._goal()
-            is_decided = goal is not None and self._plan(goal)
-        except BaseException:
-            self._restore_earlier()
-            raise
-        if goal is None or not is_decided:
-            self._restore_earlier()
-            return
-        with ExitStack() as serving:
-            self._update(goal, serving)
-
-    def _restore_earlier(self) -> None:
-        """Take back what an earlier run changed, as this one does not write."""
-        if self._undo:
-            self._context.restore(self._target, self._undo, close=False)
+            if goal is not None and self._plan(goal):
+                with ExitStack() as serving:
+                    self._update(goal, *self._package(serving))
+        finally:
+            # Until a writer answers for it, this run takes back what an earlier one changed.
+            if self._undo:
+                self._context.restore(self._target, self._undo, close=False)
 
     # -- before the slot is touched --------------------------------------------------------------
 
@@ -198,13 +191,9 @@ class Run:
 
     # -- from the package to the report ----------------------------------------------------------
 
-    def _update(self, goal: Goal, serving: ExitStack) -> None:
+    def _update(self, goal: Goal, path: Path, digests: Digests) -> None:
         """Fill the slot, start and report; give the write up if nothing was started."""
-        try:
-            path, digests = self._package(serving)
-        except BaseException:
-            self._restore_earlier()
-            raise
+        undo, self._undo = self._undo, ()
         sha256, block, written = self._written
         # The numbers of blocks tell where a write stands: with another length they mean other bytes.
         is_same = (sha256, block) == (digests.sha256, self._target.block)
@@ -214,7 +203,7 @@ class Run:
             path,
             digests,
             retries=self._retry or DEFAULT_RETRIES,
-            undo=self._undo,
+            undo=undo,
             written=written if is_same else 0,
         )
         starter = Starter(self._context, self._target, self._versions)
