@@ -44,6 +44,7 @@ class FileAppend(Streamed):
         self.block = self._piece = min(options.block or spec.piece, spec.piece)
         self._is_open = False
         self._stored = 0
+        self._is_shortened = False
         if self._piece < 1:
             raise Refused(f"a piece cannot have {self._piece} bytes")
 
@@ -157,7 +158,7 @@ class FileAppend(Streamed):
     def _shorten_pieces(self, length: int) -> bool:
         """Take shorter pieces, after the module refused the first one; False if there are none."""
         shorter = self.shorten(length, halved(length, _SHORTEST))
-        self._piece = shorter or self._piece
+        self._piece, self._is_shortened = shorter or self._piece, True
         return bool(shorter)
 
     def _piece_for(self, session: Session) -> int:
@@ -166,7 +167,9 @@ class FileAppend(Streamed):
 
     def _append(self, session: Session, offset: int, chunk: bytes) -> None:
         """Write one piece; after a lost or bad response the length of the module's file decides."""
-        for attempt in range(1, _ATTEMPTS + 1):
+        # A shorter piece is offered once: either it is the right one, or the length was not the reason.
+        attempts = 1 if self._is_shortened and not offset else _ATTEMPTS
+        for attempt in range(1, attempts + 1):
             is_silent = False
             try:
                 trouble = self._send_piece(session, offset, chunk)
@@ -184,7 +187,7 @@ class FileAppend(Streamed):
             if size != offset and not (size is None and offset == 0):
                 stored = "no length" if size is None else f"{size} bytes"
                 raise SlotLost(f"the module's file has {stored} after {offset} bytes were written: {trouble}")
-            if attempt == _ATTEMPTS:
+            if attempt == attempts:
                 raise WriteFailed(f"the module refused the piece at byte {offset}: {trouble}")
 
     def _send_piece(self, session: Session, offset: int, chunk: bytes) -> str | None:

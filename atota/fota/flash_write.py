@@ -36,6 +36,7 @@ class FlashWrite(Streamed):
         self._size = 0
         self._md5 = ""
         self._written = 0
+        self._is_shortened = False
 
     def check(self, package: Path) -> None:
         """Refuse a package that the partition cannot hold, before it is erased."""
@@ -68,7 +69,7 @@ class FlashWrite(Streamed):
                     shorter = 0 if self._written else self.shorten(len(chunk), halved(len(chunk), _SHORTEST))
                     if not shorter:
                         raise
-                    self._piece = shorter
+                    self._piece, self._is_shortened = shorter, True
                     file.seek(0)
                     continue
                 self._written += len(chunk)
@@ -95,7 +96,8 @@ class FlashWrite(Streamed):
 
     def _write_piece(self, session: Session, offset: int, chunk: bytes) -> None:
         is_unanswered = False
-        for _ in range(_ATTEMPTS):
+        # A shorter piece is offered once: either it is the right one, or the length was not the reason.
+        for _ in range(1 if self._is_shortened and not offset else _ATTEMPTS):
             try:
                 trouble = self._send_piece(session, offset, chunk)
             except NoAnswer as error:

@@ -120,7 +120,8 @@ class ModuleTarget:
         """Return why nothing may be written into this module; None if it may."""
         findings = self._findings
         refusal = method_refusal(findings.dialect, findings.row, allowed, findings.identity.evidence)
-        return refusal or (file_refusal(findings.dialect) if self._spec.package is not None else None)
+        is_file = self._spec.package is not None and not self._spec.package.stands_in
+        return refusal or (file_refusal(findings.dialect) if is_file else None)
 
     def package_refusal(self, allowed: Allowed) -> Refusal | None:
         """Return why the platform's packages do not fit this chip; None if they do."""

@@ -111,7 +111,7 @@ class WrittenFact(msgspec.Struct, frozen=True, kw_only=True):
 
     done: int = 0
     total: int = 0
-    block: int | None = None
+    block: int | msgspec.UnsetType = msgspec.UNSET
 
 
 class ConfirmedFact(msgspec.Struct, frozen=True):

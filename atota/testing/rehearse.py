@@ -7,6 +7,8 @@ show the rehearsed one: as for a real module.
 import functools
 from collections.abc import Iterable
 
+import msgspec
+
 from atota.clock import SimulatedClock
 from atota.dialects import loader
 from atota.dialects.model import Dialect, sends
@@ -60,7 +62,8 @@ def play(dialect: Dialect, persona: str) -> Played:
     """
     commands = Commands()
     with Bench(persona, size=_SIZE, dialect=dialect, wrap=commands.listen_in) as bench:
-        result = bench.flash(allowed=Allowed(unproven=True), timeout_s=_LIMIT_S)
+        package = msgspec.structs.replace(bench.local_package(), stands_in=True)
+        result = bench.flash(allowed=Allowed(unproven=True), timeout_s=_LIMIT_S, package=package)
         trouble = str(result.error) if result.error is not None else None
         if trouble is None and result.outcome != "updated":
             trouble = f"the job ended as {result.outcome}"

@@ -78,7 +78,7 @@ def prior_run(past: PastJob | None) -> PriorRun | None:
         method=past.latest(MethodFact) or MethodFact(),
         undo=undo,
         written=_written(past.facts),
-        block=(past.latest(WrittenFact) or past.latest(MethodFact) or MethodFact()).block,
+        block=_block(past.latest(WrittenFact), past.latest(MethodFact)),
     )
 
 
@@ -107,6 +107,13 @@ def _written(rows: tuple[FactRow, ...]) -> int:
         elif isinstance(row.fact, StateFact) and row.fact.state is JobState.CHANGED:
             written = 0
     return written
+
+
+def _block(written: WrittenFact | None, method: MethodFact | None) -> int | None:
+    """Bytes in one of the blocks that were written last; of the method, where none is noted."""
+    if written is not None and written.block is not msgspec.UNSET:
+        return written.block
+    return method.block if method is not None else None
 
 
 class Resumption:

@@ -222,7 +222,7 @@ class Run:
         undo, self._undo = self._undo, ()
         sha256, block, written = self._written
         # The numbers of blocks tell where a write stands: with another length they mean other bytes.
-        is_same = (sha256, block) == (digests.sha256, self._target.block)
+        is_same = sha256 == digests.sha256 and self._target.block in (None, block)
         writer = Writer(
             self._context,
             self._target,
