@@ -78,7 +78,7 @@ def test_11_10_a_version_that_is_too_long_for_the_platform_is_told_as_such(
         Access(server="http://127.0.0.1:1", clock=SystemClock(), access_key="c2VjcmV0", product_id="1"),
     )
     with pytest.raises(Refused) as caught:
-        task_query(JobSpec(dev_id="1"), findings.identity, platform.capabilities)
+        task_query(JobSpec(port="p", dev_id="1"), findings.identity, platform.capabilities)
     assert caught.value.message == f"the module's version {LONG!r} cannot be sent: {words}"
     identity, _method = judge_identity(findings)
     assert identity.state == "warning"
