@@ -8,7 +8,7 @@ import functools
 from collections.abc import Iterable
 
 from atota.clock import SimulatedClock
-from atota.dialects import loader
+from atota.dialects import catalogue, loader
 from atota.dialects.model import Dialect, sends
 from atota.errors import AtotaError
 from atota.link.base import Link
@@ -49,7 +49,9 @@ def personas_of(dialect: Dialect) -> tuple[Persona, ...]:
     """Return the simulated modules whose responses show this dialect, among the built-in ones."""
     others = [known for known in loader.all_built_in() if known.name != dialect.name]
     known = (*others, dialect)
-    return tuple(p for p in PERSONAS if identify.recognise(*_identity(p.name), among=known) is dialect)
+    fitting = [p for p in PERSONAS if identify.recognise(*_identity(p.name), among=known) is dialect]
+    # Of several firmwares of one module the first.
+    return tuple({(p.vendor, p.answers.get(b"AT+CGMM", p.name)): p for p in reversed(fitting)}.values())[::-1]
 
 
 def play(dialect: Dialect, persona: str) -> Played:
@@ -60,7 +62,14 @@ def play(dialect: Dialect, persona: str) -> Played:
     """
     commands = Commands()
     with Bench(persona, size=_SIZE, dialect=dialect, wrap=commands.listen_in) as bench:
-        result = bench.flash(allowed=Allowed(unproven=True), timeout_s=_LIMIT_S)
+        allowed = Allowed(unproven=True)
+        if dialect.method is not None and dialect.method.starts_itself:
+            # A file cannot be brought into a module to which only its platform pushes.
+            row = catalogue.by_name(bench.model)
+            model = None if row is None else row.model
+            result = bench.run(allowed=allowed, timeout_s=_LIMIT_S, model=model)
+        else:
+            result = bench.flash(allowed=allowed, timeout_s=_LIMIT_S)
         trouble = str(result.error) if result.error is not None else None
         if trouble is None and result.outcome != "updated":
             trouble = f"the job ended as {result.outcome}"
