@@ -51,7 +51,9 @@ def personas_of(dialect: Dialect) -> tuple[Persona, ...]:
     """Return the simulated modules whose responses show this dialect, among the built-in ones."""
     others = [known for known in loader.all_built_in() if known.name != dialect.name]
     known = (*others, dialect)
-    return tuple(p for p in PERSONAS if identify.recognise(*_identity(p.name), among=known) is dialect)
+    fitting = [p for p in PERSONAS if identify.recognise(*_identity(p.name), among=known) is dialect]
+    # Of several firmwares of one module the first.
+    return tuple({(p.vendor, p.answers.get(b"AT+CGMM", p.name)): p for p in reversed(fitting)}.values())[::-1]
 
 
 def play(dialect: Dialect, persona: str) -> Played:
