@@ -70,6 +70,10 @@ class UrcReader:
         self._urc = Urc(b"")
         self._due = 0
 
+    def is_known(self, raw: bytes) -> bool:
+        """True if a rule names a line."""
+        return self._match(raw) is not None
+
     def take(self, raw: bytes, events: list[Event]) -> bool:
         """Take a line if a rule names it. Return True if it was taken."""
         rule = self._match(raw)
