@@ -13,6 +13,7 @@
     │   └── ReplayDiverged        the host does something else than its recording
     ├── ModuleError           the conversation with the module                5  no-answer
     │   ├── NoAnswer
+    │   │   └── SelfUpdating      it updates itself, and does not listen
     │   ├── Desynchronised
     │   ├── ModuleRebooted
     │   └── ModuleRefused         an error result where OK was needed
@@ -189,6 +190,15 @@ class NoAnswer(ModuleError):
     """No readable response came in time."""
 
     code = "module.no-answer"
+
+
+class SelfUpdating(NoAnswer):
+    """The module carries out an update by itself, and does not listen until it is over."""
+
+    code = "module.self-updating"
+    default_hint = (
+        "Leave it powered until the update is over; `identify --wait` and `doctor --wait` wait for it."
+    )
 
 
 class Desynchronised(ModuleError):

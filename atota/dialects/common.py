@@ -58,7 +58,13 @@ ReadForm = Annotated[str, Command(ends="?")]
 """A command that only reads."""
 
 _GRAMMAR: dict[type, dict[str, Role]] = {
-    UrcRule: {"solicited": Pattern(), "prefix": Word(), "suffix": Word(), "exact": Word()},
+    UrcRule: {
+        "solicited": Pattern(),
+        "prefix": Word(),
+        "suffix": Word(),
+        "exact": Word(),
+        "pattern": Pattern(),
+    },
     BootRule: {"lines": Pattern(), "cause": Pattern(1)},
 }
 """The roles in the structs of `atota.at`, which knows no profiles."""
@@ -227,6 +233,11 @@ class MethodSpec(Profiled, frozen=True, kw_only=True, tag_field="kind"):
         return self.method_name()
 
     @property
+    def watches(self) -> "tuple[Watch, ...]":
+        """The lines by which the module reports on its update, if the method has any."""
+        return ()
+
+    @property
     def validates(self) -> bool:
         """True if the slot is validated before the start, not in the boot after it."""
         return False
@@ -254,6 +265,11 @@ class ReportingSpec(MethodSpec, frozen=True, kw_only=True):
     """Base of the specs of methods whose module reports on its update by unsolicited lines."""
 
     watch: Watch
+
+    @property
+    def watches(self) -> tuple[Watch, ...]:
+        """The lines by which the module reports on its update."""
+        return (self.watch,)
 
 
 class Send(msgspec.Struct, frozen=True):

@@ -18,6 +18,7 @@ from atota.dialects.common import (
     Profiled,
     ReadForm,
     Send,
+    Watch,
     first_group,
     texts,
 )
@@ -139,6 +140,7 @@ class Dialect(Profiled, frozen=True, kw_only=True):
     ``probe`` is a test form whose response shows this dialect in a module that nothing else identifies; a
     method found only by it is unproven. ``evidence`` says why its method is believed to work on a module
     that the catalogue does not have.
+    ``self_update``: the lines of an update that the module, or a platform, carries out without the method.
     ``platform_makes_deltas``: OneNET makes difference packages for this chip in a format of its own, which
     its SDK inside the module restores; the vendor's commands cannot take such a file.
     """
@@ -158,6 +160,7 @@ class Dialect(Profiled, frozen=True, kw_only=True):
     identify: tuple[Query, ...] = ()
     errors: dict[str, str] = msgspec.field(default_factory=dict)
     prepare: tuple[Step, ...] = ()
+    self_update: tuple[Watch, ...] = ()
     method: Method | None = None
     reboot: Reboot | None = None
     weights: dict[str, float] = msgspec.field(default_factory=dict)
@@ -172,6 +175,11 @@ class Dialect(Profiled, frozen=True, kw_only=True):
             boot=grammar.boot,
             ignored=bytes(grammar.ignored_bytes),
         )
+
+    @property
+    def watches(self) -> tuple[Watch, ...]:
+        """The lines by which the module reports on an update, whichever way it was started."""
+        return (*(self.method.watches if self.method is not None else ()), *self.self_update)
 
     def error_words(self, code: int | None) -> str:
         """Return the meaning of a CME error number by the vendor's manual; empty if it gives none."""
