@@ -306,9 +306,7 @@ class WriteFailed(AtotaError):
 
     code = "write"
     outcome = Outcome.WRITE_FAILED
-    default_hint = (
-        "The module still runs its old firmware. Check supply and wiring, then run the command again."
-    )
+    default_hint = "The module still runs its old firmware. Mend the reason that is given, then run it again."
 
 
 class SlotLost(AtotaError):
@@ -317,7 +315,9 @@ class SlotLost(AtotaError):
     code = "slot-lost"
     outcome = Outcome.WRITE_FAILED
     retry = Retry.LATER
-    default_hint = "The module still runs its old firmware. Check its supply, then run the command again."
+    default_hint = (
+        "The module still runs its old firmware. Check supply and wiring, then run the command again."
+    )
 
 
 class RebootTimeout(AtotaError):

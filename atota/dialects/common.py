@@ -15,6 +15,7 @@ import msgspec
 
 from atota.at.params import whole_number
 from atota.at.syntax import BootRule, UrcRule
+from atota.dialects import error_tables
 
 
 class Command(msgspec.Struct, frozen=True):
@@ -100,6 +101,16 @@ def _percentage(text: str | None) -> int | None:
     return None if number is None else min(100, number)
 
 
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) < 10
+
+
+def _with_code(pattern: str, line: str) -> re.Match[str] | None:
+    """Return the match of a pattern whose group has a text."""
+    match = re.search(pattern, line)
+    return match if match is not None and match.re.groups and match[1] else None
+
+
 class Profiled(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Base of all parts of a profile: unknown keys are errors."""
 
@@ -122,6 +133,7 @@ class Watch(Profiled, frozen=True, kw_only=True):
     or it has none where a line only says that there is a download. ``failed`` may have one: the module's own
     code or word, which ``words`` explains. ``succeeded`` is only the module's word: the version read
     afterwards decides.
+    A code that ``words`` does not have is looked up in the ``error_tables``.
     ``silence_s``: seconds without a line after which the module counts as stuck.
     """
 
@@ -131,8 +143,12 @@ class Watch(Profiled, frozen=True, kw_only=True):
     succeeded: tuple[Annotated[str, Pattern()], ...] = ()
     failed: tuple[Annotated[str, Pattern()], ...] = ()
     words: dict[str, str] = msgspec.field(default_factory=dict)
+    error_tables: tuple[str, ...] = ()
     silence_s: float | None = None
     source: str
+
+    def __post_init__(self) -> None:
+        error_tables.require_known(self.error_tables)
 
     def percent(self, line: str) -> int | None:
         """Return the percentage that a line states, 0-100, or None."""
@@ -152,10 +168,23 @@ class Watch(Profiled, frozen=True, kw_only=True):
         for pattern in self.failed:
             match = re.search(pattern, line)
             if match:
-                code = match[1] if match.re.groups and match[1] else ""
-                words = self.words.get(code, "")
+                words = self.code_words(match[1] if match.re.groups and match[1] else "")
                 return f"{line}: {words}" if words else line
         return None
+
+    def code_words(self, code: str) -> str:
+        """Return the words for a code; empty if there are none."""
+        words = self.words.get(code, "")
+        return words or (error_tables.meaning(self.error_tables, int(code)) if _is_number(code) else "")
+
+    def is_permanent(self, line: str) -> bool:
+        """True if a line states a failure that another try would meet again."""
+        codes = (match[1] for pattern in self.failed if (match := _with_code(pattern, line)))
+        return any(map(self.is_permanent_code, codes))
+
+    def is_permanent_code(self, code: str) -> bool:
+        """True if another try would meet the failure with this code again."""
+        return _is_number(code) and error_tables.is_permanent(self.error_tables, int(code))
 
     def begun(self, line: str) -> bool:
         """True if the line says that the update itself has begun."""

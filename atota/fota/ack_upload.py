@@ -60,7 +60,7 @@ class AckUpload(Streamed):
         with slot_lost_on_silence(), slot_lost_on_reboot("the module rebooted during the upload"):
             refusal = phase.open(ANSWER_S)
             if refusal is not None:
-                raise SlotLost(f"the module does not take the file: {self.final_words(refusal)}")
+                raise self.refused("the module does not take the file", refusal)
             stored = phase.push_acknowledged(
                 data,
                 ack=self.spec.ack.encode(),
@@ -69,7 +69,7 @@ class AckUpload(Streamed):
                 on_sent=on_sent,
             )
         if not stored.ok:
-            raise SlotLost(f"the module did not store the file: {self.final_words(stored)}")
+            raise self.refused("the module did not store the file", stored)
         self._verify(stored, data)
         return hashlib.sha256(data).hexdigest()
 

@@ -125,7 +125,7 @@ class Nfwupd(Method):
         self._codes = allowed_numbers(" ".join(response.lines)) if response.ok else frozenset()
         needed = {DOWNLOAD, START, *([VALIDATE] if self.spec.validates else [])}
         if not needed <= self._codes:
-            answer = " ".join(response.lines) or str(response.final)
+            answer = " ".join(response.lines) or self.final_words(response)
             raise Refused(
                 f"this module has no usable {self.spec.command}: it answered {answer!r} to the test form",
                 hint="Firmwares before B657SP1 lack it, and a module of this name may hide another chip.",
@@ -155,6 +155,8 @@ class Nfwupd(Method):
                 continue
             if response.ok:
                 return
+            if self.dialect.is_permanent(response.final):
+                break
             self.counters.retries += 1
         raise self._failed("the module refused to erase its FOTA slot", response)
 
@@ -262,7 +264,10 @@ class Nfwupd(Method):
             if response.ok:
                 return True
             raise self._failed("the module refused to start the update", response)
-        raise WriteFailed("the module did not answer the start of the update, and did not reboot")
+        raise WriteFailed(
+            "the module did not answer the start of the update, and did not reboot",
+            hint=SlotLost.default_hint,
+        )
 
     def result(self, session: Session) -> str | None:
         """Return the status of the last update, which the flow that checks in the boot reports here."""
@@ -296,6 +301,8 @@ class Nfwupd(Method):
                 continue
             if response.ok:
                 return False
+            if self.dialect.is_permanent(response.final):
+                raise self._failed(f"the module refused block {number}", response)
             self.counters.retries += 1
         if is_unanswered:
             return True  # refused, or stored before: the next block decides
@@ -352,4 +359,5 @@ class Nfwupd(Method):
         if not status:
             return WriteFailed(f"{what}: {self.final_words(response)}")
         words = self.spec.status_words(status)
-        return WriteFailed(f"{what}: {status}, {response.final}" + (f" ({words})" if words else ""))
+        shown = f"{status} ({words})" if words else status
+        return WriteFailed(f"{what}: {shown}, {self.final_words(response)}")

@@ -4,7 +4,7 @@ from atota.at.syntax import Command
 from atota.clock import Deadline
 from atota.dialects.common import ReportingSpec
 from atota.dialects.model import Dialect
-from atota.errors import Desynchronised, ModuleError, ModuleRebooted, NoAnswer, Refused, WriteFailed
+from atota.errors import Desynchronised, ModuleError, ModuleRebooted, NoAnswer, Refused, SlotLost, WriteFailed
 from atota.fota.base import Method, Options
 from atota.module.data_phase import leave_data_phase
 from atota.module.query import send_query
@@ -31,6 +31,7 @@ class Streamed(Method):
 
     def __init__(self, dialect: Dialect, spec: ReportingSpec, options: Options) -> None:
         super().__init__(dialect, spec, options)
+        self.is_final_failure = False  # another try would meet the reported failure again
         self._begun = False
         self._fetched = -1
 
@@ -40,7 +41,9 @@ class Streamed(Method):
         percent = watch.percent(line)
         if percent is not None:
             self.percent = percent
-        self.failure = watch.failure(line) or self.failure
+        failure = watch.failure(line)
+        if failure is not None:
+            self.failure, self.is_final_failure = failure, watch.is_permanent(line)
         self._begun = self._begun or watch.begun(line)
         fetched = watch.fetched(line)
         if fetched is not None and (fetched // 10 != self._fetched // 10 or not fetched):
@@ -71,7 +74,9 @@ class Streamed(Method):
             if response is not None and response.ok:
                 return
         answer = (
-            f"answered {response.final}" if response is not None else "does not answer, but answers others"
+            f"answered {self.final_words(response)}"
+            if response is not None
+            else "does not answer, but answers others"
         )
         raise Refused(
             f"this module does not know {command.removesuffix('=?')}: it {answer}",
@@ -124,7 +129,7 @@ class Streamed(Method):
             if response.ok or attempt == 2:
                 return response.ok
             raise self.refusal(what, response)
-        raise Unanswered(f"{what}: it did not answer, and did not reboot")
+        raise Unanswered(f"{what}: it did not answer, and did not reboot", hint=SlotLost.default_hint)
 
     def read_lines(self, session: Session, seconds: float = _LISTEN_S, *, eager: bool = False) -> list[str]:
         """Listen for some seconds; return the unsolicited lines, which `on_line` has read.

@@ -44,7 +44,7 @@ def test_that_there_is_nothing_to_delete_is_passed_over(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("script", "message"),
     [
-        ([(OPEN, b"\r\n+CME ERROR: 407\r\n")], "the module does not take the file: +CME ERROR: 407"),
+        ([(OPEN, b"\r\n+CME ERROR: 421\r\n")], "the module does not take the file: +CME ERROR: 421"),
         ([(OPEN, b"\r\nDOWNLOAD\r\n")], "got no 'CONNECT' within 20 s"),
         ([(OPEN, b"\r\nCONNECTED\r\n")], "got no 'CONNECT' within 20 s"),
         ([(OPEN, CONNECT), (WHOLE, ERROR)], "the module did not store the file: ERROR"),
