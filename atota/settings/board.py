@@ -121,9 +121,10 @@ class Reset(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
 
 class Power(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The steps of the control lines that switch the module's supply on."""
+    """The steps of the control lines that switch the module's supply. No job ever switches it off."""
 
     on: Annotated[Sequence, msgspec.Meta(min_length=1)]
+    off: Annotated[Sequence, msgspec.Meta(min_length=1)] | None = None
 
 
 class Ota(board_table("ota")):  # type: ignore[misc] # its fields are the rows

@@ -139,7 +139,7 @@ class Job:
             if duty is AfterCrash.CONFIRM:
                 if resumption.finish(prior, identity):
                     return
-                run = Run(self._context, target, self._identify(target, resumption))
+                run = Run(self._context, target, self._identify(target, resumption), undo=prior.undo)
             elif duty is AfterCrash.WRITE_AGAIN:
                 run = self._continued(target, identity, prior)
         run.execute()
@@ -152,6 +152,7 @@ class Job:
             identity,
             undo=prior.undo,
             written=prior.written,
+            block=prior.block,
             sha256=prior.package.sha256,
         )
 

@@ -29,6 +29,7 @@ class Run:
         identity: who it is.
         undo: commands that take back what an earlier run changed.
         written: bytes of the package with ``sha256`` that an earlier run knew to be in the slot.
+        block: bytes in one of the blocks that it wrote.
         sha256: the digest of that package.
     """
 
@@ -40,6 +41,7 @@ class Run:
         *,
         undo: tuple[str, ...] = (),
         written: int = 0,
+        block: int | None = None,
         sha256: str = "",
     ) -> None:
         self._context = context
@@ -49,7 +51,7 @@ class Run:
         self._target = target
         self._identity = identity
         self._undo = undo
-        self._written = (sha256, written)
+        self._written = (sha256, block, written)
         self._fetcher: PackageFetcher | None = None
         self._versions = VersionsFact()
         self._is_ready_due = False
@@ -62,20 +64,13 @@ class Run:
         """
         try:
             goal = self._goal()
-            is_decided = goal is not None and self._plan(goal)
-        except BaseException:
-            self._restore_earlier()
-            raise
-        if goal is None or not is_decided:
-            self._restore_earlier()
-            return
-        with ExitStack() as serving:
-            self._update(goal, serving)
-
-    def _restore_earlier(self) -> None:
-        """Take back what an earlier run changed, as this one does not write."""
-        if self._undo:
-            self._context.restore(self._target, self._undo, close=False)
+            if goal is not None and self._plan(goal):
+                with ExitStack() as serving:
+                    self._update(goal, *self._package(serving))
+        finally:
+            # Until a writer answers for it, this run takes back what an earlier one changed.
+            if self._undo:
+                self._context.restore(self._target, self._undo, close=False)
 
     # -- before the slot is touched --------------------------------------------------------------
 
@@ -196,22 +191,20 @@ class Run:
 
     # -- from the package to the report ----------------------------------------------------------
 
-    def _update(self, goal: Goal, serving: ExitStack) -> None:
+    def _update(self, goal: Goal, path: Path, digests: Digests) -> None:
         """Fill the slot, start and report; give the write up if nothing was started."""
-        try:
-            path, digests = self._package(serving)
-        except BaseException:
-            self._restore_earlier()
-            raise
-        sha256, written = self._written
+        undo, self._undo = self._undo, ()
+        sha256, block, written = self._written
+        # The numbers of blocks tell where a write stands: with another length they mean other bytes.
+        is_same = (sha256, block) == (digests.sha256, self._target.block)
         writer = Writer(
             self._context,
             self._target,
             path,
             digests,
             retries=self._retry or DEFAULT_RETRIES,
-            undo=self._undo,
-            written=written if sha256 == digests.sha256 else 0,
+            undo=undo,
+            written=written if is_same else 0,
         )
         starter = Starter(self._context, self._target, self._versions)
         try:

@@ -86,7 +86,10 @@ class Target(Protocol):
 
     @property
     def starts_itself(self) -> bool:
-        """True if, once it is made ready, the target's own platform may update it at any time."""
+        """True if, once it is made ready, the target's own platform may update it at any time.
+
+        Such a target does not stream, and can start before `activate`.
+        """
         ...
 
     @property
@@ -97,6 +100,11 @@ class Target(Protocol):
     @property
     def clock(self) -> Clock:
         """The time that the target's waits are counted in."""
+        ...
+
+    @property
+    def block(self) -> int | None:
+        """Bytes in one block of the package; None where it is not cut."""
         ...
 
     @property

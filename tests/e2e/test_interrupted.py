@@ -62,7 +62,7 @@ def test_two_ctrl_c_in_the_reboot_end_it_and_say_what_to_check(bench: Bench) -> 
     code, result = update.end()
     assert (code, result["outcome"]) == (130, "interrupted")
     assert "atota identify" in result["error"]["hint"]
-    assert "had been started" in result["error"]["hint"]
+    assert "has started, or may have" in result["error"]["hint"]
 
 
 @pytest.mark.parametrize("stage", ["identify", "prepare"])

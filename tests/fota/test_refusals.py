@@ -9,7 +9,7 @@ from atota.at.errors27007 import CME_TEXTS, CMS_TEXTS, cme_code
 from atota.at.events import Final
 from atota.dialects import error_tables, loader
 from atota.dialects.model import Dialect
-from atota.errors import AtotaError, SlotLost, WriteFailed
+from atota.errors import AtotaError, Refused, SlotLost, WriteFailed
 from tests.fota import test_ack_upload as upload
 from tests.fota import test_pushed_stream as pushed
 
@@ -75,43 +75,45 @@ def failure(talk: Any, kind: type[AtotaError]) -> AtotaError:
 
 
 @pytest.mark.parametrize(
-    ("code", "words", "is_permanent"),
+    ("code", "words", "kind"),
     [
-        (407, "the file exists already", True),
-        (403, "the drive is full", True),
-        (420, "no space is left in the file system", True),
-        (4, "operation not supported", True),
-        (421, "timeout: the bytes came too late", False),
-        (3, "operation not allowed", False),
-        (50, "incorrect parameters", False),
+        (407, "the file exists already", WriteFailed),
+        (403, "the drive is full", Refused),
+        (420, "no space is left in the file system", Refused),
+        (406, "invalid file name", WriteFailed),
+        (4, "operation not supported", WriteFailed),
+        (421, "timeout: the bytes came too late", SlotLost),
+        (3, "operation not allowed", SlotLost),
+        (50, "incorrect parameters", SlotLost),
     ],
 )
-def test_an_upload_that_is_refused(tmp_path: Path, code: int, words: str, is_permanent: bool) -> None:
-    said = b"\r\n+CME ERROR: %d\r\n" % code
-    error = failure(
-        upload.talk(tmp_path, upload.DELETE, (upload.OPEN, said)), WriteFailed if is_permanent else SlotLost
-    )
+def test_an_upload_that_is_refused(tmp_path: Path, code: int, words: str, kind: type[AtotaError]) -> None:
+    refusal = (upload.OPEN, b"\r\n+CME ERROR: %d\r\n" % code)
+    again = (upload.DELETE, refusal) if code == 407 else ()  # the file is deleted once
+    error = failure(upload.talk(tmp_path, upload.DELETE, upload.FREE, refusal, *again), kind)
     assert error.message == f"the module does not take the file: +CME ERROR: {code} ({words})"
     assert not any(word in error.hint for word in LOSSES)
 
 
 def test_the_words_of_a_verbose_error_are_not_said_twice(tmp_path: Path) -> None:
     said = b"\r\n+CME ERROR: operation not allowed\r\n"
-    error = failure(upload.talk(tmp_path, upload.DELETE, (upload.OPEN, said)), SlotLost)
+    error = failure(upload.talk(tmp_path, upload.DELETE, upload.FREE, (upload.OPEN, said)), SlotLost)
     assert error.message == "the module does not take the file: +CME ERROR: operation not allowed"
 
 
 def test_where_something_was_lost_supply_and_wiring_are_named(tmp_path: Path) -> None:
-    script = (upload.DELETE, (upload.OPEN, upload.CONNECT), (upload.WHOLE, b"\r\nRDY\r\n"))
+    opened = (upload.OPEN, upload.CONNECT)
+    script = (upload.DELETE, upload.FREE, opened, (upload.WHOLE, b"\r\nRDY\r\n"))
     assert "supply and wiring" in failure(upload.talk(tmp_path, *script), SlotLost).hint
 
 
 @pytest.mark.parametrize(
     ("code", "words", "kind"),
     [
-        (500, "an error of the update that the guides do not explain", SlotLost),
-        (505, "the package does not exist or its check failed", WriteFailed),
-        (507, "the package does not match the running version", WriteFailed),
+        (500, "the module did not receive the whole file", SlotLost),
+        (555, "an error of the update that the guides do not explain", SlotLost),
+        (505, "the check of the package failed", WriteFailed),
+        (507, "the package was made for another version than the one that runs", WriteFailed),
         (525, "the update failed", SlotLost),
         (99, "not explained by its documents", SlotLost),
     ],
@@ -150,6 +152,7 @@ def test_a_profile_cannot_name_a_table_that_does_not_exist() -> None:
 def test_a_start_that_is_refused_has_words_and_no_wrong_hint(tmp_path: Path) -> None:
     script = (
         upload.DELETE,
+        upload.FREE,
         (upload.OPEN, upload.CONNECT),
         (upload.WHOLE, b"A"),
         (upload.REST, upload.STORED),

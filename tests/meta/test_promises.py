@@ -4,7 +4,6 @@ import importlib
 import os
 import re
 import subprocess
-import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -86,17 +85,6 @@ def test_every_published_outcome_exists() -> None:
     assert {one.exit_code for one in error_classes()} | {0, 10, 14} == set(table)
 
 
-def test_readme_shows_the_modules_of_the_catalogue() -> None:
-    ran = subprocess.run(
-        [sys.executable, "scripts/readme-table", "--check"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=30,
-    )
-    assert ran.returncode == 0, ran.stderr
-
-
 def test_readme_names_only_files_that_there_are() -> None:
     links = re.findall(r"\]\(([^)#:]+)\)", README)
     scripts = re.findall(r"\./(scripts/[\w-]+)", README)
@@ -164,8 +152,8 @@ def test_the_top_level_holds_what_the_design_names() -> None:
         "LICENSE",
         "CHANGELOG.md",
         "CONTRIBUTING.md",
-        "docs",
         "atota",
+        "docs",
         "tests",
         "boards",
         "scripts",

