@@ -92,7 +92,6 @@ def _found_among(
     """
     for index, baud in enumerate(bauds):
         tried.pop(baud, None)
-        received, noise = session.received_bytes, session.garbage_bytes
         attempts = session.dialect.uart.wake_attempts if index == 0 else 2
         with LineLog(session) as log:
             if _answers_at(session, baud, attempts, tried, log):
@@ -104,19 +103,8 @@ def _found_among(
                 if log.wait(on_update):
                     session.listen(_CALM_S)
                     return True
-        tried.setdefault(baud, _summary(session, log, received, noise))
+        tried.setdefault(baud, log.description)
     return False
-
-
-def _summary(session: Session, log: LineLog, received: int, noise: int) -> str:
-    """Describe the bytes that came at a rate since the counts were ``received`` and ``noise``."""
-    noise = session.garbage_bytes - noise
-    text = session.received_bytes - received - noise
-    baud = session.link.baud
-    lines = f", but no answer: {log.summary()}" if log.lines else ", but no answer"
-    if noise:
-        return f"{baud} baud: {noise} bytes of noise" + (f" and {text} of text{lines}" if log.lines else "")
-    return f"{baud} baud: {text} bytes of text{lines}" if text > 0 else f"{baud} baud: silence"
 
 
 def _answers_at(session: Session, baud: int, attempts: int, tried: dict[int, str], log: LineLog) -> bool:

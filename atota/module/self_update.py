@@ -45,6 +45,7 @@ class LineLog:
         self.percent: int | None = None
         self._session = session
         self._before = session.listener
+        self._received, self._noise = session.received_bytes, session.garbage_bytes
 
     def __enter__(self) -> Self:
         self._session.listener = self._on_event
@@ -57,12 +58,19 @@ class LineLog:
     def error(self) -> SelfUpdating:
         """The error for a module that cannot be spoken to, since it updates itself."""
         shown = f" ({self.percent} %)" if self.percent is not None else ""
-        tried = f"{self._session.link.baud} baud: it prints {self.summary()}"
+        tried = f"{self._session.link.baud} baud: it prints {quoted(self.lines)}"
         return SelfUpdating(f"the module is updating itself{shown} and does not listen", tried=(tried,))
 
-    def summary(self) -> str:
-        """Return the last lines, quoted."""
-        return quoted(self.lines)
+    @property
+    def description(self) -> str:
+        """The rate, and the bytes that came without an answer since the log was made."""
+        session, lines = self._session, f": {quoted(self.lines)}" if self.lines else ""
+        noise = session.garbage_bytes - self._noise
+        text = session.received_bytes - self._received - noise
+        parts = [f"{noise} bytes of noise"] if noise else []
+        if self.lines or (text > 0 and not noise):
+            parts.append(f"{text} bytes of text, but no answer{lines}")
+        return f"{session.link.baud} baud: {' and '.join(parts) or 'silence'}"
 
     def wait(self, on_update: OnUpdate) -> bool:
         """Wait until the update is over. Return True if the module then answers at this rate.

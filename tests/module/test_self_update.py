@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 
+from atota.clock import Deadline
 from atota.dialects import loader
-from atota.errors import NoAnswer, SelfUpdating
+from atota.errors import NoAnswer, RebootTimeout, SelfUpdating
 from atota.module.baud import find_baud
 from atota.module.module import Module
+from atota.module.reboot import await_return
 from atota.module.session import Session
 
 Scripted = Callable[..., Any]
@@ -122,3 +124,12 @@ def test_the_lines_that_came_instead_of_a_response_are_in_its_error(scripted: Sc
     with pytest.raises(NoAnswer) as caught:
         Session(link, loader.load("3gpp")).command("AT+CSQ")
     assert caught.value.tried == ("AT+CSQ: '+CSQ: 18,99', '+CEREG: 1'",)
+
+
+def test_what_came_after_an_update_is_in_the_error_too(scripted: Scripted) -> None:
+    link = scripted(lambda _line, _number: [], baud=9600)
+    updating(link, '+QIND: "FOTA","UPDATING",7', until_s=400.0)
+    session = Session(link, loader.load("quectel-dfota"))
+    with pytest.raises(RebootTimeout) as caught:
+        await_return(session, rates=(9600,), limit=Deadline(link.clock, 60.0), tick=lambda: None)
+    assert 'bytes of text, but no answer: \'+QIND: "FOTA","UPDATING",7\'' in caught.value.tried[0]
