@@ -13,9 +13,9 @@
     │   └── ReplayDiverged        the host does something else than its recording
     ├── ModuleError           the conversation with the module                5  no-answer
     │   ├── NoAnswer
+    │   │   └── SelfUpdating      it updates itself, and does not listen
     │   ├── Desynchronised
-    │   ├── ModuleRebooted
-    │   └── ModuleRefused         an error result where OK was needed
+    │   └── ModuleRebooted
     ├── Refused               we said no before anything was touched          6  refused
     ├── PackageError          size, digest or format                          7  bad-package
     ├── ServerError           the platform or the network                     8  server
@@ -193,6 +193,15 @@ class NoAnswer(ModuleError):
     code = "module.no-answer"
 
 
+class SelfUpdating(NoAnswer):
+    """The module carries out an update by itself, and does not listen until it is over."""
+
+    code = "module.self-updating"
+    default_hint = (
+        "Leave it powered until the update is over; `identify --wait` and `doctor --wait` wait for it."
+    )
+
+
 class Desynchronised(ModuleError):
     """Responses can no longer be told apart; the module needs a reset."""
 
@@ -220,13 +229,6 @@ class ModuleRebooted(ModuleError):
     def why(self) -> str:
         """The cause as messages name it."""
         return self.cause or NO_CAUSE
-
-
-class ModuleRefused(ModuleError):
-    """An error response where the caller needed OK."""
-
-    code = "module.refused"
-    default_hint = "Look the error code up in the module's AT manual; -v shows the conversation."
 
 
 class Refused(AtotaError):
@@ -298,9 +300,7 @@ class WriteFailed(AtotaError):
 
     code = "write"
     outcome = Outcome.WRITE_FAILED
-    default_hint = (
-        "The module still runs its old firmware. Check supply and wiring, then run the command again."
-    )
+    default_hint = "The module still runs its old firmware. Mend the reason that is given, then run it again."
 
 
 class PackageTurnedDown(WriteFailed):
@@ -329,7 +329,9 @@ class SlotLost(AtotaError):
     code = "slot-lost"
     outcome = Outcome.WRITE_FAILED
     retry = Retry.LATER
-    default_hint = "The module still runs its old firmware. Check its supply, then run the command again."
+    default_hint = (
+        "The module still runs its old firmware. Check supply and wiring, then run the command again."
+    )
 
 
 class RebootTimeout(AtotaError):

@@ -27,9 +27,10 @@ nothing is outstanding. A module that echoes may still leave one out. So lines t
 are held, until the echo shows that they stood before the response, or the final result that they are in it.
 """
 
-import re
 from collections import deque
 
+from atota.at.boot import Banner
+from atota.at.echo import DueEcho
 from atota.at.events import (
     Boot,
     BootDone,
@@ -45,9 +46,8 @@ from atota.at.events import (
     Prompt,
     StaleResponse,
     Urc,
-    view,
 )
-from atota.at.flight import Flight, final_by, finals_by_command, is_foreign, resembles
+from atota.at.flight import Flight, final_by, finals_by_command, is_foreign
 from atota.at.parser import Parser
 from atota.at.syntax import PLAIN, Command, Syntax
 from atota.at.urcs import UrcReader
@@ -69,16 +69,11 @@ class Exchange:
         self._parser = Parser(syntax)
         self._urcs = UrcReader(syntax.urcs)
         self._finals = finals_by_command(syntax.finals)
-        boot = syntax.boot
-        self._boot = re.compile("|".join(f"(?:{line})" for line in boot.lines).encode()) if boot else None
-        self._cause = re.compile(boot.cause.encode()) if boot and boot.cause else None
-        self._ends_with_ok = boot is not None and boot.ends_with_ok
-        self._boot_cause: str | None = None
+        self._banner = Banner(syntax.boot)
+        self._is_of_boot = self._banner.match
         self._flight: Flight | None = None
         self._debts: deque[Flight] = deque()
-        self._expected = b""  # the echo that is due; empty once it came
-        self._mid_line = False  # a line was half received when the command was written
-        self._repeat = b""  # an echo that may come twice: a bare AT's, if the first AT was swallowed
+        self._due = DueEcho()
         self._held: list[bytes] = []  # lines before the due echo: their owner is not known yet
         self._information: list[bytes] = []
         self._dropped = 0
@@ -112,13 +107,11 @@ class Exchange:
         text = flight.text
         if b"\r" in text or b"\n" in text:
             raise ValueError(f"{command.text!r} is more than one line")
-        self._expected = text
         if command.answers:
             self._flight = flight
-            self._repeat = b"" if flight.name else text
             if flight.hinted and not self._debts:
                 self._hint()
-        self._mid_line = self._parser.mark()
+        self._due.begin(text, is_mid_line=self._parser.mark(), repeats=command.answers and not flight.name)
         return text + self._syntax.terminator
 
     def expect_data(self, count: int) -> None:
@@ -209,13 +202,13 @@ class Exchange:
 
     def _forget_flight(self) -> None:
         self._flight = None
-        self._expected = self._repeat = b""
+        self._due.end()
         self._information = []
         self._dropped = 0
 
     def _on_other(self, event: Prompt | Data | Garbage, events: list[Event]) -> None:
         if isinstance(event, Garbage):
-            if self._expected and len(self._expected) > 1 and event.raw.endswith(self._expected):
+            if len(self._due.text) > 1 and event.raw.endswith(self._due.text):
                 self._on_echo(event.raw, events)
             else:
                 events.append(event)
@@ -228,19 +221,13 @@ class Exchange:
 
     def _on_line(self, line: Line, events: list[Event]) -> None:
         raw = line.raw
-        if self._boot is not None and self._boot.match(raw):
+        if self._is_of_boot is not None and self._is_of_boot(raw):
             self._on_boot(raw, events)
             return
         if self._urcs.waiting:
             self._urcs.go_on(raw, events)
             return
-        expected = self._expected
-        if raw == expected or (expected and not line.headed and self._is_damaged_echo(raw)):
-            self._on_echo(raw, events)
-            return
-        if raw == self._repeat:
-            self._repeat = b"" if self._flight is None or self._flight.name else raw
-            events.append(Echo(raw))
+        if self._due.is_live and self._take_echo(line, events):
             return
         owner = self._debts[0] if self._debts else self._flight
         if owner is None:
@@ -251,7 +238,7 @@ class Exchange:
             self._on_final(final_by(rule, raw), events)
         elif self._debts:
             self._on_stale_line(raw, events)
-        elif self._expected and self.echo:
+        elif self._due.text and self.echo:
             self._hold(raw, events)
         else:
             self._on_response_line(owner, raw, events)
@@ -287,18 +274,35 @@ class Exchange:
             self._dropped += 1
         events.append(Information(raw))
 
-    def _is_damaged_echo(self, raw: bytes) -> bool:
-        """True if a line without a line end before it is the rest, after noise, of the echo that is due.
-
-        Only an echo comes without a line end before it, but some modules leave theirs out.
-        """
-        if self.echo is False or any(raw == debt.text for debt in self._debts):
+    def _take_echo(self, line: Line, events: list[Event]) -> bool:
+        """Take a line that is the echo that is due, or a piece of it. Return True if it was taken."""
+        due, raw, late = self._due, line.raw, [debt.text for debt in self._debts]
+        may_be_damaged = self.echo is not False and raw not in late
+        if due.is_last(raw, line.headed, may_be_damaged=may_be_damaged):
+            if line.headed or not due.text.startswith(raw) or raw == due.text:
+                self._on_echo(raw, events)
+                return True
+        elif due.is_repeated(raw):
+            events.append(Echo(raw))
+            return True
+        if not due.text or self.echo is False:
             return False
-        return raw.endswith(self._expected) if self._mid_line else resembles(raw, self._expected)
+        if due.take_piece(raw, line.headed, late):
+            self.echo = True
+            events.append(Echo(raw, damaged=True))
+            return True
+        # A URC without a line end before it may have torn the echo.
+        cuts = () if line.headed else due.ends_in(raw)
+        cut = next((at for at in cuts if self._urcs.is_known(raw[at:])), 0)
+        if cut and due.take_piece(raw[:cut], headed=False, late=late):
+            self.echo = True
+            events.append(Echo(raw[:cut], damaged=True))
+            self._on_line(Line(raw[cut:]), events)
+        return cut > 0
 
     def _on_echo(self, raw: bytes, events: list[Event]) -> None:
-        damaged = raw != self._expected
-        self._expected = b""
+        damaged = raw != self._due.text
+        self._due.complete()
         self.echo = True
         if self._held:
             self._release_held(events)
@@ -313,9 +317,9 @@ class Exchange:
 
     def _no_echo(self, events: list[Event]) -> None:
         """Conclude that the response came without the echo: the held lines belong to it after all."""
-        if self._expected:
-            self.echo = False
-            self._expected = b""
+        if self._due.text:
+            self.echo = bool(self._due.rest)
+            self._due.complete()
             self._release_held(events, self._flight)
 
     def _release_held(self, events: list[Event], owner: Flight | None = None) -> None:
@@ -351,13 +355,13 @@ class Exchange:
         """Classify a result that does not end this command."""
         if self._debts:
             events.append(StaleResponse(raw))
-        elif self._expected and self.echo:
+        elif self._due.text and self.echo:
             self._hold(raw, events)
         else:
             self._inform(raw, events)
 
     def _finish(self, flight: Flight, final: Final, events: list[Event]) -> None:
-        if self._expected:
+        if self._due.text:
             self._no_echo(events)
             self._urcs.cut(events)
         if flight.name == "E" and final.ok:
@@ -374,27 +378,22 @@ class Exchange:
             self._release_held(events)
             self._urcs.cut(events)
             self.booting = True
-            self._boot_cause = None
             self._debts.clear()
             self.echo = None
             self._forget_flight()
             self._hint()
-        cause = self._cause.match(raw) if self._cause is not None else None
-        if cause is not None:
-            self._boot_cause = view(cause[1])
-        events.append(Boot(raw, self._boot_cause if cause else None))
+        events.append(self._banner.take(raw))
 
     def _is_of_banner(self, final: Final, events: list[Event]) -> bool:
         """True if a result that comes while the module boots is the banner's own; else the banner is over."""
-        if not self._ends_with_ok and self._flight is not None:
+        if not self._banner.ends_with_ok and self._flight is not None:
             events.append(self._end_boot())
             return False
         events.append(Boot(final.raw))
-        if self._ends_with_ok and final.ok and (self._cause is None or self._boot_cause is not None):
+        if self._banner.is_last(final):
             events.append(self._end_boot())
         return True
 
     def _end_boot(self) -> BootDone:
         self.booting = False
-        cause, self._boot_cause = self._boot_cause, None
-        return BootDone(cause)
+        return self._banner.end()

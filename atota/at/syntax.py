@@ -6,8 +6,9 @@ import msgspec
 
 
 class UrcRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The mark of an unsolicited result code: exactly one of prefix, suffix and exact.
+    """The mark of an unsolicited result code: exactly one of prefix, suffix, exact and pattern.
 
+    ``pattern`` is a regular expression, matched from the start of a line.
     ``continuation`` lines after it belong to it (``+CMT`` and its PDU: 1). ``solicited`` matches the
     information line of the read command, where that has the URC's prefix (27.007: ``+CEREG: <n>,<stat>``
     against ``+CEREG: <stat>``); a line with the prefix that does not match it is unsolicited.
@@ -16,12 +17,13 @@ class UrcRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     prefix: str | None = None
     suffix: str | None = None
     exact: str | None = None
+    pattern: str | None = None
     continuation: int = 0
     solicited: str | None = None
 
     def __post_init__(self) -> None:
-        if len([known for known in (self.prefix, self.suffix, self.exact) if known]) != 1:
-            raise ValueError("a URC needs exactly one of prefix, suffix and exact")
+        if len([known for known in (self.prefix, self.suffix, self.exact, self.pattern) if known]) != 1:
+            raise ValueError("a URC needs exactly one of prefix, suffix, exact and pattern")
 
 
 class FinalRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -8,7 +8,7 @@ from atota.at.syntax import UrcRule
 
 
 class UrcTable:
-    """The rules of a dialect's URCs: exact ones first, then the longest prefix, then suffixes."""
+    """The rules of a dialect's URCs: exact ones first, the longest prefix, suffixes, patterns."""
 
     def __init__(self, rules: tuple[UrcRule, ...]) -> None:
         self._exact = {rule.exact.encode(): rule for rule in rules if rule.exact is not None}
@@ -17,6 +17,7 @@ class UrcTable:
         by_length = sorted(prefixed, key=len, reverse=True)
         self._prefix = re.compile(b"|".join(map(re.escape, by_length))) if prefixed else None
         self._suffixed = tuple((rule.suffix.encode(), rule) for rule in rules if rule.suffix is not None)
+        self._patterns = tuple((re.compile(rule.pattern.encode()), rule) for rule in rules if rule.pattern)
         self._solicited = tuple(
             (rule.prefix.encode(), re.compile(rule.solicited.encode()))
             for rule in rules
@@ -36,6 +37,9 @@ class UrcTable:
         for suffix, suffixed in self._suffixed:
             if raw.endswith(suffix):
                 return suffixed
+        for pattern, matched in self._patterns:
+            if pattern.match(raw):
+                return matched
         return None
 
     def is_unsolicited(self, raw: bytes) -> bool:
@@ -69,6 +73,10 @@ class UrcReader:
         self.waiting = False
         self._urc = Urc(b"")
         self._due = 0
+
+    def is_known(self, raw: bytes) -> bool:
+        """True if a rule names a line."""
+        return self._match(raw) is not None
 
     def take(self, raw: bytes, events: list[Event]) -> bool:
         """Take a line if a rule names it. Return True if it was taken."""

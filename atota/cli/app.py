@@ -23,7 +23,7 @@ COMMANDS = (
         "look:identify",
         "Find the baud rate and the dialect, and read who the module is. Changes nothing.",
         example="atota identify -p /dev/ttyUSB0",
-        groups=(Group.LINK,),
+        groups=(Group.LINK, Group.WAIT),
     ),
     Command(
         "modules",
@@ -72,7 +72,7 @@ COMMANDS = (
         "Explain why a link is bad, and what to do about it: port, line, module, platform. Changes nothing."
         "\n\nWithout a port every serial port is examined, and none is opened.",
         example="atota doctor -p /dev/ttyUSB0 --size 200k",
-        groups=_ASKING,
+        groups=(*_ASKING, Group.WAIT),
     ),
     Command(
         "demo",

@@ -32,9 +32,19 @@ def opened_module(call: Call) -> Iterator[Module]:
             listener=None,
         )
         with module:
+            if settings.wait:
+                module.on_update = partial(_show_update, call)
             if settings.timeout_s is not None:
                 module.session.limit = Deadline(module.session.clock, settings.timeout_s)
             yield module
+
+
+def _show_update(call: Call, percent: int | None, line: str) -> None:
+    """Show the progress of an update that the module carries out by itself."""
+    shown = f"{percent} %: " if percent is not None else ""
+    call.out.say(f"  the module is updating itself, waiting for the end: {shown}{line}")
+    if percent is not None and call.out.json:
+        call.out.event("progress", stage="self-update", done=percent, total=100, unit="percent")
 
 
 def module_opener(call: Call, spec: JobSpec, stack: ExitStack) -> Opener:

@@ -15,10 +15,11 @@ import msgspec
 
 from atota.at.syntax import command_name
 from atota.dialects import layers
-from atota.dialects.common import Ask, Codes, Command, Pattern, Range, Word, parts, pattern_problem, texts
+from atota.dialects.common import Ask, Command, Pattern, Range, Word, parts, pattern_problem, texts
 from atota.dialects.layers import Layer, place_of
 from atota.dialects.model import Dialect, sends
 from atota.dialects.ranges import bounds
+from atota.dialects.watch import Codes
 from atota.values import STAGES
 
 _MAY_BE_ZERO = {"pause_after_final_s", "pause_s", "continuation", "ignored_bytes"}

@@ -9,7 +9,7 @@ well.
 import functools
 import hashlib
 import importlib.resources
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 import platformdirs
 
-from atota.at.syntax import BootRule
+from atota.at.syntax import BootRule, UrcRule
 from atota.dialects import registry
 from atota.dialects.checks import mistakes
 from atota.dialects.layers import Layer, merge, values
@@ -200,23 +200,40 @@ def recognisable() -> tuple[Dialect, ...]:
 
 @functools.cache
 def stranger() -> Dialect:
-    """Return the dialect for a module that is not identified yet: 3gpp, with the boot banners of all others.
+    """Return the dialect for a module that is not identified yet: 3gpp, and the unasked lines of all others.
 
-    The banner of a module that boots during identification would be taken for a response otherwise.
+    A start-up word of any family would be taken for the answer to a question without them. A banner that ends
+    with an ``OK`` of its own stays one, since its result is not the question's; the lines of the others are
+    URCs here, so that a bare RDY costs no waiting. The lines of an update count whichever family prints them.
     """
-    base = _built_in("3gpp")
-    banners = [known.grammar.boot for known in recognisable() if known.grammar.boot is not None]
-    if not banners:
-        return base
-    lines = dict.fromkeys(line for banner in banners for line in banner.lines)
-    causes = (banner.cause for banner in banners if banner.cause is not None)
+    base, families = _built_in("3gpp"), recognisable()
+    banners = [known.grammar.boot for known in families if known.grammar.boot is not None]
+    closed = [banner for banner in banners if banner.ends_with_ok]
     boot = BootRule(
-        lines=tuple(lines),
-        cause=next(causes, None),
-        ends_with_ok=any(banner.ends_with_ok for banner in banners),
-        quiet_s=max(banner.quiet_s for banner in banners),
+        lines=tuple(dict.fromkeys(line for banner in closed for line in banner.lines)),
+        cause=next((banner.cause for banner in closed if banner.cause is not None), None),
+        ends_with_ok=True,
+        quiet_s=max((banner.quiet_s for banner in closed), default=0.0),
     )
-    return msgspec.structs.replace(base, grammar=msgspec.structs.replace(base.grammar, boot=boot))
+    words = [line for banner in banners if not banner.ends_with_ok for line in banner.lines]
+    urcs = (rule for known in (base, *families) for rule in known.grammar.urcs)
+    grammar = msgspec.structs.replace(
+        base.grammar,
+        urcs=(*_distinct(urcs), *(UrcRule(pattern=word) for word in dict.fromkeys(words))),
+        boot=boot if boot.lines else None,
+    )
+    watches = tuple(watch for known in families for watch in known.watches)
+    return msgspec.structs.replace(base, grammar=grammar, self_update=watches)
+
+
+def _distinct(rules: Iterable[UrcRule]) -> list[UrcRule]:
+    """Return one rule for each mark: the one that knows the shape of its solicited line, if any does."""
+    by_mark: dict[tuple[str | None, ...], UrcRule] = {}
+    for rule in rules:
+        mark = (rule.exact, rule.prefix, rule.suffix, rule.pattern)
+        if mark not in by_mark or by_mark[mark].solicited is None:
+            by_mark[mark] = rule
+    return list(by_mark.values())
 
 
 def ancestry(dialect: Dialect) -> tuple[str, ...]:

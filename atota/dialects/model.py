@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Literal, Union
 
 import msgspec
 
+from atota.at import errors27007
+from atota.at.events import Final
 from atota.at.syntax import BootRule, FinalRule, Syntax, UrcRule
+from atota.dialects import error_tables
 from atota.dialects.common import (
     Ask,
     Command,
@@ -23,6 +26,7 @@ from atota.dialects.common import (
     texts,
 )
 from atota.dialects.registry import method_specs
+from atota.dialects.watch import ReportingSpec, Watch
 from atota.values import Evidence
 
 
@@ -159,6 +163,9 @@ class Dialect(Profiled, frozen=True, kw_only=True):
     ``probe`` is a test form whose response shows this dialect in a module that nothing else identifies; a
     method found only by it is unproven. ``evidence`` says why its method is believed to work on a module
     that the catalogue does not have.
+    ``errors`` are the family's own words for numbers, before those of its ``error_tables``;
+    ``permanent_errors``: those of ``errors`` after which the same command would be refused again.
+    ``self_update``: the lines of an update that the module, or a platform, carries out without the method.
     ``platform_makes_deltas``: OneNET makes difference packages for this chip in a format of its own, which
     its SDK inside the module restores; the vendor's commands cannot take such a file.
     """
@@ -177,10 +184,16 @@ class Dialect(Profiled, frozen=True, kw_only=True):
     setup: tuple[Annotated[str, Command()], ...] = ()
     identify: tuple[Query, ...] = ()
     errors: dict[str, str] = msgspec.field(default_factory=dict)
+    permanent_errors: tuple[int, ...] = ()
+    error_tables: tuple[str, ...] = ()
     prepare: tuple[Step, ...] = ()
+    self_update: tuple[Watch, ...] = ()
     method: Method | None = None
     reboot: Reboot | None = None
     weights: dict[str, float] = msgspec.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        error_tables.require_known(self.error_tables)
 
     @property
     def syntax(self) -> Syntax:
@@ -193,9 +206,30 @@ class Dialect(Profiled, frozen=True, kw_only=True):
             ignored=bytes(grammar.ignored_bytes),
         )
 
-    def error_words(self, code: int | None) -> str:
-        """Return the meaning of a CME error number by the vendor's manual; empty if it gives none."""
-        return self.errors.get(str(code), "")
+    @property
+    def watches(self) -> tuple[Watch, ...]:
+        """The lines by which the module reports on an update, whichever way it was started."""
+        own = (self.method.watch,) if isinstance(self.method, ReportingSpec) else ()
+        return (*own, *self.self_update)
+
+    def error_words(self, final: Final) -> str:
+        """Return the meaning of a refusal: by the profile, its tables, or 27.007; empty if none has it."""
+        code = final.code
+        if code is None or final.kind != "CME":
+            return errors27007.words(final.kind, code)
+        own = self.errors.get(str(code), "") or error_tables.meaning(self.error_tables, code)
+        return own or errors27007.words(final.kind, code)
+
+    def is_permanent(self, final: Final) -> bool:
+        """True if the same command would be refused again: by the profile, its tables, or 27.007."""
+        code = final.code
+        if code is None or final.kind != "CME":
+            return False
+        if str(code) in self.errors:
+            return code in self.permanent_errors
+        if error_tables.meaning(self.error_tables, code):
+            return error_tables.is_permanent(self.error_tables, code)
+        return code in errors27007.PERMANENT
 
 
 def sends(dialect: Dialect) -> list[Send]:

@@ -12,7 +12,7 @@ from statistics import median
 import msgspec
 
 from atota.doctor.findings import Finding, finding
-from atota.errors import Desynchronised, LinkError, LinkLost, ModuleRebooted, NoAnswer
+from atota.errors import Desynchronised, LinkError, LinkLost, ModuleRebooted, NoAnswer, SelfUpdating
 from atota.module.baud import find_baud
 from atota.module.response import Response
 from atota.module.session import Session
@@ -229,6 +229,9 @@ def judge_echo(echo: bool | None, *, port: str | None = None) -> Finding:
 
 def judge_silence(error: NoAnswer, *, port: str | None = None) -> Finding:
     """Report the received bytes, and their meaning, where nothing answered."""
+    if isinstance(error, SelfUpdating):
+        says = f"{error.message}: {'; '.join(error.tried)}"
+        return _finding("answer", "bad", says, error.hint, port=port)
     says = f"{error.message}: {_by_rate(error.tried)}" if error.tried else error.message
     if any("noise" in line for line in error.tried):
         next_ = (

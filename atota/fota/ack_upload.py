@@ -71,7 +71,7 @@ class AckUpload(Streamed):
                 on_sent=on_sent,
             )
         if not stored.ok:
-            raise SlotLost(f"the module did not store the file: {self.final_words(stored)}")
+            raise self.refused("the module did not store the file", stored)
         self._verify(stored, data)
         return hashlib.sha256(data).hexdigest()
 
@@ -93,10 +93,11 @@ class AckUpload(Streamed):
             phase, refusal = self._ask_for_data(session, size)
         if refusal is None:
             return phase
-        what = f"the module does not take the file: {self.final_words(refusal)}"
+        what = "the module does not take the file"
         if refusal.final.code in self.spec.full:
-            raise Refused(what, hint="Nothing was written. Delete files in the module, then run again.")
-        raise SlotLost(what)
+            hint = "Nothing was written. Delete files in the module, then run again."
+            raise Refused(f"{what}: {self.final_words(refusal)}", hint=hint)
+        raise self.refused(what, refusal)
 
     def _ask_for_data(self, session: Session, size: int) -> tuple[DataPhase, Response | None]:
         """Send the upload command. Return the phase, and the refusal if there is one."""

@@ -9,7 +9,7 @@ import msgspec
 
 from atota.dialects.common import MethodSpec
 from atota.dialects.model import Dialect
-from atota.errors import ModuleRebooted, NoAnswer, PackageError, SlotLost
+from atota.errors import ModuleRebooted, NoAnswer, PackageError, SlotLost, WriteFailed
 from atota.module.response import Response
 from atota.module.session import Session
 
@@ -221,9 +221,15 @@ class Method(ABC):
         return shorter
 
     def final_words(self, response: Response) -> str:
-        """Return a final result, with the vendor's words where the profile has them."""
-        words = self.dialect.error_words(response.final.code)
-        return f"{response.final}" + (f" ({words})" if words else "")
+        """Return a final result with its words: the family's, or those of 27.007."""
+        final = response.final
+        words = self.dialect.error_words(final)
+        return f"{final}" + (f" ({words})" if words and words.lower() != final.text.lower() else "")
+
+    def refused(self, what: str, response: Response) -> SlotLost | WriteFailed:
+        """Return the error for a refusal: only one that is not permanent is worth a fresh write."""
+        kind = WriteFailed if self.dialect.is_permanent(response.final) else SlotLost
+        return kind(f"{what}: {self.final_words(response)}", hint=WriteFailed.default_hint)
 
 
 def too_large(package: Path, size: int, room: str) -> PackageError:

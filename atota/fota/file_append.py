@@ -199,7 +199,11 @@ class FileAppend(Streamed):
         phase = DataPhase(session, command, DataPrompt(line=self.spec.ready), window_s=self.window_s)
         refusal = phase.open(timeout_s)
         response = refusal or phase.push(chunk, timeout_s=timeout_s)
-        return None if response.ok and refusal is None else self.final_words(response)
+        if response.ok and refusal is None:
+            return None
+        if self.dialect.is_permanent(response.final):
+            raise WriteFailed(f"the module refused the piece at byte {offset}: {self.final_words(response)}")
+        return self.final_words(response)
 
     def _file_size(self, session: Session) -> int | None:
         response = session.command(self.spec.size.send)

@@ -117,4 +117,8 @@ class FlashWrite(Streamed):
         phase = DataPhase(session, command, DataPrompt(prompt=self.spec.prompt), window_s=self.window_s)
         refusal = phase.open(self.window_s + ANSWER_S)
         response = refusal or phase.push(chunk, timeout_s=self.window_s + ANSWER_S)
-        return None if response.ok and refusal is None else self.final_words(response)
+        if response.ok and refusal is None:
+            return None
+        if self.dialect.is_permanent(response.final):
+            raise WriteFailed(f"the module refused the piece at byte {offset}: {self.final_words(response)}")
+        return self.final_words(response)

@@ -131,7 +131,7 @@ class Nfwupd(NfwupdCommands):
         self._codes = allowed_numbers(" ".join(response.lines)) if response.ok else frozenset()
         needed = {DOWNLOAD, START, *([VALIDATE] if self.spec.validates else [])}
         if not needed <= self._codes:
-            answer = " ".join(response.lines) or str(response.final)
+            answer = " ".join(response.lines) or self.final_words(response)
             raise Refused(
                 f"this module has no usable {self.spec.command}: it answered {answer!r} to the test form",
                 hint="Firmwares before B657SP1 lack it, and a module of this name may hide another chip.",
@@ -161,6 +161,8 @@ class Nfwupd(NfwupdCommands):
                 continue
             if response.ok:
                 return
+            if self.dialect.is_permanent(response.final):
+                break
             self.counters.retries += 1
         raise self.failed("the module refused to erase its FOTA slot", response)
 
@@ -297,7 +299,10 @@ class Nfwupd(NfwupdCommands):
                 "validating it, then starting again"
             )
             self.validate(session)
-        raise WriteFailed("the module did not answer the start of the update, and did not reboot")
+        raise WriteFailed(
+            "the module did not answer the start of the update, and did not reboot",
+            hint=SlotLost.default_hint,
+        )
 
     def result(self, session: Session) -> str | None:
         """Return the status of the last update, which the flow that checks in the boot reports here."""
@@ -333,6 +338,8 @@ class Nfwupd(NfwupdCommands):
                 continue
             if response.ok:
                 return False
+            if self.dialect.is_permanent(response.final):
+                raise self.failed(f"the module refused block {number}", response)
             self.counters.retries += 1
         if is_unanswered:
             return True  # refused, or stored before: the next block decides

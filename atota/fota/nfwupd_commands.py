@@ -71,4 +71,5 @@ class NfwupdCommands(Method):
         if not status:
             return WriteFailed(f"{what}: {self.final_words(response)}")
         words = self.spec.status_words(status)
-        return WriteFailed(f"{what}: {status}, {response.final}" + (f" ({words})" if words else ""))
+        shown = f"{status} ({words})" if words else status
+        return WriteFailed(f"{what}: {shown}, {self.final_words(response)}")

@@ -11,7 +11,7 @@ from pathlib import Path
 from atota.clock import Deadline
 from atota.dialects.methods.pushed_stream import PushedStreamSpec
 from atota.dialects.model import Dialect
-from atota.errors import ModuleRebooted, NoAnswer, SlotLost
+from atota.errors import ModuleRebooted, NoAnswer, SlotLost, WriteFailed
 from atota.fota.base import Options, Progress, slot_lost_on_reboot
 from atota.fota.streamed import ANSWER_S, Streamed
 from atota.module.data_phase import DataPrompt, leave_data_phase
@@ -68,7 +68,7 @@ class PushedStream(Streamed):
         self._is_pushing = False
         code = self._await_line(session, self.spec.ended, _ENDED_S)
         if code not in (None, "", "0"):
-            raise SlotLost(f"the module did not store the package: code {code}")
+            raise self._ended("the module did not store the package", code)
         return code is not None
 
     def close(self, session: Session) -> None:
@@ -90,7 +90,7 @@ class PushedStream(Streamed):
             raise SlotLost(error.message) from error
         if not response.ok:
             self._is_pushing = False
-            raise SlotLost(f"the module does not take the package: {self.final_words(response)}")
+            raise self.refused("the module does not take the package", response)
         if self._await_line(session, self.spec.ready, ANSWER_S) is None:
             self.close(session)
             raise SlotLost(f"no line like {self.spec.ready!r} came within {ANSWER_S:g} s")
@@ -103,12 +103,21 @@ class PushedStream(Streamed):
         """
         session.link.write(piece)
         for line in self.read_lines(session, max(self.spec.pause_s, session.wire_s(len(piece)))):
-            if re.search(self.spec.ended, line):
+            ended = re.search(self.spec.ended, line)
+            if ended is not None:
                 self._is_pushing = False
-                raise SlotLost(f"the module gave up: {line}")
+                raise self._ended(f"the module gave up: {line}", ended[1] if ended.re.groups else "")
         if self.failure is not None:
             self._is_pushing = False
-            raise SlotLost(f"the module gave up: {self.take_failure()}")
+            kind = WriteFailed if self.is_final_failure else SlotLost
+            raise kind(f"the module gave up: {self.take_failure()}", hint=WriteFailed.default_hint)
+
+    def _ended(self, what: str, code: str) -> SlotLost | WriteFailed:
+        """Return the error for a file that the module did not take: only a passing one is tried again."""
+        watch = self.spec.watch
+        kind = WriteFailed if watch.is_permanent_code(code) else SlotLost
+        words = watch.code_words(code) or "not explained by its documents"
+        return kind(f"{what}: code {code or 'not given'} ({words})", hint=WriteFailed.default_hint)
 
     def _await_line(self, session: Session, pattern: str, seconds: float) -> str | None:
         """Wait for a line. Return its first group, empty if it has none; None after the limit or a reboot."""

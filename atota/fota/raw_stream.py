@@ -10,7 +10,6 @@ from pathlib import Path
 
 from atota.dialects.methods.raw_stream import RawStreamSpec
 from atota.dialects.model import Dialect
-from atota.errors import SlotLost
 from atota.fota.base import Options, Progress, slot_lost_on_reboot, slot_lost_on_silence
 from atota.fota.streamed import Streamed
 from atota.module.data_phase import DataPhase, DataPrompt
@@ -41,10 +40,10 @@ class RawStream(Streamed):
         with slot_lost_on_silence(), slot_lost_on_reboot("the module rebooted while it was sent the package"):
             refusal = phase.open(self.spec.ready_s)
             if refusal is not None:
-                raise SlotLost(f"the module does not take the package: {self.final_words(refusal)}")
+                raise self.refused("the module does not take the package", refusal)
             stored = phase.push(data, timeout_s=_STORED_S, on_sent=lambda done: progress(done, len(data)))
         if not stored.ok:
-            raise SlotLost(f"the module did not store the package: {self.final_words(stored)}")
+            raise self.refused("the module did not store the package", stored)
         self.counters.blocks = 1
         return hashlib.sha256(data).hexdigest()
 

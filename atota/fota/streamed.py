@@ -5,9 +5,10 @@ from pathlib import Path
 from atota.at.params import whole_number
 from atota.at.syntax import Command
 from atota.clock import Deadline
-from atota.dialects.common import Ask, ReportingSpec, first_group
+from atota.dialects.common import Ask, first_group
 from atota.dialects.model import Dialect
-from atota.errors import Desynchronised, ModuleError, ModuleRebooted, NoAnswer, Refused, WriteFailed
+from atota.dialects.watch import ReportingSpec
+from atota.errors import Desynchronised, ModuleError, ModuleRebooted, NoAnswer, Refused, SlotLost, WriteFailed
 from atota.fota.base import Method, Options, too_large
 from atota.module.data_phase import leave_data_phase
 from atota.module.query import send_query
@@ -34,6 +35,7 @@ class Streamed(Method):
 
     def __init__(self, dialect: Dialect, spec: ReportingSpec, options: Options) -> None:
         super().__init__(dialect, spec, options)
+        self.is_final_failure = False  # another try would meet the reported failure again
         self._begun = False
         self._fetched = -1
 
@@ -45,6 +47,7 @@ class Streamed(Method):
             self.percent = percent
         if (failure := watch.failure(line)) is not None:
             self.failure, self.is_mismatch, self.has_succeeded = failure, watch.mismatch(line), False
+            self.is_final_failure = watch.is_permanent(line)
         elif watch.success(line):
             self.failure, self.has_succeeded = None, True
         self.has_left = self.has_left or percent is not None or watch.shows_install(line)
@@ -83,7 +86,9 @@ class Streamed(Method):
             if response is not None and response.ok:
                 return
         answer = (
-            f"answered {response.final}" if response is not None else "does not answer, but answers others"
+            f"answered {self.final_words(response)}"
+            if response is not None
+            else "does not answer, but answers others"
         )
         raise Refused(
             f"this module does not know {command.removesuffix('=?')}: it {answer}",
@@ -176,7 +181,7 @@ class Streamed(Method):
             if response.ok or attempt == 2:
                 return response.ok
             raise self.refusal(what, response)
-        raise Unanswered(f"{what}: it did not answer, and did not reboot")
+        raise Unanswered(f"{what}: it did not answer, and did not reboot", hint=SlotLost.default_hint)
 
     def read_lines(self, session: Session, seconds: float = _LISTEN_S, *, eager: bool = False) -> list[str]:
         """Listen for some seconds; return the unsolicited lines, which `on_line` has read.

@@ -97,7 +97,11 @@ class UrlPull(Streamed):
             if self.failure is None:
                 return False
             self._has_url = False
-            raise SlotLost(f"the module could not fetch the package: {self.take_failure()}")
+            kind = WriteFailed if self.is_final_failure else SlotLost
+            raise kind(
+                f"the module could not fetch the package: {self.take_failure()}",
+                hint="Check the address, the server and the module's network; it runs its old firmware.",
+            )
         try:
             self.read_lines(session, _REFUSAL_S)
         except ModuleRebooted:
@@ -129,7 +133,7 @@ class UrlPull(Streamed):
             if response.ok and question.find(response.lines) is not None:
                 return
             if is_over:
-                answer = " ".join(response.lines) or str(response.final)
+                answer = " ".join(response.lines) or self.final_words(response)
                 raise WriteFailed(
                     f"the module is not on the network: {question.send} answers {answer!r}",
                     hint="Check SIM and antenna, wait for the registration, and run the command again.",

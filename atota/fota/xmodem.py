@@ -70,7 +70,7 @@ class Xmodem(Streamed):
         with slot_lost_on_silence():
             stored = phase.wait_result(_STORED_S, "the transfer", received=pipe.rest)
         if not stored.ok:
-            raise SlotLost(f"the module did not store the package: {self.final_words(stored)}")
+            raise self.refused("the module did not store the package", stored)
         return hashlib.sha256(data).hexdigest()
 
     def activate(self, session: Session) -> bool:
@@ -83,7 +83,7 @@ class Xmodem(Streamed):
         with slot_lost_on_silence(), slot_lost_on_reboot("the module rebooted instead of taking the package"):
             refusal = phase.open(ANSWER_S)
         if refusal is not None:
-            raise SlotLost(f"the module does not take the package: {self.final_words(refusal)}")
+            raise self.refused("the module does not take the package", refusal)
         return phase
 
 

@@ -6,7 +6,8 @@
     -> AT        115200 baud    <- AT OK          found
 
 A module in its boot is mute or noisy at every rate. So noise is worth another round over all rates, and
-silence another round over the likeliest ones.
+silence another round over the likeliest ones. One that prints lines and does not answer boots, or updates
+itself (`atota.module.self_update`): its rate is right, and an update ends the search.
 
 *Raising.* The higher rate is never stored. The module undoes it by itself if it hears nothing intelligible
 within its fallback time, so a failed change always ends at the old rate.
@@ -14,8 +15,10 @@ within its fallback time, so a failed change always ends at the old rate.
 
 from collections.abc import Sequence
 
+from atota.clock import Deadline
 from atota.dialects.model import Dialect
 from atota.errors import LinkError, LinkLost, NoAnswer, Refused
+from atota.module.self_update import LineLog, OnUpdate
 from atota.module.session import Session
 
 _FIRST_TRY_S = 0.6
@@ -28,6 +31,8 @@ _LIKELY = 3
 """Number of rates, the likeliest, that are tried again after silence: profiles name the usual ones first."""
 _BOOT_PATIENCE_S = 3.0
 """A module that was just powered dribbles its banner for about this long (field logs of BC28)."""
+_BOOT_LIMIT_S = 12.0
+"""EC21 prints its last start-up word 5 s after the first, BG96 up to 8 s after it (their AT manuals)."""
 _SWITCH_S = 0.1
 """The result comes at the old rate, then the module switches; drivers give it 100 ms."""
 _TRY_S = 0.5
@@ -35,16 +40,25 @@ _ATTEMPTS = 3
 _MARGIN_S = 1.0
 
 
-def find_baud(session: Session, *, first: int | None = None, only: int | None = None) -> int:
+def find_baud(
+    session: Session,
+    *,
+    first: int | None = None,
+    only: int | None = None,
+    on_update: OnUpdate | None = None,
+) -> int:
     """Find the rate at which the module answers, wake it if it sleeps, and leave the link at that rate.
 
     Args:
         session: the conversation; its dialect lists the rates worth trying.
         first: the rate to try before all others, bit/s.
         only: the only rate to try, bit/s.
+        on_update: wait for the end of an update that the module carries out by itself, and call this
+            with its progress; None: do not wait.
 
     Raises:
         NoAnswer: nothing intelligible at any rate; ``tried`` has one line for each.
+        SelfUpdating: the module updates itself, and ``on_update`` is None.
     """
     if only is not None:
         bauds: tuple[int, ...] = (only,)
@@ -53,46 +67,47 @@ def find_baud(session: Session, *, first: int | None = None, only: int | None = 
         bauds = tuple(dict.fromkeys((*start, *session.dialect.uart.bauds)))
     tried: dict[int, str] = {}
     for _ in range(_ROUNDS):
-        if _found_among(session, bauds, tried):
+        if _found_among(session, bauds, tried, on_update):
             return session.link.baud
         # Noise, and yet no rate fits: the module may be in its boot, and all rates are worth another round.
         if not any("bytes" in line for line in tried.values()):
             # Silence may be a boot, too, that ended at a rate which had had its turn.
-            if _found_among(session, bauds[:_LIKELY], tried):
+            if _found_among(session, bauds[:_LIKELY], tried, on_update):
                 return session.link.baud
             break
+    hint = "Check power, TX/RX (crossed?) and ground; in deep sleep it may need its wake-up or reset line."
+    if any("text" in line for line in tried.values()):
+        hint = "It sends and does not answer: check the wire to its RX, or wait until it has started."
     raise NoAnswer(
-        "no readable response from the module",
-        tried=tuple(tried[baud] for baud in bauds),
-        hint="Check power, TX/RX (crossed?) and ground; in deep sleep it may need its wake-up or reset line.",
+        "no readable response from the module", tried=tuple(tried[baud] for baud in bauds), hint=hint
     )
 
 
-def _found_among(session: Session, bauds: Sequence[int], tried: dict[int, str]) -> bool:
+def _found_among(
+    session: Session, bauds: Sequence[int], tried: dict[int, str], on_update: OnUpdate | None
+) -> bool:
     """True if the module answers at one of the rates; ``tried`` gets a line for each of the others.
 
     The first rate gets the most attempts.
     """
     for index, baud in enumerate(bauds):
         tried.pop(baud, None)
-        received, noise = session.received_bytes, session.garbage_bytes
-        if _answers_at(session, baud, session.dialect.uart.wake_attempts if index == 0 else 2, tried):
-            session.listen(_CALM_S)
-            return True
-        tried.setdefault(baud, _summary(session, baud, received, noise))
+        attempts = session.dialect.uart.wake_attempts if index == 0 else 2
+        with LineLog(session) as log:
+            if _answers_at(session, baud, attempts, tried, log):
+                session.listen(_CALM_S)
+                return True
+            if log.is_updating:
+                if on_update is None:
+                    raise log.error
+                if log.wait(on_update):
+                    session.listen(_CALM_S)
+                    return True
+        tried.setdefault(baud, log.description)
     return False
 
 
-def _summary(session: Session, baud: int, received: int, noise: int) -> str:
-    """Describe the bytes that came at a rate since the counts were ``received`` and ``noise``."""
-    noise = session.garbage_bytes - noise
-    text = session.received_bytes - received - noise
-    if noise:
-        return f"{baud} baud: {noise} bytes of noise"
-    return f"{baud} baud: {text} bytes of text, but no answer" if text > 0 else f"{baud} baud: silence"
-
-
-def _answers_at(session: Session, baud: int, attempts: int, tried: dict[int, str]) -> bool:
+def _answers_at(session: Session, baud: int, attempts: int, tried: dict[int, str], log: LineLog) -> bool:
     """True if the module answers one of ``attempts`` ATs at this rate: a sleeping one loses some."""
     try:
         if session.link.baud != baud:  # at the same rate nothing that is outstanding may be forgotten
@@ -107,11 +122,23 @@ def _answers_at(session: Session, baud: int, attempts: int, tried: dict[int, str
         if session.is_alive(_FIRST_TRY_S):
             return True
         talks = session.received_bytes - received > 2 * (session.garbage_bytes - noise)
-        # It talks at this rate and does not listen: a boot banner, which only some dialects know as one.
         if session.booting or talks:
-            session.await_boot(_BOOT_PATIENCE_S)
-            if session.is_alive(_FIRST_TRY_S):
-                return True
+            return _answers_after_start(session, log)
+    return False
+
+
+def _answers_after_start(session: Session, log: LineLog) -> bool:
+    """True if a module that talks at this rate and does not listen answers once its start-up is over."""
+    limit = Deadline(session.clock, _BOOT_LIMIT_S)
+    patience = Deadline(session.clock, _BOOT_PATIENCE_S)
+    while not (patience.expired or limit.expired or log.is_updating):
+        received = session.received_bytes
+        if session.booting:
+            session.await_boot(0.0)
+        if session.is_alive(_FIRST_TRY_S):
+            return True
+        if session.received_bytes != received:
+            patience = Deadline(session.clock, _BOOT_PATIENCE_S)
     return False
 
 

@@ -10,8 +10,10 @@ The order, once `atota.module.baud.find_baud` has found the rate::
     -> (the dialect's queries)  version, IMEI, signal, supply, …
     -> (the version queries)    once more: the wire has no checksum of its own
 
-Each query is sent once, whatever needs its response; again only after silence or an error. The module's own
-answers win over the user's word: where they differ, `Findings.mismatch` says so.
+Each query is sent once, whatever needs its response; again only after silence or an error. But the answers
+that choose the dialect are free text, and a start-up word that no family is known by looks like one: so each
+is asked twice, and a third time if the two differ. The module's own answers win over the user's word: where
+they differ, `Findings.mismatch` says so.
 """
 
 import re
@@ -66,14 +68,8 @@ def identify(
     queries = QueryCache(session)
     wait_until_free(session)
     _set_up(session, session.dialect)
-    answers = _answers(queries)
-    recognised = recognise(*answers)
-    if dialect is None and recognised is not None and _is_named_otherwise(answers, recognised):
-        # A clone, or a byte that was damaged on the way: then the second answers are others.
-        queries = QueryCache(session)
-        answers = _answers(queries)
-        recognised = recognise(*answers)
-    _, model, version = answers
+    manufacturer, model, version = (queries.text(*commands, twice=dialect is None) for commands in _WHO)
+    recognised = recognise(manufacturer, model, version)
     is_named = expected is not None and expected.method != "none"
     probed = None if dialect or recognised or is_named else _probed(queries)
     chosen = dialect or recognised or probed or loader.load("3gpp")
@@ -89,18 +85,6 @@ def identify(
     if mismatch is not None or probed is not None:
         identity = msgspec.structs.replace(identity, evidence="none")
     return Findings(identity, chosen, expected or row, mismatch)
-
-
-def _answers(queries: QueryCache) -> tuple[str, str, str]:
-    """Return the module's answers about its manufacturer, its model and its version."""
-    manufacturer, model, version = (queries.text(*commands) for commands in _WHO)
-    return manufacturer, model, version
-
-
-def _is_named_otherwise(answers: tuple[str, str, str], recognised: Dialect) -> bool:
-    """True if the module's name belongs to another dialect than its answers show, or to a closer one."""
-    row = catalogue.find(*answers)
-    return row is not None and row.method != "none" and row.dialect not in loader.ancestry(recognised)
 
 
 def _probed(queries: QueryCache) -> Dialect | None:
@@ -161,7 +145,7 @@ def _fits(rule: Recognise, manufacturer: str, model: str, version: str) -> bool:
         (rule.version, version),
     )
     patterns = [(pattern, text) for pattern, text in answers if pattern is not None]
-    return bool(patterns) and all(re.search(pattern, text) for pattern, text in patterns)
+    return bool(patterns) and all(re.search(pattern, text, re.MULTILINE) for pattern, text in patterns)
 
 
 def _mismatch(

@@ -13,6 +13,7 @@ from atota.link.open import open_link
 from atota.module import identify
 from atota.module.baud import find_baud
 from atota.module.identify import Findings
+from atota.module.self_update import OnUpdate
 from atota.module.session import Session
 from atota.settings.adapter import check_adapter
 from atota.settings.board import Board, Step
@@ -31,6 +32,10 @@ class Module:
         stop: looked at by every wait.
         listener: gets every event of the conversation.
         reopener: opens another port of the same adapter at a rate, without resetting the module.
+
+    Attributes:
+        on_update: gets the progress of an update that the module carries out by itself, which is waited
+            for; None: it is not.
     """
 
     def __init__(
@@ -46,6 +51,7 @@ class Module:
     ) -> None:
         self.session = Session(link, dialect or loader.stranger(), stop=stop, listener=listener)
         self.findings: Findings | None = None
+        self.on_update: OnUpdate | None = None
         self._dialect = dialect
         self._expected = expected
         self._baud = baud
@@ -76,10 +82,10 @@ class Module:
 
         Raises:
             NoAnswer: nothing intelligible at any rate.
+            SelfUpdating: the module updates itself, and that is not waited for.
         """
-        if self.findings is None and self._baud is not None:
-            return find_baud(self.session, only=self._baud)
-        return find_baud(self.session, first=self.session.link.baud)
+        only = self._baud if self.findings is None else None
+        return find_baud(self.session, first=self.session.link.baud, only=only, on_update=self.on_update)
 
     def identify(self) -> Identity:
         """Read who the module is.
@@ -93,7 +99,7 @@ class Module:
         self.find()
         try:
             self.findings = self._identified()
-        except NoAnswer:
+        except NoAnswer:  # it may boot at one rate and continue at another
             self.session.reset_state()
             self.find()
             self.findings = self._identified()

@@ -1,5 +1,7 @@
 """Queries: harmless commands that may be sent again after silence, a reboot or an error."""
 
+from functools import partial
+
 from atota.clock import Deadline
 from atota.errors import ModuleRebooted, NoAnswer
 from atota.module.response import Response
@@ -57,24 +59,51 @@ class QueryCache:
             NoAnswer: the module answers nothing, or not a ``required`` command.
         """
         if command not in self._lines:
-            response = send_query(self._session, command)
-            if response is not None and not response.ok and again:
-                # A byte that was lost or doubled on the way makes a good query a wrong one.
-                response = send_query(self._session, command)
-            if response is None and required:
-                raise NoAnswer(f"{command} got no response; without it the module cannot be identified")
-            lines = response.lines if response is not None and response.ok else None
-            self._lines[command] = lines and tuple(line for line in lines if not _is_echo(line, command))
+            self._lines[command] = self._ask(command, required=required, again=again)
         return self._lines[command]
 
-    def text(self, *commands: str) -> str:
+    def settled(self, command: str) -> tuple[str, ...] | None:
+        """Return the information lines of a required query that two responses have alike.
+
+        It is sent twice, and a third time if the two differ: a line that came once is not the answer's.
+
+        Raises:
+            NoAnswer: the module does not answer this command.
+        """
+        if command not in self._lines:
+            responses = [self._ask(command, required=True)]
+            if responses[0] is not None:
+                responses.append(self._ask(command, required=True))
+                if responses[0] != responses[1]:
+                    responses.append(self._ask(command, required=True))
+            self._lines[command] = _common([lines for lines in responses if lines is not None])
+        return self._lines[command]
+
+    def text(self, *commands: str, twice: bool) -> str:
         """Return all information lines of ``commands``, which the identification cannot do without."""
-        return "\n".join("\n".join(self.lines(command, required=True) or ()) for command in commands)
+        ask = self.settled if twice else partial(self.lines, required=True)
+        return "\n".join("\n".join(ask(command) or ()) for command in commands)
+
+    def _ask(self, command: str, *, required: bool = False, again: bool = True) -> tuple[str, ...] | None:
+        response = send_query(self._session, command)
+        if response is not None and not response.ok and again:
+            # A byte that was lost or doubled on the way makes a good query a wrong one.
+            response = send_query(self._session, command)
+        if response is None and required:
+            raise NoAnswer(f"{command} got no response; without it the module cannot be identified")
+        return response.lines if response is not None and response.ok else None
 
 
-def _is_echo(line: str, command: str) -> bool:
-    """True if a line is a piece of the command's own echo, which a URC split in two."""
-    return command.startswith(line) or command.endswith(line)
+def _common(responses: list[tuple[str, ...]]) -> tuple[str, ...] | None:
+    """Return the response that came twice; if none did, the lines of the last one that another has too."""
+    if not responses:
+        return None
+    *others, last = responses
+    for response in others:
+        if responses.count(response) > 1:
+            return response
+    shared = tuple(line for line in last if any(line in response for response in others))
+    return shared or last
 
 
 def wait_until_free(session: Session) -> None:

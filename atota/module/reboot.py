@@ -16,6 +16,7 @@ from collections.abc import Callable
 
 from atota.clock import Deadline
 from atota.errors import LinkError, LinkLost, RebootTimeout
+from atota.module.self_update import LineLog
 from atota.module.session import Session
 
 _LISTEN_S = 2.0
@@ -66,13 +67,12 @@ def await_return(
             except LinkError as error:
                 tried[rate] = f"{rate} baud: {error.message}"
                 continue
-            noise = session.garbage_bytes
-            _listen(session, session.clock.monotonic() - began, limit, tick)
-            tick()
-            if any(session.is_alive(_ALIVE_S) for _ in range(_ATTEMPTS)):
-                return
-            noise = session.garbage_bytes - noise
-            tried[rate] = f"{rate} baud: " + (f"{noise} bytes of noise" if noise else "silence")
+            with LineLog(session) as log:
+                _listen(session, session.clock.monotonic() - began, limit, tick)
+                tick()
+                if any(session.is_alive(_ALIVE_S) for _ in range(_ATTEMPTS)):
+                    return
+                tried[rate] = log.description
             tick()
             if limit.expired:
                 raise RebootTimeout("the module did not come back in time", tried=tuple(tried.values()))

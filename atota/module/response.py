@@ -1,10 +1,11 @@
 """The response to a command."""
 
+from collections.abc import Iterable
 from typing import Self
 
 import msgspec
 
-from atota.at.events import Done, Event, Final, StaleResponse, view
+from atota.at.events import Boot, Done, Event, Final, Information, StaleResponse, Urc, view
 
 
 class Response(msgspec.Struct, frozen=True):
@@ -31,6 +32,18 @@ class Response(msgspec.Struct, frozen=True):
 def is_result(event: Event) -> bool:
     """True if an event is a final result, of the command in flight or of an earlier one."""
     return isinstance(event, Done) or (isinstance(event, StaleResponse) and event.result)
+
+
+def line_of(event: Event) -> str | None:
+    """Return the text of a line that is neither an echo nor a result; None for other events."""
+    if isinstance(event, Urc | Information | Boot):
+        return event.text if isinstance(event, Urc | Information) else view(event.raw)
+    return view(event.raw) if isinstance(event, StaleResponse) and not event.result else None
+
+
+def quoted(lines: Iterable[str]) -> str:
+    """Return the last lines that came, as errors show them."""
+    return ", ".join(repr(line[:80]) for line in list(lines)[-3:])
 
 
 def short(text: str) -> str:

@@ -31,7 +31,7 @@ from atota.errors import Interrupted, JobTimeout, LinkLost, ModuleRebooted, NoAn
 from atota.link.base import Link
 from atota.link.open import open_link
 from atota.module.fences import settle_by_probes
-from atota.module.response import Response, is_result, short
+from atota.module.response import Response, is_result, line_of, quoted, short
 
 DEFAULT_TIMEOUT_S = 5.0
 """V.250 and 27.007 give no limit; modules answer queries within 300 ms by their manuals: ample."""
@@ -246,6 +246,7 @@ class Session:
         self.send(command)
         total = Deadline(self.clock, timeout_s + wire_s)
         first = Deadline(self.clock, None if first_s is None else first_s + wire_s)
+        lines: list[str] = []
         while True:
             # Bytes first, then time: one more read at the deadline, which takes what is there by then.
             is_mute = first.expired and self.received_bytes == received
@@ -253,10 +254,11 @@ class Session:
             for event in self.read_events(min(wait_s, first.remaining or wait_s)):
                 if isinstance(event, Done):
                     return Response.of(command.text, event)
+                lines += [line] if (line := line_of(event)) is not None else []
             # The final result wins over a banner behind it: the command was carried out.
             self.raise_if_rebooted(boots, command.text)
             if wait_s <= 0.0:
-                raise self._no_answer(command.text, timeout_s, self.garbage_bytes - garbage)
+                raise self._no_answer(command.text, timeout_s, self.garbage_bytes - garbage, lines)
 
     def abandon(self) -> None:
         """Stop waiting for the command in flight, if there is one: it is outstanding from now on."""
@@ -314,10 +316,11 @@ class Session:
         if self.listener is not None:
             self.listener(event)
 
-    def _no_answer(self, text: str, timeout_s: float, garbage: int) -> NoAnswer:
+    def _no_answer(self, text: str, timeout_s: float, garbage: int, lines: list[str]) -> NoAnswer:
         noise = f", but {garbage} bytes of noise (another baud rate?)" if garbage else ""
         half_line = f", but half a line: {view(half[:60])!r}" if (half := self.exchange.pending) else ""
-        return NoAnswer(f"{short(text)} got no answer within {timeout_s:g} s{noise}{half_line}")
+        tried = (f"{short(text)}: {quoted(lines)}",) if lines else ()
+        return NoAnswer(f"{short(text)} got no answer within {timeout_s:g} s{noise}{half_line}", tried=tried)
 
     def _wait_out_boot(self, tick: Callable[[], None] = lambda: None) -> None:
         """Wait for the end of a banner: its own OK, or silence."""
@@ -335,8 +338,7 @@ class Session:
     def settle(self) -> None:
         """Wait or probe until nothing is outstanding, so that no response is given to the wrong command.
 
-        Raises:
-            NoAnswer, Desynchronised: as `atota.module.fences.settle_by_probes` does.
+        Raises what `atota.module.fences.settle_by_probes` does.
         """
         self._await_pause()
         if self.exchange.outstanding:

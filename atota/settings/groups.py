@@ -7,6 +7,7 @@ class Group(enum.StrEnum):
     """Settings that commands take together; the value is their heading in the help."""
 
     LINK = "Port and module"
+    WAIT = "Waiting"
     PLATFORM = "Platform"
     PACKAGE = "Local package"
     UPDATE = "Update"

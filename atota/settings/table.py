@@ -124,6 +124,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         seconds, "--timeout", metavar="SECONDS", variable="ATOTA_TIMEOUT", key="timeout_s",
         board="limits.timeout_s", help="Time limit of the whole command (exit 124).",
     )] = None  # fmt: skip
+    wait: Annotated[bool, _row(
+        flag, "--wait", group=Group.WAIT,
+        help="Wait for the end of an update that the module is carrying out by itself.",
+    )] = False  # fmt: skip
     server: Annotated[ServerUrl, _PLATFORM(
         server_url, "--server", metavar="URL", variable="ATOTA_SERVER", key="server", board="ota.server",
         help="The OTA platform; https unless the address begins with http://.",

@@ -21,7 +21,8 @@ class Boot:
 
     A plain start is ``steps`` then ``ending``, then ``late``. A start that applies an update is ``update``,
     then ``good`` or ``bad``, then ``ending``, then ``late_good`` or ``late_bad``; the version changes after
-    ``good``. Up to the ending the module is deaf.
+    ``good``. A start that takes up an update which a power cut interrupted is ``resumed`` (``good`` if it has
+    none), then ``ending``, then ``late``. Up to the ending the module is deaf.
 
     Attributes:
         ending: ``{cause}`` in it stands for the cause of the reboot.
@@ -44,6 +45,7 @@ class Boot:
     first_baud: int | None = None
     switch_s: float = 0.0
     update_clears_nvm: bool = False
+    resumed: tuple[Step, ...] = ()
 
 
 def percent_steps(line: bytes, seconds: float, each: int) -> tuple[Step, ...]:

@@ -103,6 +103,10 @@ _TABLE = (
     ("urc-before-reply[:TIMES]", "an unsolicited line right before a reply (always, without TIMES)"),
     ("urc-inside-reply[:TIMES]", "an unsolicited line before the final result (always, without TIMES)"),
     ("urc-behind-reply[:TIMES]", "an unsolicited line right behind a reply (always, without TIMES)"),
+    (
+        "resumed-update",
+        "a power cut was in the middle of an update: with the module's first moment it goes on by itself",
+    ),
     ("boot-garbage", "the module is just being powered on when the port is opened: noise and a boot banner"),
 )
 

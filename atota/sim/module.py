@@ -100,6 +100,8 @@ class SimModule:
             self.timeline.at(now + period, lambda then: self._storm(then, period), lasting=True)
         if self.faults.strike("boot-garbage"):
             self.timeline.at(now, lambda then: self.restart(then, POWER_ON))
+        if self.faults.strike("resumed-update"):
+            self.timeline.at(now, self._resume_update)
 
     @property
     def slot(self) -> bytes:
@@ -272,6 +274,14 @@ class SimModule:
         if self.faults.strike("reboot-in-update"):
             half = sum(step.wait_s for step in self.persona.boot.update) / 2
             self.timeline.at(now + half, lambda then: self.restart(then, POWER_ON))
+
+    def _resume_update(self, now: float) -> None:
+        """Take up an update that a power cut interrupted: the firmware was changed before it."""
+        boot = self.persona.boot
+        self.restart(now, POWER_ON)
+        self.timeline.forget()
+        when = self._say(boot.resumed or boot.good, now) + boot.ending_wait_s
+        self.timeline.at(when, lambda then: self._booted(then, boot.update_cause, boot.late))
 
     def restart(self, now: float, cause: bytes) -> None:
         """Begin a start; an update that is under way goes on with it."""

@@ -84,7 +84,7 @@ def test_a_switch_is_shown_without_a_value(cli: Cli, name: str) -> None:
 
 
 def test_every_setting_with_a_flag_is_an_option_of_some_command(cli: Cli) -> None:
-    text = " ".join(cli(name, "--help", COLUMNS="200").out for name in ("update", "flash"))
+    text = " ".join(cli(name, "--help", COLUMNS="200").out for name in ("update", "flash", "identify"))
     assert [row.flag for row in rows().values() if row.flags and row.flag not in text] == []
 
 

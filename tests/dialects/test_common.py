@@ -3,7 +3,8 @@
 import pytest
 
 from atota.dialects import loader
-from atota.dialects.common import Ask, Watch, pattern_problem
+from atota.dialects.common import Ask, pattern_problem
+from atota.dialects.watch import Watch
 from atota.review.traces import read_traces
 from atota.transcript.trace import parse_trace
 

@@ -5,8 +5,8 @@ import re
 import pytest
 
 from atota.dialects import loader
-from atota.dialects.common import Codes, ReportingSpec, Watch
 from atota.dialects.ranges import bounds, is_within
+from atota.dialects.watch import Codes, ReportingSpec, Watch
 
 WATCHED = {
     profile.name: profile.method.watch

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from atota.errors import AtotaError, PackageError, Refused, SlotLost
+from atota.errors import AtotaError, PackageError, Refused, SlotLost, WriteFailed
 from atota.fota.ack_upload import xor16
 from tests.fota.wire import ERROR, OK, Answer, Talk
 
@@ -53,7 +53,7 @@ def test_a_file_that_is_still_there_is_deleted_and_the_package_uploaded(tmp_path
     assert again.update() is True
     assert warnings == ["the module still has a file of that name (+CME ERROR: 407): deleting it"]
     failing = talk(tmp_path, DELETE, FREE, exists, DELETE, exists)
-    assert "does not take the file: +CME ERROR: 407" in failing.failure(SlotLost)
+    assert "does not take the file: +CME ERROR: 407" in failing.failure(WriteFailed)
 
 
 @pytest.mark.parametrize(

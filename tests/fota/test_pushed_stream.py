@@ -37,7 +37,7 @@ def test_a_whole_update_whose_last_byte_is_its_start(tmp_path: Path) -> None:
             "rebooted while it was sent the package (cause not given)",
         ),
         ([(OPEN, READY), (FIRST, ENDED % 5)], 'the module gave up: +QIND: "FOTA","FILEEND",5'),
-        ([(OPEN, READY), (FIRST, b'\r\n+QIND: "FOTA","END",504\r\n')], "gave up: +QIND"),
+        ([(OPEN, READY), (FIRST, b'\r\n+QIND: "FOTA","END",502\r\n')], "gave up: +QIND"),
         (
             [(OPEN, READY), (FIRST, b""), (SECOND, b""), (LAST, ENDED % 7)],
             "the module did not store the package: code 7",

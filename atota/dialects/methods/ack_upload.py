@@ -2,7 +2,8 @@
 
 from typing import Annotated
 
-from atota.dialects.common import Ask, Command, Pattern, ReportingSpec, TestForm, WirePlan, Word
+from atota.dialects.common import Ask, Command, Pattern, TestForm, WirePlan, Word
+from atota.dialects.watch import ReportingSpec
 
 
 class AckUploadSpec(ReportingSpec, frozen=True, kw_only=True, tag="ack-upload"):

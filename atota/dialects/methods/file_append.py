@@ -5,18 +5,8 @@ from typing import Annotated
 
 import msgspec
 
-from atota.dialects.common import (
-    LINE_END,
-    OK_BYTES,
-    Ask,
-    Command,
-    Pattern,
-    Range,
-    ReportingSpec,
-    TestForm,
-    WirePlan,
-    Word,
-)
+from atota.dialects.common import LINE_END, OK_BYTES, Ask, Command, Pattern, Range, TestForm, WirePlan, Word
+from atota.dialects.watch import ReportingSpec
 
 
 class FileAppendSpec(ReportingSpec, frozen=True, kw_only=True, tag="file-append"):

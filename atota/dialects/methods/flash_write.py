@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from typing import Annotated
 
-from atota.dialects.common import LINE_END, OK_BYTES, Command, ReportingSpec, WirePlan, Word
+from atota.dialects.common import LINE_END, OK_BYTES, Command, WirePlan, Word
+from atota.dialects.watch import ReportingSpec
 
 
 class FlashWriteSpec(ReportingSpec, frozen=True, kw_only=True, tag="flash-write"):

@@ -2,7 +2,8 @@
 
 from typing import Annotated, ClassVar
 
-from atota.dialects.common import Command, Pattern, ReportingSpec, TestForm, WirePlan
+from atota.dialects.common import Command, Pattern, TestForm, WirePlan
+from atota.dialects.watch import ReportingSpec
 
 
 class PushedStreamSpec(ReportingSpec, frozen=True, kw_only=True, tag="pushed-stream"):

@@ -2,7 +2,8 @@
 
 from typing import Annotated
 
-from atota.dialects.common import OK_BYTES, Command, ReportingSpec, TestForm, WirePlan, Word
+from atota.dialects.common import OK_BYTES, Command, TestForm, WirePlan, Word
+from atota.dialects.watch import ReportingSpec
 
 
 class RawStreamSpec(ReportingSpec, frozen=True, kw_only=True, tag="raw-stream"):

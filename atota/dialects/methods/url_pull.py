@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from typing import Annotated, ClassVar, Literal
 
-from atota.dialects.common import Ask, Command, ReportingSpec, TestForm
+from atota.dialects.common import Ask, Command, TestForm
+from atota.dialects.watch import ReportingSpec
 
 
 class UrlPullSpec(ReportingSpec, frozen=True, kw_only=True, tag="url-pull"):

@@ -4,7 +4,8 @@ from typing import Annotated, ClassVar
 
 import msgspec
 
-from atota.dialects.common import Command, Pattern, Profiled, ReportingSpec
+from atota.dialects.common import Command, Pattern, Profiled
+from atota.dialects.watch import ReportingSpec
 
 
 class LoginStep(Profiled, frozen=True, kw_only=True):

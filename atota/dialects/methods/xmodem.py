@@ -2,7 +2,8 @@
 
 from typing import Annotated, Literal
 
-from atota.dialects.common import Command, ReportingSpec, WirePlan, Word
+from atota.dialects.common import Command, WirePlan, Word
+from atota.dialects.watch import ReportingSpec
 
 _FRAME = 5
 """Bytes of a packet besides its data: header, number, its complement, two bytes of CRC."""

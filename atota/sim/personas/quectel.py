@@ -28,6 +28,7 @@ EC21 = Persona(
     sources=(
         "Quectel EC2x&EG25-G&EG9x&EM05 FILE AT Commands Manual V1.0: QFUPL, A for each KiB, checksum",
         "Quectel EP06&EG06&EM06 DFOTA User Guide V1.0: START, UPDATING, END and its codes, plain ERROR",
+        "Quectel BG96 DFOTA User Guide, p. 10: RESTORE, and the line after a power cut (for EC21: inferred)",
         "fwupd's plugin for Quectel modules: the name, the path /data/ufs/, the order, 90 s between lines",
         "inferred: the numbers of the file errors; QIND lines before RDY; how long an update lasts",
     ),
@@ -63,6 +64,12 @@ EC21 = Persona(
             Step(15.0, b""),
         ),
         bad=(Step(20.0, b'\r\n+QIND: "FOTA","UPDATING",5\r\n'), Step(3.0, _END % 504), Step(15.0, b"")),
+        resumed=(
+            Step(2.0, b'\r\n+QIND: "FOTA","Last upgrade was not finished,continue upgrade"\r\n'),
+            *percent_steps(b'+QIND: "FOTA","RESTORE",%d%%', 100.0, 1)[1:],
+            Step(3.0, _END % 0),
+            Step(15.0, b""),
+        ),
         ending=b"\r\nRDY\r\n",
         late=(
             Step(2.0, b"\r\n+CFUN: 1\r\n"),
