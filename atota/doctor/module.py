@@ -113,7 +113,8 @@ def judge_identity(findings: Findings, *, port: str | None = None) -> list[Findi
     """Report the identity, and the method that it has."""
     who = findings.identity
     name = " ".join(text for text in (who.manufacturer, who.model) if text) or "gives no name"
-    version = f", version {who.version or who.revision}" if who.version or who.revision else ""
+    finest = who.full_version or who.version or who.revision
+    version = f", version {finest}" if finest else ""
     identity = _finding("identity", "ok", f"{name}{version}", port=port)
     if findings.mismatch is not None:
         next_ = "The responses win: name the right --model, or leave it out."

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from atota.at.params import whole_number
 from atota.at.syntax import Command, RawRule
-from atota.dialects.common import halved
 from atota.dialects.methods.file_append import FileAppendSpec
 from atota.dialects.model import Dialect
+from atota.dialects.ranges import halved, is_within
 from atota.errors import ModuleRebooted, NoAnswer, Refused, SlotLost, WriteFailed
 from atota.fota.base import Options, Progress, slot_lost_on_reboot
 from atota.fota.streamed import ANSWER_S, Streamed
@@ -47,6 +47,11 @@ class FileAppend(Streamed):
         self._is_shortened = False
         if self._piece < 1:
             raise Refused(f"a piece cannot have {self._piece} bytes")
+
+    @property
+    def holds_package(self) -> bool:
+        """True if the file is read back and compared."""
+        return self.options.read_back and self.spec.read is not None
 
     def probe(self, session: Session) -> None:
         """Ask for the test form of the write command."""
@@ -119,11 +124,17 @@ class FileAppend(Streamed):
             response = session.command(self.spec.outcome.send)
         except (NoAnswer, ModuleRebooted):
             return failure
-        code = self.spec.outcome.find(response.lines)
-        if code is None or code in self.spec.good_outcomes:
+        code = whole_number(self.spec.outcome.find(response.lines))
+        if code is None:
             return failure
-        words = self.spec.outcome_words.get(code, "not documented")
-        return f"{self.spec.outcome.send} answers {code} ({words})"
+        if is_within(code, self.spec.good_outcomes):
+            self.has_succeeded = failure is None
+            return failure
+        words = self.spec.outcome_words.get(str(code), "not documented")
+        report = f"{self.spec.outcome.send} answers {code} ({words})"
+        if is_within(code, self.spec.failed_outcomes):
+            self.failure = report
+        return report
 
     def _make_room(self, session: Session, package: Path, size: int) -> int:
         """Return the offset to resume at: the end of the module's file, if exactly this job stored it.

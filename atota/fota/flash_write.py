@@ -8,9 +8,9 @@ at all cannot become an update. After a lost response the piece is sent once mor
 import hashlib
 from pathlib import Path
 
-from atota.dialects.common import halved
 from atota.dialects.methods.flash_write import FlashWriteSpec
 from atota.dialects.model import Dialect
+from atota.dialects.ranges import halved
 from atota.errors import NoAnswer, PackageError, SlotLost, WriteFailed
 from atota.fota.base import Options, Progress, slot_lost_on_reboot
 from atota.fota.streamed import ANSWER_S, Streamed
@@ -83,7 +83,7 @@ class FlashWrite(Streamed):
             SlotLost: it found that they differ: the partition has to be written anew.
             WriteFailed: it refused to start.
         """
-        self._begun, self.failure = False, None
+        self.forget_reports()
         command = self.spec.start.format(size=self._size, md5=self._md5)
         self.start(session, command, "the module refused to start the update")
         # OK alone is not yet the start: it compares first, and its next line may be damaged on the way.

@@ -48,6 +48,7 @@ from atota.errors import (
     ModuleRebooted,
     NoAnswer,
     PackageError,
+    PackageTurnedDown,
     Refused,
     SlotLost,
     WriteFailed,
@@ -260,10 +261,10 @@ class Nfwupd(NfwupdCommands):
             return
         if text.startswith(self.spec.empty):
             raise SlotLost(f"the module has lost the package: {text}" + (f" ({words})" if words else ""))
-        raise WriteFailed(
+        raise PackageTurnedDown(
             f"the module does not accept the package: {status or 'no verdict'}"
             + (f" ({words})" if words else ""),
-            hint="The module still runs its old firmware. Check that the package is made for its version.",
+            is_final=(status or "").startswith(self.spec.mismatch) and bool(self.spec.mismatch),
         )
 
     def activate(self, session: Session) -> bool:

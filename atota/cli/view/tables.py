@@ -40,6 +40,7 @@ def identity_table(identity: Identity) -> Table:
         ("model", identity.model),
         ("version", identity.version),
         ("revision", identity.revision if identity.revision != identity.version else None),
+        ("full version", identity.full_version),
         ("imei", mask(identity.imei)),
         ("serial", identity.serial),
         ("signal", f"{identity.signal} of 31" if identity.signal is not None else "unknown"),
