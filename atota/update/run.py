@@ -8,12 +8,13 @@ import msgspec
 from atota.clock import Deadline
 from atota.errors import LinkLost, OldVersion, Outcome, PlatformRefused, Refused, SlotLost, WriteFailed
 from atota.journal.facts import MethodFact, PackageFact, TaskFact, VersionsFact
-from atota.ota.base import Status, Task
+from atota.ota.base import CheckQuery, Platform, Status, Task
 from atota.update import plan
 from atota.update.context import JobContext
 from atota.update.package import PackageFetcher, obtain_package, task_query
 from atota.update.plan import Goal
-from atota.update.report import Reporter, deliver_waiting, refusal_status
+from atota.update.report import deliver_waiting, open_handle
+from atota.update.reporter import Reporter, refusal_status
 from atota.update.start import Starter
 from atota.update.target import Target
 from atota.update.write import DEFAULT_RETRIES, RetriesUsedUp, Writer
@@ -119,7 +120,7 @@ class Run:
             context.end(Outcome.NO_TASK)
             return None
         self._fetcher = fetcher
-        self._result.task = task_fact(task, platform.server, query.dev_id, query.type)
+        self._result.task = task_fact(task, platform, query)
         context.entry.fact(self._result.task)
         return task
 
@@ -171,8 +172,16 @@ class Run:
         refusals = [self._target.refusal(allowed)]
         decision = plan.decide(self._identity, goal, allowed, *refusals)
         if isinstance(decision, plan.Proceed) and self._spec.package is None:
-            return self._target.package_refusal(allowed) or decision
+            refusal = self._target.package_refusal(allowed)
+            return decision if refusal is None else self._in_words(refusal)
         return decision
+
+    def _in_words(self, refusal: Refusal) -> Refusal:
+        """Return a refusal of a package with the platform's own words for its kind."""
+        assert self._fetcher is not None
+        assert self._context.platform is not None
+        words = self._context.platform.capabilities.words(self._fetcher.task.kind)
+        return Refusal(f"{refusal.why}; the task's package is: {words}", refusal.hint)
 
     def _choose(self) -> None:
         choice = self._target.choose()
@@ -287,8 +296,8 @@ class Run:
         return self._fetcher.task.retry if self._fetcher is not None else 0
 
 
-def task_fact(task: Task, server: str, dev_id: str, task_type: str) -> TaskFact:
-    """Return a task as results and records have it: everything but the token."""
+def task_fact(task: Task, platform: Platform, query: CheckQuery) -> TaskFact:
+    """Return a task as results and records have it: everything but a token that is a secret."""
     return TaskFact(
         target=task.target,
         size=task.size,
@@ -298,7 +307,9 @@ def task_fact(task: Task, server: str, dev_id: str, task_type: str) -> TaskFact:
         power=task.power,
         retry=task.retry,
         interval=task.interval,
-        server=server,
-        dev_id=dev_id,
-        type=task_type,
+        server=platform.server,
+        dev_id=query.dev_id,
+        type=query.type,
+        api=platform.capabilities.api,
+        handle=open_handle(platform, task),
     )

@@ -29,7 +29,8 @@ from atota.settings.board import Board
 from atota.settings.spec import JobSpec
 from atota.update.events import StageEvent
 from atota.update.job_journal import JobJournal
-from atota.update.report import Outbox, Reporter
+from atota.update.report import Outbox
+from atota.update.reporter import Reporter
 from atota.values import Identity
 
 IMEI = "490154203237518"

@@ -171,6 +171,8 @@ class MemoryPlatform:
         chunks = (package[at : at + 1000] for at in range(first, len(package), 1000))
         yield Part(first > 0, content_range, len(package) - first, chunks)
 
+    def versions(self, dev_id: str) -> None: ...
+
     def report_version(self, dev_id: str, f_version: str | None = None, s_version: str | None = None) -> None:
         if self._task().target in (f_version, s_version):
             self._operator.true_state = "done"
