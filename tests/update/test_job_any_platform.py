@@ -20,7 +20,7 @@ from atota.sim.package import build_package
 from atota.update.events import JobEvent, JobResult, Note, StageEvent
 from atota.update.job import Job
 from atota.update.report import waiting
-from tests.ota.platforms import OPERATORS, Operator
+from tests.ota.platforms import EXPIRING, OPERATORS, PAUSING, Operator
 
 BASE, TARGET = "BC28JAR01A03", "BC28JAR01A05"
 
@@ -60,7 +60,12 @@ class Bench:
     def run(self) -> JobResult:
         with self.operator.opened() as platform:
             return Job(
-                JobSpec(port="sim://BC28", dev_id="1"),
+                JobSpec(
+                    port="sim://BC28",
+                    dev_id="1",
+                    product_id=self.operator.product_id,
+                    device_name=self.operator.device_name,
+                ),
                 platform=platform,
                 downloader=Downloader(platform, self.clock, self._cache),
                 listener=self._listen,
@@ -116,6 +121,7 @@ def test_no_task_is_nothing_to_do(bench: Bench) -> None:
     assert bench.run().outcome == "no-task"
 
 
+@pytest.mark.parametrize("bench", PAUSING, indirect=True)
 @pytest.mark.parametrize("stage", ["check", "download", "write"])
 def test_a_paused_task_is_waited_for(bench: Bench, stage: str) -> None:
     bench.when(stage, bench.operator.pause)
@@ -128,6 +134,7 @@ def test_a_paused_task_is_waited_for(bench: Bench, stage: str) -> None:
     assert f"the operator has paused the task; waiting {pause_s:g} s" in notes
 
 
+@pytest.mark.parametrize("bench", PAUSING, indirect=True)
 def test_a_task_that_stays_paused_ends_the_job_when_its_token_has_expired(bench: Bench) -> None:
     bench.operator.pause()
     began = bench.clock.monotonic()
@@ -148,6 +155,7 @@ def test_a_task_that_is_cancelled_in_mid_write_is_not_started(bench: Bench) -> N
     assert bench.run().outcome == "no-task"
 
 
+@pytest.mark.parametrize("bench", EXPIRING, indirect=True)
 @pytest.mark.parametrize("stage", ["download", "write", "reboot"])
 def test_a_token_that_expires_costs_nothing(bench: Bench, stage: str) -> None:
     bench.when(stage, bench.operator.expire)
