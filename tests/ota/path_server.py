@@ -5,7 +5,10 @@ import hashlib
 import hmac
 import json
 import re
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, unquote
 
 from atota.ota.memory import MemoryRequest, MemoryResponse
@@ -28,6 +31,7 @@ class PathServer:
         self.target = target
         self.state = WAITING
         self.has_task = True
+        self.is_busy = False
         self.versions: dict[str, str] = {}
         self.steps: list[int] = []
         self.requests: list[MemoryRequest] = []
@@ -87,6 +91,8 @@ class PathServer:
 
     def _post_version(self, request: MemoryRequest) -> MemoryResponse:
         body = json.loads(request.body)
+        if self.is_busy:
+            return self._says(500 if self.api == "fuse" else 7, "busy")
         if set(body) != {"s_version", "f_version"}:
             return self._says(10001 if self.api == "fuse" else 2, "param error")
         self.versions = body
@@ -130,3 +136,42 @@ class PathServer:
         elif step in FAILURES:
             self.state = FAILED
         return self._says(0, "succ")
+
+
+@contextmanager
+def serving(server: PathServer) -> Iterator[str]:
+    """Serve a platform on a free port of this machine; gives its URL."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def _answer(self) -> None:
+            length = int(self.headers.get("Content-Length", 0))
+            path, _, query = self.path.partition("?")
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            body = self.rfile.read(length)
+            if "authorization" not in headers:  # the doctor's look at the front page
+                answer = MemoryResponse(404, [], [b"nginx"])
+            else:
+                answer = server.answer(MemoryRequest(self.command, path, query, headers, body))
+            content = b"".join(answer.body)
+            self.send_response(answer.status)
+            for name, value in answer.headers:
+                if name != "Content-Length":
+                    self.send_header(name, value)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        do_GET = do_POST = _answer  # noqa: N815 - the names that the standard library calls
+
+        def log_message(self, *_: object) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
+        thread = threading.Thread(target=http.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{http.server_port}"
+        finally:
+            http.shutdown()
+            thread.join()

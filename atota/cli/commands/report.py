@@ -36,7 +36,7 @@ def report(
 def _list(call: Call, journal: Journal) -> int:
     reports = waiting(journal)
     lines = [
-        f"{one.job}  device {report.device}  {_words(report)}  for {_place(report)}"
+        f"{one.job}  device {report.device}  {_words(report)}  for {_platform_name(report)}"
         for one, report in reports
     ]
     call.done(
@@ -79,7 +79,7 @@ def _words(report: Report) -> str:
     return " and ".join([*status, *([f"version {report.version}"] if report.version is not None else [])])
 
 
-def _place(report: Report) -> str:
+def _platform_name(report: Report) -> str:
     return f"{report.server} ({report.api})" if report.api else report.server
 
 

@@ -263,7 +263,7 @@ class PathPlatform(OneNetPlatform):
             with self._http.open(source) as stream:
                 _refuse_errno(stream)
                 part = part_of(stream, task, first, self._numbers)
-                yield replace(part, content_range=_place(stream, part, task, first))
+                yield replace(part, content_range=_content_range(stream, part, task, first))
 
     # -- paths -------------------------------------------------------------------------------
 
@@ -325,7 +325,7 @@ def _refuse_errno(stream: Stream) -> None:
     )
 
 
-def _place(stream: Stream, part: Part, task: Task, first: int) -> ContentRange | None:
+def _content_range(stream: Stream, part: Part, task: Task, first: int) -> ContentRange | None:
     """Return the place of a part: of the headers if they agree, else of a length that fits exactly.
 
     FUSE was recorded without any such header; STUDIO's SDK expects a pair of its own.
