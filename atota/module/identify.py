@@ -25,7 +25,7 @@ from atota.dialects.model import Dialect, Recognise
 from atota.errors import NoAnswer, Refused
 from atota.module.query import QueryCache, send_query, wait_until_free
 from atota.module.session import Session
-from atota.values import Identity
+from atota.values import Identity, version_token
 
 _WHO = (("AT+CGMI",), ("AT+CGMM", "ATI"), ("AT+CGMR",))
 """The queries for manufacturer, model and version, whatever the dialect."""
@@ -36,6 +36,8 @@ _FOR_THE_RECORD = ("serial",)
 CONDITIONS = ("signal", "battery_percent", "supply_mv")
 """The fields that a platform's task may set limits for, and the one that the same command answers."""
 _ATTEMPTS = 3
+_REVISION = re.compile(r"(?im)^[ \t]*(?:(?:sw|software|firmware)[ _]?)?revision(?: ?: ?| +)(\S.*?)\s*$")
+"""The line of ATI with the version, where AT+CGMR shows none: ``REVISION 03.006`` on Cinterion's modules."""
 
 
 class Findings(msgspec.Struct, frozen=True):
@@ -210,6 +212,10 @@ def _fields(
         value = query.find(lines) if lines else None
         if value:
             fields[query.field] = value
+    if "revision" not in fields and (match := _REVISION.search("\n".join(queries.lines("ATI") or ()))):
+        fields["revision"] = match[1]
+    if "version" not in fields and (token := version_token(fields.get("revision", ""))):
+        fields["version"] = token  # too long for the platform, or a build's stamp stands behind it
     return fields
 
 

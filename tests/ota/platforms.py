@@ -311,6 +311,56 @@ class StudioOperator(FuseOperator):
     api = "studio"
 
 
-OPERATORS: tuple[type[Operator], ...] = (GenericOperator, MemoryOperator, FuseOperator, StudioOperator)
+class LocalFuseOperator(GenericOperator):
+    """The local platform, behind OneNET's current API, with the device's own key."""
+
+    api = "fuse"
+    pausing = False
+    expiring = False
+    device = path_server.DEVICE
+    product_id = path_server.PRODUCT
+    device_name = path_server.NAME
+
+    def __init__(self, package: bytes, target: str, clock: Clock) -> None:
+        Operator.__init__(self, package, target, clock)
+        device = Device(
+            dev_id=DEVICE, product_id=self.product_id, device_name=self.device_name, key=path_server.KEY
+        )
+        spec = TaskSpec(dev_id=DEVICE, manuf=MANUF, model=MODEL, package="p", target=target)
+        file = TasksFile(
+            auth=Auth(product_id=path_server.PRODUCT, access_key=KEY), devices=(device,), tasks=(spec,)
+        )
+        self.server = LocalPlatform(build(file, {"p": package}), clock=clock)
+        self._is_removed = False
+
+    def opened(self) -> Platform:
+        access = Access(
+            server="http://ota.test",
+            clock=self.clock,
+            access_key=path_server.KEY,
+            product_id=self.product_id,
+            device_name=self.device_name,
+            transport=memory_transport(self._handle),
+        )
+        return open_platform(self.api, access)
+
+    def remove(self) -> None:
+        self.cancel()
+
+
+class LocalStudioOperator(LocalFuseOperator):
+    """The local platform, behind OneNET's API before the current one."""
+
+    api = "studio"
+
+
+OPERATORS: tuple[type[Operator], ...] = (
+    GenericOperator,
+    MemoryOperator,
+    FuseOperator,
+    StudioOperator,
+    LocalFuseOperator,
+    LocalStudioOperator,
+)
 PAUSING = tuple(kind for kind in OPERATORS if kind.pausing)
 EXPIRING = tuple(kind for kind in OPERATORS if kind.expiring)
