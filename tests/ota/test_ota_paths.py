@@ -523,7 +523,7 @@ def test_a_task_is_read_tolerantly(changes: dict[str, Any], expected: dict[str, 
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        (task_reply(target="v" * 21), "it has 21 characters"),
+        (task_reply(target="v" * 21), "21 characters"),
         (task_reply(target="v 3"), "not one that the platform accepts"),
         (task_reply(target=""), "does not match the documentation"),
         (task_reply(md5="b548"), "not 32 hex digits"),

@@ -28,15 +28,22 @@ BASE, TARGET = "BC28JAR01A03", "BC28JAR01A05"
 class Bench:
     """A simulated module, an operator's platform and a journal."""
 
-    def __init__(self, folder: Path, kind: type[Operator], journal: Journal, clock: SimulatedClock) -> None:
+    def __init__(
+        self, folder: Path, kind: type[Operator], database: sqlite3.Connection, clock: SimulatedClock
+    ) -> None:
         self.clock = clock
         package = build_package(model="BC28", base=BASE, target=TARGET, size=4096)
         self.operator = kind(package, TARGET, clock)
-        self.journal = journal
+        self._database = database
+        self.begin_process()
         self.on_event: Callable[[JobEvent], None] = lambda _: None
         self.events: list[JobEvent] = []
         self._cache = Cache(folder)
         self.link: SimLink | None = None
+
+    def begin_process(self) -> None:
+        """Let the jobs that follow run in another process, with the same database."""
+        self.journal = Journal.on(self._database, clock=self.clock)
 
     def _open(self, _port: str, **how: Any) -> Module:
         self.link = (
@@ -100,7 +107,7 @@ class Bench:
 def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
     clock = SimulatedClock()
     with closing(sqlite3.connect(":memory:")) as database:
-        made = Bench(tmp_path, request.param, Journal.on(database, clock=clock), clock)
+        made = Bench(tmp_path, request.param, database, clock)
         yield made
         if made.link is not None:
             made.link.close()
@@ -170,5 +177,25 @@ def test_a_platform_that_goes_down_gets_the_report_later(bench: Bench) -> None:
     bench.operator.is_down = False
     bench.on_event = lambda _: None
     bench.run()
+    assert bench.operator.state == "done"
+    assert waiting(bench.journal) == []
+
+
+class Killed(BaseException):
+    """The end of the process."""
+
+
+@pytest.mark.parametrize("stage", ["download", "write", "activate", "reboot", "report"])
+def test_the_next_run_finishes_the_job_of_a_killed_process(bench: Bench, stage: str) -> None:
+    def kill() -> None:
+        raise Killed
+
+    bench.when(stage, kill)
+    with pytest.raises(Killed):
+        bench.run()
+    bench.on_event = lambda _: None
+    bench.begin_process()
+    result = bench.run()
+    assert (result.outcome, result.version_after) == ("updated", TARGET), result.error
     assert bench.operator.state == "done"
     assert waiting(bench.journal) == []
