@@ -6,6 +6,7 @@ the reviews and the tests read the roles with `texts` and never name a type.
 """
 
 import functools
+import itertools
 import re
 import string
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ import msgspec
 
 from atota.at.params import whole_number
 from atota.at.syntax import BootRule, UrcRule
+from atota.dialects.ranges import bounds, is_within
 
 
 class Command(msgspec.Struct, frozen=True):
@@ -49,7 +51,11 @@ class Word(msgspec.Struct, frozen=True):
     """The role of a text that the module prints letter for letter."""
 
 
-Role = Command | Pattern | Word
+class Range(msgspec.Struct, frozen=True):
+    """The role of a range of numbers (`atota.dialects.ranges`)."""
+
+
+Role = Command | Pattern | Word | Range
 R = TypeVar("R", bound=Role)
 
 TestForm = Annotated[str, Command(ends="=?")]
@@ -90,8 +96,9 @@ def first_group(pattern: str, lines: tuple[str, ...]) -> str | None:
 
 
 def _percentage(text: str | None) -> int | None:
+    """Return 0-100; a number beyond that is not a percentage."""
     number = whole_number(text)
-    return None if number is None else min(100, number)
+    return number if number is not None and number <= 100 else None
 
 
 class Profiled(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -116,23 +123,63 @@ class Slot(Profiled, frozen=True, kw_only=True):
     source: str
 
 
-def halved(length: int, least: int, multiple: int = 1) -> int | None:
-    """Return half of a length, as a multiple of ``multiple``; None if that is less than ``least``."""
-    half = length // 2 // multiple * multiple
-    return half if half >= least else None
+class Codes(Profiled, frozen=True, kw_only=True):
+    """A number in the module's lines, and its meaning by ranges: ``0-100``, ``128``, ``129-`` (no end).
+
+    ``pattern`` has one group, the number. One that is in no range says nothing: it is neither a failure nor a
+    success. ``words`` explains numbers and ranges; ``mismatch`` lists failures that name the package as one
+    for another module or version, whatever happened to its bytes on the way.
+    """
+
+    pattern: Annotated[str, Pattern(1)]
+    percent: tuple[Annotated[str, Range()], ...] = ()
+    success: tuple[Annotated[str, Range()], ...] = ()
+    failure: tuple[Annotated[str, Range()], ...] = ()
+    mismatch: tuple[Annotated[str, Range()], ...] = ()
+    words: dict[str, str] = msgspec.field(default_factory=dict)
+    source: str
+
+    def number(self, line: str) -> int | None:
+        """Return the number in a line, or None."""
+        match = re.search(self.pattern, line)
+        return whole_number(match[1]) if match else None
+
+    def meaning(self, number: int) -> str:
+        """Return the words for a number; empty if there are none."""
+        return next((words for text, words in self.words.items() if is_within(number, (text,))), "")
+
+    def mistakes(self) -> Iterator[tuple[str, str]]:
+        """Yield ``(path below the part, what is wrong)`` for ranges that overlap, or are missing."""
+        fields = {"percent": self.percent, "success": self.success, "failure": self.failure}
+        spans = [(span, name) for name, texts in fields.items() for text in texts if (span := bounds(text))]
+        for (before, _), (after, name) in itertools.pairwise(sorted(spans)):
+            if after[0] <= before[1]:
+                yield f".{name}", f"{after[0]:g} has two meanings"
+        if not any(fields.values()):
+            yield "", "It has no range: no number would mean anything"
+        for key in self.words:
+            if bounds(key) is None:
+                yield f".words.{key}", "A number or a range is expected"
 
 
 class Watch(Profiled, frozen=True, kw_only=True):
     """The unsolicited lines by which a running update reports on itself, each as a regular expression.
 
-    ``progress`` has one group, percent; so has ``fetching``, of the download that the module does by itself,
-    or it has none where a line only says that there is a download. ``failed`` may have one: the module's own
-    code or word, which ``words`` explains. ``succeeded`` is only the module's word: the version read
+    ``codes`` are the numbers that such lines state, judged by their ranges; the patterns are for lines that
+    are words. ``progress`` has one group, percent; so has ``fetching``, of the download that the module does
+    by itself, or it has none where a line only says that there is a download. ``failed`` may have one: the
+    module's own word, which ``words`` explains. Success is only the module's word: the version that is read
     afterwards decides.
+    ``installing``: lines of a module that has left its firmware for the update; a failure after one is not a
+    refusal any more. By default ``started``. ``reboots_first``: so has every module that took the start
+    command, since it reboots at once.
     ``silence_s``: seconds without a line after which the module counts as stuck.
     """
 
+    codes: tuple[Codes, ...] = ()
     started: tuple[Annotated[str, Pattern()], ...] = ()
+    installing: tuple[Annotated[str, Pattern()], ...] | None = None
+    reboots_first: bool = False
     progress: tuple[Annotated[str, Pattern(1)], ...] = ()
     fetching: tuple[Annotated[str, Pattern()], ...] = ()
     succeeded: tuple[Annotated[str, Pattern()], ...] = ()
@@ -143,6 +190,9 @@ class Watch(Profiled, frozen=True, kw_only=True):
 
     def percent(self, line: str) -> int | None:
         """Return the percentage that a line states, 0-100, or None."""
+        for codes, number in self._numbers(line):
+            if number <= 100 and is_within(number, codes.percent):
+                return number
         matches = (re.search(pattern, line) for pattern in self.progress)
         return next((_percentage(match[1]) for match in matches if match), None)
 
@@ -156,6 +206,10 @@ class Watch(Profiled, frozen=True, kw_only=True):
 
     def failure(self, line: str) -> str | None:
         """Return the failure that a line states, in words, or None."""
+        for codes, number in self._numbers(line):
+            if is_within(number, codes.failure):
+                words = codes.meaning(number) or self.words.get(str(number), "")
+                return f"{line}: {words}" if words else line
         for pattern in self.failed:
             match = re.search(pattern, line)
             if match:
@@ -170,7 +224,23 @@ class Watch(Profiled, frozen=True, kw_only=True):
 
     def success(self, line: str) -> bool:
         """True if the line says that the update succeeded."""
+        if any(is_within(number, codes.success) for codes, number in self._numbers(line)):
+            return True
         return any(re.search(pattern, line) for pattern in self.succeeded)
+
+    def mismatch(self, line: str) -> bool:
+        """True if the line says that the package is for another module or version."""
+        return any(is_within(number, codes.mismatch) for codes, number in self._numbers(line))
+
+    def shows_install(self, line: str) -> bool:
+        """True if only a module that has left its firmware for the update prints the line."""
+        patterns = self.started if self.installing is None else self.installing
+        return any(re.search(pattern, line) for pattern in patterns)
+
+    def _numbers(self, line: str) -> Iterator[tuple[Codes, int]]:
+        for codes in self.codes:
+            if (number := codes.number(line)) is not None:
+                yield codes, number
 
 
 class WirePlan(msgspec.Struct, frozen=True, kw_only=True):

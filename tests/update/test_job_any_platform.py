@@ -2,16 +2,18 @@
 
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from atota.clock import SimulatedClock
+from atota.errors import ServerUnreachable
 from atota.journal.store import Journal
 from atota.module.module import Module
-from atota.ota.base import Status
+from atota.ota.base import Part, Platform, Status
 from atota.ota.cache import Cache
 from atota.ota.download import Downloader
 from atota.settings.spec import JobSpec
@@ -34,6 +36,8 @@ class Bench:
         self.clock = clock
         package = build_package(model="BC28", base=BASE, target=TARGET, size=4096)
         self.operator = kind(package, TARGET, clock)
+        self.spoil: Callable[[Platform], None] = lambda _: None
+        self.url = "sim://BC28"
         self._database = database
         self.begin_process()
         self.on_event: Callable[[JobEvent], None] = lambda _: None
@@ -47,7 +51,7 @@ class Bench:
 
     def _open(self, _port: str, **how: Any) -> Module:
         self.link = (
-            open_sim_link("sim://BC28", baud=how["baud"] or 9600, clock=self.clock)
+            open_sim_link(self.url, baud=how["baud"] or 9600, clock=self.clock)
             if self.link is None
             else self.link.replug()
         )
@@ -66,6 +70,7 @@ class Bench:
 
     def run(self) -> JobResult:
         with self.operator.opened() as platform:
+            self.spoil(platform)
             return Job(
                 JobSpec(
                     port="sim://BC28",
@@ -199,3 +204,50 @@ def test_the_next_run_finishes_the_job_of_a_killed_process(bench: Bench, stage: 
     assert (result.outcome, result.version_after) == ("updated", TARGET), result.error
     assert bench.operator.state == "done"
     assert waiting(bench.journal) == []
+
+
+def spoil(platform: Platform, change: Callable[[Iterator[bytes]], Iterator[bytes]]) -> None:
+    """Change the bodies of a platform's downloads."""
+    open_package = platform.open_package
+
+    @contextmanager
+    def changed(*asked: Any, **how: Any) -> Iterator[Part]:
+        with open_package(*asked, **how) as part:
+            yield replace(part, chunks=change(part.chunks))
+
+    platform.open_package = changed  # type: ignore[method-assign]
+
+
+def test_a_package_of_a_wrong_digest_is_fetched_twice_and_fails_the_task(bench: Bench) -> None:
+    flipped = bytes.maketrans(b"\x00", b"\x01")
+    bench.spoil = lambda platform: spoil(platform, lambda chunks: (one.translate(flipped) for one in chunks))
+    result = bench.run()
+    assert (result.exit_code, bench.operator.state) == (7, "failed")
+    assert bench.operator.statuses == [Status.UPGRADE_MD5]
+
+
+def test_a_download_that_is_cut_is_resumed(bench: Bench) -> None:
+    cuts = [1000, 3000]
+
+    def cut(chunks: Iterator[bytes]) -> Iterator[bytes]:
+        if not cuts:
+            yield from chunks
+            return
+        left = cuts.pop()
+        for chunk in chunks:
+            if len(chunk) >= left:
+                yield chunk[:left]
+                raise ServerUnreachable("the connection broke")
+            left -= len(chunk)
+            yield chunk
+
+    bench.spoil = lambda platform: spoil(platform, cut)
+    result = bench.run()
+    assert (result.outcome, bench.operator.state, cuts) == ("updated", "done", []), result.error
+
+
+def test_a_module_that_runs_the_target_already_is_not_written(bench: Bench) -> None:
+    bench.url = f"sim://BC28?version={TARGET}"
+    result = bench.run()
+    assert (result.outcome in ("already-current", "no-task"), result.exit_code) == (True, 0), result.error
+    assert bench.operator.statuses == []
