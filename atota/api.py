@@ -17,12 +17,12 @@ from atota.module.module import open_module
 from atota.ota.base import Platform
 from atota.ota.cache import Cache
 from atota.ota.download import Downloader
-from atota.ota.registry import DEFAULT, Access, open_platform
+from atota.ota.registry import Access, chosen, open_platform
 from atota.settings.board import load_board
 from atota.settings.spec import Allowed, JobSpec, LocalPackage
 from atota.update.events import JobResult, Listener
 from atota.update.job import Job
-from atota.values import DEFAULT_SERVER, Identity
+from atota.values import Identity, KeyLevel
 
 
 def identify_module(
@@ -127,43 +127,54 @@ def flash_module(
 def update_module(
     port: str,
     *,
-    dev_id: str,
-    product_id: str,
+    dev_id: str | None = None,
+    product_id: str | None = None,
     access_key: str,
     device_name: str | None = None,
-    api: str = DEFAULT,
-    server: str = DEFAULT_SERVER,
+    user_id: str | None = None,
+    key_level: KeyLevel | None = None,
+    api: str | None = None,
+    server: str | None = None,
     **options: Unpack[JobOptions],
 ) -> JobResult:
     """Bring a module to the version that the OTA platform has for it, as ``atota update`` does.
 
     Args:
         port: as for `identify_module`.
-        dev_id: the platform's id of the device.
-        product_id: the product that the key belongs to.
-        access_key: the product's key, or with ``device_name`` the device's.
-        device_name: the device that the key belongs to.
-        api: the platform's API: ``generic``, or one that another package adds.
-        server: the platform's address.
+        dev_id: the platform's id of the device, for the API ``generic``.
+        product_id: the product of the device and of the key.
+        access_key: the key of the product, of the device, or of the account.
+        device_name: the device's name, for ``studio`` and ``fuse``; the key is the device's own, unless
+            ``key_level`` says more.
+        user_id: the account that the key belongs to.
+        key_level: the owner of the key: ``product``, ``device`` or ``user``.
+        api: the platform's API: ``generic``, ``studio``, ``fuse``, or one that another package adds. If not
+            given, the server decides, else it is ``generic``.
+        server: the platform's address; the API's own if not given.
         options: see `JobOptions`; the platform lives in the machine's own time, whatever ``clock`` says.
 
     Returns:
         The result, good or bad: ``outcome`` says how the job ended, ``error`` why.
 
     Raises:
-        UsageError: the API is unknown, or the server's address, the key or an id cannot be right.
+        UsageError: the API is unknown or not that of the server, or the address, the key or an id is wrong.
         ConfigError: the board file is wrong, or the journal cannot be used.
     """
-    spec = msgspec.structs.replace(_spec(port, options), dev_id=dev_id)
+    spec = msgspec.structs.replace(
+        _spec(port, options), dev_id=dev_id, product_id=product_id, device_name=device_name
+    )
+    name, address = chosen(api, server)
     access = Access(
-        server=server,
+        server=address,
         clock=SystemClock(),
         access_key=access_key,
         product_id=product_id,
         device_name=device_name,
+        user_id=user_id,
+        key_level=key_level,
         stop=options.get("stop"),
     )
-    with open_platform(api, access) as platform, _journal(options.get("journal")) as journal:
+    with open_platform(name, access) as platform, _journal(options.get("journal")) as journal:
         downloader = Downloader(platform, access.clock, Cache())
         return _job(spec, options, journal=journal, platform=platform, downloader=downloader).run()
 

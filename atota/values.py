@@ -3,7 +3,7 @@
 import enum
 import hashlib
 import re
-from typing import Final, Literal, NewType, get_args
+from typing import Literal, NewType, get_args
 from urllib.parse import urlsplit
 
 import msgspec
@@ -27,6 +27,9 @@ _LABELLED = re.compile(
 )
 _IMEI = re.compile(r"\d{15}")  # 3GPP 23.003 section 6.2.1: 14 digits and a check digit
 
+_PRODUCT_ID = re.compile(r"[A-Za-z0-9]{1,32}")  # OneNET: ten letters and digits; older ones have digits only
+_DEVICE_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")  # OneNET's console: 1-64 letters, digits, "_" and "-"
+
 _SERVER = re.compile(
     r"(https?)://(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::([0-9]{1,5}))?/?", re.ASCII | re.IGNORECASE
 )
@@ -35,6 +38,10 @@ TaskType = Literal["fota", "sota"]
 """Module firmware, or the application's own: the platform page's words."""
 AuthMethod = Literal["md5", "sha1", "sha256"]
 """The digest that signs a request: the platform page's words."""
+KeyLevel = Literal["product", "device", "user"]
+"""The owner of an access key: OneNET's page "security authentication"."""
+DeviceNaming = Literal["id", "product-and-name"]
+"""The way in which a platform names a device: by an id of its own, or by product id and name."""
 Evidence = Literal["documented", "family", "inferred", "none"]
 """How well a claim about a module is documented, the best first."""
 
@@ -92,10 +99,6 @@ def _server_problem(text: str) -> str:
     return f"{text!r} is not an address like 'https://ota.heclouds.com'"
 
 
-DEFAULT_SERVER: Final = ServerUrl("https://ota.heclouds.com")
-"""OneNET: platform page "check upgrade task"."""
-
-
 def version_problem(version: str) -> str | None:
     """Return the reason for which the platform would refuse ``version``; None if it may be sent.
 
@@ -109,6 +112,27 @@ def version_problem(version: str) -> str | None:
         return f"too long for the platform: {len(version)} characters, it takes 20"
     bad = "".join(sorted(set(re.sub(r"[A-Za-z0-9_.\-]", "", version))))
     return f"it holds {bad!r}; allowed are letters, digits, '_', '-' and '.'"
+
+
+def device_path(product_id: str, device_name: str) -> str:
+    """Return a device as ``product/name``, which is how the newer OneNET APIs name it.
+
+    Raises:
+        UsageError: the platform takes no such product id or name.
+    """
+    product, name = product_id.strip(), device_name.strip()
+    if not _PRODUCT_ID.fullmatch(product):
+        raise UsageError(
+            f"{product_id!r} is not a product id: letters and digits only",
+            hint="Take the product id from the platform's console, such as 9x8aBcD3eF.",
+        )
+    if not _DEVICE_NAME.fullmatch(name):
+        length = f"; this has {len(name)} characters" if len(name) > 64 else ""
+        raise UsageError(
+            f"{device_name!r} is not a device name: 1 to 64 letters, digits, '_' and '-'{length}",
+            hint="Take the device's name from the platform's console.",
+        )
+    return f"{product}/{name}"
 
 
 def version_token(text: str) -> str | None:

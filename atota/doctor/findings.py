@@ -18,7 +18,7 @@ _KINDS: dict[Group, type[AtotaError]] = {
     "time": ModuleError,
     "platform": ServerError,
 }
-KEY, AUTHORIZATION, PRODUCT_ID = "key", "authorization", "product id"
+KEY, AUTHORIZATION, PRODUCT_ID, DEVICE = "key", "authorization", "product id", "device"
 _GIVEN = {KEY, AUTHORIZATION, PRODUCT_ID}
 """Checks of the platform's group that are about the user's settings, not about the server."""
 

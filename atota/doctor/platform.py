@@ -1,7 +1,7 @@
 """The platform: its server, the clock, and the credentials that sign requests.
 
-A check of the API is not harmless, so none is sent: only the server's front page is requested. No secret is
-shown.
+A check of the API is not harmless, so none is sent: only the server's front page is requested and, where the
+API can tell them, the versions that it has of the device. No secret is shown.
 """
 
 from collections.abc import Callable, Iterator
@@ -11,10 +11,12 @@ from urllib.parse import urlsplit
 import msgspec
 
 from atota.clock import Clock
-from atota.doctor.findings import AUTHORIZATION, KEY, PRODUCT_ID, Finding, blamed, finding, unseen
-from atota.errors import AtotaError, ServerError
-from atota.ota.onenet.signer import GivenAuth, decode_key, device_res, expired_since, fields, product_res
+from atota.doctor.findings import AUTHORIZATION, DEVICE, KEY, PRODUCT_ID, Finding, blamed, finding, unseen
+from atota.errors import AtotaError, Interrupted, ServerError, UsageError
+from atota.ota.base import Versions
+from atota.ota.onenet.signer import GivenAuth, decode_key, expired_since, fields, key_level, resource
 from atota.ota.probe import Reached
+from atota.values import KeyLevel
 
 _finding = partial(finding, "platform")
 
@@ -28,14 +30,20 @@ _WITHOUT = "Give --server URL, or the access key, to have it looked at."
 
 
 class PlatformSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """The user's settings for the platform; ``key`` and ``authorization`` read the secrets."""
+    """The user's settings for the platform; ``key`` and ``authorization`` read the secrets.
+
+    ``versions`` asks the platform for the versions of the device; it returns None where that cannot be asked.
+    """
 
     server: str
     product_id: str | None = None
     device_name: str | None = None
+    user_id: str | None = None
+    key_level: KeyLevel | None = None
     ttl_s: int = 3600
     key: Callable[[], str] | None = None
     authorization: Callable[[], str] | None = None
+    versions: Callable[[], Versions | None] | None = None
 
 
 Look = Callable[[str], Reached]
@@ -53,19 +61,24 @@ def examine_platform(settings: PlatformSettings | None, *, clock: Clock, look: L
     if settings is None:
         yield _finding("platform", "unknown", "not looked at: neither a server nor a key is given", _WITHOUT)
         return
+    is_reached = False
     try:
         reached = look(settings.server)
     except ServerError as error:
         yield blamed("platform", "server", error)
         yield from unseen("platform", ("clock",), "the server's time is needed for it")
     else:
+        is_reached = True
         yield judge_answer(reached)
         yield judge_clock(reached.skew_s, settings.ttl_s)
     if settings.authorization is not None:
-        yield judge_authorization(settings.authorization, clock.time())
-        return
-    yield judge_key(settings.key)
-    yield judge_resource(settings.product_id, settings.device_name)
+        signed = [judge_authorization(settings.authorization, clock.time())]
+    else:
+        signed = [judge_key(settings.key), judge_resource(settings)]
+    yield from signed
+    is_signed = all(one.state in ("ok", "warning") for one in signed)
+    if settings.versions is not None and is_reached and is_signed:
+        yield from judge_device(settings.versions)
 
 
 def judge_answer(reached: Reached) -> Finding:
@@ -126,16 +139,33 @@ def judge_key(read: Callable[[], str] | None) -> Finding:
     return _finding(KEY, "ok", says)
 
 
-def judge_resource(product_id: str | None, device_name: str | None) -> Finding:
+def judge_resource(settings: PlatformSettings) -> Finding:
     """Judge the resource that the key belongs to: it is part of every signature."""
-    if product_id is None:
+    level = key_level(settings.key_level, settings.device_name, settings.user_id)
+    if settings.product_id is None and level != "user":
         next_ = "Give --product-id ID: the access key belongs to a product, and is useless without it."
         return _finding(PRODUCT_ID, "unknown", "none is given", next_)
     try:
-        resource = device_res(product_id, device_name) if device_name is not None else product_res(product_id)
+        signed_for = resource(level, settings)
     except AtotaError as error:
         return blamed("platform", PRODUCT_ID, error)
-    return _finding(PRODUCT_ID, "ok", f"requests are signed for {resource}")
+    return _finding(PRODUCT_ID, "ok", f"requests are signed for {signed_for}, with the key of this {level}")
+
+
+def judge_device(read: Callable[[], Versions | None]) -> Iterator[Finding]:
+    """Judge if the platform accepts the signature and knows the device, by a query that changes nothing."""
+    try:
+        versions = read()
+    except Interrupted:
+        raise
+    except UsageError as error:
+        yield _finding(DEVICE, "unknown", error.message, error.hint)
+    except AtotaError as error:
+        yield blamed("platform", DEVICE, error)
+    else:
+        if versions is not None:
+            module, application = versions.module or "none yet", versions.application or "none yet"
+            yield _finding(DEVICE, "ok", f"known; versions: module {module}, application {application}")
 
 
 def judge_authorization(read: Callable[[], str], now: float) -> Finding:

@@ -100,7 +100,7 @@ class ModuleTarget:
 
     def identify(self) -> Identity:
         """Return who the module is; one whose answers contradict its name only with ``--allow-unproven``."""
-        identity = self._module.identify()
+        identity = self._module.identify(without=() if self._spec.asks_conditions else identify.CONDITIONS)
         if not self._spec.allowed.unproven:
             identify.require_consistent(self._findings)
         elif self._findings.mismatch:

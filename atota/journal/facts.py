@@ -39,8 +39,9 @@ class StateFact(msgspec.Struct, frozen=True):
 class TaskFact(msgspec.Struct, frozen=True, kw_only=True):
     """The platform's task, without its token, and the platform, device and type that it belongs to.
 
-    ``size`` is in bytes; ``kind``, ``signal``, ``power``, ``retry`` and ``interval`` (seconds) are the
-    platform's own values.
+    ``dev_id`` is the device's one name on the platform, ``handle`` the task's, where it is not a secret, and
+    ``api`` the platform's in `atota.ota.registry`; older records have neither. ``size`` is in bytes;
+    ``kind``, ``signal``, ``power``, ``retry`` and ``interval`` (seconds) are the platform's own values.
     """
 
     target: str = ""
@@ -54,6 +55,8 @@ class TaskFact(msgspec.Struct, frozen=True, kw_only=True):
     server: str = ""
     dev_id: str = ""
     type: str = "fota"
+    api: str = ""
+    handle: str = ""
 
 
 class VersionsFact(msgspec.Struct, frozen=True, kw_only=True):

@@ -17,7 +17,7 @@ they differ, `Findings.mismatch` says so.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 import msgspec
 
@@ -35,6 +35,8 @@ _VERSIONS = ("version", "revision", "full_version")
 """The fields that outcomes depend on."""
 _FOR_THE_RECORD = ("serial",)
 """The fields that nothing depends on: many modules refuse the query, and each is sent only once."""
+CONDITIONS = ("signal", "battery_percent", "supply_mv")
+"""The fields that a platform's task may set limits for, and the one that the same command answers."""
 _ATTEMPTS = 3
 _REVISION = re.compile(r"(?im)^[ \t]*(?:(?:sw|software|firmware)[ _]?)?revision(?: ?: ?| +)(\S.*?)\s*$")
 """The line of ATI with the version, where AT+CGMR shows none: ``REVISION 03.006`` on Cinterion's modules."""
@@ -53,7 +55,11 @@ class Findings(msgspec.Struct, frozen=True):
 
 
 def identify(
-    session: Session, *, dialect: Dialect | None = None, expected: catalogue.Row | None = None
+    session: Session,
+    *,
+    dialect: Dialect | None = None,
+    expected: catalogue.Row | None = None,
+    without: Container[str] = (),
 ) -> Findings:
     """Read who the module is. The session continues in the dialect that was recognised.
 
@@ -61,6 +67,7 @@ def identify(
         session: a conversation at the right rate.
         dialect: the dialect that the user chose; recognised by the answers if not given.
         expected: the row that the user says this is; `Findings.mismatch` says if the answers differ.
+        without: fields of the identity that are not asked for.
 
     Raises:
         NoAnswer: the module stopped answering.
@@ -77,7 +84,7 @@ def identify(
         chosen = loader.load(expected.dialect)
     session.use_dialect(chosen)
     _set_up(session, chosen)
-    fields = _fields(queries, chosen)
+    fields = _fields(queries, chosen, without=without)
     fields.update(_confirmed(session, {name: fields[name] for name in _VERSIONS if name in fields}))
     row = catalogue.find(fields.get("manufacturer"), "\n".join((fields.get("model", ""), model)), version)
     mismatch = _mismatch(expected, row, recognised or dialect)
@@ -173,11 +180,17 @@ def _set_up(session: Session, dialect: Dialect) -> None:
         send_query(session, command)
 
 
-def _fields(queries: QueryCache, dialect: Dialect, only: Sequence[str] | None = None) -> dict[str, str]:
-    """Return the values of the dialect's queries; those of the fields in ``only``, or all."""
+def _fields(
+    queries: QueryCache,
+    dialect: Dialect,
+    only: Sequence[str] | None = None,
+    *,
+    without: Container[str] = (),
+) -> dict[str, str]:
+    """Return the values of the dialect's queries: of the fields in ``only``, or of all but ``without``."""
     fields: dict[str, str] = {}
     for query in dialect.identify:
-        if query.field in fields or (only is not None and query.field not in only):
+        if query.field in fields or query.field in without or (only is not None and query.field not in only):
             continue
         lines = queries.lines(query.send, again=query.field not in _FOR_THE_RECORD)
         value = query.find(lines) if lines else None

@@ -1,6 +1,6 @@
 """A module on a port: opened, found, identified."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import Protocol, Self
 
 from atota.at.events import Event
@@ -87,8 +87,8 @@ class Module:
         only = self._baud if self.findings is None else None
         return find_baud(self.session, first=self.session.link.baud, only=only, on_update=self.on_update)
 
-    def identify(self) -> Identity:
-        """Read who the module is.
+    def identify(self, *, without: Container[str] = ()) -> Identity:
+        """Read who the module is; the fields in ``without`` are not asked for.
 
         If it stops answering, its rate is searched once more: some modules boot at one rate and continue at
         another.
@@ -98,15 +98,17 @@ class Module:
         """
         self.find()
         try:
-            self.findings = self._identified()
+            self.findings = self._identified(without)
         except NoAnswer:  # it may boot at one rate and continue at another
             self.session.reset_state()
             self.find()
-            self.findings = self._identified()
+            self.findings = self._identified(without)
         return self.findings.identity
 
-    def _identified(self) -> Findings:
-        return identify.identify(self.session, dialect=self._dialect, expected=self._expected)
+    def _identified(self, without: Container[str]) -> Findings:
+        return identify.identify(
+            self.session, dialect=self._dialect, expected=self._expected, without=without
+        )
 
 
 class Opener(Protocol):

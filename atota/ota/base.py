@@ -16,7 +16,7 @@ import msgspec
 
 from atota.clock import Clock, StopToken
 from atota.ota.secrets import MASK
-from atota.values import TaskType
+from atota.values import DeviceNaming, KeyLevel, TaskType
 
 Kind = Literal["full", "delta"]
 
@@ -78,34 +78,54 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     """Differences between platforms that a job has to know.
 
     Attributes:
+        api: the platform's name in `atota.ota.registry`; a queued report waits for it.
+        naming: the way in which the platform names a device.
+        only_device: the one device that the credentials are for; empty: they are for more.
         needs_codes: the task query names the vendor's and the model's code.
         needs_token_check: the token is checked before each attempt of a download.
         needs_both_versions: a version report names module and application; for a version that the caller does
             not give, the platform's class sends the stored one.
         has_thresholds: the task query takes signal and battery, and a task may set limits for them.
+        has_version_query: the platform can be asked for the versions that it has of a device.
+        has_secret_token: the handle of a task is a secret; if not, a queued report keeps it.
+        bare_range: ranges are written without the word ``bytes``.
         has_cancel: an operator can cancel a task; the next request about it is refused with ``OVER``.
         reports_by_version: the report of the target version completes a task, also without a token.
         pause_s: seconds between two queries about a paused task that sets no interval.
         token_life_s: seconds that a token lives, and so the longest wait for a paused task.
         digests: the digests that a task has, by the names of `atota.values.Digests`.
+        full, delta: the platform's own words for the two kinds of packages.
     """
 
+    api: str = ""
+    naming: DeviceNaming = "id"
+    only_device: str = ""
     needs_codes: bool = False
     needs_token_check: bool = False
     needs_both_versions: bool = False
     has_thresholds: bool = False
+    has_version_query: bool = False
+    has_secret_token: bool = True
+    bare_range: bool = False
     has_cancel: bool = False
     reports_by_version: bool = True
     pause_s: float = 30.0
     token_life_s: float = 48 * 3600.0
     digests: tuple[str, ...] = ("md5",)
+    full: str = "full"
+    delta: str = "delta"
+
+    def words(self, kind: Kind) -> str:
+        """Return the platform's own words for a kind of package."""
+        return self.full if kind == "full" else self.delta
 
 
 class CheckQuery(msgspec.Struct, frozen=True, kw_only=True):
     """The query for a device's task.
 
-    ``dev_id`` is the platform's name of the device, ``signals`` CSQ 0-31, ``powers`` percent. ``version`` is
-    stored by the platform, task or not. With ``cdn`` the task names an address to download from.
+    ``dev_id`` is the platform's name of the device, by its ``naming``, ``signals`` CSQ 0-31, ``powers``
+    percent. ``version`` is stored by the platform, task or not. With ``cdn`` the task names an address to
+    download from.
     A platform ignores the fields that it does not know (`Capabilities`).
     """
 
@@ -147,6 +167,13 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     def __rich_repr__(self) -> Any:
         for name in self.__struct_fields__:
             yield name, MASK if name == "token" else getattr(self, name)
+
+
+class Versions(msgspec.Struct, frozen=True):
+    """The versions of a device's module and application; None: not reported yet."""
+
+    module: str | None = None
+    application: str | None = None
 
 
 @dataclass(frozen=True)
@@ -198,11 +225,14 @@ class Access:
         access_key: the key that signs requests (base64).
         authorization: a finished ``Authorization`` header, instead of a key.
         product_id: the product that the key belongs to.
-        device_name: the device that the key belongs to; None: it belongs to the product.
+        device_name: the device that the key belongs to, if it is a device's.
+        user_id: the account that the key belongs to, if it is an account's.
+        key_level: the owner of the key; None: the account or the device that is named, else the product.
         auth_method: the digest that signs a request.
         auth_ttl_s: seconds that a signature stays valid.
         stop: ends every wait.
         on_wait: receives the reason and the length of each wait.
+        warn: receives remarks about the platform's answers, for people.
         timeout_s: the longest silence of the server, seconds.
         transport: replaces the network in tests and simulations; `atota.ota.http.Transport`.
     """
@@ -213,10 +243,13 @@ class Access:
     authorization: str | None = None
     product_id: str | None = None
     device_name: str | None = None
+    user_id: str | None = None
+    key_level: KeyLevel | None = None
     auth_method: str = "sha256"
     auth_ttl_s: int = 3600
     stop: StopToken | None = None
     on_wait: OnWait | None = None
+    warn: Callable[[str], None] | None = None
     timeout_s: float = 20.0
     transport: object | None = None
 
@@ -289,6 +322,13 @@ class Platform(PackageSource, Protocol):
 
         Raises:
             Refused: a request without the platform's signature gets no package there.
+        """
+        ...
+
+    def versions(self, dev_id: str) -> Versions | None:
+        """Return the versions that the platform has of a device; None if it cannot be asked for them.
+
+        Changes nothing on the platform.
         """
         ...
 

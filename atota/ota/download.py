@@ -139,7 +139,7 @@ class _Fetch:
         self._stop = stop
         self._on_progress = on_progress
         self._on_wait = on_wait
-        self._bare_range = False
+        self._bare_range = client.capabilities.bare_range
         self._short: int | None = None  # the end of an answer that was announced too short
         self._best = 0  # the most good bytes after any attempt
         self._gained = 0  # bytes that the present attempt added to them

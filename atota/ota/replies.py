@@ -8,6 +8,7 @@ from http import HTTPStatus
 from atota.errors import AtotaError, BadAnswer, PlatformRefused, ServerError
 from atota.ota.base import ContentRange
 from atota.ota.secrets import scrub
+from atota.ota.translate import PROXY_HINT
 
 MAX_ANSWER = 64 * 1024  # ours: a task is under 1 KiB; anything larger is not the platform
 MAX_RETRY_AFTER_S = 60.0  # ours: longer than this, an engineer at a bench prefers the error
@@ -124,6 +125,11 @@ def http_error(status: int, body: bytes, call: str) -> ServerError:
             f"the server forbids this request: {what}{words}",
             errno=status,
             hint="Check that the key belongs to this product, and that no proxy stands in between.",
+        )
+    if status == 407:
+        return ServerError(
+            f"a proxy between here and the server wants a user name and a password: {what}{words}",
+            hint=PROXY_HINT,
         )
     if status == 404:
         return BadAnswer(

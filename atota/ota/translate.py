@@ -12,6 +12,7 @@ from email.utils import parsedate_to_datetime
 from atota.errors import ServerUnreachable
 from atota.ota.secrets import scrub_log
 
+PROXY_HINT = "Correct HTTP_PROXY and HTTPS_PROXY, or name the server in NO_PROXY."
 _LOGGERS = ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.proxy")
 _ROUTE = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN}
 _NAMES = re.compile(r"name or service|getaddrinfo|nodename|name resolution|no address", re.IGNORECASE)
@@ -59,6 +60,10 @@ def unreachable(error: BaseException, where: str, *, timeout: bool, connecting: 
         return ServerUnreachable(
             f"the name of {where} cannot be resolved",
             hint="Check the spelling of --server, the network and the DNS settings.",
+        )
+    if connecting and re.search(r"\b407\b", text):
+        return ServerUnreachable(
+            f"a proxy on the way to {where} wants a user name and a password (HTTP 407)", hint=PROXY_HINT
         )
     if any(isinstance(cause, ssl.SSLError) for cause in causes) or (connecting and "SSL" in text):
         return _tls(where, text)

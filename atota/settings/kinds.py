@@ -29,6 +29,15 @@ def text(value: object) -> str:
     return stripped
 
 
+def word(value: object) -> str:
+    """Parse a name, in any case.
+
+    Raises:
+        ValueError: it is empty.
+    """
+    return text(value).lower()
+
+
 def path(value: object) -> Path:
     """Parse a path; ``~`` is the user's home.
 

@@ -8,7 +8,7 @@ import msgspec
 from atota.errors import UsageError
 from atota.settings.board import Board, board_values
 from atota.settings.table import Settings, rows
-from atota.values import TaskType, checked_md5, checked_sha256
+from atota.values import DeviceNaming, TaskType, checked_md5, checked_sha256, device_path
 
 
 class Allowed(msgspec.Struct, frozen=True):
@@ -39,7 +39,9 @@ class JobSpec(msgspec.Struct, frozen=True, kw_only=True):
     Rates in bit/s (``baud``: the only one to try; ``first_baud``: the one to begin the search with;
     ``transfer_baud`` of 0: never raise it), times in seconds. Where a value is None, `completed` takes the
     board's, and the profile decides what is still None. ``read_back``: compare what was written with the
-    package, where the module can be asked for it. ``serve_url``: an address of this machine at which modules
+    package, where the module can be asked for it. ``dev_id``, or ``product_id`` and ``device_name``, are the
+    platform's names of the device; see `device`. ``asks_conditions``: the module is asked for its signal and
+    its supply, which a task may set limits for. ``serve_url``: an address of this machine at which modules
     that fetch packages themselves can reach it. ``resume``: the run to continue; without it the module's
     newest one is found. ``transcript``: the file that the conversation is being written to, for the record;
     kept also if all goes well only with ``keeps_transcript``.
@@ -52,6 +54,8 @@ class JobSpec(msgspec.Struct, frozen=True, kw_only=True):
     model: str | None = None
     board: Board | None = None
     dev_id: str | None = None
+    product_id: str | None = None
+    device_name: str | None = None
     task_type: TaskType | None = None
     fw_version: str | None = None
     expect_version: str | None = None
@@ -65,6 +69,7 @@ class JobSpec(msgspec.Struct, frozen=True, kw_only=True):
     register: bool = False
     report_refusals: bool = False
     cdn: bool = False
+    asks_conditions: bool = True
     read_back: bool = False
     serve_url: str | None = None
     resume: str | None = None
@@ -76,18 +81,39 @@ class JobSpec(msgspec.Struct, frozen=True, kw_only=True):
         """The command that does such a job."""
         return "update" if self.package is None else "flash"
 
+    def device(self, naming: DeviceNaming) -> str:
+        """Return the device's one name on the platform.
 
-def checked(spec: JobSpec) -> None:
+        Args:
+            naming: the way in which the platform names devices.
+
+        Raises:
+            UsageError: a part of it is missing, or has characters that the platform refuses.
+        """
+        if naming == "id":
+            if not self.dev_id:
+                raise UsageError(
+                    "the platform's device id is missing", hint="Give --dev-id, as the console shows it."
+                )
+            return self.dev_id
+        if not self.product_id or not self.device_name:
+            missing = "product id" if not self.product_id else "device's name"
+            raise UsageError(
+                f"the {missing} is missing",
+                hint="Give --product-id and --device-name, as the console shows them.",
+            )
+        return device_path(self.product_id, self.device_name)
+
+
+def checked(spec: JobSpec, naming: DeviceNaming = "id") -> None:
     """Refuse, before the port is opened, what cannot be carried out.
 
     Raises:
-        UsageError: a digest is malformed, or the platform's device id is missing.
+        UsageError: a digest is malformed, or the platform's name of the device is missing or wrong.
     """
     local = spec.package
-    if local is None and not spec.dev_id:
-        raise UsageError(
-            "the platform's device id is missing", hint="Give --dev-id, as the console shows it."
-        )
+    if local is None:
+        spec.device(naming)
     if local is not None:
         checked_md5(local.md5)
     for digest in (spec.sha256, local.sha256 if local is not None else None):

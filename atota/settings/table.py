@@ -3,8 +3,8 @@
 A row is a field of `Settings`. Its annotation holds the type, as programs and TOML files see it, and a
 `Row`, which says by what names a value may be given. So a new setting is one field here and its use:
 
-    api: Annotated[Api, Row(one_of("generic", "studio"), "--api", metavar="generic|studio", group=PLATFORM,
-                            help="…", variable="ATOTA_API", key="api", board="ota.api")] = "generic"
+    region: Annotated[Region, Row(one_of("cn", "hk"), "--region", metavar="cn|hk", group=PLATFORM,
+                                  help="…", variable="ATOTA_REGION", key="region", board="ota.region")] = "cn"
 
 A field of `atota.settings.spec.JobSpec` with the same name is filled by itself.
 """
@@ -30,9 +30,10 @@ from atota.settings.kinds import (
     text,
     version,
     whole,
+    word,
 )
 from atota.settings.secret import Secret
-from atota.values import DEFAULT_SERVER, AuthMethod, ServerUrl, TaskType
+from atota.values import AuthMethod, KeyLevel, ServerUrl, TaskType
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -128,17 +129,21 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         flag, "--wait", group=Group.WAIT,
         help="Wait for the end of an update that the module is carrying out by itself.",
     )] = False  # fmt: skip
-    server: Annotated[ServerUrl, _PLATFORM(
+    api: Annotated[Text | None, _PLATFORM(
+        word, "--api", metavar="generic|studio|fuse", variable="ATOTA_API", key="api", board="ota.api",
+        help="The API of the platform; without it the server decides, else it is generic.",
+    )] = None  # fmt: skip
+    server: Annotated[ServerUrl | None, _PLATFORM(
         server_url, "--server", metavar="URL", variable="ATOTA_SERVER", key="server", board="ota.server",
-        help="The OTA platform; https unless the address begins with http://.",
-    )] = DEFAULT_SERVER  # fmt: skip
+        help="The OTA platform, https unless it begins with http://; without it, the API's own server.",
+    )] = None  # fmt: skip
     dev_id: Annotated[Text | None, _PLATFORM(
         text, "--dev-id", metavar="ID", variable="ATOTA_DEV_ID", key="dev_id", board="ota.dev_id",
-        help="The platform's id of the device.",
+        help="The platform's id of the device (generic).",
     )] = None  # fmt: skip
     product_id: Annotated[Text | None, _PLATFORM(
         text, "--product-id", metavar="ID", variable="ATOTA_PRODUCT_ID", key="product_id",
-        board="ota.product_id", help="The product that the access key belongs to.",
+        board="ota.product_id", help="The product of the device and of the access key.",
     )] = None  # fmt: skip
     task_type: Annotated[TaskType, _PLATFORM(
         one_of("fota", "sota"), "--type", metavar="fota|sota", variable="ATOTA_TYPE", key="type",
@@ -155,7 +160,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     )] = "sha256"  # fmt: skip
     device_name: Annotated[Text | None, _PLATFORM(
         text, "--device-name", metavar="NAME", variable="ATOTA_DEVICE_NAME", key="device_name",
-        board="ota.device_name", help="Sign for this one device, with its own key.",
+        board="ota.device_name",
+        help="The device's name (studio, fuse); the access key is its own, unless --key-level says more.",
+    )] = None  # fmt: skip
+    user_id: Annotated[Text | None, _PLATFORM(
+        text, "--user-id", metavar="ID", variable="ATOTA_USER_ID", key="user_id", board="ota.user_id",
+        help="The account that the access key belongs to.",
+    )] = None  # fmt: skip
+    key_level: Annotated[KeyLevel | None, _PLATFORM(
+        one_of("product", "device", "user"), "--key-level", metavar="product|device|user",
+        variable="ATOTA_KEY_LEVEL", key="key_level", board="ota.key_level",
+        help="The owner of the access key; without it, the account or the device that is named.",
     )] = None  # fmt: skip
     auth_ttl_s: Annotated[int, _PLATFORM(
         whole(1, 315_360_000),  # ten years; the platform's own samples go far into the future

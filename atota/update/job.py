@@ -19,6 +19,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 
+from msgspec.structs import replace
+
 from atota.clock import Clock, Deadline, StopToken, SystemClock
 from atota.errors import AtotaError, Interrupted, JobTimeout, LinkError, UsageError
 from atota.fota.target import open_target
@@ -79,6 +81,8 @@ class Job:
         targets: TargetOpener | None = None,
     ) -> None:
         spec = completed(spec)
+        if spec.package is None and platform is not None:
+            spec = replace(spec, asks_conditions=platform.capabilities.has_thresholds)
         stop = stop or StopToken()
         self._spec = spec
         self._clock = clock
@@ -162,7 +166,7 @@ class Job:
         with progress.stage("open"):
             if spec.package is None and (context.platform is None or context.downloader is None):
                 raise UsageError("a job needs a platform or a package")
-            checked(spec)
+            checked(spec, *((context.platform.capabilities.naming,) if context.platform is not None else ()))
             if context.journal is not None:
                 context.journal.recover()
             target = self._targets(

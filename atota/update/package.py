@@ -12,7 +12,7 @@ from atota.ota.package import require, verify_file
 from atota.ota.serve import Serve
 from atota.ota.waiting import Pause
 from atota.settings.spec import JobSpec
-from atota.update.report import Reporter
+from atota.update.reporter import Reporter
 from atota.update.target import Target
 from atota.values import Digests, Identity, Stage, checked_sha256, version_problem
 
@@ -39,7 +39,7 @@ def task_query(spec: JobSpec, identity: Identity, capabilities: Capabilities) ->
             hint="Name its row with --model; `atota modules` lists them. A wrong one fails the task.",
         )
     return CheckQuery(
-        dev_id=spec.dev_id or "",
+        dev_id=spec.device(capabilities.naming),
         manuf=identity.manuf_code if capabilities.needs_codes else None,
         model=identity.model_code if capabilities.needs_codes else None,
         version=version,

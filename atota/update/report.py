@@ -8,8 +8,8 @@ All reports go the same way: that of the running job, that of an earlier run's t
 - A failure is reported only if it is final and not a passing trouble of this side.
 - After a task is over (cancelled, finished) no status goes out any more, only the version.
 
-A queued report holds no token, because that is a secret. The running job delivers with its own token. Later a
-token is queried (the task query changes nothing); a version report needs none.
+A queued report holds no token that is a secret. The running job delivers with its own token. Later a token is
+queried where the report has none (the task query changes nothing); a version report needs none.
 """
 
 from collections.abc import Callable
@@ -22,8 +22,7 @@ from atota.journal.facts import Told
 from atota.journal.model import QueuedReport
 from atota.journal.store import Journal
 from atota.ota.base import Platform, Status, Task
-from atota.update.plan import Goal
-from atota.values import Identity, TaskType
+from atota.values import TaskType
 
 How = Literal["delivered", "obsolete"]
 OnTold = Callable[[Told], None]
@@ -33,14 +32,14 @@ _NO_TASK = frozenset({StepResult.NO_TASK, StepResult.OVER, StepResult.EXPIRED})
 """Answers to the task query that say: this device has no task in work."""
 _SETTLED = frozenset({StepResult.OVER, StepResult.MOVED_ON})
 """Answers to a status that say: the task has got further without it."""
-_EVERY_PERCENT = 10
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """The result of one device's task, for one platform.
 
-    ``status`` is 201 or a failure, ``version`` the version that the module runs; None: not reported.
-    Queued documents have the names that the fields are renamed to.
+    ``status`` is 201 or a failure, ``version`` the version that the module runs; None: not reported. ``api``
+    is the platform's; empty in older documents, which are for any at their server. ``handle`` is that of the
+    task, if it is not a secret. Queued documents have the names that the fields are renamed to.
     """
 
     server: str = msgspec.field(name="place")
@@ -50,6 +49,17 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     md5: str
     status: int | None = None
     version: str | None = None
+    api: str = ""
+    handle: str = ""
+
+    def is_for(self, platform: Platform) -> bool:
+        """True if the platform, with its credentials, is the one that the report is for."""
+        capabilities = platform.capabilities
+        return (
+            self.server == platform.server
+            and self.api in ("", capabilities.api)
+            and capabilities.only_device in ("", self.device)
+        )
 
 
 class Delivery(msgspec.Struct, frozen=True, kw_only=True):
@@ -142,6 +152,8 @@ class _Attempt:
     def _open_task(self) -> Task | None:
         """Return the task of the report with a valid token, if the platform still works on it."""
         report = self._report
+        if report.handle:
+            return Task(target=report.target, token=report.handle, size=0, md5=report.md5)
         try:
             task = self._platform.tasking(report.device, report.type)
         except PlatformRefused as error:
@@ -186,6 +198,11 @@ def report_version(platform: Platform, device: str, task_type: TaskType, version
     platform.report_version(device, **{name: version})
 
 
+def open_handle(platform: Platform, task: Task) -> str:
+    """Return the handle of a task as journals may have it: empty where it is a secret."""
+    return "" if platform.capabilities.has_secret_token else task.token
+
+
 def deliver_waiting(journal: Journal, platform: Platform) -> list[Delivery]:
     """Deliver all reports that wait for ``platform``, in order.
 
@@ -199,7 +216,7 @@ def deliver_waiting(journal: Journal, platform: Platform) -> list[Delivery]:
     deliveries: list[Delivery] = []
     refused: set[str] = set()
     for queued, report in waiting(journal):
-        if report.server != platform.server or report.device in refused:
+        if not report.is_for(platform) or report.device in refused:
             continue
         delivery = msgspec.structs.replace(deliver(platform, report), job=queued.job)
         if isinstance(delivery.error, Interrupted | JobTimeout):
@@ -239,7 +256,7 @@ class Outbox:
     def send(self, platform: Platform | None, report: Report, task: Task | None = None) -> Delivery:
         """Queue a report and deliver it; it stays queued if ``platform`` is not the one that it is for."""
         queued = self._queue(report)
-        if platform is None or platform.server != report.server:
+        if platform is None or not report.is_for(platform):
             return Delivery(report=report, how=None, detail=f"it is for {report.server}")
         delivery = deliver(platform, report, task=task, on_told=self.on_told)
         if not delivery.is_delivered or delivery.obsolete:
@@ -264,133 +281,3 @@ class Outbox:
             self._journal.settle(queued, how, detail)
         except AtotaError as error:  # the report is delivered again later, which changes nothing
             self.warn(f"the journal could not settle a delivered report: {error.message}")
-
-
-class Reporter:
-    """Reports the steps of one task of one device to one platform.
-
-    Args:
-        platform: the platform.
-        dev_id: the platform's name of the device.
-        task_type: ``fota`` or ``sota``.
-        outbox: sends the final report.
-    """
-
-    def __init__(self, platform: Platform, dev_id: str, task_type: TaskType, outbox: Outbox) -> None:
-        self._platform = platform
-        self._dev_id = dev_id
-        self._type: TaskType = task_type
-        self._outbox = outbox
-        self._reported_percent = 0
-        self.is_over = False
-
-    def downloading(self, task: Task, done: int, total: int) -> None:
-        """Report the progress.
-
-        Raises:
-            PlatformRefused: the task is over.
-        """
-        percent = min(99, done * 100 // total) if total else 0
-        if percent < self._reported_percent + _EVERY_PERCENT or self.is_over:
-            return
-        self._reported_percent = percent
-        try:
-            self._platform.report_step(self._dev_id, task.token, percent)
-        except PlatformRefused as error:
-            self._raise_if_over(error)
-            if error.result is not StepResult.MOVED_ON:
-                self._warn("the progress", error)
-        except (Interrupted, JobTimeout):
-            raise
-        except AtotaError as error:
-            self._warn("the progress", error)
-        else:
-            return
-        self._reported_percent = 100  # the next report would delay the download as long again
-
-    def ready(
-        self, task: Task, *, renew: Callable[[], Task] | None, pause: Callable[[AtotaError, Task], None]
-    ) -> None:
-        """Report that the slot holds the whole package (101), just before the update is started.
-
-        Args:
-            task: the task.
-            renew: queries a new token, if the old one has expired; None: it may not be queried.
-            pause: waits while the task is paused, or raises the error.
-
-        Raises:
-            PlatformRefused: the task is over: do not start the update.
-        """
-        while True:
-            try:
-                self._platform.report_step(self._dev_id, task.token, int(Status.DOWNLOADED))
-            except PlatformRefused as error:
-                self._raise_if_over(error)
-                if error.result is StepResult.PAUSED:
-                    pause(error, task)
-                    continue
-                if error.result is StepResult.EXPIRED and renew is not None:
-                    task, renew = renew(), None
-                    continue
-                if error.result is not StepResult.MOVED_ON:
-                    self._warn("the downloaded package", error)
-            except (Interrupted, JobTimeout):
-                raise
-            except AtotaError as error:
-                self._warn("the downloaded package", error)
-            else:
-                self._outbox.on_told(Told(f"{int(Status.DOWNLOADED)}: {Status.DOWNLOADED.sentence}"))
-            return
-
-    def _raise_if_over(self, error: PlatformRefused) -> None:
-        if error.result is StepResult.OVER:
-            self.is_over = True
-            raise error
-
-    def _warn(self, what: str, error: AtotaError) -> None:
-        self._outbox.warn(f"the platform did not accept the report of {what}: {error.message}")
-
-    def updated(self, task: Task, version: str) -> bool:
-        """Report success and the new version. Returns False if the report was not delivered."""
-        status = None if self.is_over else Status.UPGRADED
-        return self._send(task, status, version).is_delivered
-
-    def current(self, task: Task, version: str) -> bool:
-        """Report that the module already runs the target. Returns False if the report was not delivered."""
-        return self._send(task, None, version).is_delivered
-
-    def failed(self, task: Task, status: Status) -> None:
-        """Report a final failure, which no other run could mend; the task becomes failed."""
-        if not self.is_over:
-            self._send(task, status, None)
-
-    def version(self, version: str) -> bool:
-        """Report the running version, without a task. Returns False if it was not accepted."""
-        try:
-            report_version(self._platform, self._dev_id, self._type, version)
-        except AtotaError as error:
-            self._warn("the version", error)
-            return False
-        self._outbox.on_told(Told(f"version {version}"))
-        return True
-
-    def _send(self, task: Task, status: Status | None, version: str | None) -> Delivery:
-        report = Report(
-            server=self._platform.server,
-            device=self._dev_id,
-            type=self._type,
-            target=task.target,
-            md5=task.md5,
-            status=None if status is None else int(status),
-            version=version,
-        )
-        return self._outbox.send(self._platform, report, task)
-
-
-def refusal_status(identity: Identity, goal: Goal) -> Status:
-    """Return the status that names why a task's conditions are not met."""
-    if goal.power > 0 and identity.battery_percent is not None and identity.battery_percent <= goal.power:
-        return Status.DOWNLOAD_LOW_BATTERY
-    if goal.signal > 0 and identity.signal is not None and identity.signal <= goal.signal:
-        return Status.DOWNLOAD_POOR_SIGNAL
-    return Status.UPGRADE_MISMATCH

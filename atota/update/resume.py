@@ -36,7 +36,6 @@ from atota.journal.facts import (
 )
 from atota.journal.model import FactRow, PastJob
 from atota.ota.base import Status
-from atota.settings.spec import JobSpec
 from atota.update.context import JobContext
 from atota.update.report import Report
 from atota.update.start import Starter
@@ -244,7 +243,7 @@ class Resumption:
             self._note(f"the update that run {prior.run} may have started did not take place")
             return False
         is_reported = self._report(prior, Status.UPGRADED)
-        if not _is_same_work(prior, self._spec):
+        if not self._is_same_work(prior):
             self._note(f"the update that run {prior.run} had started is confirmed: {version}")
             context.machine.to(JobState.UNTOUCHED)
             return False
@@ -279,6 +278,16 @@ class Resumption:
         except (SlotLost, PackageTurnedDown):
             return None
 
+    def _is_same_work(self, prior: PriorRun) -> bool:
+        """True if the job is work for what the earlier run was about."""
+        spec, platform = self._spec, self._context.platform
+        if spec.package is not None:
+            work = (spec.package.md5.lower(), spec.package.target)
+            return prior.command == "flash" and (prior.package.md5, prior.versions.target) == work
+        assert platform is not None
+        task, device = prior.task or TaskFact(), spec.device(platform.capabilities.naming)
+        return prior.command == "update" and (task.dev_id, task.type) == (device, spec.task_type)
+
     def _report(self, prior: PriorRun, status: Status) -> bool:
         """Report the end of an earlier run's task. True if the platform knows it now."""
         task = prior.task
@@ -292,9 +301,11 @@ class Resumption:
             md5=task.md5,
             status=int(status),
             version=task.target if status is Status.UPGRADED else None,
+            api=task.api,
+            handle=task.handle,
         )
         platform, outbox = self._context.platform, self._context.outbox
-        if platform is None or platform.server != report.server:
+        if platform is None or not report.is_for(platform):
             return outbox.send(None, report).is_delivered
         with self._context.progress.stage("report"):
             return outbox.send(platform, report).is_delivered
@@ -312,13 +323,3 @@ def _without_certainty(prior: PriorRun | None) -> PriorRun | None:
     if prior is None or MEANINGS[prior.state].after_crash is not AfterCrash.CONFIRM:
         return None
     return msgspec.structs.replace(prior, state=JobState.MAY_HAVE_STARTED, is_certain=False)
-
-
-def _is_same_work(prior: PriorRun, spec: JobSpec) -> bool:
-    """True if the job is work for what the earlier run was about."""
-    local = spec.package
-    if local is not None:
-        work = (local.md5.lower(), local.target)
-        return prior.command == "flash" and (prior.package.md5, prior.versions.target) == work
-    task = prior.task or TaskFact()
-    return prior.command == "update" and (task.dev_id, task.type) == (spec.dev_id, spec.task_type)

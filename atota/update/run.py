@@ -17,12 +17,13 @@ from atota.errors import (
     WriteFailed,
 )
 from atota.journal.facts import MethodFact, PackageFact, TaskFact, VersionsFact
-from atota.ota.base import Status, Task
+from atota.ota.base import CheckQuery, Platform, Status, Task
 from atota.update import plan
 from atota.update.context import JobContext
 from atota.update.package import PackageFetcher, obtain_package, task_query
 from atota.update.plan import Goal
-from atota.update.report import Reporter, deliver_waiting, refusal_status
+from atota.update.report import deliver_waiting, open_handle
+from atota.update.reporter import Reporter, refusal_status
 from atota.update.start import Starter
 from atota.update.state import JobState
 from atota.update.target import Target
@@ -134,7 +135,7 @@ class Run:
             context.end(Outcome.NO_TASK)
             return None
         self._fetcher = fetcher
-        self._result.task = task_fact(task, platform.server, query.dev_id, query.type)
+        self._result.task = task_fact(task, platform, query)
         context.entry.fact(self._result.task)
         return task
 
@@ -188,8 +189,16 @@ class Run:
         is_confirmed = self._is_confirmed(goal)
         decision = plan.decide(self._identity, goal, allowed, *refusals, is_confirmed=is_confirmed)
         if isinstance(decision, plan.Proceed) and self._spec.package is None:
-            return self._target.package_refusal(allowed) or decision
+            refusal = self._target.package_refusal(allowed)
+            return decision if refusal is None else self._in_words(refusal)
         return decision
+
+    def _in_words(self, refusal: Refusal) -> Refusal:
+        """Return a refusal of a package with the platform's own words for its kind."""
+        assert self._fetcher is not None
+        assert self._context.platform is not None
+        words = self._context.platform.capabilities.words(self._fetcher.task.kind)
+        return Refusal(f"{refusal.why}; the task's package is: {words}", refusal.hint)
 
     def _is_confirmed(self, goal: Goal) -> bool:
         """True if an earlier job updated this target to the goal's name, and read its present build back."""
@@ -322,8 +331,8 @@ class Run:
         return self._fetcher.task.retry if self._fetcher is not None else 0
 
 
-def task_fact(task: Task, server: str, dev_id: str, task_type: str) -> TaskFact:
-    """Return a task as results and records have it: everything but the token."""
+def task_fact(task: Task, platform: Platform, query: CheckQuery) -> TaskFact:
+    """Return a task as results and records have it: everything but a token that is a secret."""
     return TaskFact(
         target=task.target,
         size=task.size,
@@ -333,7 +342,9 @@ def task_fact(task: Task, server: str, dev_id: str, task_type: str) -> TaskFact:
         power=task.power,
         retry=task.retry,
         interval=task.interval,
-        server=server,
-        dev_id=dev_id,
-        type=task_type,
+        server=platform.server,
+        dev_id=query.dev_id,
+        type=query.type,
+        api=platform.capabilities.api,
+        handle=open_handle(platform, task),
     )

@@ -159,7 +159,9 @@ def test_a_key_is_judged_and_never_shown(read: Callable[[], str] | None, state: 
 def test_what_the_key_belongs_to_is_told(
     product: str | None, device: str | None, state: str, words: str
 ) -> None:
-    found = judge_resource(product, device)
+    found = judge_resource(
+        PlatformSettings(server="https://ota.test", product_id=product, device_name=device)
+    )
     assert found.state == state
     assert words in found.says
 

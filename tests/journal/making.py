@@ -24,12 +24,13 @@ from atota.journal.facts import (
 from atota.journal.model import Opened, Record
 from atota.journal.store import JobEntry, Journal
 from atota.link.ports import PortInfo
-from atota.ota.base import Platform, Task
+from atota.ota.base import Capabilities, Platform, Task
 from atota.settings.board import Board
 from atota.settings.spec import JobSpec
 from atota.update.events import StageEvent
 from atota.update.job_journal import JobJournal
-from atota.update.report import Outbox, Reporter
+from atota.update.report import Outbox
+from atota.update.reporter import Reporter
 from atota.values import Identity
 
 IMEI = "490154203237518"
@@ -43,6 +44,7 @@ class Accepting:
     """A platform that accepts every report."""
 
     server = "http://ota.test"
+    capabilities = Capabilities()
 
     def report_step(self, *_: object) -> None: ...
 

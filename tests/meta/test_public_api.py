@@ -25,8 +25,10 @@ SIGNATURES = {
     f"{_STOP}, {_CLOCK}) -> atota.values.Identity",
     "flash_module": "(port: str, package: pathlib.Path | str, *, md5: str, target: str, "
     f"{_OPTIONS}) -> {_RESULT}",
-    "update_module": "(port: str, *, dev_id: str, product_id: str, access_key: str, "
-    "device_name: str | None = None, api: str = 'generic', server: str = 'https://ota.heclouds.com', "
+    "update_module": "(port: str, *, dev_id: str | None = None, product_id: str | None = None, "
+    "access_key: str, device_name: str | None = None, user_id: str | None = None, "
+    "key_level: Optional[Literal['product', 'device', 'user']] = None, "
+    "api: str | None = None, server: str | None = None, "
     f"{_OPTIONS}) -> {_RESULT}",
     "open_session": "(port: str, *, dialect: str = '3gpp', baud: int | None = None, "
     f"{_CLOCK}, {_STOP}, listener: collections.abc.Callable[[Event], None] | None = None) "

@@ -1,4 +1,4 @@
-"""Platforms of several kinds under one operator: OneNET's generic API, and one that shares nothing with it.
+"""Platforms of several kinds under one operator: OneNET's APIs, and one that shares nothing with them.
 
 `MemoryPlatform` knows no HTTP, no signature and no errno: it proves that a job needs `atota.ota.base` only.
 """
@@ -19,6 +19,7 @@ from atota.otaserver.model import Auth, Device, TasksFile, TaskSpec, build
 from atota.otaserver.service import LocalPlatform
 from atota.testing.bench import respond
 from atota.values import Digests, TaskType
+from tests.ota import path_server
 
 KEY = base64.b64encode(b"a key of the tests, nobody's own").decode()
 DEVICE = "1"
@@ -26,7 +27,16 @@ MANUF, MODEL = "014", "01401"
 
 
 class Operator(ABC):
-    """A platform with one task for one device, and the console of its operator."""
+    """A platform with one task for one device, and the console of its operator.
+
+    ``pausing``: it can pause a task; ``expiring``: a task's token can expire; ``device``: the device's name.
+    """
+
+    pausing = True
+    expiring = True
+    device = DEVICE
+    product_id: str | None = None
+    device_name: str | None = None
 
     def __init__(self, package: bytes, target: str, clock: Clock) -> None:
         self.package = package
@@ -171,6 +181,8 @@ class MemoryPlatform:
         chunks = (package[at : at + 1000] for at in range(first, len(package), 1000))
         yield Part(first > 0, content_range, len(package) - first, chunks)
 
+    def versions(self, dev_id: str) -> None: ...
+
     def report_version(self, dev_id: str, f_version: str | None = None, s_version: str | None = None) -> None:
         if self._task().target in (f_version, s_version):
             self._operator.true_state = "done"
@@ -243,4 +255,112 @@ class MemoryOperator(Operator):
         return self.accepted
 
 
-OPERATORS: tuple[type[Operator], ...] = (GenericOperator, MemoryOperator)
+class FuseOperator(Operator):
+    """OneNET's current API, whose console can only cancel."""
+
+    api = "fuse"
+    pausing = False
+    expiring = False
+    device = path_server.DEVICE
+    product_id = path_server.PRODUCT
+    device_name = path_server.NAME
+
+    def __init__(self, package: bytes, target: str, clock: Clock) -> None:
+        super().__init__(package, target, clock)
+        self.server = path_server.PathServer(self.api, package, target)
+
+    def opened(self) -> Platform:
+        access = Access(
+            server="http://ota.test",
+            clock=self.clock,
+            access_key=path_server.KEY,
+            product_id=self.product_id,
+            device_name=self.device_name,
+            transport=memory_transport(self._handle),
+        )
+        return open_platform(self.api, access)
+
+    def _handle(self, request: MemoryRequest) -> MemoryResponse:
+        if self.is_down:
+            raise ConnectionRefusedError("connection refused")
+        return self.server.answer(request)
+
+    @property
+    def state(self) -> str:
+        return path_server.STATES[self.server.state]
+
+    def pause(self) -> None:
+        raise AssertionError("this console has no such button")
+
+    resume = expire = pause
+
+    def cancel(self) -> None:
+        self.server.state = path_server.CANCELLED
+
+    def remove(self) -> None:
+        self.server.has_task = False
+
+    @property
+    def statuses(self) -> list[int]:
+        return [step for step in self.server.steps if step > 100]
+
+
+class StudioOperator(FuseOperator):
+    """OneNET's API before the current one."""
+
+    api = "studio"
+
+
+class LocalFuseOperator(GenericOperator):
+    """The local platform, behind OneNET's current API, with the device's own key."""
+
+    api = "fuse"
+    pausing = False
+    expiring = False
+    device = path_server.DEVICE
+    product_id = path_server.PRODUCT
+    device_name = path_server.NAME
+
+    def __init__(self, package: bytes, target: str, clock: Clock) -> None:
+        Operator.__init__(self, package, target, clock)
+        device = Device(
+            dev_id=DEVICE, product_id=self.product_id, device_name=self.device_name, key=path_server.KEY
+        )
+        spec = TaskSpec(dev_id=DEVICE, manuf=MANUF, model=MODEL, package="p", target=target)
+        file = TasksFile(
+            auth=Auth(product_id=path_server.PRODUCT, access_key=KEY), devices=(device,), tasks=(spec,)
+        )
+        self.server = LocalPlatform(build(file, {"p": package}), clock=clock)
+        self._is_removed = False
+
+    def opened(self) -> Platform:
+        access = Access(
+            server="http://ota.test",
+            clock=self.clock,
+            access_key=path_server.KEY,
+            product_id=self.product_id,
+            device_name=self.device_name,
+            transport=memory_transport(self._handle),
+        )
+        return open_platform(self.api, access)
+
+    def remove(self) -> None:
+        self.cancel()
+
+
+class LocalStudioOperator(LocalFuseOperator):
+    """The local platform, behind OneNET's API before the current one."""
+
+    api = "studio"
+
+
+OPERATORS: tuple[type[Operator], ...] = (
+    GenericOperator,
+    MemoryOperator,
+    FuseOperator,
+    StudioOperator,
+    LocalFuseOperator,
+    LocalStudioOperator,
+)
+PAUSING = tuple(kind for kind in OPERATORS if kind.pausing)
+EXPIRING = tuple(kind for kind in OPERATORS if kind.expiring)

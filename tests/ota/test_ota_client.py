@@ -223,7 +223,7 @@ FAILURES: dict[str, tuple[Exception, str, int]] = {
     "pool timeout": (httpx.PoolTimeout("t"), "did not answer in time", 4),
     "broke": (httpx.ReadError("reset"), "connection .* broke", 4),
     "hung up": (httpx.RemoteProtocolError("Server disconnected"), "connection .* broke", 4),
-    "proxy": (httpx.ProxyError("407"), "no connection", 1),
+    "proxy": (httpx.ProxyError("407"), "a user name and a password", 1),
 }
 
 

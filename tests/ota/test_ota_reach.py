@@ -57,7 +57,7 @@ def test_an_endless_page_is_not_read() -> None:
         (httpx.ConnectError("[SSL: CERTIFICATE_VERIFY_FAILED]"), "is not trusted"),
         (httpx.ConnectTimeout("slow"), "did not accept a connection in time"),
         (httpx.ReadTimeout("slow"), "did not answer in time"),
-        (httpx.ProxyError("407"), "no connection"),
+        (httpx.ProxyError("407"), "a user name and a password"),
     ],
 )
 def test_a_failure_is_said_in_words(error: Exception, words: str) -> None:

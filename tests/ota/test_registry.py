@@ -10,7 +10,7 @@ import pytest
 import atota
 from atota.clock import SimulatedClock
 from atota.errors import ConfigError, UsageError
-from atota.ota.registry import DEFAULT, Access, names, open_platform
+from atota.ota.registry import DEFAULT, Access, chosen, names, open_platform
 
 CODE = '''
 """A platform of a third party."""
@@ -104,3 +104,51 @@ def test_a_missing_credential_is_a_usage_error(missing: str) -> None:
 
 def test_an_access_shows_no_secret() -> None:
     assert "a2V5" not in repr(access())
+
+
+HOSTS = {
+    "generic": "https://ota.heclouds.com",
+    "studio": "https://studio-ota.heclouds.com",
+    "fuse": "https://iot-api.heclouds.com",
+}
+
+
+@pytest.mark.parametrize(("api", "host"), HOSTS.items())
+def test_an_api_and_its_own_server_choose_each_other(api: str, host: str) -> None:
+    assert chosen(api, None) == (api, host)
+    assert chosen(None, host) == (api, host)
+    assert chosen(api, f"{host}:443") == (api, f"{host}:443")
+    assert chosen(None, host.replace("https", "http")) == (api, host.replace("https", "http"))
+
+
+def test_any_other_server_speaks_the_api_that_is_named_else_generic() -> None:
+    assert chosen(None, None) == ("generic", HOSTS["generic"])
+    assert chosen(None, "http://127.0.0.1:8080") == ("generic", "http://127.0.0.1:8080")
+    for api in HOSTS:
+        assert chosen(api, "http://127.0.0.1:8080") == (api, "http://127.0.0.1:8080")
+
+
+@pytest.mark.parametrize(("api", "of"), [(one, other) for one in HOSTS for other in HOSTS if one != other])
+def test_a_host_of_another_api_is_wrong_usage_with_the_right_pairs(api: str, of: str) -> None:
+    with pytest.raises(UsageError, match=f"speaks the API {of}, not {api}") as caught:
+        chosen(api, HOSTS[of])
+    assert caught.value.hint == (
+        f"Give --api {of} --server {HOSTS[of]}, or --api {api} --server {HOSTS[api]}."
+    )
+
+
+def test_an_unknown_api_is_wrong_usage_whatever_the_server() -> None:
+    for server in (None, "http://127.0.0.1:1", HOSTS["fuse"]):
+        with pytest.raises(UsageError, match="'fuze' is not a platform API"):
+            chosen("fuze", server)
+    with pytest.raises(UsageError, match="not an address"):
+        chosen("fuse", "a b")
+
+
+def test_an_api_of_another_package_needs_a_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    install(tmp_path, CODE)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert chosen("mine", "https://mine.test") == ("mine", "https://mine.test")
+    with pytest.raises(UsageError, match="no server of its own") as caught:
+        chosen("mine", None)
+    assert "--server" in caught.value.hint

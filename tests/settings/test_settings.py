@@ -30,14 +30,16 @@ TABLE: list[Line] = [
     ("dialect", "ATOTA_DIALECT", "a", "b", "b", "c", "d", None),
     ("model", "ATOTA_MODEL", "BC28", "BC68", "BC68", "BC26", "M5310", None),
     ("board", "ATOTA_BOARD", Path("a.toml"), "b.toml", Path("b.toml"), None, Path("d.toml"), None),
-    ("server", "ATOTA_SERVER", "http://a", "http://b", "http://b", "http://c", "http://d",
-     "https://ota.heclouds.com"),
+    ("api", "ATOTA_API", "fuse", "STUDIO", "studio", "generic", "hawkbit", None),
+    ("server", "ATOTA_SERVER", "http://a", "http://b", "http://b", "http://c", "http://d", None),
     ("dev_id", "ATOTA_DEV_ID", "1", "2", "2", "3", "4", None),
     ("product_id", "ATOTA_PRODUCT_ID", "1", "2", "2", "3", "4", None),
     ("task_type", "ATOTA_TYPE", "sota", "sota", "sota", "sota", "sota", "fota"),
     ("fw_version", "ATOTA_FW_VERSION", "1", "2", "2", "3", "4", None),
     ("auth_method", "ATOTA_AUTH_METHOD", "md5", "SHA1", "sha1", "md5", "sha1", "sha256"),
     ("device_name", "ATOTA_DEVICE_NAME", "a", "b", "b", "c", "d", None),
+    ("user_id", "ATOTA_USER_ID", "1", "2", "2", "3", "4", None),
+    ("key_level", "ATOTA_KEY_LEVEL", "device", "USER", "user", "product", "device", None),
     ("auth_ttl_s", "ATOTA_AUTH_TTL", 60, "70", 70, None, 90, 3600),
     ("timeout_s", "ATOTA_TIMEOUT", 60.5, "70.5", 70.5, 80.0, 90.0, None),
     ("reboot_timeout_s", "ATOTA_REBOOT_TIMEOUT", 60, "70", 70.0, 80.0, 90.0, None),
@@ -294,4 +296,4 @@ def test_any_environment_gives_settings_or_a_usage_error(env: dict[str, str]) ->
         told = resolve({}, env, None, {}).explain()
     except UsageError as error:
         told = [error.message]
-    assert any(line.startswith(("ATOTA_", "server: ")) for line in told)
+    assert any(line.startswith(("ATOTA_", "task_type: ")) for line in told)

@@ -13,7 +13,7 @@ from atota.journal.store import JobEntry
 from atota.testing.bench import ACCESS_KEY
 from atota.update import plan
 from atota.update.job_journal import JobJournal
-from atota.update.report import Reporter
+from atota.update.reporter import Reporter
 from atota.update.write import Writer
 from atota.values import Versions
 from scripts.simulate_parts.main import run

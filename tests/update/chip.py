@@ -275,6 +275,8 @@ class Shelf:
     def package_url(self, _task: Task) -> str:
         return f"{self.server}/package"
 
+    def versions(self, _dev_id: str) -> None: ...
+
     def report_version(
         self, _dev_id: str, f_version: str | None = None, s_version: str | None = None
     ) -> None:

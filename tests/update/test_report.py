@@ -23,7 +23,8 @@ from atota.journal.facts import Told
 from atota.journal.model import Opened
 from atota.journal.store import Journal
 from atota.ota.base import Capabilities, Status, Task
-from atota.update.report import Outbox, Report, Reporter, deliver, deliver_waiting, waiting
+from atota.update.report import Outbox, Report, deliver, deliver_waiting, waiting
+from atota.update.reporter import Reporter
 from atota.values import TaskType
 
 HERE = "http://ota.test"
@@ -103,7 +104,7 @@ def test_a_document_that_an_earlier_version_queued_is_delivered(journal: Journal
     platform = Answers()
     assert [one.how for one in delivered(journal, platform)] == ["delivered"]
     assert platform.accepted == [("version", ("1", None, "V2"))]
-    assert set(msgspec.to_builtins(report())) == {*document, "status", "version"}
+    assert set(msgspec.to_builtins(report())) == {*document, "status", "version", "api", "handle"}
 
 
 def test_they_are_delivered_in_order_and_those_for_another_platform_stay(journal: Journal) -> None:

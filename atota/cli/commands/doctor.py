@@ -8,6 +8,7 @@ import msgspec
 import typer
 
 from atota.cli.call import Call
+from atota.cli.platforms import opened_platform
 from atota.cli.view.findings import findings_page
 from atota.cli.wiring import opened_module
 from atota.clock import Deadline, SystemClock
@@ -17,9 +18,11 @@ from atota.doctor.platform import PlatformSettings, examine_platform
 from atota.doctor.timing import parse_size
 from atota.errors import AtotaError, Interrupted, JobTimeout
 from atota.link import ports
+from atota.ota.base import Versions
 from atota.ota.http import reach
 from atota.ota.probe import Reached
-from atota.settings.resolve import BUILT_IN
+from atota.ota.registry import chosen
+from atota.settings.spec import job_spec
 
 _REACH_S = 10.0
 
@@ -101,13 +104,26 @@ def _asked_platform(call: Call) -> PlatformSettings | None:
     """Return the platform to examine; None if the user has set nothing of it."""
     settings = call.settings
     key, header = settings.access_key, settings.authorization
-    if key is None and header is None and settings.origin["server"] == BUILT_IN:
+    if key is None and header is None and settings.server is None and settings.api is None:
         return None
+    _, server = chosen(settings.api, settings.server)
     return PlatformSettings(
-        server=settings.server,
+        server=server,
         product_id=settings.product_id,
         device_name=settings.device_name,
+        user_id=settings.user_id,
+        key_level=settings.key_level,
         ttl_s=settings.auth_ttl_s,
         key=key.read if key is not None else None,
         authorization=header.read if header is not None else None,
+        versions=partial(_versions, call),
     )
+
+
+def _versions(call: Call) -> Versions | None:
+    """Return the versions that the platform has of the device; None if its API has no such query."""
+    with opened_platform(call) as platform:
+        if not platform.capabilities.has_version_query:
+            return None
+        spec = job_spec(call.settings, call.board, port="")
+        return platform.versions(spec.device(platform.capabilities.naming))

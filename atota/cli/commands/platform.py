@@ -15,9 +15,9 @@ from atota.cli.view.progress import transfer_bar
 from atota.cli.wiring import opened_module
 from atota.clock import SystemClock
 from atota.errors import ConfigError, Outcome, UsageError
-from atota.module.identify import require_consistent
+from atota.module.identify import CONDITIONS, require_consistent
 from atota.module.module import expected_row
-from atota.ota.base import CheckQuery, Platform, Task
+from atota.ota.base import Capabilities, CheckQuery, Platform, Task
 from atota.ota.cache import Cache
 from atota.ota.download import Downloader
 from atota.settings.spec import job_spec
@@ -49,7 +49,8 @@ def check(
     if task is None:
         call.done(_NO_TASK, outcome=Outcome.NO_TASK, task=None)
     else:
-        call.done(_task_page(query, task), outcome=Outcome.TASK, task=task_fields(task))
+        page = _task_page(query, task, platform.capabilities)
+        call.done(page, outcome=Outcome.TASK, task=task_fields(task))
 
 
 def _request_page(request: Mapping[str, Any]) -> str:
@@ -57,11 +58,16 @@ def _request_page(request: Mapping[str, Any]) -> str:
     return "\n".join([f"{request['method']} {request['url']}", *headers])
 
 
-def _task_page(query: CheckQuery, task: Task) -> str:
+def _task_page(query: CheckQuery, task: Task, capabilities: Capabilities) -> str:
+    lines = (
+        f"task        {query.version} → {task.target} ({capabilities.words(task.kind)})",
+        f"package     {task.size} bytes, md5 {task.md5}",
+    )
+    if not capabilities.has_thresholds:
+        return "\n".join(lines)
     return "\n".join(
         (
-            f"task        {query.version} → {task.target} ({task.kind})",
-            f"package     {task.size} bytes, md5 {task.md5}",
+            *lines,
             f"conditions  signal above {task.signal}, battery above {task.power} % (0: none)",
             f"retries     {task.retry}, {task.interval} s apart",
         )
@@ -77,30 +83,36 @@ def task_fields(task: Task) -> dict[str, Any]:
 
 def _query(call: Call, platform: Platform, signals: int | None, powers: int | None) -> CheckQuery:
     """Return the check request: of the module if a port is given, else of the options alone."""
-    settings = call.settings
-    if settings.dev_id is None:
-        raise UsageError(
-            "the platform's device id is missing", hint="Give --dev-id, as the console shows it."
-        )
-    identity = _identity_on_port(call) if settings.port is not None else _identity_given(call)
+    settings, capabilities = call.settings, platform.capabilities
+    spec = job_spec(settings, call.board, port=settings.port or "")
+    spec.device(capabilities.naming)  # before the port is opened
+    if settings.port is not None:
+        identity = _identity_on_port(call, capabilities)
+    else:
+        identity = _identity_given(call, capabilities)
     if signals is not None:
         identity = msgspec.structs.replace(identity, signal=signals)
     if powers is not None:
         identity = msgspec.structs.replace(identity, battery_percent=powers)
-    spec = job_spec(settings, call.board, port=settings.port or "")
-    return task_query(spec, identity, platform.capabilities)
+    return task_query(spec, identity, capabilities)
 
 
-def _identity_on_port(call: Call) -> Identity:
+def _identity_on_port(call: Call, capabilities: Capabilities) -> Identity:
     with opened_module(call) as module:
-        identity = module.identify()
+        identity = module.identify(without=() if capabilities.has_thresholds else CONDITIONS)
         if module.findings is not None:
             require_consistent(module.findings)
     return identity
 
 
-def _identity_given(call: Call) -> Identity:
+def _identity_given(call: Call, capabilities: Capabilities) -> Identity:
     settings = call.settings
+    if not capabilities.needs_codes:
+        if settings.fw_version is None:
+            raise UsageError(
+                "without a port, the version must be given", hint="Give -p PORT, or --fw-version TEXT."
+            )
+        return Identity(model=settings.model, version=settings.fw_version)
     if settings.model is None or settings.fw_version is None:
         raise UsageError(
             "without a port, the model and the version must be given",

@@ -36,7 +36,8 @@ def report(
 def _list(call: Call, journal: Journal) -> int:
     reports = waiting(journal)
     lines = [
-        f"{one.job}  device {report.device}  {_words(report)}  for {report.server}" for one, report in reports
+        f"{one.job}  device {report.device}  {_words(report)}  for {_platform_name(report)}"
+        for one, report in reports
     ]
     call.done(
         "\n".join(lines) if lines else None,
@@ -66,7 +67,8 @@ def _end(call: Call, deliveries: Sequence[Delivery], still_waiting: int) -> int:
     if still_waiting and not deliveries:
         raise UsageError(
             "the waiting reports are for another platform",
-            hint="Name it with --server; `atota report` shows what waits.",
+            hint="Name it with --server and --api, and the device if the key is a device's; `atota report` "
+            "shows what waits.",
         )
     call.done(**fields)
     return 0
@@ -75,6 +77,10 @@ def _end(call: Call, deliveries: Sequence[Delivery], still_waiting: int) -> int:
 def _words(report: Report) -> str:
     status = [f"status {report.status}"] if report.status is not None else []
     return " and ".join([*status, *([f"version {report.version}"] if report.version is not None else [])])
+
+
+def _platform_name(report: Report) -> str:
+    return f"{report.server} ({report.api})" if report.api else report.server
 
 
 def _fields(job: str, report: Report) -> dict[str, Any]:

@@ -1,12 +1,15 @@
-"""OneNET's answers: from an HTTP reply to a value, or to an error with a sentence. Knows no HTTP library."""
+"""OneNET's answers: from an HTTP reply to a value, or to an error with a sentence. Knows no HTTP library.
 
-from collections.abc import Iterator
+`Numbers` is the difference between the APIs: the envelope of an answer, and the meaning of its number.
+"""
+
+from collections.abc import Callable, Iterator
 from itertools import chain
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 from atota.errors import BadAnswer, DownloadRefused, PackageError, PlatformRefused
 from atota.ota.base import Part, Task
-from atota.ota.onenet.errnos import Endpoint, download_problem, meaning
+from atota.ota.onenet.errnos import Endpoint, Meaning, download_problem, meaning
 from atota.ota.onenet.wire import Envelope, decode_envelope
 from atota.ota.replies import (
     MAX_ANSWER,
@@ -22,16 +25,34 @@ from atota.ota.replies import (
 from atota.values import Digests
 
 
-def read_answer(status: int, body: bytes, endpoint: Endpoint) -> Envelope:
+class Numbers(NamedTuple):
+    """The numbers of one API's answers.
+
+    Attributes:
+        decode: reads an envelope; raises `BadAnswer`.
+        meaning: the meaning of an envelope as the answer to a call.
+        name: the API's own word for the number.
+    """
+
+    decode: Callable[[bytes], Envelope]
+    meaning: Callable[[Envelope, Endpoint], Meaning]
+    name: str
+
+
+ERRNOS = Numbers(decode_envelope, lambda envelope, endpoint: meaning(envelope.errno, endpoint), "errno")
+"""The numbers of the generic API."""
+
+
+def read_answer(status: int, body: bytes, endpoint: Endpoint, numbers: Numbers = ERRNOS) -> Envelope:
     """Read the envelope of an answer; an errno counts more than the HTTP status it came with.
 
     Raises:
         ServerError: the status is an error without an errno; `BadAnswer` without an envelope.
     """
     if 200 <= status < 300:
-        return decode_envelope(body)
+        return numbers.decode(body)
     try:
-        envelope = decode_envelope(body)
+        envelope = numbers.decode(body)
     except BadAnswer:
         envelope = None
     if envelope is not None and envelope.errno != 0:
@@ -39,43 +60,46 @@ def read_answer(status: int, body: bytes, endpoint: Endpoint) -> Envelope:
     raise http_error(status, body, endpoint.value)
 
 
-def refuse(envelope: Envelope, endpoint: Endpoint, *, extra_hint: str = "") -> NoReturn:
-    """Raise the meaning of an errno.
+def refuse(
+    envelope: Envelope, endpoint: Endpoint, numbers: Numbers = ERRNOS, *, extra_hint: str = ""
+) -> NoReturn:
+    """Raise the meaning of an envelope's number.
 
     Raises:
         PlatformRefused: always.
     """
-    known = meaning(envelope.errno, endpoint)
+    known = numbers.meaning(envelope, endpoint)
     words = " ".join((envelope.error or "").split())
     words = f", {words[:80]!r}" if words and words.isprintable() else ""
+    number = f"{numbers.name} {envelope.errno}"
     raise PlatformRefused(
-        f"the platform refused the {endpoint.value}: {known.sentence} (errno {envelope.errno}{words})",
+        f"the platform refused the {endpoint.value}: {known.sentence} ({number}{words})",
         result=known.result,
         errno=envelope.errno,
         hint=f"{known.hint} {extra_hint}".strip(),
     )
 
 
-def refuse_text(head: bytes) -> None:
+def refuse_text(head: bytes, numbers: Numbers = ERRNOS) -> None:
     """Raise if a download is plainly not a package: a web page, or the platform's own JSON.
 
     Raises:
         BadAnswer: it is a web page.
-        PlatformRefused: it is an envelope with an errno.
+        PlatformRefused: it is an envelope with a number.
     """
     if looks_like_html(head):
         raise BadAnswer(f"a web page came instead of the package: {first_words(head)}")
     if not head.lstrip().startswith(b'{"'):
         return
     try:
-        envelope = decode_envelope(head[:MAX_ANSWER])
+        envelope = numbers.decode(head[:MAX_ANSWER])
     except BadAnswer:
         return
     if envelope.errno != 0:
-        refuse(envelope, Endpoint.DOWNLOAD)
+        refuse(envelope, Endpoint.DOWNLOAD, numbers)
 
 
-def part_of(stream: Stream, task: Task, first: int) -> Part:
+def part_of(stream: Stream, task: Task, first: int, numbers: Numbers = ERRNOS) -> Part:
     """Read the head of a download from byte ``first`` of a task's package.
 
     Raises:
@@ -94,7 +118,7 @@ def part_of(stream: Stream, task: Task, first: int) -> Part:
     suspicious = length not in (task.size, task.size - first)
     if suspicious and is_text(stream.headers.get("Content-Type")):
         head = next(chunks, b"")
-        refuse_text(head)
+        refuse_text(head, numbers)
         chunks = chain([head], chunks)
     content_range = parse_content_range(stream.headers.get("Content-Range"))
     return Part(partial=stream.status == 206, content_range=content_range, length=length, chunks=chunks)

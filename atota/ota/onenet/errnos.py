@@ -22,17 +22,23 @@ class Endpoint(enum.Enum):
     STEP = "progress report"
     REPORT = "status report"
     DEV_INFO = "device look-up"
+    VERSIONS = "version query"
+    STATUS = "status query"
 
 
 @dataclass(frozen=True)
 class Meaning:
-    """The meaning of one errno on one call: ``hint`` is the next step of a person."""
+    """The meaning of one errno on one call.
+
+    ``hint`` is the next step of a person; ``is_auth``: the signature or the device was refused.
+    """
 
     errno: int
     sentence: str
     result: StepResult
     hint: str
     known: bool = True
+    is_auth: bool = False
 
 
 _RECREATE = "Have the operator create the task again, then run the command again."
@@ -176,7 +182,12 @@ def meaning(errno: int, endpoint: Endpoint) -> Meaning:
         sentence, result, hint = row
         if result is StepResult.NO_TASK and endpoint not in (Endpoint.CHECK, Endpoint.TASKING):
             result = StepResult.REFUSED  # an answer to a question that was not asked: never a success
-        return Meaning(errno, sentence, result, hint)
+        return Meaning(errno, sentence, result, hint, is_auth=errno == 1)
+    return unknown(errno)
+
+
+def unknown(errno: int) -> Meaning:
+    """The meaning of a number that no documentation lists: a refusal."""
     return Meaning(
         errno,
         "the platform answered with a number that its documentation does not list",

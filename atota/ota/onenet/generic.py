@@ -8,18 +8,16 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from types import TracebackType
-from typing import Any, Self
 from urllib.parse import urlsplit
 
-from atota.errors import StepResult, UsageError
-from atota.ota.base import Capabilities, CheckQuery, Part, Status, Task
+from atota.errors import UsageError
+from atota.ota.base import Capabilities, CheckQuery, Part, Task
 from atota.ota.http import HttpClient, Request, Source
-from atota.ota.onenet.answers import part_of, read_answer, refuse, without_error_byte
-from atota.ota.onenet.errnos import Endpoint, meaning
-from atota.ota.onenet.signer import auth_of, expired_since, masked
+from atota.ota.onenet.answers import ERRNOS, part_of, without_error_byte
+from atota.ota.onenet.calls import OneNetPlatform, checked_status
+from atota.ota.onenet.errnos import Endpoint
+from atota.ota.onenet.signer import auth_of
 from atota.ota.onenet.wire import (
-    Envelope,
     check_params,
     checked_dev_id,
     checked_token,
@@ -30,8 +28,6 @@ from atota.ota.onenet.wire import (
     parse_ip_port,
 )
 from atota.ota.registry import Access
-from atota.ota.replies import Reply
-from atota.ota.translate import clock_hint
 from atota.values import TaskType
 
 
@@ -41,47 +37,31 @@ def open_generic(access: Access) -> "GenericPlatform":
     Raises:
         UsageError: the server, the key or the product is missing or wrong.
     """
-    return GenericPlatform(HttpClient.of(access, auth_of(access)))
+    return GenericPlatform(HttpClient.of(access, auth_of(access)), access.warn)
 
 
-class GenericPlatform:
+class GenericPlatform(OneNetPlatform):
     """A `atota.ota.base.Platform` of the generic API, for one product or device.
 
     Args:
         http: sends the requests, signed.
+        warn: receives remarks about the answers, for people.
     """
 
     capabilities = Capabilities(
+        api="generic",
         needs_codes=True,
         needs_token_check=True,
         has_thresholds=True,
         has_cancel=True,
         reports_by_version=True,
         token_life_s=48 * 3600.0,  # platform page "check upgrade task": a token lives two days
+        full="full (type 1)",
+        delta="delta (type 2)",
     )
 
-    def __init__(self, http: HttpClient) -> None:
-        self._http = http
-
-    @property
-    def server(self) -> str:
-        """The platform's address."""
-        return self._http.server
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.server!r})"
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the connections. May be called twice."""
-        self._http.close()
+    def __init__(self, http: HttpClient, warn: Callable[[str], None] | None = None) -> None:
+        super().__init__(http, ERRNOS, warn)
 
     # -- tasks -------------------------------------------------------------------------------
 
@@ -91,13 +71,10 @@ class GenericPlatform:
         Not harmless: the platform stores the version, may create a task, and fails a task whose
         vendor or model code or (delta) base version differs.
         """
-        return self._task(Endpoint.CHECK, _check(query), cdn=query.cdn)
+        return self._task(Endpoint.CHECK, self._check_request(query), cdn=query.cdn)
 
-    def dry_run(self, query: CheckQuery) -> dict[str, Any]:
-        """Return the check request as it would be sent, its signature masked. Sends nothing."""
-        request: dict[str, Any] = self._http.preview(_check(query))
-        request["headers"]["Authorization"] = masked(request["headers"]["Authorization"])
-        return request
+    def _check_request(self, query: CheckQuery) -> Request:
+        return Request(method="GET", path="/ota/south/check", params=check_params(query))
 
     def tasking(self, dev_id: str, task_type: TaskType = "fota", *, cdn: bool = False) -> Task | None:
         """Return the task that is downloading or upgrading already, or None."""
@@ -128,9 +105,12 @@ class GenericPlatform:
     def _task(self, endpoint: Endpoint, request: Request, *, cdn: bool) -> Task | None:
         with self._http.cleaning():
             envelope = self._call(endpoint, request)
-            if meaning(envelope.errno, endpoint).result is StepResult.NO_TASK:
+            if self._is_no_task(envelope, endpoint):
                 return None
             return decode_task(envelope.data, cdn=cdn)
+
+    def versions(self, dev_id: str) -> None:
+        """Return None: the text of the page about such a query is lost."""
 
     # -- reports -----------------------------------------------------------------------------
 
@@ -152,7 +132,7 @@ class GenericPlatform:
 
         A step from 100 on moves the task, so it is sent again only if it surely never arrived.
         """
-        value = step if 0 <= step <= 100 else _status(step)
+        value = step if 0 <= step <= 100 else checked_status(step)
         path = f"/ota/south/device/download/{checked_token(token)}/progress"
         request = Request(method="POST", path=path, params=_device(dev_id), body={"step": int(value)})
         self._call(Endpoint.STEP, request, idempotent=step < 100, secret=token)
@@ -160,7 +140,7 @@ class GenericPlatform:
     def report_status(self, dev_id: str, token: str, result: int) -> None:
         """Report a `Status` code by the older call; sent again only if it surely never arrived."""
         params = {**_device(dev_id), "token": checked_token(token)}
-        body = {"result": _status(result)}
+        body = {"result": checked_status(result)}
         request = Request(method="POST", path="/ota/south/report", params=params, body=body)
         self._call(Endpoint.REPORT, request, idempotent=False, secret=token)
 
@@ -198,34 +178,6 @@ class GenericPlatform:
             signed=False,
         )
 
-    # -- one call ----------------------------------------------------------------------------
-
-    def _call(
-        self, endpoint: Endpoint, request: Request, *, idempotent: bool = True, secret: str = ""
-    ) -> Envelope:
-        """Make a call; the envelope has errno 0 or the one for ``NO_TASK``."""
-        return self._http.call(request, self._reader(endpoint), idempotent=idempotent, secret=secret)
-
-    def _reader(self, endpoint: Endpoint) -> Callable[[Reply], Envelope]:
-        def read(reply: Reply) -> Envelope:
-            envelope = read_answer(reply.status, reply.body, endpoint)
-            if meaning(envelope.errno, endpoint).result not in (StepResult.OK, StepResult.NO_TASK):
-                refuse(envelope, endpoint, extra_hint=self._clock_hint(envelope, reply))
-            return envelope
-
-        return read
-
-    def _clock_hint(self, envelope: Envelope, reply: Reply) -> str:
-        """For a refused signature: a hint if the time is the reason."""
-        if envelope.errno != 1:
-            return ""
-        now = self._http.clock.time()
-        return clock_hint(reply.date, now, expired_since(reply.authorization, now))
-
-
-def _check(query: CheckQuery) -> Request:
-    return Request(method="GET", path="/ota/south/check", params=check_params(query))
-
 
 def _device(dev_id: str) -> dict[str, str]:
     return {"dev_id": checked_dev_id(dev_id)}
@@ -233,9 +185,3 @@ def _device(dev_id: str) -> dict[str, str]:
 
 def _package_path(task: Task) -> str:
     return f"/ota/south/download/{checked_token(task.token)}"
-
-
-def _status(code: int) -> int:
-    if code not in set(map(int, Status)):
-        raise UsageError(f"{code} is neither a percentage nor a status code of the platform")
-    return code

@@ -10,6 +10,7 @@ import base64
 import binascii
 import hmac
 import re
+from typing import Protocol
 from urllib.parse import quote, unquote
 
 from atota.clock import Clock
@@ -17,34 +18,113 @@ from atota.errors import UsageError
 from atota.ota.base import Auth
 from atota.ota.registry import Access
 from atota.ota.secrets import MASK
+from atota.values import KeyLevel
 
 METHODS = ("md5", "sha1", "sha256")
 VERSION = "2018-10-31"  # the version of products/{pid} and device-level keys in every page of the generic OTA
+VERSION_2022 = "2022-05-01"  # the version in every recorded exchange of the current console's API but one
+TEN_YEARS_S = 3650 * 86400  # the API of the current console refuses longer ones (code 10403, measured 2026)
 DEFAULT_TTL_S = 3600
 _GIVEN = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
-_KEY_HINT = "Put the product's access key, as the console shows it, into ATOTA_ACCESS_KEY or into a file."
+_KEY_HINT = "Put the access key, as the console shows it, into ATOTA_ACCESS_KEY or into a file."
 
 
-def auth_of(access: Access) -> Auth:
+def auth_of(access: Access, *, version: str = VERSION, longest_s: int | None = None) -> Auth:
     """Make the signer that an API's factory needs.
 
+    Args:
+        access: the key and its owner.
+        version: the version of the signing rules.
+        longest_s: the longest validity that the API accepts, seconds; None: it has no limit.
+
     Raises:
-        UsageError: the key or the product is missing or wrong.
+        UsageError: the key or its owner is missing or wrong, or the validity is too long.
     """
     if access.authorization is not None:
-        return GivenAuth(access.authorization)
+        given = GivenAuth(access.authorization)
+        _require_life(_end(given.header()), access.clock.time(), longest_s)
+        return given
     if access.access_key is None:
         raise UsageError(
             "the access key is missing",
             hint="Set ATOTA_ACCESS_KEY, or give --access-key-file FILE; the console shows the key.",
         )
-    if access.product_id is None:
-        raise UsageError("the product id is missing", hint="Give --product-id: the access key belongs to it.")
-    name = access.device_name
-    res = product_res(access.product_id) if name is None else device_res(access.product_id, name)
+    now = access.clock.time()
+    _require_life(int(now) + access.auth_ttl_s, now, longest_s)
     return KeyAuth(
-        access.access_key, res, clock=access.clock, method=access.auth_method, ttl_s=access.auth_ttl_s
+        access.access_key,
+        resource(key_level(access.key_level, access.device_name, access.user_id), access),
+        clock=access.clock,
+        method=access.auth_method,
+        ttl_s=access.auth_ttl_s,
+        version=version,
     )
+
+
+def key_level(given: KeyLevel | None, device_name: str | None, user_id: str | None) -> KeyLevel:
+    """Return the owner of the key: the one that is given, else the most special one that is named."""
+    if given is not None:
+        return given
+    return "user" if user_id is not None else "device" if device_name is not None else "product"
+
+
+def resource(level: KeyLevel, owner: "Owner") -> str:
+    """Return the resource that a key of a level signs for.
+
+    Raises:
+        UsageError: the owner is missing or wrong.
+    """
+    if level == "user":
+        if owner.user_id is None:
+            raise UsageError("the user id is missing", hint="Give --user-id: the access key belongs to it.")
+        return f"userid/{_plain(owner.user_id, 'user id')}"
+    if owner.product_id is None:
+        raise UsageError("the product id is missing", hint="Give --product-id: the access key belongs to it.")
+    if level == "product":
+        return product_res(owner.product_id)
+    if owner.device_name is None:
+        hint = "Give --device-name: the access key belongs to it; or give --key-level product."
+        raise UsageError("the device's name is missing", hint=hint)
+    return device_res(owner.product_id, owner.device_name)
+
+
+class Owner(Protocol):
+    """The names that a key's owner can have."""
+
+    @property
+    def product_id(self) -> str | None:
+        """The product."""
+        ...
+
+    @property
+    def device_name(self) -> str | None:
+        """The device."""
+        ...
+
+    @property
+    def user_id(self) -> str | None:
+        """The account."""
+        ...
+
+
+def _end(header: str) -> int | None:
+    """Return the end of a header's validity, seconds since the epoch; None if it names none."""
+    et = fields(header).get("et", "")
+    return int(et) if re.fullmatch(r"[0-9]{1,18}", et) else None
+
+
+def _require_life(end: int | None, now: float, longest_s: int | None) -> None:
+    """Refuse a validity that the platform would refuse.
+
+    Raises:
+        UsageError: it is too long.
+    """
+    if end is not None and longest_s is not None and end - now > longest_s:
+        raise UsageError(
+            f"the authorization would be valid for {(end - now) / 31_557_600:.1f} years; "
+            f"the platform accepts {longest_s // 31_536_000}",
+            hint="Give a smaller --auth-ttl, or a header in ATOTA_AUTHORIZATION that ends sooner.",
+        )
 
 
 def product_res(product_id: str) -> str:
@@ -201,10 +281,8 @@ class GivenAuth:
 
 def expired_since(header: str, now: float) -> float | None:
     """Seconds since the header's ``et`` has passed, or None if it has not, or has none."""
-    et = fields(header).get("et", "")
-    if not re.fullmatch(r"\d{1,18}", et):
-        return None
-    return now - int(et) if int(et) <= now else None
+    end = _end(header)
+    return now - end if end is not None and end <= now else None
 
 
 def _plain(text: str, what: str) -> str:

@@ -22,7 +22,7 @@ KINDS: dict[int, Kind] = {1: "full", 2: "delta"}  # platform page, data.type
 MAX_SIGNAL = 31  # 3GPP 27.007 +CSQ; the platform's page names no unit
 _TOKEN = re.compile(r"[A-Za-z0-9_\-.~]{1,256}")  # documented tokens: ota_ and 20 letters or digits
 _T = TypeVar("_T")
-_Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 
 
 def checked_dev_id(dev_id: str) -> str:
@@ -127,12 +127,12 @@ class Envelope(msgspec.Struct, frozen=True):
 class _WireTask(msgspec.Struct, rename={"ip_port": "ipPort"}):
     target: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
     token: str
-    size: _Count
+    size: Count
     md5: str
     signal: int | None = None
     power: int | None = None
-    retry: _Count | None = None
-    interval: _Count | None = None
+    retry: Count | None = None
+    interval: Count | None = None
     type: int | None = None
     ip_port: str | None = None
 
@@ -142,7 +142,12 @@ class _WireDevice(msgspec.Struct):
 
 
 def decode_envelope(body: bytes) -> Envelope:
-    """Read an answer.
+    """Read an answer; see `read_json`."""
+    return read_json(body, Envelope)
+
+
+def read_json(body: bytes, kind: type[_T]) -> _T:
+    """Read an answer of the kind that an API has.
 
     Raises:
         BadAnswer: it is not JSON, or not an envelope; the text shows the first words.
@@ -152,7 +157,7 @@ def decode_envelope(body: bytes) -> Envelope:
     if problem is not None:
         raise problem
     try:
-        return msgspec.json.decode(body, type=prepared(Envelope), strict=False)
+        return msgspec.json.decode(body, type=prepared(kind), strict=False)
     except UnicodeDecodeError:
         problem_text = "it is not UTF-8"
     except (msgspec.MsgspecError, RecursionError) as error:
@@ -171,7 +176,12 @@ def _wrapped(body: bytes) -> BadAnswer | None:
     return None
 
 
-def _data(data: Any, kind: type[_T], what: str) -> _T:
+def read_data(data: Any, kind: type[_T], what: str) -> _T:
+    """Read the ``data`` of an envelope.
+
+    Raises:
+        BadAnswer: it is missing, or does not match the documentation.
+    """
     if data is None:
         raise BadAnswer(f"the platform reports success, but the {what} is missing")
     try:
@@ -191,17 +201,13 @@ def decode_task(data: Any, *, cdn: bool = False) -> Task:
     Raises:
         BadAnswer: it is missing, or does not match the documentation.
     """
-    raw = _data(data, _WireTask, "task")
-    md5 = raw.md5.strip().lower()
-    if not re.fullmatch(r"[0-9a-f]{32}", md5):
-        raise BadAnswer(f"the task's MD5 is {raw.md5[:40]!r}, not 32 hex digits")
+    raw = read_data(data, _WireTask, "task")
+    md5 = task_md5(raw.md5)
     if not _is_token(raw.token):
         raise BadAnswer("the task's token has characters that cannot stand in its URL, or is empty")
     if not raw.target.isprintable():
         raise BadAnswer("the task's target version holds control characters")
-    number = 1 if raw.type is None else raw.type
-    if number not in KINDS:
-        raise BadAnswer(f"the task's package type is {number}; documented are 1 (full) and 2 (delta)")
+    kind = task_kind(raw.type)
     address = (raw.ip_port or "").strip() if cdn else ""
     if address:
         parse_ip_port(address)
@@ -214,9 +220,33 @@ def decode_task(data: Any, *, cdn: bool = False) -> Task:
         power=raw.power or 0,
         retry=raw.retry or 0,
         interval=raw.interval or 0,
-        kind=KINDS[number],
+        kind=kind,
         ip_port=address or None,
     )
+
+
+def task_md5(text: str) -> str:
+    """Read the MD5 of a task, in any case.
+
+    Raises:
+        BadAnswer: it is not one.
+    """
+    md5 = text.strip().lower()
+    if not re.fullmatch(r"[0-9a-f]{32}", md5):
+        raise BadAnswer(f"the task's MD5 is {text[:40]!r}, not 32 hex digits")
+    return md5
+
+
+def task_kind(number: int | None) -> Kind:
+    """Read the kind of a task's package; a task that does not name it has a full one.
+
+    Raises:
+        BadAnswer: the number is not documented.
+    """
+    kind = KINDS.get(1 if number is None else number)
+    if kind is None:
+        raise BadAnswer(f"the task's package type is {number}; documented are 1 (full) and 2 (delta)")
+    return kind
 
 
 def decode_dev_id(data: Any) -> str:
@@ -225,7 +255,7 @@ def decode_dev_id(data: Any) -> str:
     Raises:
         BadAnswer: it has no device id.
     """
-    text = str(_data(data, _WireDevice, "device id").dev_id).strip()
+    text = str(read_data(data, _WireDevice, "device id").dev_id).strip()
     if not re.fullmatch(r"[0-9]{1,20}", text):
         raise BadAnswer("the platform's device id is not a number")
     return text
