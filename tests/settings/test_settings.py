@@ -39,6 +39,7 @@ TABLE: list[Line] = [
     ("auth_method", "ATOTA_AUTH_METHOD", "md5", "SHA1", "sha1", "md5", "sha1", "sha256"),
     ("device_name", "ATOTA_DEVICE_NAME", "a", "b", "b", "c", "d", None),
     ("auth_ttl_s", "ATOTA_AUTH_TTL", 60, "70", 70, None, 90, 3600),
+    ("ca_file", "ATOTA_CACERT", Path("a.pem"), "b.pem", Path("b.pem"), None, Path("d.pem"), None),
     ("timeout_s", "ATOTA_TIMEOUT", 60.5, "70.5", 70.5, 80.0, 90.0, None),
     ("reboot_timeout_s", "ATOTA_REBOOT_TIMEOUT", 60, "70", 70.0, 80.0, 90.0, None),
     ("transcript", "ATOTA_TRANSCRIPT", Path("a.log"), "b.log", Path("b.log"), None, Path("d.log"), None),

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 SCHEMA = 1
+_UNCUT = 4000
+"""Columns of a table that no terminal shows."""
 Page = object
 """A page for people: a text, something that rich can draw, or a function that makes one of them."""
 _LOCK = threading.Lock()  # lanes of the demo print at the same time
@@ -185,4 +187,6 @@ def console(*, stderr: bool) -> "Console":
     """Return a rich console on stdout or stderr."""
     from rich.console import Console  # rich is loaded when there is something to print
 
-    return Console(stderr=stderr, markup=False, emoji=False, highlight=False)
+    # Into a file or a pipe a table goes uncut: `grep` cannot find what was cut off.
+    width = None if (sys.stderr if stderr else sys.stdout).isatty() else _UNCUT
+    return Console(stderr=stderr, width=width, markup=False, emoji=False, highlight=False)
