@@ -10,6 +10,20 @@ import msgspec
 from atota.errors import UsageError
 
 _VERSION = re.compile(r"[A-Za-z0-9_.\-]{1,20}")  # platform page, errno 27: the characters and the length
+_STAMP = re.compile(
+    r"\s*(?:[,;]\s*)?"
+    r"(?:\[[^\]]*\]|\([^)]*\)|(?:build|built|compiled|date|release)\b.*"
+    r"|(?:(?:mon|tue|wed|thu|fri|sat|sun)\w*,?\s+)?(?:\d{1,2}[ -])?"
+    r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)\w*[ .,-]+\d.*"
+    r"|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}\b.*|\d{8}\b.*|\d{1,2}:\d\d\b.*)",
+    re.ASCII | re.IGNORECASE,
+)
+"""A build's stamp behind a version: ``[Feb 03 2018 13:00:41]`` (u-blox SARA-R4), a date, a time."""
+_LABELLED = re.compile(
+    r"(?:(?:(?:sw|fw|hw|modem|software|firmware|application)[ _]?)?(?:revision|version)\s*[:=]?\s*)?"
+    r"\"?(?P<token>[A-Za-z0-9_.\-]+)\"?(?P<rest>.*)",
+    re.ASCII | re.IGNORECASE,
+)
 _IMEI = re.compile(r"\d{15}")  # 3GPP 23.003 section 6.2.1: 14 digits and a check digit
 
 _SERVER = re.compile(
@@ -91,9 +105,23 @@ def version_problem(version: str) -> str | None:
     if not version:
         return "it is empty"
     if len(version) > 20:
-        return f"it has {len(version)} characters, the platform takes 20"
+        return f"too long for the platform: {len(version)} characters, it takes 20"
     bad = "".join(sorted(set(re.sub(r"[A-Za-z0-9_.\-]", "", version))))
     return f"it holds {bad!r}; allowed are letters, digits, '_', '-' and '.'"
+
+
+def version_token(text: str) -> str | None:
+    """Return the token of a vendor's version text, without its label and the build's stamp behind it.
+
+    ``L0.0.00.00.05.06 [Feb 03 2018 13:00:41]`` is ``L0.0.00.00.05.06``; ``REVISION 03.006`` is
+    ``03.006``. The token may be too long for the platform (`version_problem`). None: the text holds more
+    than one token.
+    """
+    match = _LABELLED.fullmatch(text.strip())
+    if match is None or not any(char.isdigit() for char in match["token"]):
+        return None
+    rest = match["rest"]
+    return match["token"] if not rest.strip() or _STAMP.fullmatch(rest) else None
 
 
 def is_imei(text: str) -> bool:

@@ -21,8 +21,9 @@ class Row(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     """One module of the platform's tables.
 
     ``names`` are regular expressions for the responses to CGMM, ATI and CGMR, ``vendor_names`` for that to
-    CGMI; both match in any case, and no letter or digit may touch the match. Empty ``vendor_names`` mean
-    that the vendor's own name is not public. With ``vendor_needed`` the name is too short to be trusted
+    CGMI; both match in any case. No letter or digit may touch the match, and no suffix may follow it behind
+    a hyphen or an underscore: M5311-E is another module than the M5311. Empty ``vendor_names`` mean that the
+    vendor's own name is not public. With ``vendor_needed`` the name is too short to be trusted
     from a vendor that is not known to be its own.
     """
 
@@ -88,7 +89,8 @@ def find(manufacturer: str | None, model: str | None, revision: str | None) -> R
     """Return the row that a module's own responses point at, or None if they leave it open.
 
     The longest match of a name wins, and of equal ones that in ``model``; a row is ruled out if
-    ``manufacturer`` names another vendor of the table. SOTA rows are never returned: they are not modules.
+    ``manufacturer`` names another vendor of the table, or if ``model`` has only longer names that begin with
+    the row's own: those of sister modules. SOTA rows are never returned: they are not modules.
 
     Args:
         manufacturer: its response to CGMI.
@@ -96,11 +98,13 @@ def find(manufacturer: str | None, model: str | None, revision: str | None) -> R
         revision: its response to CGMR or ATI; may have several lines.
     """
     best: dict[tuple[int, bool], list[Row]] = {}
-    of_the_table = any(_longest(names, manufacturer) for names in _vendors())
+    of_the_table = any(_is_vendor(names, manufacturer) for names in _vendors())
     for row in rows():
         if row.task_type != "fota" or not row.names or _contradicts(row, manufacturer, of_the_table):
             continue
         in_model, in_revision = _longest(row.names, model), _longest(row.names, revision)
+        if not in_model and _has_sister(row.names, model):
+            continue
         length = max(in_model, in_revision)
         if length:
             best.setdefault((length, in_model == length), []).append(row)
@@ -112,7 +116,7 @@ def find(manufacturer: str | None, model: str | None, revision: str | None) -> R
 
 def _contradicts(row: Row, manufacturer: str | None, of_the_table: bool) -> bool:
     """True if the row's vendor rules it out. ``of_the_table``: the table has the vendor ``manufacturer``."""
-    if manufacturer is None or not manufacturer.strip() or _longest(row.vendor_names, manufacturer):
+    if manufacturer is None or not manufacturer.strip() or _is_vendor(row.vendor_names, manufacturer):
         return False
     return row.vendor_needed or of_the_table
 
@@ -125,7 +129,27 @@ def _vendors() -> frozenset[Names]:
 @functools.cache
 def _whole(pattern: str) -> re.Pattern[str]:
     flags = re.IGNORECASE | re.MULTILINE | re.ASCII
-    return re.compile(rf"(?<![0-9A-Za-z])(?:{pattern})(?![0-9A-Za-z])", flags)
+    return re.compile(rf"(?<![0-9A-Za-z])(?:{pattern})(?![0-9A-Za-z]|[-_][0-9A-Za-z])", flags)
+
+
+@functools.cache
+def _begun(pattern: str) -> re.Pattern[str]:
+    """Return the expression of a longer name that begins with ``pattern``."""
+    flags = re.IGNORECASE | re.MULTILINE | re.ASCII
+    return re.compile(
+        rf"(?<![0-9A-Za-z])(?:{pattern.removesuffix('$')})(?:[0-9A-Za-z]|[-_][0-9A-Za-z])", flags
+    )
+
+
+def _is_vendor(names: Names, manufacturer: str | None) -> bool:
+    """True if one of a vendor's names stands in ``manufacturer``, whatever follows it: SIMCOM_Ltd."""
+    return any(_longest((f"{name}(?:[-_][0-9A-Za-z]+)*",), manufacturer) for name in names)
+
+
+def _has_sister(patterns: Names, model: str | None) -> bool:
+    """True if a line of ``model`` is a longer name that begins with one of ``patterns``."""
+    lines = [line.strip() for line in (model or "").splitlines()]
+    return any(_begun(pattern).match(line) for pattern in patterns for line in lines)
 
 
 @functools.lru_cache(maxsize=4096)

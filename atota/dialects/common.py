@@ -109,6 +109,19 @@ class Ask(Profiled, frozen=True, kw_only=True):
         return first_group(self.pattern, lines)
 
 
+class Slot(Profiled, frozen=True, kw_only=True):
+    """The room for a package in a module, as a document has it."""
+
+    bytes: int
+    source: str
+
+
+def halved(length: int, least: int, multiple: int = 1) -> int | None:
+    """Return half of a length, as a multiple of ``multiple``; None if that is less than ``least``."""
+    half = length // 2 // multiple * multiple
+    return half if half >= least else None
+
+
 class Watch(Profiled, frozen=True, kw_only=True):
     """The unsolicited lines by which a running update reports on itself, each as a regular expression.
 
@@ -198,6 +211,7 @@ class MethodSpec(Profiled, frozen=True, kw_only=True, tag_field="kind"):
         starts_itself: the start is out of our hands from `prepare` on: the platform starts the update.
         networked: the update needs the module's own network connection.
         refused_magic: first bytes of files for other tools, with the reason for which they are refused.
+        slot: the room for a package, where it is documented.
     """
 
     code: ClassVar[str] = ""
@@ -209,6 +223,7 @@ class MethodSpec(Profiled, frozen=True, kw_only=True, tag_field="kind"):
 
     source: str
     refused_magic: dict[str, str] = msgspec.field(default_factory=dict)
+    slot: Slot | None = None
 
     @classmethod
     def method_name(cls) -> str:

@@ -5,6 +5,7 @@ between two families of modules is a value here; behaviour that is not data is t
 command that a profile sends names its source in ``sources``.
 """
 
+import re
 from typing import TYPE_CHECKING, Annotated, Literal, Union
 
 import msgspec
@@ -68,7 +69,8 @@ class Uart(Profiled, frozen=True, kw_only=True):
 class Query(Profiled, frozen=True, kw_only=True):
     """A safe command, and the place of a field in its response: the first group of ``pattern``.
 
-    The queries of one field are tried in order until one matches.
+    The queries of one field are tried in order until one matches. ``unit`` is that of a voltage in the
+    response; the field itself is in millivolts.
     """
 
     field: Literal[
@@ -84,11 +86,19 @@ class Query(Profiled, frozen=True, kw_only=True):
     ]
     send: Annotated[str, Command()]
     pattern: Annotated[str, Pattern(1)]
+    unit: Literal["mV", "V"] = "mV"
     source: str
 
     def find(self, lines: tuple[str, ...]) -> str | None:
-        """Return the field's text in the response, or None."""
-        return first_group(self.pattern, lines)
+        """Return the field's text in the response, a voltage in millivolts; None without a match."""
+        text = first_group(self.pattern, lines)
+        return _millivolts(text) if self.unit == "V" else text
+
+
+def _millivolts(volts: str | None) -> str | None:
+    """Return ``3.9`` as ``3900``; None if it is not a decimal number of volts."""
+    match = re.fullmatch(r"([0-9]{1,2})(?:\.([0-9]{1,3})[0-9]*)?", volts or "", re.ASCII)
+    return None if match is None else str(int(match[1] + (match[2] or "").ljust(3, "0")))
 
 
 class Step(Profiled, frozen=True, kw_only=True):

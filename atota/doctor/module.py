@@ -7,7 +7,9 @@ from functools import partial
 import msgspec
 
 from atota.at.events import BootDone, Event, Urc
-from atota.dialects.model import Dialect
+from atota.at.params import whole_number
+from atota.dialects import loader
+from atota.dialects.model import Dialect, Query
 from atota.doctor.findings import Finding, finding
 from atota.errors import NO_CAUSE
 from atota.module.identify import Findings
@@ -80,15 +82,31 @@ def read_supply(session: Session, identity: Identity) -> Supply:
         ModuleRebooted: it rebooted each time.
     """
     readings = [identity.supply_mv] if identity.supply_mv is not None else []
-    query = next((one for one in session.dialect.identify if one.field == "supply_mv"), None)
-    while query is not None and len(readings) < _READINGS:
+    queries = [one for one in session.dialect.identify if one.field == "supply_mv"]
+    if identity.supply_mv is None:  # the queries of every module found none: the dialect's own are left
+        general = loader.load("3gpp").identify
+        queries = [query for query in queries if query not in general]
+    while queries and len(readings) < _READINGS:
         session.listen(_PAUSE_S)
-        response = send_query(session, query.send)
-        value = query.find(response.lines) if response is not None and response.ok else None
+        value = _voltage(session, queries)
         if value is None:
             break
-        readings.append(int(value))
+        readings.append(value)
     return Supply(readings_mv=tuple(readings), battery_percent=identity.battery_percent)
+
+
+def _voltage(session: Session, queries: list[Query]) -> int | None:
+    """Return the first voltage found, in millivolts, and leave the query that found it in ``queries``."""
+    responses: dict[str, tuple[str, ...]] = {}
+    for query in queries:
+        if query.send not in responses:
+            response = send_query(session, query.send)
+            responses[query.send] = response.lines if response is not None and response.ok else ()
+        value = whole_number(query.find(responses[query.send]))
+        if value is not None:
+            queries[:] = [query]
+            return value
+    return None
 
 
 def judge_identity(findings: Findings, *, port: str | None = None) -> list[Finding]:

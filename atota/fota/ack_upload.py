@@ -10,7 +10,7 @@ from pathlib import Path
 from atota.at.params import whole_number
 from atota.dialects.methods.ack_upload import AckUploadSpec
 from atota.dialects.model import Dialect
-from atota.errors import SlotLost
+from atota.errors import Refused, SlotLost
 from atota.fota.base import Options, Progress, slot_lost_on_reboot, slot_lost_on_silence
 from atota.fota.streamed import ANSWER_S, Streamed
 from atota.module.data_phase import DataPhase, DataPrompt
@@ -50,17 +50,14 @@ class AckUpload(Streamed):
     def write(self, session: Session, package: Path, progress: Progress) -> str:
         """Upload the file; size and checksum in the module's response must be the package's."""
         data = package.read_bytes()
-        prompt = DataPrompt(line=self.spec.ready)
-        phase = DataPhase(session, self.spec.open.format(size=len(data)), prompt, window_s=self.spec.window_s)
 
         def on_sent(done: int) -> None:
             self.counters.blocks = -(-done // self.spec.ack_every)
             progress(done, len(data))
 
         with slot_lost_on_silence(), slot_lost_on_reboot("the module rebooted during the upload"):
-            refusal = phase.open(ANSWER_S)
-            if refusal is not None:
-                raise SlotLost(f"the module does not take the file: {self.final_words(refusal)}")
+            self.require_room(session, package, len(data), self.spec.free, total=self.spec.total)
+            phase = self._open(session, len(data))
             stored = phase.push_acknowledged(
                 data,
                 ack=self.spec.ack.encode(),
@@ -76,6 +73,31 @@ class AckUpload(Streamed):
     def activate(self, session: Session) -> bool:
         """Start from the file; the module restarts by itself."""
         return self.start(session, self.spec.start, "the module refused to start the update")
+
+    def _open(self, session: Session, size: int) -> DataPhase:
+        """Open the data phase; an old file of that name that is in the way is deleted first.
+
+        Raises:
+            SlotLost: the module does not take the file.
+            Refused: it has no room for it.
+        """
+        phase, refusal = self._ask_for_data(session, size)
+        if refusal is not None and refusal.final.code in self.spec.exists:
+            self.warn(f"the module still has a file of that name ({refusal.final}): deleting it")
+            self.require_ok(session, self.spec.delete, "the module would not remove an old package")
+            phase, refusal = self._ask_for_data(session, size)
+        if refusal is None:
+            return phase
+        what = f"the module does not take the file: {self.final_words(refusal)}"
+        if refusal.final.code in self.spec.full:
+            raise Refused(what, hint="Nothing was written. Delete files in the module, then run again.")
+        raise SlotLost(what)
+
+    def _ask_for_data(self, session: Session, size: int) -> tuple[DataPhase, Response | None]:
+        """Send the upload command. Return the phase, and the refusal if there is one."""
+        prompt = DataPrompt(line=self.spec.ready)
+        phase = DataPhase(session, self.spec.open.format(size=size), prompt, window_s=self.spec.window_s)
+        return phase, phase.open(ANSWER_S)
 
     def _verify(self, stored: Response, data: bytes) -> None:
         match = re.search(self.spec.done, "\n".join(stored.lines))

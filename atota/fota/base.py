@@ -74,6 +74,8 @@ class Method(ABC):
         percent: the module's own figure of the progress of its update.
         failure: the module's own report of a failure.
         note: tells people about a call that takes long; set by the caller.
+        warn: tells people, and the record, that the module shows another documented variant of its flow than
+            its profile names, and that this one is taken; set by the caller.
         window_s: how long the module waits for bytes that it asked for; 0 if it never does.
     """
 
@@ -89,6 +91,7 @@ class Method(ABC):
         self.percent: int | None = None
         self.failure: str | None = None
         self.note: Callable[[str], None] = lambda _: None
+        self.warn: Callable[[str], None] = lambda _: None
 
     def set_url(self, url: str) -> None:
         """Set the address from which the module can fetch the package; a secret."""
@@ -184,18 +187,37 @@ class Method(ABC):
         """Return the package's size in bytes, if it is not a file for another tool.
 
         Raises:
-            PackageError: it is empty, unreadable, or for another tool.
+            PackageError: it is empty, unreadable, for another tool, or larger than the module's slot.
         """
         size, head = read_head(package, _HEAD_BYTES)
         for magic, why in self.spec.refused_magic.items():
             if head.startswith(magic.encode()):
                 raise PackageError(f"{package.name}: {why}")
+        slot = self.spec.slot
+        if slot is not None and size > slot.bytes:
+            raise too_large(package, size, f"the module's FOTA slot holds {slot.bytes}")
         return size
+
+    def shorten(self, length: int, shorter: int | None) -> int:
+        """Take shorter pieces, after the module refused the first one; return 0 if there are none."""
+        if shorter is None or shorter >= length:
+            return 0
+        self.warn(f"the module refuses pieces of {length} bytes; sending pieces of {shorter} bytes instead")
+        self.block = shorter
+        return shorter
 
     def final_words(self, response: Response) -> str:
         """Return a final result, with the vendor's words where the profile has them."""
         words = self.dialect.error_words(response.final.code)
         return f"{response.final}" + (f" ({words})" if words else "")
+
+
+def too_large(package: Path, size: int, room: str) -> PackageError:
+    """Return the error for a package that the module has no room for, whatever its state."""
+    return PackageError(
+        f"{package.name} has {size} bytes; {room}",
+        hint="Nothing was written. Ask the vendor for a difference package that is smaller.",
+    )
 
 
 def read_head(package: Path, count: int) -> tuple[int, bytes]:

@@ -37,5 +37,15 @@ def package_refusal(dialect: Dialect, allowed: Allowed) -> Refusal | None:
     )
 
 
+def file_refusal(dialect: Dialect) -> Refusal | None:
+    """Return why a package from a file cannot be brought into this module; None if it can."""
+    if not _is_pushed_by_platform(dialect):
+        return None
+    return Refusal(
+        "only its platform can bring a package into this module: a file from here would be ignored",
+        "Create the task in the platform's console, and run `atota update`, which waits for its push.",
+    )
+
+
 def _is_pushed_by_platform(dialect: Dialect) -> bool:
     return dialect.method is not None and dialect.method.starts_itself

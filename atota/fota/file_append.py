@@ -12,6 +12,7 @@ from pathlib import Path
 
 from atota.at.params import whole_number
 from atota.at.syntax import Command, RawRule
+from atota.dialects.common import halved
 from atota.dialects.methods.file_append import FileAppendSpec
 from atota.dialects.model import Dialect
 from atota.errors import ModuleRebooted, NoAnswer, Refused, SlotLost, WriteFailed
@@ -23,6 +24,8 @@ from atota.module.session import Session
 _WINDOW_SHARE = 0.8
 """The share of the module's window that a piece may fill; the rest is for slow adapters."""
 _ATTEMPTS = 3
+_SHORTEST = 512
+"""Bytes of the shortest piece that is tried, where the module refuses the longest at its first byte."""
 _READ_BACK_PIECE = 1024
 
 
@@ -75,12 +78,17 @@ class FileAppend(Streamed):
         size = package.stat().st_size
         with slot_lost_on_reboot("the module rebooted while its file was written"):
             try:
-                offset = self._resumable(session, size)
-                self._make_room(session, size, offset)
+                offset = self._make_room(session, package, size)
                 with package.open("rb") as file:
                     file.seek(offset)
                     while chunk := file.read(self._piece_for(session)):
-                        self._append(session, offset, chunk)
+                        try:
+                            self._append(session, offset, chunk)
+                        except WriteFailed:
+                            if offset or not self._shorten_pieces(len(chunk)):
+                                raise
+                            file.seek(0)
+                            continue
                         offset += len(chunk)
                         self._stored = offset
                         self.counters.blocks += 1
@@ -116,28 +124,30 @@ class FileAppend(Streamed):
         words = self.spec.outcome_words.get(code, "not documented")
         return f"{self.spec.outcome.send} answers {code} ({words})"
 
-    def _make_room(self, session: Session, size: int, offset: int) -> None:
-        """Check, before the first byte, that the package or the rest of it fits."""
-        response = session.command(self.spec.free.send)
-        free = whole_number(self.spec.free.find(response.lines)) if response.ok else None
-        if free is not None and free < size - offset:
-            raise WriteFailed(
-                f"the module has {free} bytes free; {size - offset} are needed",
-                hint="Delete files in the module, or power-cycle it; nothing was written.",
-            )
-
-    def _resumable(self, session: Session, size: int) -> int:
+    def _make_room(self, session: Session, package: Path, size: int) -> int:
         """Return the offset to resume at: the end of the module's file, if exactly this job stored it.
 
-        Any other file is removed: writing anew would leave the end of a longer one in place.
+        Any other file is removed: writing anew would leave the end of a longer one in place. Before that the
+        free room is asked for, to which the file's own is added.
+
+        Raises:
+            Refused: the package, or the rest of it, does not fit.
         """
         stored = self._file_size(session)
         if stored is not None and 0 < stored == self._stored <= size:
+            self.require_room(session, package, size - stored, self.spec.free)
             return stored
         self._stored = 0
+        self.require_room(session, package, size, self.spec.free, gain=stored or 0)
         if stored is not None and self.spec.delete is not None:
             self.require_ok(session, self.spec.delete, "the module would not remove an old package")
         return 0
+
+    def _shorten_pieces(self, length: int) -> bool:
+        """Take shorter pieces, after the module refused the first one; False if there are none."""
+        shorter = self.shorten(length, halved(length, _SHORTEST))
+        self._piece = shorter or self._piece
+        return bool(shorter)
 
     def _piece_for(self, session: Session) -> int:
         carried = int(self.spec.window_ms / 1000 * session.link.baud / 10 * _WINDOW_SHARE)

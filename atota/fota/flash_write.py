@@ -8,6 +8,7 @@ at all cannot become an update. After a lost response the piece is sent once mor
 import hashlib
 from pathlib import Path
 
+from atota.dialects.common import halved
 from atota.dialects.methods.flash_write import FlashWriteSpec
 from atota.dialects.model import Dialect
 from atota.errors import NoAnswer, PackageError, SlotLost, WriteFailed
@@ -17,6 +18,8 @@ from atota.module.data_phase import DataPhase, DataPrompt
 from atota.module.session import Session
 
 _ATTEMPTS = 3
+_SHORTEST = 64
+"""Bytes of the shortest piece that is tried, where the module refuses the longest at its first byte."""
 _VERDICT_S = 30.0
 """How long the comparison may take before the module restarts; the manual gives no figure."""
 
@@ -58,8 +61,16 @@ class FlashWrite(Streamed):
         with package.open("rb") as file:
             file.seek(self._written)
             while chunk := file.read(self._piece):
-                with slot_lost_on_reboot(f"the module rebooted at byte {self._written}"):
-                    self._write_piece(session, self._written, chunk)
+                try:
+                    with slot_lost_on_reboot(f"the module rebooted at byte {self._written}"):
+                        self._write_piece(session, self._written, chunk)
+                except WriteFailed:
+                    shorter = 0 if self._written else self.shorten(len(chunk), halved(len(chunk), _SHORTEST))
+                    if not shorter:
+                        raise
+                    self._piece = shorter
+                    file.seek(0)
+                    continue
                 self._written += len(chunk)
                 self.counters.blocks += 1
                 progress(self._written, self._size)

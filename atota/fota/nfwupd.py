@@ -12,6 +12,9 @@ The numbers, lengths and texts in which firmwares differ come from the profile. 
   block 0 or 1 is in doubt no conclusion is drawn: the write begins again.
 * A reboot loses number and offset: the write begins again.
 * Code 2 answers ``OK`` whatever the verdict; the verdict is its text.
+* The manuals have two orders: 2 then 5, or 5 alone and 2 afterwards. Firmwares do not keep to their manual:
+  one whose code 5 answers that nothing was validated gets code 2 and then code 5 again.
+* A length that the firmware does not take is refused at block 0, which may be sent again in another one.
 
 An example, of twelve bytes in blocks of four (``<-``: the module)::
 
@@ -31,14 +34,11 @@ An example, of twelve bytes in blocks of four (``<-``: the module)::
 """
 
 import hashlib
-from functools import reduce
-from operator import xor
 from pathlib import Path
 
 from atota.at.params import allowed_numbers
-from atota.at.syntax import Command
 from atota.clock import Deadline
-from atota.dialects.methods.nfwupd import BlockRule, NfwupdSpec
+from atota.dialects.methods.nfwupd import NfwupdSpec
 from atota.dialects.model import Dialect
 from atota.errors import (
     NO_CAUSE,
@@ -52,37 +52,41 @@ from atota.errors import (
     SlotLost,
     WriteFailed,
 )
-from atota.fota.base import Method, Options, Progress, read_head, slot_lost_on_reboot
+from atota.fota.base import Options, Progress, read_head, slot_lost_on_reboot
+from atota.fota.nfwupd_commands import (
+    BUSY_PAUSE_S,
+    DOWNLOAD,
+    ERASE,
+    MOST_BLOCKS,
+    NAME,
+    START,
+    VALIDATE,
+    NfwupdCommands,
+    lengths,
+)
 from atota.module.query import send_query
 from atota.module.response import Response
 from atota.module.session import Session
 
-ERASE, DOWNLOAD, VALIDATE, NAME, START = 0, 1, 2, 3, 5
-_MOST_BLOCKS = 65536
-"""Block numbers have 16 bits; the effect of a retry after they wrap is not documented."""
-_BUSY_PAUSE_S = 1.0
-_BUSY_LIMIT_S = 60.0
-"""A module that is busy for longer than its own erase takes will not become free."""
 _NOT_YET_POLLS = 5
+_STARTS = 2
 _LOOK_FOR_S = 6.0
 _LOOK_FOR_BLOCKS = 4
 """An earlier run may have stored a few blocks beyond its last note: it takes one every two seconds."""
 _ALIVE_S = 2.0
+_FLASH_PAGE = 4096
+"""Slots end with a page of the flash: 4 KiB, or 8 KiB in the configuration of the Hi2115 SDK."""
 
 
-def lengths(size: int, block: int, rule: BlockRule) -> list[int] | None:
-    """Cut ``size`` bytes into blocks the firmware takes, ``block`` at a time; None if it can't be done."""
-    whole, tail = divmod(size, block)
-    plan = [block] * whole
-    if tail and rule.allows(tail):
-        return [*plan, tail]
-    for length in sorted(rule.only, reverse=True):
-        count, tail = divmod(tail, length) if length < block else (0, tail)
-        plan += [length] * count
-    return plan if not tail else None
+class _FirstRefusedError(Exception):
+    """The module refused block 0 each time: it may not take this length."""
+
+    def __init__(self, failure: WriteFailed) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
 
 
-class Nfwupd(Method):
+class Nfwupd(NfwupdCommands):
     """The method for one module. Between two commands nothing is open; only the reboot shows the update.
 
     Raises:
@@ -112,9 +116,9 @@ class Nfwupd(Method):
                 f"{package.name} has {size} bytes; this firmware takes only multiples of {unit}",
                 hint="Padding would change what the signature covers: ask the vendor for the right file.",
             )
-        if len(plan) > _MOST_BLOCKS:
+        if len(plan) > MOST_BLOCKS:
             raise PackageError(
-                f"{package.name} needs {len(plan)} blocks; their numbers end at {_MOST_BLOCKS - 1}"
+                f"{package.name} needs {len(plan)} blocks; their numbers end at {MOST_BLOCKS - 1}"
             )
 
     def probe(self, session: Session) -> None:
@@ -147,7 +151,7 @@ class Nfwupd(Method):
         for attempt in range(1, self.spec.attempts + 1):
             try:
                 with slot_lost_on_reboot("the module rebooted during the erase"):
-                    response = self._unless_busy(session, self._command(ERASE), self.spec.times.erase_s)
+                    response = self.unless_busy(session, self.command(ERASE), self.spec.times.erase_s)
             except NoAnswer:
                 # An erase may be repeated: a second one clears the same.
                 if attempt == self.spec.attempts:
@@ -156,7 +160,7 @@ class Nfwupd(Method):
             if response.ok:
                 return
             self.counters.retries += 1
-        raise self._failed("the module refused to erase its FOTA slot", response)
+        raise self.failed("the module refused to erase its FOTA slot", response)
 
     def resume_at(self, session: Session, package: Path, written: int) -> int | None:
         """Find the block that the module waits for, by offering one after the other.
@@ -175,9 +179,9 @@ class Nfwupd(Method):
         with package.open("rb") as file:
             file.seek(number * self._block)
             while number < len(plan) and (offered < _LOOK_FOR_BLOCKS or not limit.expired):
-                command = self._download(number, file.read(plan[number]))
+                command = self.download(number, file.read(plan[number]))
                 try:
-                    response = self._unless_busy(session, command, self.spec.times.block_s)
+                    response = self.unless_busy(session, command, self.spec.times.block_s)
                 except ModuleError:
                     return None
                 offered, number = offered + 1, number + 1
@@ -188,6 +192,14 @@ class Nfwupd(Method):
 
     def write(self, session: Session, package: Path, progress: Progress) -> str | None:
         """Send every block, strictly one at a time, except those that `resume_at` found stored."""
+        while True:
+            try:
+                return self._write_blocks(session, package, progress)
+            except _FirstRefusedError as refused:
+                self._shorten_blocks(package, refused.failure)
+
+    def _write_blocks(self, session: Session, package: Path, progress: Progress) -> str:
+        """Send every block in the present length."""
         size, _ = read_head(package, 0)
         plan = lengths(size, self._block, self.spec.blocks)
         if not plan:
@@ -225,9 +237,9 @@ class Nfwupd(Method):
         """Ask for the verdict on the slot, which is the text of the response, not its ``OK``."""
         for _ in range(_NOT_YET_POLLS):
             response = self._judged(session, VALIDATE)
-            status = self._status(response)
+            status = self.status_of(response)
             if not response.ok:
-                raise self._failed("the module refused to validate the package", response)
+                raise self.failed("the module refused to validate the package", response)
             if status is None and self.spec.bare_ok_is_valid:
                 return
             if status is not None and status.startswith(self.spec.valid):
@@ -237,8 +249,16 @@ class Nfwupd(Method):
             if NAME in self._codes:
                 # Observed on Hi2115: asking for the package's name makes the firmware look at the package.
                 self._judged(session, NAME)
-            session.listen(_BUSY_PAUSE_S)
-        words = self.spec.status_words(status or "")
+            session.listen(BUSY_PAUSE_S)
+        text = status or ""
+        words = self.spec.status_words(text)
+        if text.startswith(self.spec.unread):
+            self.warn(
+                f"the module leaves the check of the package to its boot ({text}): starting without a verdict"
+            )
+            return
+        if text.startswith(self.spec.empty):
+            raise SlotLost(f"the module has lost the package: {text}" + (f" ({words})" if words else ""))
         raise WriteFailed(
             f"the module does not accept the package: {status or 'no verdict'}"
             + (f" ({words})" if words else ""),
@@ -246,10 +266,14 @@ class Nfwupd(Method):
         )
 
     def activate(self, session: Session) -> bool:
-        """Start. The response is ``OK``, or the reboot itself; after a silence the command is sent again."""
-        for _ in range(2):
+        """Start. The response is ``OK``, or the reboot itself; after a silence the command is sent again.
+
+        A module that wants the package validated first gets that, once, whatever the flow of its profile.
+        """
+        silences, is_validated = 0, False
+        while silences < _STARTS:
             try:
-                response = self._unless_busy(session, self._command(START), self.spec.times.start_s)
+                response = self.unless_busy(session, self.command(START), self.spec.times.start_s)
             except ModuleRebooted as error:
                 if error.cause is not None and not self._is_update(error.cause):
                     message = f"the module rebooted instead of starting the update ({error.why})"
@@ -258,19 +282,28 @@ class Nfwupd(Method):
             except (NoAnswer, Desynchronised):
                 if not session.is_alive(_ALIVE_S) or session.booting:
                     return False
+                silences += 1
                 continue  # it still answers, so it did not start: the command or its response was lost
-            if response.ok:
+            status = self.status_of(response) or ""
+            if response.ok or status.startswith(self.spec.started):
                 return True
-            raise self._failed("the module refused to start the update", response)
+            if is_validated or not status.startswith(self.spec.unvalidated):
+                raise self.failed("the module refused to start the update", response)
+            is_validated = True
+            self.warn(
+                f"the module wants the package validated before the start ({status}): "
+                "validating it, then starting again"
+            )
+            self.validate(session)
         raise WriteFailed("the module did not answer the start of the update, and did not reboot")
 
     def result(self, session: Session) -> str | None:
         """Return the status of the last update, which the flow that checks in the boot reports here."""
         try:
-            response = session.command(self._command(VALIDATE), timeout_s=self.spec.times.validate_s)
+            response = session.command(self.command(VALIDATE), timeout_s=self.spec.times.validate_s)
         except (ModuleError, LinkError):
             return None
-        status = self._status(response)
+        status = self.status_of(response)
         if status is None:
             return None
         words = self.spec.status_words(status)
@@ -282,12 +315,12 @@ class Nfwupd(Method):
         Returns:
             True if this one is now in doubt itself.
         """
-        command = self._download(number, chunk)
+        command = self.download(number, chunk)
         is_unanswered = False
         for attempt in range(1, self.spec.attempts + 1):
             try:
                 with slot_lost_on_reboot(f"the module rebooted at block {number}"):
-                    response = self._unless_busy(session, command, self.spec.times.block_s)
+                    response = self.unless_busy(session, command, self.spec.times.block_s)
             except NoAnswer as error:
                 if attempt == self.spec.attempts or number <= 1:
                     raise SlotLost(f"block {number} got no response: {error.message}") from error
@@ -301,17 +334,35 @@ class Nfwupd(Method):
             return True  # refused, or stored before: the next block decides
         if doubtful:
             raise SlotLost(f"block {number - 1} was lost: the module refuses block {number}")
-        raise self._failed(f"the module refused block {number} {self.spec.attempts} times", response)
+        what = f"the module refused block {number} {self.spec.attempts} times"
+        if not number:
+            raise _FirstRefusedError(self.failed(what, response))
+        stored = number * self._block
+        failure = self.failed(f"{what}, after it took {stored} bytes", response)
+        if -stored % _FLASH_PAGE < len(chunk):
+            failure = WriteFailed(
+                f"{failure.message}; its FOTA slot seems to end there",
+                hint="The module runs its old firmware. Ask the vendor for a package that is smaller.",
+            )
+        raise failure
 
-    def _download(self, number: int, chunk: bytes) -> Command:
-        fields = f"{number},{len(chunk)},{chunk.hex().upper()},{reduce(xor, chunk):02X}"
-        return self._command(DOWNLOAD, fields)
+    def _shorten_blocks(self, package: Path, failure: WriteFailed) -> None:
+        """Take the next shorter documented length into which the package can be cut.
 
-    def _command(self, code: int, fields: str = "") -> Command:
-        name = self.spec.command
-        prefix = self.spec.answer.rstrip(":")
-        text = f"{name}={code}" + (f",{fields}" if fields else "")
-        return Command(text=text, prefixes=(prefix,), free_text=False)
+        Raises:
+            WriteFailed: there is none.
+        """
+        size, _ = read_head(package, 0)
+        shorter = self.spec.blocks.shorter(self._block)
+        while shorter is not None and not self._can_be_cut(size, shorter):
+            shorter = self.spec.blocks.shorter(shorter)
+        self._block = self.shorten(self._block, shorter)
+        if not self._block:
+            raise failure
+
+    def _can_be_cut(self, size: int, block: int) -> bool:
+        plan = lengths(size, block, self.spec.blocks)
+        return plan is not None and len(plan) <= MOST_BLOCKS
 
     def _is_update(self, cause: str) -> bool:
         reboot = self.dialect.reboot
@@ -328,28 +379,4 @@ class Nfwupd(Method):
 
     def _once_judged(self, session: Session, code: int) -> Response:
         with slot_lost_on_reboot("the module rebooted during the validation"):
-            return self._unless_busy(session, self._command(code), self.spec.times.validate_s)
-
-    def _unless_busy(self, session: Session, command: Command, timeout_s: float) -> Response:
-        """Send a command; as long as the response is "busy", wait and send it again, within bounds."""
-        waited = 0.0
-        while True:
-            response = session.command(command, timeout_s=timeout_s)
-            if response.final.code not in self.spec.busy_codes or waited >= _BUSY_LIMIT_S:
-                return response
-            session.listen(_BUSY_PAUSE_S)
-            waited += _BUSY_PAUSE_S
-            self.counters.retries += 1
-
-    def _status(self, response: Response) -> str | None:
-        for line in response.lines:
-            if line.startswith(self.spec.answer):
-                return line[len(self.spec.answer) :].strip()
-        return None
-
-    def _failed(self, what: str, response: Response) -> WriteFailed:
-        status = self._status(response)
-        if not status:
-            return WriteFailed(f"{what}: {self.final_words(response)}")
-        words = self.spec.status_words(status)
-        return WriteFailed(f"{what}: {status}, {response.final}" + (f" ({words})" if words else ""))
+            return self.unless_busy(session, self.command(code), self.spec.times.validate_s)

@@ -1,11 +1,14 @@
 """The base of the methods whose module judges the package at the start, and reports on the update itself."""
 
+from pathlib import Path
+
+from atota.at.params import whole_number
 from atota.at.syntax import Command
 from atota.clock import Deadline
-from atota.dialects.common import ReportingSpec
+from atota.dialects.common import Ask, ReportingSpec, first_group
 from atota.dialects.model import Dialect
 from atota.errors import Desynchronised, ModuleError, ModuleRebooted, NoAnswer, Refused, WriteFailed
-from atota.fota.base import Method, Options
+from atota.fota.base import Method, Options, too_large
 from atota.module.data_phase import leave_data_phase
 from atota.module.query import send_query
 from atota.module.response import Response
@@ -87,6 +90,43 @@ class Streamed(Method):
         response = session.command(command, timeout_s=timeout_s)
         if not response.ok:
             raise self.refusal(what, response)
+
+    def require_room(
+        self,
+        session: Session,
+        package: Path,
+        needed: int,
+        free: Ask | None,
+        *,
+        total: str | None = None,
+        gain: int = 0,
+    ) -> None:
+        """See, before the first byte, that a package fits; a module that does not tell its room, passes.
+
+        Args:
+            session: the conversation.
+            package: the package.
+            needed: bytes that are still to be written.
+            free: asks for the free bytes.
+            total: finds the bytes of the empty file system in the same response.
+            gain: bytes that the removal of an old file will make free.
+
+        Raises:
+            PackageError: it would not fit into an empty file system.
+            Refused: it does not fit now.
+        """
+        response = send_query(session, free.send) if free is not None else None
+        if free is None or response is None or not response.ok:
+            return
+        whole = whole_number(first_group(total, response.lines)) if total is not None else None
+        if whole is not None and whole < needed:
+            raise too_large(package, needed, f"the module's whole file system holds {whole}")
+        room = whole_number(free.find(response.lines))
+        if room is not None and room + gain < needed:
+            raise Refused(
+                f"the module has {room + gain} bytes free; {needed} are needed",
+                hint="Nothing was written. Delete files in the module, or ask for a smaller package.",
+            )
 
     def refusal(self, what: str, response: Response) -> WriteFailed:
         """Return the error for a refusal, with the vendor's words where the profile has them."""

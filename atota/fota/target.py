@@ -10,7 +10,7 @@ from atota.dialects import loader
 from atota.dialects.model import DEFAULT_REBOOT
 from atota.errors import AtotaError, LinkError, LinkLost, Refused
 from atota.fota.base import Method
-from atota.fota.eligibility import method_refusal, package_refusal
+from atota.fota.eligibility import file_refusal, method_refusal, package_refusal
 from atota.fota.registry import method_for
 from atota.fota.restart import ModuleRestart
 from atota.module import identify
@@ -120,7 +120,8 @@ class ModuleTarget:
     def refusal(self, allowed: Allowed) -> Refusal | None:
         """Return why nothing may be written into this module; None if it may."""
         findings = self._findings
-        return method_refusal(findings.dialect, findings.row, allowed, findings.identity.evidence)
+        refusal = method_refusal(findings.dialect, findings.row, allowed, findings.identity.evidence)
+        return refusal or (file_refusal(findings.dialect) if self._spec.package is not None else None)
 
     def package_refusal(self, allowed: Allowed) -> Refusal | None:
         """Return why the platform's packages do not fit this chip; None if they do."""
@@ -131,6 +132,7 @@ class ModuleTarget:
         dialect = self._findings.dialect
         method = method_for(dialect, block=self._spec.block, read_back=self._spec.read_back)
         method.note = self._note
+        method.warn = self._warn
         self._method = method
         return MethodChoice(
             dialect=dialect.name,
@@ -176,6 +178,11 @@ class ModuleTarget:
     def can_start_before_activate(self) -> bool:
         """True if the module may start once it has, or believes to have, the whole package."""
         return self.method.spec.can_start_before_activate
+
+    @property
+    def block(self) -> int | None:
+        """Bytes in one block or piece; the method may have had to shorten it."""
+        return self._method.block if self._method is not None else None
 
     @property
     def blocks(self) -> int:

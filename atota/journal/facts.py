@@ -106,10 +106,11 @@ class UndoFact(msgspec.Struct, frozen=True):
 
 
 class WrittenFact(msgspec.Struct, frozen=True, kw_only=True):
-    """Bytes of the package that the target acknowledged, of bytes in all."""
+    """Bytes of the package that the target acknowledged, of bytes in all, in blocks of ``block`` bytes."""
 
     done: int = 0
     total: int = 0
+    block: int | None = None
 
 
 class ConfirmedFact(msgspec.Struct, frozen=True):
@@ -179,6 +180,7 @@ class PriorRun(msgspec.Struct, frozen=True, kw_only=True):
         versions, package, task, method: what it had written down, as far as it came.
         undo: commands that take back what it changed.
         written: bytes of the package that the target had acknowledged.
+        block: bytes in one of the blocks that it acknowledged last.
     """
 
     id: str
@@ -193,6 +195,7 @@ class PriorRun(msgspec.Struct, frozen=True, kw_only=True):
     method: MethodFact = MethodFact()
     undo: tuple[str, ...] = ()
     written: int = 0
+    block: int | None = None
 
 
 Fact = (

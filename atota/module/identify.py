@@ -25,7 +25,7 @@ from atota.dialects.model import Dialect, Recognise
 from atota.errors import NoAnswer, Refused
 from atota.module.query import QueryCache, send_query, wait_until_free
 from atota.module.session import Session
-from atota.values import Identity
+from atota.values import Identity, version_token
 
 _WHO = (("AT+CGMI",), ("AT+CGMM", "ATI"), ("AT+CGMR",))
 """The queries for manufacturer, model and version, whatever the dialect."""
@@ -34,6 +34,8 @@ _VERSIONS = ("version", "revision")
 _FOR_THE_RECORD = ("serial",)
 """The fields that nothing depends on: many modules refuse the query, and each is sent only once."""
 _ATTEMPTS = 3
+_REVISION = re.compile(r"(?im)^[ \t]*(?:(?:sw|software|firmware)[ _]?)?revision(?: ?: ?| +)(\S.*?)\s*$")
+"""The line of ATI with the version, where AT+CGMR shows none: ``REVISION 03.006`` on Cinterion's modules."""
 
 
 class Findings(msgspec.Struct, frozen=True):
@@ -197,6 +199,10 @@ def _fields(queries: QueryCache, dialect: Dialect, only: Sequence[str] | None = 
         value = query.find(lines) if lines else None
         if value:
             fields[query.field] = value
+    if "revision" not in fields and (match := _REVISION.search("\n".join(queries.lines("ATI") or ()))):
+        fields["revision"] = match[1]
+    if "version" not in fields and (token := version_token(fields.get("revision", ""))):
+        fields["version"] = token  # too long for the platform, or a build's stamp stands behind it
     return fields
 
 

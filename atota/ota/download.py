@@ -263,19 +263,23 @@ class _Fetch:
     def _span(self, answer: Part, first: int) -> tuple[int, int]:
         """Return the place of the body in the package, by the server's headers and not by the request.
 
-        A range that starts past the end is not refused by the platform but served from byte 0. A
-        body that is announced shorter than it should be is taken: the next answer brings the rest.
+        A range that starts past the end is not refused by the platform but served from byte 0. So headers
+        that name another size than the task end the download at once. A part that is announced shorter than
+        its place is taken: the next answer brings the rest.
+
+        Raises:
+            PackageError: the headers name another size of the whole file than the task.
         """
         size = self._task.size
         content_range = answer.content_range
-        if not answer.partial or (content_range is None and not first):
-            if answer.length is not None and answer.length > size:
-                raise PackageError(f"the task names {size} bytes, the server's file has {answer.length}")
-            return 0, self._shortened(answer, 0, size)
+        is_whole = not answer.partial or (content_range is None and not first)
+        total = _announced_total(answer, is_whole=is_whole)
+        if total not in (None, size):
+            raise PackageError(f"the task names {size} bytes, the server's file has {total}")
+        if is_whole:
+            return 0, size
         if content_range is None:
             raise _StartAgainError("the server sent a part without its place")
-        if content_range.total is not None and content_range.total != size:
-            raise PackageError(f"the task names {size} bytes, the server's file has {content_range.total}")
         if content_range.first != first or content_range.last >= size:
             raise _StartAgainError(
                 f"the server sent bytes {content_range.first}-{content_range.last}"
@@ -319,6 +323,16 @@ class _Fetch:
         if end < self._task.size:
             raise _StartAgainError("the server sent more bytes than it announced")
         raise PackageError(f"the server sends more than the {self._task.size} bytes that the task names")
+
+
+def _announced_total(answer: Part, *, is_whole: bool) -> int | None:
+    """Return the size of the whole file by the headers of an answer; None if they do not name it.
+
+    A whole answer of one byte may be the number of an error: it is judged once it arrives.
+    """
+    if answer.content_range is not None and answer.content_range.total is not None:
+        return answer.content_range.total
+    return answer.length if is_whole and answer.length != 1 else None
 
 
 def _passing(error: ServerError) -> bool:

@@ -78,6 +78,12 @@ def parse_content_range(text: str | None) -> ContentRange | None:
     return ContentRange(first, last, total)
 
 
+def unsatisfied_total(text: str | None) -> int | None:
+    """The size in a ``Content-Range: bytes */SIZE``, with which HTTP refuses a range (RFC 9110, 14.4)."""
+    match = re.fullmatch(r"\s*bytes\s+\*/([0-9]{1,18})\s*", text or "", re.IGNORECASE)
+    return int(match[1]) if match else None
+
+
 def is_text(content_type: str | None) -> bool:
     """True if a ``Content-Type`` is one of web pages and JSON, which packages seldom have."""
     return (content_type or "").lower().startswith(("text/html", "application/json"))

@@ -60,6 +60,7 @@ _TABLE = (
     ("reboot-at-block:POS", "a watchdog reboot instead of the command"),
     ("brownout-at-block:POS", "a power dip instead of the command: power-on reset"),
     ("refuse-block:POS[:TIMES]", "an error (50; the family's own) at once and nothing is written"),
+    ("refuse-length:BYTE", "blocks and pieces of more than BYTE bytes are refused, whatever the manual says"),
     ("busy:POS[:TIMES]", "the persona's busy error (51 or 529) and nothing is done"),
     ("no-prompt:POS[:TIMES]", "the prompt is never sent; the module waits for the bytes all the same"),
     ("late-prompt:POS:SECONDS", "the prompt comes SECONDS later; bytes before it are lost"),
@@ -221,6 +222,14 @@ class FaultPlan:
                 self.struck.append(fault.text)
                 return fault
         return None
+
+    def refuses_length(self, length: int) -> bool:
+        """True if a block or piece of so many bytes is longer than ``refuse-length`` lets through."""
+        fault = self.has("refuse-length")
+        if fault is None or length <= int(fault.args[0]):
+            return False
+        self.struck.append(fault.text)
+        return True
 
     def clear(self) -> None:
         """Take away every fault that is still to strike; the others stay in ``struck``."""

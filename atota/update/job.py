@@ -152,6 +152,7 @@ class Job:
             identity,
             undo=prior.undo,
             written=prior.written,
+            block=prior.block,
             sha256=prior.package.sha256,
         )
 

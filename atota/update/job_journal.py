@@ -122,12 +122,12 @@ class JobJournal:
         self._is_closing = self._is_closing or state is JobState.FAILED
         self.fact(StateFact(state))
 
-    def written(self, done: int, total: int, clock: Clock) -> None:
+    def written(self, done: int, total: int, clock: Clock, *, block: int | None = None) -> None:
         """Write down the progress of the write, every `NOTE_EVERY_S` and at its end."""
         now = clock.monotonic()
         if self._noted_at is None or now - self._noted_at >= NOTE_EVERY_S or done == total:
             self._noted_at = now
-            self.fact(WrittenFact(done=done, total=total))
+            self.fact(WrittenFact(done=done, total=total, block=block))
 
     def end(self, spec: JobSpec, result: JobResult) -> None:
         """Write the end of the job: counters, error, kept transcript, verdict. Nothing follows."""

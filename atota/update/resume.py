@@ -66,6 +66,7 @@ def prior_run(past: PastJob | None) -> PriorRun | None:
         method=past.latest(MethodFact) or MethodFact(),
         undo=undo,
         written=_written(past.facts),
+        block=(past.latest(WrittenFact) or past.latest(MethodFact) or MethodFact()).block,
     )
 
 

@@ -29,6 +29,7 @@ class Run:
         identity: who it is.
         undo: commands that take back what an earlier run changed.
         written: bytes of the package with ``sha256`` that an earlier run knew to be in the slot.
+        block: bytes in one of the blocks that it wrote.
         sha256: the digest of that package.
     """
 
@@ -40,6 +41,7 @@ class Run:
         *,
         undo: tuple[str, ...] = (),
         written: int = 0,
+        block: int | None = None,
         sha256: str = "",
     ) -> None:
         self._context = context
@@ -49,7 +51,7 @@ class Run:
         self._target = target
         self._identity = identity
         self._undo = undo
-        self._written = (sha256, written)
+        self._written = (sha256, block, written)
         self._fetcher: PackageFetcher | None = None
         self._versions = VersionsFact()
         self._is_ready_due = False
@@ -192,7 +194,9 @@ class Run:
     def _update(self, goal: Goal, path: Path, digests: Digests) -> None:
         """Fill the slot, start and report; give the write up if nothing was started."""
         undo, self._undo = self._undo, ()
-        sha256, written = self._written
+        sha256, block, written = self._written
+        # The numbers of blocks tell where a write stands: with another length they mean other bytes.
+        is_same = (sha256, block) == (digests.sha256, self._target.block)
         writer = Writer(
             self._context,
             self._target,
@@ -200,7 +204,7 @@ class Run:
             digests,
             retries=self._retry or DEFAULT_RETRIES,
             undo=undo,
-            written=written if sha256 == digests.sha256 else 0,
+            written=written if is_same else 0,
         )
         starter = Starter(self._context, self._target, self._versions)
         try:

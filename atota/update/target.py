@@ -103,6 +103,11 @@ class Target(Protocol):
         ...
 
     @property
+    def block(self) -> int | None:
+        """Bytes in one block of the package; None where it is not cut."""
+        ...
+
+    @property
     def blocks(self) -> int:
         """Blocks of the package that were acknowledged."""
         ...

@@ -163,7 +163,7 @@ class Writer:
         return 0
 
     def _on_written(self, done: int, total: int) -> None:
-        self._context.entry.written(done, total, self._target.clock)
+        self._context.entry.written(done, total, self._target.clock, block=self._target.block)
         self._context.progress.show("write", done, total)
 
     def _validate(self) -> int:

@@ -8,6 +8,7 @@ import argparse
 import hashlib
 import tempfile
 from pathlib import Path
+from typing import NamedTuple
 
 from atota.fota.registry import method_for
 from atota.link.base import Link
@@ -49,14 +50,14 @@ class Watched(ForwardingLink):
         self.sim = inner
         self.pause_s = self.payload_pause_s = 0.0
         self.waste_s = 0.0
-        self.bytes = 0
+        self.busy: list[tuple[float, float]] = []
         self._answered: float | None = None
 
     def read(self, timeout_s: float) -> bytes:
         data = self.inner.read(timeout_s)
         if data:
-            self.bytes += len(data)
-            self._answered = self.clock.monotonic()
+            self._answered = now = self.clock.monotonic()
+            self.busy.append((now - len(data) * 10 / self.baud, now))
         return data
 
     def write(self, data: bytes) -> None:
@@ -66,8 +67,19 @@ class Watched(ForwardingLink):
         elif self.sim.module.bytes_needed is not None:
             self._add(idle_at, self.payload_pause_s)
         self._answered = None
-        self.bytes += len(data)
         self.inner.write(data)
+        self.busy.append((max(idle_at, self.clock.monotonic()), self.sim._wire.idle_at))  # noqa: SLF001
+
+    def wire_s(self, began: float) -> float:
+        """Return the time from ``began`` on in which bytes were on the wire, in one direction or in both.
+
+        An echo comes back while its command is still being sent: that time counts once.
+        """
+        total_s, end = 0.0, began
+        for start, stop in sorted(self.busy):
+            total_s += max(0.0, stop - max(start, end))
+            end = max(end, stop)
+        return total_s
 
     def end(self) -> None:
         """The transfer is over: what passed since the last answer is the host's own, too."""
@@ -87,12 +99,41 @@ def run(arguments: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory() as folder:
         for model, bauds in CASES.items():
             for baud in bauds:
-                good = measure(model, baud, arguments.size, Path(folder)) and good
+                figures = measure(model, baud, arguments.size, Path(folder))
+                print(figures.line())
+                good = figures.reaches_goal and good
     print("goals reached" if good else "GOAL MISSED")
     return 0 if good else 1
 
 
-def measure(model: str, baud: int, size: int, folder: Path) -> bool:
+class Figures(NamedTuple):
+    """The time of one transfer in seconds, and its shares: the wire's and the host's own."""
+
+    model: str
+    baud: int
+    took_s: float
+    wire_s: float
+    waste_s: float
+    goal: float
+
+    @property
+    def efficiency(self) -> float:
+        return 1 - self.waste_s / self.took_s
+
+    @property
+    def reaches_goal(self) -> bool:
+        return self.efficiency >= self.goal
+
+    def line(self) -> str:
+        return (
+            f"{self.model:20} {self.baud:>7} baud  {self.took_s:7.2f} s  "
+            f"wire {self.wire_s / self.took_s:6.1%}  "
+            f"host's own {self.waste_s / self.took_s:6.2%}  efficiency {self.efficiency:.1%}"
+            + ("" if self.reaches_goal else "  BELOW ITS GOAL")
+        )
+
+
+def measure(model: str, baud: int, size: int, folder: Path) -> Figures:
     watched: list[Watched] = []
 
     def wrap(link: Link) -> Link:
@@ -104,8 +145,8 @@ def measure(model: str, baud: int, size: int, folder: Path) -> bool:
         return fill(module, watched[0], size, folder)
 
 
-def fill(module: Module, link: Watched, size: int, folder: Path) -> bool:
-    """Fill a slot; whether the goal was reached."""
+def fill(module: Module, link: Watched, size: int, folder: Path) -> Figures:
+    """Fill a slot, and measure it."""
     identity = module.identify()
     assert module.findings is not None
     dialect = module.findings.dialect
@@ -116,22 +157,16 @@ def fill(module: Module, link: Watched, size: int, folder: Path) -> bool:
     method.check(package)
     method.probe(module.session)
     method.prepare(module.session)
-    link.pause_s, link.waste_s, link.bytes = dialect.uart.pause_after_final_s, 0.0, 0
+    link.pause_s, link.waste_s = dialect.uart.pause_after_final_s, 0.0
     link.payload_pause_s = getattr(dialect.method, "pause_s", 0.0)
     began = link.clock.monotonic()
     method.write(module.session, package, lambda _done, _total: None)
-    took = link.clock.monotonic() - began
+    took_s = link.clock.monotonic() - began
     link.end()
-    waste_s = link.waste_s
+    waste_s, wire_s = link.waste_s, link.wire_s(began)
     if link.sim.module.slot != data:
         method.activate(module.session)  # the last byte is held back where it starts the update
     slot = link.sim.module.slot
     assert hashlib.md5(slot).digest() == hashlib.md5(data).digest(), "the slot is not the package"  # noqa: S324
-    share, goal = 1 - waste_s / took, GOALS.get(dialect.method.kind if dialect.method else "", GOAL)
-    wire = link.bytes * 10 / link.baud
-    print(
-        f"{identity.model or '?':20} {link.baud:>7} baud  {took:7.2f} s  wire {wire / took:6.1%}  "
-        f"host's own {waste_s / took:6.2%}  efficiency {share:.1%}"
-        + ("" if share >= goal else "  BELOW ITS GOAL")
-    )
-    return share >= goal
+    goal = GOALS.get(dialect.method.kind if dialect.method else "", GOAL)
+    return Figures(identity.model or "?", link.baud, took_s, wire_s, waste_s, goal)

@@ -55,6 +55,7 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         size: bytes of the package, before it is rounded up.
         signal, power, retry: of the task.
         timer_ms: the adapter's latency timer.
+        api: the API that the job speaks; `draw` leaves it at the generic one.
         read_back: what was written is read back and compared, where the module can be asked.
         imei: of the module; the simulator's own if empty.
         pause_s: the time between two attempts.
@@ -67,6 +68,7 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     signal: int = 0
     power: int = 0
     retry: int = 0
+    api: str = "generic"
     timer_ms: int = 16
     read_back: bool = False
     pause_s: float = 30.0

@@ -191,6 +191,7 @@ def test_an_update_that_is_done_says_all_that_the_contract_lists(cli: Cli, bench
     }
     assert (result["version_before"], result["version_after"]) == ("BC28JAR01A03", TARGET)
     assert {"task", "stages_ms", "blocks", "retries", "record_id", "warnings"} <= set(result)
+    assert result["told"] == ["101: package downloaded", "201: upgraded", f"version {TARGET}"]
     stages = [line["stage"] for line in ran.lines if line["event"] == "stage"]
     assert tuple(dict.fromkeys(stages)) == STAGES
     written = [line for line in ran.lines if line["event"] == "progress" and line["stage"] == "write"]

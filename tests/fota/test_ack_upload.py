@@ -4,13 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from atota.errors import SlotLost
+from atota.errors import AtotaError, PackageError, Refused, SlotLost
 from atota.fota.ack_upload import xor16
 from tests.fota.wire import ERROR, OK, Answer, Talk
 
 DATA = b"A" * 1024 + b"\x12\x34\x56"
 DELETE = (b'AT+QFDEL="dfota_update.bin"\r', OK)
 OPEN = b'AT+QFUPL="dfota_update.bin",1027,5,1\r'
+FREE = (b'AT+QFLDS="UFS"\r', b"\r\n+QFLDS: 12987840,14483456\r\n\r\nOK\r\n")
 CONNECT = b"\r\nCONNECT\r\n"
 WHOLE, REST = b"A" * 1024, b"\x12\x34\x56"
 STORED = b"\r\n+QFUPL: 1027,4434\r\n\r\nOK\r\n"
@@ -29,7 +30,7 @@ def test_the_checksum_is_the_xor_of_big_endian_words(data: bytes, checksum: int)
 
 
 def test_a_whole_update(tmp_path: Path) -> None:
-    script = (DELETE, (OPEN, CONNECT), (WHOLE, b"A"), (REST, STORED), (START, OK))
+    script = (DELETE, FREE, (OPEN, CONNECT), (WHOLE, b"A"), (REST, STORED), (START, OK))
     whole = talk(tmp_path, *script)
     assert whole.update() is True
     assert whole.progress == [1024, 1027]
@@ -38,13 +39,47 @@ def test_a_whole_update(tmp_path: Path) -> None:
 
 def test_that_there_is_nothing_to_delete_is_passed_over(tmp_path: Path) -> None:
     missing = (DELETE[0], b"\r\n+CME ERROR: 405\r\n")
-    assert talk(tmp_path, missing, (OPEN, CONNECT), (WHOLE, b"A"), (REST, STORED), (START, OK)).update()
+    rest = ((OPEN, CONNECT), (WHOLE, b"A"), (REST, STORED), (START, OK))
+    assert talk(tmp_path, missing, FREE, *rest).update()
+
+
+def test_a_file_that_is_still_there_is_deleted_and_the_package_uploaded(tmp_path: Path) -> None:
+    exists = (OPEN, b"\r\n+CME ERROR: 407\r\n")
+    not_deleted = (DELETE[0], b"\r\n+CME ERROR: 418\r\n")
+    rest = ((OPEN, CONNECT), (WHOLE, b"A"), (REST, STORED), (START, OK))
+    again = talk(tmp_path, not_deleted, FREE, exists, DELETE, *rest)
+    warnings: list[str] = []
+    again.method.warn = warnings.append
+    assert again.update() is True
+    assert warnings == ["the module still has a file of that name (+CME ERROR: 407): deleting it"]
+    failing = talk(tmp_path, DELETE, FREE, exists, DELETE, exists)
+    assert "does not take the file: +CME ERROR: 407" in failing.failure(SlotLost)
+
+
+@pytest.mark.parametrize(
+    ("script", "kind", "message"),
+    [
+        ([(FREE[0], b"\r\n+QFLDS: 1026,14483456\r\n" + OK)], Refused, "has 1026 bytes free; 1027 are needed"),
+        ([(FREE[0], b"\r\n+QFLDS: 1026,1026\r\n" + OK)], PackageError, "whole file system holds 1026"),
+        (
+            [(FREE[0], ERROR), (OPEN, b"\r\n+CME ERROR: 420\r\n")],
+            Refused,
+            "does not take the file: +CME ERROR: 420",
+        ),
+        ([FREE, (OPEN, b"\r\n+CME ERROR: 423\r\n")], Refused, "does not take the file: +CME ERROR: 423"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_package_without_room_is_refused_before_its_first_byte(
+    tmp_path: Path, script: list[tuple[bytes, Answer]], kind: type[AtotaError], message: str
+) -> None:
+    assert message in talk(tmp_path, DELETE, *script).failure(kind)
 
 
 @pytest.mark.parametrize(
     ("script", "message"),
     [
-        ([(OPEN, b"\r\n+CME ERROR: 407\r\n")], "the module does not take the file: +CME ERROR: 407"),
+        ([(OPEN, b"\r\n+CME ERROR: 409\r\n")], "the module does not take the file: +CME ERROR: 409"),
         ([(OPEN, b"\r\nDOWNLOAD\r\n")], "got no 'CONNECT' within 20 s"),
         ([(OPEN, b"\r\nCONNECTED\r\n")], "got no 'CONNECT' within 20 s"),
         ([(OPEN, CONNECT), (WHOLE, ERROR)], "the module did not store the file: ERROR"),
@@ -59,4 +94,4 @@ def test_that_there_is_nothing_to_delete_is_passed_over(tmp_path: Path) -> None:
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_a_write_that_fails(tmp_path: Path, script: list[tuple[bytes, Answer]], message: str) -> None:
-    assert message in talk(tmp_path, DELETE, *script).failure(SlotLost)
+    assert message in talk(tmp_path, DELETE, FREE, *script).failure(SlotLost)

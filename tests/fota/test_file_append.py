@@ -37,7 +37,7 @@ def test_a_whole_update(tmp_path: Path) -> None:
 
 def test_a_file_system_that_was_left_open_is_closed_and_an_old_package_deleted(tmp_path: Path) -> None:
     delete = (b'AT+CFSDFILE=1,"update.zip"\r', OK)
-    begin = ((b"AT+CFSINIT\r", ERROR), TERM, INIT, size(9), delete, FREE)
+    begin = ((b"AT+CFSINIT\r", ERROR), TERM, INIT, size(9), FREE, delete)
     assert talk(tmp_path, *begin, *WRITTEN, size(7), TERM, CLEAR, START).update() is True
 
 
@@ -62,7 +62,7 @@ def test_a_lost_response_is_settled_by_the_length_of_the_file(tmp_path: Path) ->
     [
         (
             [INIT, NO_FILE, (FREE[0], b"\r\n+CFSGFRS: 6\r\n\r\nOK\r\n"), TERM],
-            WriteFailed,
+            Refused,
             "the module has 6 bytes free; 7 are needed",
         ),
         ([*BEGIN, *[(FIRST, ERROR), NO_FILE] * 3, TERM], WriteFailed, "refused the piece at byte 0: ERROR"),
@@ -79,6 +79,30 @@ def test_a_lost_response_is_settled_by_the_length_of_the_file(tmp_path: Path) ->
 )
 def test_a_write_that_fails(tmp_path: Path, script: list[Any], kind: Any, message: str) -> None:
     assert message in talk(tmp_path, *script).failure(kind)
+
+
+def test_pieces_that_are_refused_at_the_first_byte_are_shortened(tmp_path: Path) -> None:
+    data = bytes(range(256)) * 8
+    first = b'AT+CFSWFILE=1,"update.zip",0,%d,10000\r'
+    second = b'AT+CFSWFILE=1,"update.zip",1,%d,10000\r'
+    refusals = [(first % 2048, ERROR), NO_FILE] * 3
+    pieces = [(first % 1024, READY), (data[:1024], OK), (second % 1024, READY), (data[1024:], OK)]
+    script = (*BEGIN, *refusals, *pieces, size(2048), TERM, CLEAR, START)
+    short = Talk("simcom-sim7000", script, tmp_path, data)
+    warnings: list[str] = []
+    short.method.warn = warnings.append
+    assert short.update() is True
+    assert warnings == ["the module refuses pieces of 2048 bytes; sending pieces of 1024 bytes instead"]
+
+
+def test_the_room_of_an_old_package_counts_before_it_is_deleted(tmp_path: Path) -> None:
+    tight = (FREE[0], b"\r\n+CFSGFRS: 4\r\n\r\nOK\r\n")
+    delete = (b'AT+CFSDFILE=1,"update.zip"\r', OK)
+    fits = talk(tmp_path, INIT, size(3), tight, delete, *WRITTEN, size(7), TERM, CLEAR, START)
+    assert fits.update() is True
+    # Too large all the same: refused while the old one is still there.
+    message = talk(tmp_path, INIT, size(2), tight, TERM).failure(Refused)
+    assert message == "the module has 6 bytes free; 7 are needed"
 
 
 def test_not_a_byte_is_sent_without_the_line_that_asks_for_it(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The raw flash, byte by byte (SIM7020 Series AT manual V1.05, chapter 19; tests/traces/sim7020c)."""
 
+import hashlib
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,24 @@ def test_just_the_blocks_of_the_package_are_erased(tmp_path: Path, size: int, bl
     one.method.check(one.package)
     one.method.prepare(one.session)
     assert not one.link.script
+
+
+def test_pieces_that_are_refused_at_the_first_byte_are_shortened(tmp_path: Path) -> None:
+    data = bytes(range(256))
+    digest = hashlib.md5(data, usedforsecurity=False).hexdigest().encode()
+    refusals = [(b"AT+CFLW=0,0,256,0,10\r", b"\r\n+CME ERROR: 50\r\n")] * 3
+    pieces = [
+        (b"AT+CFLW=0,0,128,0,10\r", PROMPT),
+        (data[:128], OK),
+        (b"AT+CFLW=0,0,128,128,10\r", PROMPT),
+        (data[128:], OK),
+    ]
+    start = (b"AT+CFOTA=5,256,%s\r" % digest, BEGINS)
+    short = Talk("simcom-sim7020", (ERASE, *refusals, *pieces, start), tmp_path, data)
+    warnings: list[str] = []
+    short.method.warn = warnings.append
+    assert short.update() is True
+    assert warnings == ["the module refuses pieces of 256 bytes; sending pieces of 128 bytes instead"]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ import pytest
 from atota.dialects import loader
 from atota.dialects.methods.nfwupd import BlockRule
 from atota.errors import NoAnswer, PackageError, Refused, SlotLost, WriteFailed
-from atota.fota.nfwupd import Nfwupd, lengths
+from atota.fota.nfwupd import Nfwupd
+from atota.fota.nfwupd_commands import lengths
 from atota.fota.registry import method_for
 from atota.module.session import Session
 
@@ -367,7 +368,6 @@ def test_a_good_verdict(talk: Make, text: bytes) -> None:
         (b"PACKAGE_VERSION_MISMATCHED", "another base version"),
         (b"PACKAGE_SIGNATURE_OR_HASH_LACKE", "no signature or hash"),
         (b"PACKAGE_CORRUPT", "cannot be decoded"),
-        (b"PACKAGE_NOT_DOWNLOADED", "no package in the slot"),
         (b"SOMETHING_NEW", "SOMETHING_NEW"),
     ],
 )
@@ -383,10 +383,28 @@ def test_not_processed_is_asked_about_by_the_name_and_again(talk: Make) -> None:
         t.method.validate(t.session)
 
 
+@pytest.mark.parametrize("text", [b"PACKAGE_NOT_DOWNLOADED", b"PACKAGE_REGION_LOST"])
+def test_a_slot_that_lost_the_package_is_written_again(talk: Make, text: bytes) -> None:
+    with talk(status(text)) as t, pytest.raises(SlotLost, match="the module has lost the package"):
+        t.method.validate(t.session)
+
+
 def test_not_processed_for_ever_is_no_verdict(talk: Make) -> None:
     script = [status(b"PACKAGE_NOT_PROCESSED")] * 5
-    with talk(*script) as t, pytest.raises(WriteFailed, match="not been looked at"):
+    with talk(*script, dialect="hi2110") as t, pytest.raises(WriteFailed, match="not been looked at"):
         t.method.validate(t.session)
+
+
+def test_a_code_2_that_only_reads_leaves_the_check_to_the_boot(talk: Make) -> None:
+    """The order of the BC35-G & BC28 manual on a module whose profile has the other one."""
+    script = [status(b"PACKAGE_NOT_PROCESSED")] * 5
+    with talk(*script, (START, OK), dialect="cmcc-hi2115") as t:
+        warnings: list[str] = []
+        t.method.warn = warnings.append
+        t.method.validate(t.session)
+        assert t.method.activate(t.session) is True
+    assert len(warnings) == 1
+    assert "PACKAGE_NOT_PROCESSED" in warnings[0]
 
 
 @pytest.mark.parametrize("dialect", ["hi2115", "hi2110", "quectel-hi2110", "cmcc-hi2115"])
@@ -451,10 +469,105 @@ def test_another_reboot_is_no_start(talk: Make) -> None:
         t.method.activate(t.session)
 
 
-def test_a_refused_start_tells_why(talk: Make) -> None:
-    refused = b"\r\n+NFWUPD:PACKAGE_NOT_VALIDATION\r\n" + E50
-    with talk((START, refused)) as t, pytest.raises(WriteFailed, match="was not validated"):
+def refused(text: bytes) -> tuple[bytes, bytes]:
+    return (START, b"\r\n+NFWUPD:" + text + b"\r\n" + E50)
+
+
+@pytest.mark.parametrize("dialect", ["quectel-hi2115", "cmcc-hi2115", "hi2110"])
+@pytest.mark.parametrize(
+    "text",
+    [b"PACKAGE_NOT_VALIDATION", b"PACKAGE_NOT_PROCESSED", b"PACKAGE_DOWNLOADING", b"PACKAGE_VALIDATING"],
+)
+def test_a_start_that_wants_a_validation_first_gets_it(talk: Make, dialect: str, text: bytes) -> None:
+    with talk(refused(text), status(b"PACKAGE_OK"), (START, OK), dialect=dialect) as t:
+        warnings: list[str] = []
+        t.method.warn = warnings.append
+        assert t.method.activate(t.session) is True
+    assert len(warnings) == 1
+    assert "validated before the start" in warnings[0]
+    assert text.decode() in warnings[0]
+
+
+def test_a_package_that_is_not_valid_is_not_started_by_that_order_either(talk: Make) -> None:
+    script = (refused(b"PACKAGE_NOT_VALIDATION"), status(b"PACKAGE_VALIDATION_FAILURE"))
+    with talk(*script, dialect="quectel-hi2115") as t, pytest.raises(WriteFailed, match="signature"):
         t.method.activate(t.session)
+
+
+def test_a_start_that_is_refused_after_the_validation_tells_why(talk: Make) -> None:
+    script = (refused(b"PACKAGE_NOT_VALIDATION"), status(b"PACKAGE_OK"), refused(b"PACKAGE_NOT_VALIDATION"))
+    with talk(*script) as t, pytest.raises(WriteFailed, match="was not validated"):
+        t.method.activate(t.session)
+
+
+def test_a_start_that_already_runs_is_a_start(talk: Make) -> None:
+    with talk((START, []), ALIVE, ALIVE, FENCE, refused(b"PACKAGE_UPGRADING")) as t:
+        assert t.method.activate(t.session) is True
+
+
+# -- lengths and room --------------------------------------------------------------------------------
+
+
+def block(number: int, data: bytes) -> bytes:
+    crc = 0
+    for byte in data:
+        crc ^= byte
+    return b"AT+NFWUPD=1,%d,%d,%s,%02X" % (number, len(data), data.hex().upper().encode(), crc)
+
+
+def test_a_length_that_is_refused_at_block_0_is_shortened(talk: Make) -> None:
+    data = bytes(range(256)) * 3
+    refusals = [(block(0, data[:512]), E50)] * 3 + [(block(0, data[:256]), E50)] * 3
+    taken = [(block(n, data[n * 128 : n * 128 + 128]), OK) for n in range(6)]
+    with talk(*refusals, *taken, data=data, block=512) as t:
+        warnings: list[str] = []
+        t.method.warn = warnings.append
+        assert t.write() == sha256(data).hexdigest()
+        assert t.method.block == 128
+    assert [one.split(";")[0] for one in warnings] == [
+        "the module refuses pieces of 512 bytes",
+        "the module refuses pieces of 256 bytes",
+    ]
+
+
+def test_a_length_is_shortened_only_to_one_that_the_manual_lists(talk: Make) -> None:
+    data = bytes(512)
+    lines = [line.replace(b"+NFWUPD", b"^SNFWPUPDS") for line in (block(0, data), block(0, data[:256]))]
+    rest = block(1, data[256:]).replace(b"+NFWUPD", b"^SNFWPUPDS")
+    script = [(lines[0], E50)] * 3 + [(lines[1], OK), (rest, OK)]
+    with talk(*script, data=data, block=512, dialect="cinterion-ens22") as t:
+        t.write()
+
+
+def test_a_block_0_that_is_refused_in_every_length_ends_the_write(talk: Make) -> None:
+    data = bytes(64)
+    script = [(block(0, data), E50)] * 3 + [(block(0, data[:32]), E50)] * 3
+    with talk(*script, data=data, block=64) as t, pytest.raises(WriteFailed, match="refused block 0 3 times"):
+        t.write()
+
+
+@pytest.mark.parametrize(("count", "full"), [(8, True), (7, False)])
+def test_a_refusal_where_the_flash_ends_says_that_the_slot_may_end_there(
+    talk: Make, count: int, full: bool
+) -> None:
+    """4096 bytes are a page; block 8 of 512 bytes would be the first behind it."""
+    data = bytes(512 * 10)
+    script = [(block(n, data[:512]), OK) for n in range(count)] + [(block(count, data[:512]), E50)] * 3
+    with talk(*script, data=data, block=512) as t, pytest.raises(WriteFailed) as caught:
+        t.write()
+    assert f"after it took {count * 512} bytes" in caught.value.message
+    assert ("slot seems to end there" in caught.value.message) is full
+    assert ("supply" in caught.value.hint) is not full
+
+
+def test_a_package_larger_than_a_documented_slot_is_refused_before_the_first_byte(talk: Make) -> None:
+    with (
+        talk(data=bytes(491_524), block=256, dialect="ec616") as t,
+        pytest.raises(PackageError, match="the module's FOTA slot holds 491520"),
+    ):
+        t.method.check(t.package)
+    with talk(data=bytes(491_520), block=256, dialect="ec616") as t:
+        t.method.check(t.package)
 
 
 # -- afterwards --------------------------------------------------------------------------------------

@@ -291,13 +291,47 @@ def test_shorter_parts_than_asked_are_put_together(bench: MakeBench) -> None:
         part_answer(0, 99, 100, DATA[:100]),
         httpx.Response(200, content=iter([DATA, b"more"])),
         httpx.Response(200, content=b"Z"),
+        httpx.Response(200, content=DATA[:10_000]),
+        httpx.Response(200, headers={"Content-Length": "0"}),
+        httpx.Response(206, content=DATA[:10_000]),
+        httpx.Response(200, headers={"Content-Range": "bytes 0-9999/10000"}, content=DATA[:10_000]),
     ],
 )
 def test_another_size_than_the_task_says_is_a_bad_package(bench: MakeBench, wrong: httpx.Response) -> None:
     b = bench(odd=[wrong])
     with pytest.raises(PackageError, match=r"30000|bytes"):
         b.fetch()
+    assert len(b.platform.asked) == 1
     assert not list(b.cache.folder.glob("*.pkg"))
+
+
+@pytest.mark.parametrize("size", [0, 2, 12_000, len(DATA) - 1, len(DATA) + 1])
+def test_a_size_that_the_servers_headers_contradict_ends_the_download_at_the_first_answer(
+    bench: MakeBench, size: int
+) -> None:
+    b = bench(data=(DATA + b"x")[:size])
+    with pytest.raises(PackageError, match=f"the task names 30000 bytes, the server's file has {size}"):
+        b.fetch(task_for(DATA))
+    assert b.platform.asked == [None]  # nothing was asked for behind the end of the file
+    assert not b.waits
+
+
+@pytest.mark.parametrize(
+    "contradicting",
+    [
+        part_answer(0, 14_999, 15_000, DATA[:15_000]),  # the clamping of a range past the end
+        part_answer(12_000, 14_999, 15_000, DATA[12_000:15_000]),
+        httpx.Response(200, content=DATA[:15_000]),
+        httpx.Response(416, headers={"Content-Range": "bytes */15000"}),
+    ],
+)
+def test_a_size_that_is_contradicted_when_the_download_continues_ends_it_too(
+    bench: MakeBench, contradicting: httpx.Response
+) -> None:
+    b = bench(odd=[12_000, contradicting])
+    with pytest.raises(PackageError, match="the task names 30000 bytes, the server's file has 15000"):
+        b.fetch()
+    assert b.platform.asked == [None, "bytes=12000-"]
 
 
 @pytest.mark.parametrize("understands", [r"bytes=(\d+)-", "nothing"])
@@ -314,9 +348,8 @@ def test_a_file_that_is_shorter_than_the_task_says_is_a_bad_package(
 @pytest.mark.parametrize(
     "short",
     [
-        httpx.Response(200, content=DATA[:10_000]),
-        httpx.Response(200, headers={"Content-Length": "0"}),
         httpx.Response(206, headers={"Content-Range": "bytes 0-29999/30000"}, content=DATA[:9_000]),
+        httpx.Response(200, content=iter([DATA[:9_000]])),  # its headers name no size
     ],
 )
 def test_one_answer_that_is_too_short_is_completed(bench: MakeBench, short: httpx.Response) -> None:

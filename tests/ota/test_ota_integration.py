@@ -128,7 +128,7 @@ HARMLESS = [
     "cut-after:10%:5+http-500:1@download+quoted-numbers+shuffled-keys+upper-md5+close-after:2",
     "ignore-range+cut-after:50%",
     "wrong-range+cut-after:30%+errno:7:2",
-    "short-body:1+one-byte-error:4:1+paused:3",
+    "cut-after:20%+one-byte-error:4:1+paused:3",
     "one-byte-error:3:1+one-byte-error:6:1+cut-after:40%",
 ]
 FATAL = [
@@ -139,6 +139,7 @@ FATAL = [
     ("wrong-md5", PackageError, "wrong MD5"),
     ("wrong-size", PackageError, "bytes"),
     ("short-body", PackageError, "bytes"),
+    ("short-body:1", PackageError, "the server's file has"),
     ("endless-body", PackageError, "more than"),
     ("one-byte-error:1", DownloadRefused, "does not exist"),
     ("expired-token:1", PlatformRefused, "expired"),

@@ -217,7 +217,7 @@ def test_a_connection_carries_no_more_than_a_thousand_requests() -> None:
         request = b"GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n"
         received = raw(server, request * 1001)
     assert received.count(b"HTTP/1.1 404") == 1000
-    assert received.count(b"connection: close") == 1
+    assert received.count(b"Connection: close") == 1
 
 
 def test_redirects_and_portals_arrive_as_such() -> None:

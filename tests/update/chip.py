@@ -100,6 +100,7 @@ class ChipTarget:
     needs_address = False
     has_method = True
     can_start_before_activate = False
+    block: int | None = None
     blocks = retries = boots = 0
     longest_silence_s = 0.0
 

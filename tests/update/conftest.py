@@ -23,6 +23,7 @@ from scripts.simulate_parts import scenario
 MODELS = {
     **scenario.MODELS,
     "UNKNOWN-HI2115": ("005", "00501", "RG6118_V1.02", "RG6118_V1.03"),
+    "BC28-B500": ("014", "01401", "BC28JAR01A07", "BC28JAR01A08"),
     "BC28-CLONE": ("014", "01401", "BC28CNVR01A02", "BC28CNVR01A03"),
 }
 

@@ -77,6 +77,7 @@ def result_fields(result: JobResult) -> dict[str, Any]:
         "blocks": result.blocks,
         "retries": result.retries,
         "record_id": result.record_id,
+        "told": result.told,
         "resumes": result.resumes,
         "warnings": result.warnings,
     }

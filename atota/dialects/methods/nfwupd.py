@@ -6,10 +6,12 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
-from atota.dialects.common import OK_BYTES, Command, MethodSpec, Profiled, WirePlan, Word
+from atota.dialects.common import OK_BYTES, Command, MethodSpec, Profiled, WirePlan, Word, halved
 
 _CODES: Final = {0: "erase", 1: "download", 2: "validate", 5: "start"}
 """The codes of AT+NFWUPD that the method sends (M5310-A AT command manual, +NFWUPD)."""
+_SHORTEST: Final = 32
+"""Bytes of the shortest block that a manual lists (Cinterion ENS22-E AT command set; M5310-A manual)."""
 _LONGEST_LINE_HEAD = len("=1,99999,9999,") + len(",FF\r")
 
 
@@ -32,6 +34,12 @@ class BlockRule(Profiled, frozen=True, kw_only=True):
             return length in self.only
         return 0 < length <= self.largest and length % self.multiple == 0
 
+    def shorter(self, length: int) -> int | None:
+        """Return the next shorter length that one block may have; None: there is none."""
+        if self.only:
+            return max((one for one in self.only if one < length), default=None)
+        return halved(length, _SHORTEST, self.multiple)
+
 
 class NfwupdTimes(Profiled, frozen=True, kw_only=True):
     """Limits in seconds. The module has none of its own, so these only bound how long we wait."""
@@ -48,6 +56,10 @@ class NfwupdSpec(MethodSpec, frozen=True, kw_only=True, tag="nfwupd"):
     ``flow``: ``validate-then-start`` (code 2 before code 5) or ``start-then-ask`` (code 5 checks in the
     boot, code 2 afterwards gives the result). ``erase``: ``offered`` sends code 0 where the test form's
     range has it; ``required`` insists on it. ``bare_ok_is_valid``: code 2 answers no text but ``OK``.
+    ``unread``: the texts of a code 2 that only reads the status: where it stays at one of them, code 5
+    decides and the boot checks. ``unvalidated``: the texts with which code 5 asks for code 2 first, whatever
+    the flow. ``started``: those with which it says that the update runs already. ``empty``: the texts of a
+    slot that lost the package.
     ``take_up``: the write of an earlier run may be resumed. That needs a firmware that is known to
     take block n+1 after block n alone, to forget its count with a reboot, and to check the whole package's
     signature or hash before the start.
@@ -62,6 +74,10 @@ class NfwupdSpec(MethodSpec, frozen=True, kw_only=True, tag="nfwupd"):
     blocks: BlockRule
     valid: tuple[Annotated[str, Word()], ...]
     not_yet: tuple[Annotated[str, Word()], ...] = ()
+    unread: tuple[Annotated[str, Word()], ...] = ()
+    unvalidated: tuple[Annotated[str, Word()], ...] = ()
+    started: tuple[Annotated[str, Word()], ...] = ()
+    empty: tuple[Annotated[str, Word()], ...] = ()
     busy_codes: tuple[int, ...] = ()
     attempts: int = 3
     times: NfwupdTimes

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import NoReturn
 
-from atota.errors import BadAnswer, DownloadRefused, PlatformRefused
+from atota.errors import BadAnswer, DownloadRefused, PackageError, PlatformRefused
 from atota.ota.base import Part, Task
 from atota.ota.onenet.errnos import Endpoint, download_problem, meaning
 from atota.ota.onenet.wire import Envelope, decode_envelope
@@ -17,6 +17,7 @@ from atota.ota.replies import (
     is_text,
     looks_like_html,
     parse_content_range,
+    unsatisfied_total,
 )
 from atota.values import Digests
 
@@ -79,8 +80,12 @@ def part_of(stream: Stream, task: Task, first: int) -> Part:
 
     Raises:
         ServerError: it is not a package.
+        PackageError: the server refuses the range, and names another size than the task.
     """
     if stream.status == 416:  # the platform documents clamping instead; a proxy may not
+        total = unsatisfied_total(stream.headers.get("Content-Range"))
+        if total not in (None, task.size):
+            raise PackageError(f"the task names {task.size} bytes, the server's file has {total}")
         return Part(partial=True, content_range=None, length=0, chunks=iter(()))
     if stream.status not in (200, 206):
         raise http_error(stream.status, stream.read(), Endpoint.DOWNLOAD.value)

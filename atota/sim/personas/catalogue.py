@@ -6,10 +6,13 @@ from atota.sim.personas.bc28 import BC28
 from atota.sim.personas.bc95 import BC95_B8
 from atota.sim.personas.m5310a import M5310_A
 from atota.sim.personas.me3616 import ME3616
+from atota.sim.personas.nrf93m1 import NRF93M1
 from atota.sim.personas.others import OTHERS
-from atota.sim.personas.quectel import EC21, EC800M
+from atota.sim.personas.quectel import EC21, EC200A, EC800M, EG18, EG25
+from atota.sim.personas.quectel_url import BC66, BC660K, BG96, BG770A, EC200U
 from atota.sim.personas.sara_n2 import SARA_N200
 from atota.sim.personas.sara_r4 import SARA_R410
+from atota.sim.personas.sara_r5 import LARA_R6, SARA_R510
 from atota.sim.personas.sim7000 import SIM7000C, SIM7000C_N, SIM7070
 from atota.sim.personas.sim7020 import SIM7020C, SIM7030
 
@@ -28,6 +31,17 @@ PERSONAS: tuple[Persona, ...] = (
     EC800M,
     SARA_R410,
     *OTHERS,
+    EG25,
+    EG18,
+    EC200A,
+    BC66,
+    BC660K,
+    EC200U,
+    BG96,
+    BG770A,
+    NRF93M1,
+    SARA_R510,
+    LARA_R6,
 )
 
 

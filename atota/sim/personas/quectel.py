@@ -1,4 +1,4 @@
-"""Quectel EC21 (upload, then start from the file) and EC800M (the package is pushed behind FILESTART)."""
+"""Quectel EC21, EG25-G, EG18 (upload, then start from the file), EC800M, EC200A (pushed behind FILESTART)."""
 
 from dataclasses import replace
 
@@ -104,4 +104,82 @@ EC800M = replace(
         b"AT+CSUB": (b"SubEdition: V01",),
     },
     way=Qfota(files=False, push=True),
+)
+
+EG25 = replace(
+    EC21,
+    name="EG25",
+    aliases=("EG25-G",),
+    version="EG25GGBR07A08M2G",
+    sources=(
+        "public outputs of an EG25-G: ATI with EG25 and EG25GGBR07A08M2G, QGMR with _30.203.30.203",
+        "Quectel EC2x&EG25-G&EG9x&EM05 FILE AT Commands Manual V1.0: QFUPL, A for each KiB, checksum",
+        "public firmware of an LTE router: AT+QFOTADL with /data/ufs/",
+        "inferred: as on the EC21: errors, boot text, how long an update lasts",
+    ),
+    answers={
+        **EC21.answers,
+        b"ATI": (b"Quectel\r\nEG25\r\nRevision: {version}",),
+        b"AT+CGMM": (b"EG25",),
+        b"AT+GMM": (b"EG25",),
+        b"AT+QGMR": (b"{version}_30.203.30.203",),
+    },
+)
+
+EG18 = replace(
+    EC21,
+    name="EG18",
+    aliases=("EG18-EA",),
+    chip="MDM9x50",
+    version="EG18EAPAR01A12M4G",
+    sources=(
+        "public notes on the update of an EG18-EA: ATI, QGMR, CSUB, QFLST, /cache/ufs/, UPDATING from 0 on",
+        "the same: the port goes away behind OK; 10 to 20 minutes, and 30 to 60 s for the reboot",
+        "inferred: as on the EC21: QFUPL, errors, END 504",
+    ),
+    answers={
+        **EC21.answers,
+        b"ATI": (b"Quectel\r\nEG18\r\nRevision: {version}",),
+        b"AT+CGMM": (b"EG18",),
+        b"AT+GMM": (b"EG18",),
+        b"AT+QGMR": (b"{version}_01.001.01.001",),
+        b"AT+CSUB": (b"SubEdition: V01",),
+    },
+    way=Qfota(folder=b"/cache/ufs/", capacity=64 * 1024 * 1024),
+    boot=replace(
+        EC21.boot,
+        good=(
+            *percent_steps(b'+QIND: "FOTA","UPDATING",%d', 720.0, 2),
+            Step(3.0, _END % 0),
+            Step(40.0, b""),
+        ),
+    ),
+)
+
+EC200A = replace(
+    EC800M,
+    name="EC200A",
+    aliases=("EC200A-CN",),
+    chip="ASR1803",
+    version="EC200ACNHAR01A02M16",
+    sources=(
+        "Quectel LTE Standard(A) DFOTA upgrade guide V1.5: FILE, FILESTART to FILEEND, UPDATING, END, codes",
+        "a sample of Quectel's for a Cat.1 module (2024): QINDCFG, IFC, RDY",
+        "inferred: OK before FILESTART, FILEEND of 500 after 30 s without bytes, UPDATING of eight each",
+    ),
+    answers={
+        **EC800M.answers,
+        b"ATI": (b"Quectel\r\nEC200A\r\nRevision: {version}",),
+        b"AT+CGMM": (b"EC200A",),
+        b"AT+GMM": (b"EC200A",),
+    },
+    way=Qfota(files=False, push=True, broken=500),
+    boot=replace(
+        EC21.boot,
+        good=(
+            *percent_steps(b'+QIND: "FOTA","UPDATING",%d', 150.0, 8)[1:],
+            Step(3.0, _END % 0),
+            Step(15.0, b""),
+        ),
+    ),
 )

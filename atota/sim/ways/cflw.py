@@ -98,6 +98,7 @@ class CflwUpdater(PlainUpdater):
 
     def _write(self, mode: int, address: int, size: int, offset: int, window: int) -> Reply:
         fits = 0 < size <= self._rules.most and offset + size <= self._rules.capacity
+        fits = fits and not self._chassis.faults.refuses_length(size)
         if mode != 0 or address != 0 or not fits or not 1 <= window <= 100:
             return Reply(error=BAD_PARAMETER)
         phase = Counted(

@@ -126,6 +126,8 @@ class CfsUpdater(PlainUpdater):
         folder, mode, size, window = (int(match[group]) for group in (1, 3, 4, 5))
         if folder > 3 or mode > 1 or not 0 < size <= self._rules.most or not 100 <= window <= 10000:
             return Reply(error=PLAIN)
+        if self._chassis.faults.refuses_length(size):
+            return Reply(error=PLAIN)
         if size > self._free():
             return Reply(error=FULL)
         key = (folder, match[2])

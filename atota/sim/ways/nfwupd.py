@@ -162,6 +162,8 @@ class NfwupdUpdater(PlainUpdater):
     def _decode(self, length: int, text: bytes, crc: bytes) -> bytes | None:
         """The segment, or None if length, hex or XOR8 is wrong."""
         rules = self._rules
+        if self._chassis.faults.refuses_length(length):
+            return None
         if not 0 < length <= rules.most or length % rules.multiple or len(text) != 2 * length:
             return None
         try:

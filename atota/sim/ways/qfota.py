@@ -2,6 +2,7 @@
 
 Files: Quectel EC2x&EG25-G&EG9x&EM05 FILE AT Commands Manual V1.0 (AT+QFUPL with its acknowledgements and its
 checksum, AT+QFDEL, AT+QFLST, AT+QFLDS). Update: EP06&EG06&EM06 DFOTA User Guide V1.0 (START, UPDATING, END).
+The folder is /data/ufs/ on EC2x (fwupd) and /cache/ufs/ on EG18 (public notes of its update).
 The pushed stream: a sample of Quectel's for a Cat.1 module. Inferred: the numbers of the file errors.
 """
 
@@ -20,7 +21,7 @@ INVALID, NOT_FOUND, EXISTS, WRITE_FAILED, NO_SPACE, TIMEOUT = 400, 405, 407, 409
 
 _UPLOAD = re.compile(rb'\+QFUPL="(?:UFS:)?([^"]{1,80})",(\d{1,9})(?:,(\d{1,5}))?(?:,([01]))?', re.IGNORECASE)
 _FILE = re.compile(rb'\+QF(DEL|LST)="(?:UFS:)?([^"]{1,80})"', re.IGNORECASE)
-_START = re.compile(rb'\+QFOTADL="/data/ufs/([^"]{1,80})"', re.IGNORECASE)
+_START = re.compile(rb'\+QFOTADL="(/[^"]{1,20}/)([^"/]{1,80})"', re.IGNORECASE)
 _PUSH = re.compile(rb'\+QFOTADL="FILE:(\d{1,9})"(?:,\d+){0,3}', re.IGNORECASE)
 
 
@@ -39,17 +40,21 @@ class Qfota:
     """The rules of AT+QFOTADL: the ways that a package may come.
 
     Attributes:
-        files: AT+QFUPL and AT+QFOTADL="/data/ufs/..." exist.
+        files: AT+QFUPL and AT+QFOTADL with the path of a stored file exist.
+        folder: where the stored files are for AT+QFOTADL.
         push: AT+QFOTADL="FILE:<size>" exists.
         push_window_s: without a byte for so long the pushed stream has failed.
+        broken: the number of FILEEND then.
     """
 
     files: bool = True
+    folder: bytes = b"/data/ufs/"
     push: bool = False
     capacity: int = 8 * 1024 * 1024
     leftover: int = 0
     write_s: float = 0.4
     push_window_s: float = 30.0
+    broken: int = 1
     name: ClassVar[str] = "qfota"
     verbatim: ClassVar[bytes] = b""
 
@@ -165,24 +170,27 @@ class QfotaUpdater(PlainUpdater):
         if self._rules.push and (match := _PUSH.fullmatch(command)):
             return self._push(int(match[1]))
         match = _START.fullmatch(command) if self._rules.files else None
-        if match is None or match[1] not in self._files or self._chassis.faults.strike("refuse-start"):
+        if match is None or match[1] != self._rules.folder or match[2] not in self._files:
             return Reply(error=PLAIN)
-        if self._slot != match[1]:
-            self._fill(match[1], self._files[match[1]])
+        if self._chassis.faults.strike("refuse-start"):
+            return Reply(error=PLAIN)
+        if self._slot != match[2]:
+            self._fill(match[2], self._files[match[2]])
         return Reply(start=True, note="started")
 
     def _push(self, size: int) -> Reply:
         if not 0 < size <= self._rules.capacity or self._chassis.faults.strike("refuse-start"):
             return Reply(error=PLAIN)
         marks = self._marks(size)
+        broken = b'+QIND: "FOTA","FILEEND",%d' % self._rules.broken
         self._fill(None, b"")
         phase = Counted(
             self._chassis,
             size,
             self._rules.push_window_s,
             self._pushed,
-            missed=Reply((b'+QIND: "FOTA","FILEEND",1',), bare=True),
-            refused=Reply((b'+QIND: "FOTA","FILEEND",1',), bare=True),
+            missed=Reply((broken,), bare=True),
+            refused=Reply((broken,), bare=True),
             each=max(1, size // 20),
             each_taken=lambda _count, now: self._downloading(next(marks, None), now),
             idle=True,

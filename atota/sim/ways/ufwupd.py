@@ -23,12 +23,14 @@ class Ufwupd:
 
     Attributes:
         begin_s: between C and C, NAK and NAK; thirteen of them are under the manual's 20 s.
+        starts: the forms of AT+UFWINSTALL that are taken.
     """
 
     capacity: int = 4 * 1024 * 1024
     leftover: int = 0
     begin_s: float = 1.5
     wait_s: float = 5.0
+    starts: tuple[bytes, ...] = (b"+UFWINSTALL",)
     name: ClassVar[str] = "ufwupd"
     verbatim: ClassVar[bytes] = b""
 
@@ -69,7 +71,7 @@ class UfwupdUpdater(PlainUpdater):
             return Reply((b"+UFWUPD: (3)",))
         if word == b"+UFWINSTALL=?":
             return Reply()
-        if word == b"+UFWINSTALL":
+        if word in self._rules.starts:
             return self._install()
         if not word.startswith((b"+UFWUPD", b"+UFWINSTALL")):
             return None

@@ -1,9 +1,10 @@
-"""AT+QFOTADL="http://...": the module fetches its package by itself (Quectel BC26 on MT2625).
+"""AT+QFOTADL="http://...": the module fetches its package by itself (Quectel, several chips).
 
 From Quectel's BC26 DFOTA user guide V1.0: a URL of at most 255 bytes, no HTTPS, ``OK`` within 300 ms, then
 ``+QIND: "FOTA",...`` lines. The guide's own example writes them sloppily (blanks, percent signs,
 ``HTTPTART``), and so does this module, by its seed. What begins and follows the reboot is in the persona's
-boot text; `reword` spells it.
+boot text; `reword` spells it. Other members of the family differ in the numbers, in what they say of the
+download, and in the parameters behind the URL.
 """
 
 import random
@@ -16,11 +17,19 @@ from atota.sim.network import Network
 from atota.sim.reply import PLAIN, Reply
 from atota.sim.updater import Chassis, PlainUpdater, Updater
 
-_URL = re.compile(rb'\+QFOTADL="([^"]*)"', re.IGNORECASE)
+_URL = re.compile(rb'\+QFOTADL="([^"]*)"((?:,\d{1,3}){0,3})', re.IGNORECASE)
 _PERCENT = re.compile(rb'("(?:DOWNLOADING|UPDATING)"),(\d+)')
 
-DOWNLOAD_FAILED, DEACTIVATED, ACTIVATING = 12, 13, 20  # BC26 DFOTA user guide V1.0, <http_err>
-MISMATCHED, INVALID = 254, 255  # <err> of END
+
+@dataclass(frozen=True, slots=True)
+class Codes:
+    """The numbers of HTTPEND and END; by default those of the BC26 DFOTA user guide V1.0."""
+
+    download_failed: int = 12
+    deactivated: int = 13
+    activating: int = 20
+    mismatched: int = 254
+    invalid: int = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +42,10 @@ class UrlPull:
         each: percent between two progress lines.
         silence_s: how long nothing is said before an unreachable URL is given up (seen on a BC660K).
         attach_s: how long the network takes.
+        secure: https is taken too.
+        parameters: numbers may stand behind the URL.
+        downloading: the download tells its progress.
+        sloppy: lines are spelled in several ways, as in the guide's own example.
     """
 
     longest: int = 255
@@ -42,6 +55,11 @@ class UrlPull:
     silence_s: float = 120.0
     attach_s: float = 5.0
     leftover: int = 0
+    codes: Codes = Codes()
+    secure: bool = False
+    parameters: bool = False
+    downloading: bool = True
+    sloppy: bool = True
     name: ClassVar[str] = "qfotadl"
     verbatim: ClassVar[bytes] = b"QFOTADL"
 
@@ -80,6 +98,8 @@ class UrlPullUpdater(PlainUpdater):
         match = _URL.fullmatch(command)
         if match is None or not self._allowed(match[1]) or self.committed:
             return Reply(error=PLAIN)
+        if match[2] and not self._rules.parameters:
+            return Reply(error=PLAIN)
         if self._chassis.faults.strike("refuse-start"):
             return Reply(error=PLAIN)
         self.committed = True
@@ -87,7 +107,8 @@ class UrlPullUpdater(PlainUpdater):
         return Reply(seconds=0.1, note="download asked for", then=lambda then: self._begin(url, then))
 
     def _allowed(self, url: bytes) -> bool:
-        return len(url) <= self._rules.longest and url.isascii() and bool(re.match(rb"http://[^/]", url))
+        schemes = rb"https?://[^/]" if self._rules.secure else rb"http://[^/]"
+        return len(url) <= self._rules.longest and url.isascii() and bool(re.match(schemes, url))
 
     # --- the lines -----------------------------------------------------------------------------------
 
@@ -98,7 +119,7 @@ class UrlPullUpdater(PlainUpdater):
             return line
         if faults.lasts("quiet-update"):
             return b""
-        style = self._random.random()
+        style = self._random.random() if self._rules.sloppy else 0.6
         if style < 0.1 and _PERCENT.search(line):
             return b""
         if style < 0.4:
@@ -118,9 +139,9 @@ class UrlPullUpdater(PlainUpdater):
 
     def _begin(self, url: str, now: float) -> None:
         if self._network.attaching(now):
-            self._chassis.plan(now + 0.2, lambda then: self._over(ACTIVATING, then))
+            self._chassis.plan(now + 0.2, lambda then: self._over(self._rules.codes.activating, then))
         elif not self._network.attached(now):
-            self._chassis.plan(now + 0.2, lambda then: self._over(DEACTIVATED, then))
+            self._chassis.plan(now + 0.2, lambda then: self._over(self._rules.codes.deactivated, then))
         else:
             self._chassis.plan(now + 0.5, lambda then: self._fetch(url, then))
 
@@ -128,7 +149,8 @@ class UrlPullUpdater(PlainUpdater):
         self._say(now, b'"HTTPSTART"')
         package = None if self._chassis.faults.strike("fail-download") else self._get(url)
         if package is None or len(package) > self._rules.capacity:
-            self._chassis.plan(now + self._rules.silence_s, lambda then: self._over(DOWNLOAD_FAILED, then))
+            failed = self._rules.codes.download_failed
+            self._chassis.plan(now + self._rules.silence_s, lambda then: self._over(failed, then))
             return
         self._chassis.tell(f"fetched {len(package)} bytes")
         seconds = len(package) / self._rules.rate
@@ -146,9 +168,10 @@ class UrlPullUpdater(PlainUpdater):
 
     def _progress(self, percent: int, package: bytes, seconds: float, now: float) -> None:
         if not self._network.attached(now):
-            self._over(DEACTIVATED, now)
+            self._over(self._rules.codes.deactivated, now)
             return
-        self._say(now, b'"DOWNLOADING",%d' % percent)
+        if self._rules.downloading:
+            self._say(now, b'"DOWNLOADING",%d' % percent)
         if percent >= 100:
             self._chassis.flash.erase()
             self._chassis.flash.write(0, package)
@@ -167,7 +190,8 @@ class UrlPullUpdater(PlainUpdater):
         if verdict.good:
             self._chassis.plan(now + 1.0, self._chassis.start_update)
             return
-        code = MISMATCHED if verdict.status == "PACKAGE_VERSION_MISMATCHED" else INVALID
+        is_mismatched = verdict.status == "PACKAGE_VERSION_MISMATCHED"
+        code = self._rules.codes.mismatched if is_mismatched else self._rules.codes.invalid
         self._chassis.plan(now + 1.0, lambda then: self._refuse(code, then))
 
     def _refuse(self, code: int, now: float) -> None:
