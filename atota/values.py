@@ -175,6 +175,16 @@ def mask(identifier: str | None) -> str:
     return identifier[:2] + "*" * (len(identifier) - 6) + identifier[-4:]
 
 
+Nature = Literal["real", "simulated", "replayed"]
+"""The nature of the module behind a port, as far as the port's name says it."""
+
+
+def nature_of(port: str) -> Nature:
+    """Return the nature of the module behind a port."""
+    scheme = port.partition("://")[0].lower()
+    return "simulated" if scheme == "sim" else "replayed" if scheme == "replay" else "real"
+
+
 class Codes(msgspec.Struct, frozen=True):
     """The platform's numbers of a vendor and a model: strings with leading zeros, never integers."""
 

@@ -26,6 +26,20 @@ COMMANDS = (
         groups=(Group.LINK, Group.WAIT),
     ),
     Command(
+        "at",
+        "talk:at",
+        "Send AT commands and print the responses; the first refusal ends it (exit 5).",
+        example="atota at -p /dev/ttyUSB0 AT+CSQ 'AT+CGSN=1'",
+        groups=(Group.LINK,),
+    ),
+    Command(
+        "wait",
+        "talk:wait",
+        "Wait until the module answers, or runs a version (exit 11: no answer; 12: another version).",
+        example="atota wait -p /dev/ttyUSB0 --timeout 600",
+        groups=(Group.LINK,),
+    ),
+    Command(
         "modules",
         "look:list_modules",
         "Show every row of the platform's module table: chip, dialect, method and the evidence for it.",
@@ -79,6 +93,13 @@ COMMANDS = (
         "demo:demo",
         "Run the whole chain on simulated modules and a local platform: no hardware, no network.",
         example="atota demo",
+    ),
+    Command(
+        "config",
+        "config:config",
+        "Show where files lie, and every setting that has a value, with its origin.",
+        example="atota config",
+        groups=(Group.LINK, Group.PLATFORM, Group.JOURNAL),
     ),
     Command(
         "replay",

@@ -11,12 +11,15 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Self
 
+from atota.cli.streams import lost
 from atota.cli.view.output import Ending, Output, Page
 from atota.clock import StopToken
-from atota.errors import AtotaError, Interrupted, Outcome, UsageError
+from atota.errors import AtotaError, ConfigError, Interrupted, Outcome, UsageError
 from atota.settings.board import Board
 from atota.settings.resolve import load_settings
 from atota.settings.table import Settings
+
+_HANGUP: signal.Signals | None = getattr(signal, "SIGHUP", None)  # Windows has none
 
 
 class Call:
@@ -78,8 +81,18 @@ class Call:
         return self._merged
 
     def done(self, page: Page | None = None, *, outcome: Outcome = Outcome.DONE, **fields: Any) -> None:
-        """End well, as a command that does not run a job: print the page, or the result line."""
+        """End well, as a command that does not run a job: print the page, or the result line.
+
+        Raises:
+            ConfigError: stdout cannot be written, so what the user asked for is lost.
+        """
         self.out.result(page, ok=True, outcome=outcome, exit_code=0, **fields)
+        problem = lost(sys.stdout)
+        if problem is not None:
+            raise ConfigError(
+                f"stdout cannot be written: {problem.strerror}",
+                hint="Make room on the disk, or send stdout elsewhere, and run the command again.",
+            )
 
 
 def perform(call: Call, body: Callable[[Call], int | None]) -> None:
@@ -108,19 +121,24 @@ def _bug(call: Call, error: Exception) -> int:
 
 @contextmanager
 def _interruptible(call: Call) -> Iterator[None]:
-    """Let Ctrl-C set the stop token; when that has been ignored for good, let it break in."""
+    """Let Ctrl-C and a lost terminal set the stop token; a second Ctrl-C breaks in where that is allowed."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
-    def on_signal(_number: int, _frame: FrameType | None) -> None:
+    def on_signal(number: int, _frame: FrameType | None) -> None:
+        if number == _HANGUP and call.stop.is_noted:
+            return  # one hang-up arrives several times: from the terminal, and from the shell
         if call.stop.is_set:
             raise KeyboardInterrupt
         call.stop.set()
         if not call.stop.is_set:
             call.out.say("The module is updating itself: waiting for it. Ctrl-C again leaves it alone.")
 
-    previous = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if _HANGUP is not None and signal.getsignal(_HANGUP) is not signal.SIG_IGN:  # as under `nohup`
+        numbers.append(_HANGUP)
+    previous = {number: signal.signal(number, on_signal) for number in numbers}
     try:
         yield
     finally:

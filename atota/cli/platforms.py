@@ -29,6 +29,7 @@ def opened_platform(call: Call) -> Iterator[Platform]:
         key_level=settings.key_level,
         auth_method=settings.auth_method,
         auth_ttl_s=settings.auth_ttl_s,
+        ca_file=settings.ca_file,
         stop=call.stop,
         on_wait=lambda why, seconds: call.out.say(f"{why}; trying again in {seconds:g} s"),
         warn=call.out.warn,

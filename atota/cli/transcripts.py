@@ -12,6 +12,7 @@ import platformdirs
 
 from atota.cli.call import Call
 from atota.errors import ConfigError
+from atota.files import DISK_FULL
 from atota.link.base import Link
 from atota.settings.head import head_of
 from atota.settings.spec import JobSpec
@@ -29,14 +30,16 @@ def recording(call: Call, spec: JobSpec, stack: ExitStack) -> Callable[[Link], L
     if path is None and call.out.verbosity < 2:
         return None
     context = head_of(call.out.command, spec).lines()
+    file = None if path is None else _created(call, path, stack)
     written: list[TranscriptLink] = []
 
     def wrap(link: Link) -> Link:
-        if path is not None:
+        if file is not None:
             # One file holds all of a conversation, also when the adapter went away and came back.
             before = written[-1] if written else None
-            file = before.file if before is not None else _created(path, stack)
-            link = TranscriptLink(link, file, masker=Masker(), context=context, after=before)
+            link = TranscriptLink(
+                link, file, masker=Masker(), context=context, after=before, on_problem=call.out.warn
+            )
             written.append(link)
         if call.out.verbosity >= 2:
             link = TranscriptLink(link, sys.stderr, masker=Masker(), context=context)
@@ -45,11 +48,26 @@ def recording(call: Call, spec: JobSpec, stack: ExitStack) -> Callable[[Link], L
     return wrap
 
 
-def _created(path: Path, stack: ExitStack) -> TextIO:
+def _created(call: Call, path: Path, stack: ExitStack) -> TextIO | None:
+    """Create a transcript; None if that cannot be: the work is done without one.
+
+    Raises:
+        ConfigError: the user named a file that can never be written.
+    """
     try:
-        return stack.enter_context(path.open("w", encoding="ascii"))
+        file = path.open("w", encoding="ascii")
     except OSError as error:
-        raise ConfigError(f"the transcript {path} cannot be written: {error.strerror}") from error
+        if call.settings.transcript is not None and error.errno not in DISK_FULL:
+            raise ConfigError(f"the transcript {path} cannot be written: {error.strerror}") from error
+        call.out.warn(f"no transcript is kept: {path} cannot be written ({error.strerror})")
+        return None
+    stack.callback(_close, file)
+    return file
+
+
+def _close(file: TextIO) -> None:
+    with suppress(OSError):  # a full disk fails once more; `TranscriptLink` has said so
+        file.close()
 
 
 def transcript_path(call: Call) -> Path | None:

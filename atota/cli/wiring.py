@@ -1,17 +1,20 @@
 """The parts that commands need, made from their settings: the opened module, the platform, the journal."""
 
+import shlex
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from atota.cli.call import Call
 from atota.cli.transcripts import recording
 from atota.clock import Deadline, SystemClock
-from atota.journal.store import Journal
+from atota.journal.store import Journal, default_path
 from atota.module.module import Module, Opener, open_module
 from atota.settings.adapter import check_adapter
 from atota.settings.spec import JobSpec, job_spec
+from atota.values import nature_of
 
 
 @contextmanager
@@ -67,5 +70,19 @@ def opened_journal(call: Call) -> Iterator[Journal]:
         ConfigError: it cannot be used.
         LimitReached: the disk is full, or another process holds it.
     """
-    with Journal(call.settings.journal, clock=SystemClock()) as journal:
+    with Journal(journal_path(call), clock=SystemClock()) as journal:
         yield journal
+
+
+def journal_path(call: Call) -> Path:
+    """Return the path of the journal; jobs of simulated and replayed modules have one of their own."""
+    if call.settings.journal is not None:
+        return call.settings.journal
+    port = call.settings.port
+    return default_path("real" if port is None else nature_of(port))
+
+
+def journal_option(call: Call) -> str:
+    """Return the option that a printed command needs to find the journal; empty for the default one."""
+    path = journal_path(call)
+    return "" if path == default_path() else f" --journal {shlex.quote(str(path))}"

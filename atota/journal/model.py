@@ -16,6 +16,7 @@ from atota.journal.facts import (
     WrittenFact,
 )
 from atota.link.ports import PortInfo
+from atota.values import Nature
 
 F = TypeVar("F", bound=Fact)
 
@@ -127,7 +128,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     """The traceability document of one job: all that proves what happened to one module.
 
     Times are UTC, ISO 8601; durations are in milliseconds. ``told`` lists what the platform took;
-    ``written`` is how far the write came; ``state`` is the last state of the job.
+    ``written`` is how far the write came; ``state`` is the last state of the job. ``nature`` says if the
+    module was a real one; None in records from before it was written.
     """
 
     id: str
@@ -141,6 +143,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     duration_ms: int | None = None
     resumes: str | None = None
     command: str | None = None
+    nature: Nature | None = None
     imei: str | None = None
     serial: str | None = None
     manufacturer: str | None = None
@@ -182,3 +185,13 @@ class QueuedReport(msgspec.Struct, frozen=True):
     job: str
     at: float
     document: dict[str, Any]
+
+
+class SentReport(msgspec.Struct, frozen=True):
+    """A report of one job, and its end: ``how`` is None while it waits. Times in seconds since the epoch."""
+
+    at: float
+    document: dict[str, Any]
+    ended_at: float | None = None
+    how: str | None = None
+    detail: str = ""

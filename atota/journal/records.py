@@ -19,7 +19,7 @@ from atota.journal.facts import (
     WrittenFact,
 )
 from atota.journal.model import PastJob, Record, RecordStage, Verdict
-from atota.values import Identity
+from atota.values import Identity, nature_of
 
 
 def compose(past: PastJob, verdict: Verdict, *, is_cut_off: bool = False) -> Record:
@@ -49,6 +49,7 @@ def compose(past: PastJob, verdict: Verdict, *, is_cut_off: bool = False) -> Rec
         duration_ms=elapsed_ms if elapsed_ms >= 0 else None,  # the machine's clock was set back meanwhile
         resumes=opened.resumes,
         command=opened.command,
+        nature=nature_of(opened.port),
         imei=module.imei,
         serial=module.serial,
         manufacturer=module.manufacturer,

@@ -9,7 +9,7 @@ import msgspec
 from atota.errors import Outcome
 from atota.files import prepared
 from atota.journal.facts import Fact, kind_of, read_fact
-from atota.journal.model import FactRow, Opened, PastJob, QueuedReport, Record, StageRow, Verdict
+from atota.journal.model import FactRow, Opened, PastJob, QueuedReport, Record, SentReport, StageRow, Verdict
 from atota.link.ports import PortInfo
 from atota.values import Identity
 
@@ -52,6 +52,11 @@ def record_of(document: str) -> Record:
 def report_of(row: tuple[Any, ...]) -> QueuedReport:
     """A report of the outbox from (id, job, at, document)."""
     return QueuedReport(row[0], row[1], row[2], _object(row[3]))
+
+
+def sent_report_of(row: tuple[Any, ...]) -> SentReport:
+    """A report with its end from (at, document, ended at, how, detail)."""
+    return SentReport(row[0], _object(row[1]), row[2], row[3], row[4] or "")
 
 
 def load(db: sqlite3.Connection, job: str, is_alive: Callable[[str], bool]) -> PastJob:

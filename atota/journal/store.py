@@ -22,18 +22,20 @@ from atota.errors import LimitReached, Outcome
 from atota.journal import connect, rows, search
 from atota.journal.connect import Database
 from atota.journal.facts import Fact
-from atota.journal.model import Opened, PastJob, QueuedReport, Record, Verdict
+from atota.journal.model import Opened, PastJob, QueuedReport, Record, SentReport, Verdict
 from atota.journal.owners import GivenOwners
 from atota.journal.records import compose
 from atota.journal.translate import translated
+from atota.values import Nature
 
 Hook = Callable[[str], None]
 Writing = Callable[[str], AbstractContextManager[sqlite3.Connection]]
 
 
-def default_path() -> Path:
-    """Return the path of the journal if no other is named."""
-    return platformdirs.user_data_path("atota", appauthor=False) / "journal.sqlite3"
+def default_path(nature: Nature = "real") -> Path:
+    """Return the path of the journal if no other is named: real modules have it to themselves."""
+    name = "journal.sqlite3" if nature == "real" else f"journal-{nature}.sqlite3"
+    return platformdirs.user_data_path("atota", appauthor=False) / name
 
 
 def _nothing(_table: str) -> None:
@@ -270,6 +272,16 @@ class Journal:
         )
         with translated(self.path):
             return [rows.report_of(row) for row in queued]
+
+    def reports_of(self, job: str) -> list[SentReport]:
+        """Return all reports of a job, the oldest first, each with its end."""
+        sent = self._read(
+            "SELECT report.at, document, report_end.at, how, detail FROM report"
+            " LEFT JOIN report_end ON report_end.report = report.id WHERE job = :job ORDER BY report.id",
+            {"job": job},
+        )
+        with translated(self.path):
+            return [rows.sent_report_of(row) for row in sent]
 
     def _read(self, query: str, values: search.Values | None = None) -> list[tuple[Any, ...]]:
         with self._lock, translated(self.path):

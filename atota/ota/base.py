@@ -9,6 +9,7 @@ import enum
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Protocol, Self
 
@@ -234,6 +235,7 @@ class Access:
         on_wait: receives the reason and the length of each wait.
         warn: receives remarks about the platform's answers, for people.
         timeout_s: the longest silence of the server, seconds.
+        ca_file: the certificates (PEM) that servers are trusted by; None: those of the system.
         transport: replaces the network in tests and simulations; `atota.ota.http.Transport`.
     """
 
@@ -251,6 +253,7 @@ class Access:
     on_wait: OnWait | None = None
     warn: Callable[[str], None] | None = None
     timeout_s: float = 20.0
+    ca_file: Path | None = None
     transport: object | None = None
 
     def __repr__(self) -> str:

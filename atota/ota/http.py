@@ -6,11 +6,13 @@ call that is not idempotent is repeated only if it surely never arrived. Errors 
 into `atota.errors` and without secrets.
 """
 
+import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Self, TypeVar, cast
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 import httpx
 import msgspec
@@ -20,16 +22,15 @@ from atota.clock import Clock, Deadline, StopToken
 from atota.errors import (
     AtotaError,
     BadAnswer,
-    ConfigError,
     PlatformRefused,
     ServerError,
     StepResult,
     UsageError,
 )
-from atota.ota import translate
+from atota.ota import proxies, translate
 from atota.ota.base import Access, Auth, OnWait
 from atota.ota.probe import Reached
-from atota.ota.replies import MAX_ANSWER, Reply, Stream, cleaned, may_retry, retry_after
+from atota.ota.replies import MAX_ANSWER, Reply, Stream, cleaned, may_retry, origin, redirected, retry_after
 from atota.ota.secrets import scrub
 from atota.ota.waiting import back_off, check_stop, wait
 from atota.values import ServerUrl, parse_server
@@ -83,6 +84,7 @@ class HttpClient:
         on_wait: receives the reason and the length of each wait, before it begins.
         timeout_s: the longest silence of the server, seconds.
         attempts: the number of attempts of a call that may be repeated.
+        ca_file: the certificates that servers are trusted by; None: those of the system.
         transport: replaces the network.
 
     Raises:
@@ -100,6 +102,7 @@ class HttpClient:
         on_wait: OnWait | None = None,
         timeout_s: float = 20.0,
         attempts: int = ATTEMPTS,
+        ca_file: Path | None = None,
         transport: Transport | None = None,
     ) -> None:
         self.server = _address(server)
@@ -109,7 +112,7 @@ class HttpClient:
         self._on_wait = on_wait
         self._attempts = max(1, attempts)
         translate.mask_logs()
-        self._http = _http_client(timeout_s, transport)
+        self._http = _http_client(timeout_s, transport, ca_file)
 
     @classmethod
     def of(cls, access: Access, auth: Auth) -> Self:
@@ -121,6 +124,7 @@ class HttpClient:
             stop=access.stop,
             on_wait=access.on_wait,
             timeout_s=access.timeout_s,
+            ca_file=access.ca_file,
             transport=cast("Transport | None", access.transport),
         )
 
@@ -254,8 +258,8 @@ class HttpClient:
             if not response.has_redirect_location:
                 return response
             response.close()
-            target = _redirect(url, response.headers["Location"])
-            if _origin(target) != _origin(url):
+            target = redirected(url, response.headers["Location"])
+            if origin(target) != origin(url):
                 headers.pop("Authorization", None)
             headers.pop("Host", None)
             url, extensions = target, {}
@@ -320,13 +324,20 @@ def _trouble(foreign: Exception, url: str) -> _TroubleError:
     connecting = isinstance(foreign, (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError))
     timeout = isinstance(foreign, httpx.TimeoutException)
     error = translate.unreachable(foreign, where, timeout=timeout, connecting=connecting)
+    if connecting:
+        error = proxies.through(error, proxies.proxy_of(url))
     if isinstance(foreign, (httpx.UnsupportedProtocol, httpx.InvalidURL, httpx.LocalProtocolError)):
         return _TroubleError(error, final=True)
     return _TroubleError(error, unsent=connecting, final=connecting and not timeout)
 
 
 def reach(
-    server: str, *, clock: Clock, timeout_s: float = CONNECT_S, transport: Transport | None = None
+    server: str,
+    *,
+    clock: Clock,
+    timeout_s: float = CONNECT_S,
+    ca_file: Path | None = None,
+    transport: Transport | None = None,
 ) -> Reached:
     """Get a server's front page, with no key and no device in the request: any answer counts.
 
@@ -337,7 +348,7 @@ def reach(
     """
     url = _address(server)
     translate.mask_logs()
-    with _http_client(timeout_s, transport) as http:
+    with _http_client(timeout_s, transport, ca_file) as http:
         began, now = clock.monotonic(), clock.time()
         try:
             with http.stream("GET", f"{url}/") as response:
@@ -361,35 +372,24 @@ def _address(server: str) -> ServerUrl:
     )
 
 
-def _http_client(timeout_s: float, transport: Transport | None) -> httpx.Client:
+def _http_client(timeout_s: float, transport: Transport | None, ca_file: Path | None) -> httpx.Client:
     # Bytes as they are: a packed answer would escape the size bound and the resume.
     headers = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity"}
     timeout = httpx.Timeout(timeout_s, connect=min(timeout_s, CONNECT_S))
+    direct: dict[str, None] = {f"all://{host}": None for host in proxies.LOOPBACK}
+    verify = True if ca_file is None else _trusting(ca_file)
     try:
-        return httpx.Client(headers=headers, timeout=timeout, transport=transport, follow_redirects=False)
+        return httpx.Client(
+            headers=headers, timeout=timeout, transport=transport, mounts=direct, verify=verify
+        )
     except (ValueError, ImportError, OSError, httpx.InvalidURL) as error:
         kind = type(error).__name__
-    raise ConfigError(
-        f"the network settings of the environment cannot be used ({kind})",
-        hint="Check HTTP_PROXY, HTTPS_PROXY, ALL_PROXY, SSL_CERT_FILE and SSL_CERT_DIR.",
-    )
+    raise proxies.unusable(kind)
 
 
-def _redirect(url: str, location: str) -> str:
-    """The target of a redirect; never from https to http."""
+def _trusting(ca_file: Path) -> ssl.SSLContext:
     try:
-        target = urljoin(url, location)
-        _origin(target)
-    except ValueError:
-        target = ""
-    scheme = urlsplit(target).scheme if target else ""
-    if not target or scheme not in ("http", "https"):
-        raise BadAnswer("the server redirects the download to an invalid address")
-    if scheme == "http" and not url.startswith("http:"):
-        raise BadAnswer("the server redirects the download to an address without TLS; refused")
-    return target
-
-
-def _origin(url: str) -> tuple[str, str | None, int | None]:
-    parts = urlsplit(url)
-    return parts.scheme, parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)
+        return ssl.create_default_context(cafile=str(ca_file))
+    except OSError as error:  # also an `SSLError`: the file holds no certificate
+        problem = error.strerror or "it holds no certificate"
+    raise proxies.unusable_certificates(ca_file, problem)

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
+from urllib.parse import urljoin, urlsplit
 
 from atota.errors import AtotaError, BadAnswer, PlatformRefused, ServerError
 from atota.ota.base import ContentRange
@@ -163,3 +164,28 @@ def cleaned(error: AtotaError, secrets: tuple[str, ...]) -> AtotaError:
     error.tried = tuple(scrub(item, secrets) for item in error.tried)
     error.args = (error.message,)
     return error
+
+
+def redirected(url: str, location: str) -> str:
+    """Return the target of a redirect; never from https to http.
+
+    Raises:
+        BadAnswer: the target is not an address, or one without TLS.
+    """
+    try:
+        target = urljoin(url, location)
+        origin(target)
+    except ValueError:
+        target = ""
+    scheme = urlsplit(target).scheme if target else ""
+    if not target or scheme not in ("http", "https"):
+        raise BadAnswer("the server redirects the download to an invalid address")
+    if scheme == "http" and not url.startswith("http:"):
+        raise BadAnswer("the server redirects the download to an address without TLS; refused")
+    return target
+
+
+def origin(url: str) -> tuple[str, str | None, int | None]:
+    """Return scheme, host and port of an address."""
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)

@@ -91,7 +91,7 @@ def _tls(where: str, text: str) -> ServerUnreachable:
     if "CERTIFICATE" in text.upper():
         return ServerUnreachable(
             f"the certificate of {where} is not trusted",
-            hint="Check this computer's clock; if a proxy replaces certificates, set SSL_CERT_FILE.",
+            hint="Check this computer's clock; for a proxy with certificates of its own, give --cacert FILE.",
         )
     return ServerUnreachable(
         f"no secure connection (TLS) to {where} could be made",

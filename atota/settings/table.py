@@ -183,6 +183,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         help="File with the access key; the variable ATOTA_ACCESS_KEY holds the key itself.",
     )] = None  # fmt: skip
     authorization: Annotated[Secret | None, _row(path, secret="ATOTA_AUTHORIZATION")] = None  # noqa: S106
+    ca_file: Annotated[Path | None, _PLATFORM(
+        path, "--cacert", metavar="FILE", variable="ATOTA_CACERT", key="cacert",
+        help="Certificates (PEM) to trust instead of the system's, such as a company proxy's own.",
+    )] = None  # fmt: skip
     cdn: Annotated[
         bool,
         _PLATFORM(flag, "--cdn/--no-cdn", help="Download from the address that the platform names."),

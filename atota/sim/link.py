@@ -297,8 +297,8 @@ class SimHub:
     def open(self, url: str, *, baud: int = 9600, clock: Clock | None = None) -> SimLink:
         """Open a simulated module by its URL, see `parse_sim_url`.
 
-        Every call makes a new module, but for a URL with ``id=NAME``: the module of that id lives as long as
-        the hub; the other options count the first time.
+        Every call makes a new module, with an IMEI of its own, but for a URL with ``id=NAME``: the module of
+        that id lives as long as the hub; the other options count the first time.
 
         Args:
             url: ``sim://MODEL?...``.
@@ -329,7 +329,7 @@ class SimHub:
 
 def _new_link(parsed: SimUrl, url: str, baud: int, clock: Clock | None) -> SimLink:
     return SimLink(
-        make_module(parsed.model, parsed.options, faults=parsed.faults),
+        make_module(parsed.model, parsed.options.as_a_module_of_its_own(), faults=parsed.faults),
         clock or parsed.clock(),
         baud=baud,
         latency_s=parsed.latency_s,

@@ -1,7 +1,9 @@
 """The options of one simulated module, and the bytes it sends."""
 
+import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import msgspec
 
@@ -40,3 +42,21 @@ class Options:
     push: str = ""
     fetch: Callable[[str], bytes] | None = None
     seed: int = 0
+
+    def as_a_module_of_its_own(self) -> Self:
+        """Return these options with an IMEI that no other simulated module has, where they give none.
+
+        A journal knows a module by its IMEI: the run of one simulated module is not another's.
+        """
+        return self if self.imei is not None else replace(self, imei=_new_imei())
+
+
+_TYPE_CODE = "49015420"
+"""The type allocation code of the example IMEI in 3GPP 23.003."""
+
+
+def _new_imei() -> str:
+    digits = f"{_TYPE_CODE}{secrets.randbelow(10**6):06}"
+    # 3GPP 23.003 annex B: the check digit is Luhn's.
+    doubled = sum(sum(divmod(2 * int(digit), 10)) for digit in digits[1::2])
+    return f"{digits}{-(sum(map(int, digits[0::2])) + doubled) % 10}"

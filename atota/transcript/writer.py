@@ -5,7 +5,7 @@ A line ends where the traffic changes its direction or pauses, after a line feed
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TextIO
 
@@ -35,6 +35,7 @@ class TranscriptLink(ForwardingLink):
         masker: finds the bytes that must not be written; one for each conversation.
         context: the purpose of the conversation, one line of the head each; no secrets.
         after: a transcript in the same file that this one continues: the port was opened again.
+        on_problem: gets ``problem``, once.
     """
 
     def __init__(
@@ -45,9 +46,11 @@ class TranscriptLink(ForwardingLink):
         masker: Masker | None = None,
         context: Mapping[str, str] | None = None,
         after: "TranscriptLink | None" = None,
+        on_problem: Callable[[str], None] | None = None,
     ) -> None:
         super().__init__(inner)
-        self.problem: str | None = None
+        self._on_problem = on_problem
+        self.problem: str | None = None if after is None else after.problem
         self.file = file
         self._masker = masker
         self.began_s: float = self.clock.monotonic() if after is None else after.began_s
@@ -162,7 +165,9 @@ class TranscriptLink(ForwardingLink):
             self.file.write(text)
             self.file.flush()
         except (OSError, ValueError) as exc:
-            self.problem = f"the transcript ends here: {exc}"
+            self.problem = f"the transcript ends here: {getattr(exc, 'strerror', None) or exc}"
+            if self._on_problem is not None:
+                self._on_problem(self.problem)
 
     def _now(self) -> float:
         return self.clock.monotonic() - self.began_s

@@ -170,7 +170,7 @@ class JobJournal:
 
 def _sha256_of(path: Path | None) -> str | None:
     """The SHA-256 of a transcript, or None if it cannot be read."""
-    if path is None:
+    if path is None or not path.is_file():  # a device may have no end
         return None
     try:
         return digests_of(path).sha256

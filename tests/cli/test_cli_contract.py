@@ -180,7 +180,7 @@ def test_an_update_ends_with_the_outcome_of_what_the_platform_did(
 
 
 def test_an_update_that_is_done_says_all_that_the_contract_lists(cli: Cli, bench: Bench) -> None:
-    ran = cli("update", "-p", "sim://BC28", *bench.asking, "--json", **ENV)
+    ran = cli("update", "-p", f"sim://BC28?imei={IMEI}", *bench.asking, "--json", **ENV)
     result = judge(ran)
     assert bench.state == "DONE"
     assert result["module"]["imei"] == IMEI

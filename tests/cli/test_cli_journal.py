@@ -4,8 +4,19 @@ import hashlib
 import re
 from pathlib import Path
 
+import pytest
+
 from atota.errors import AtotaError
 from tests.cli.running import BASE, KEY, PACKAGE, TARGET, Bench, Cli
+
+
+@pytest.fixture(autouse=True)
+def journal(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The journal that the environment names, after `cli` has cleaned that."""
+    path = tmp_path / "data" / "journal.sqlite3"
+    monkeypatch.setenv("ATOTA_JOURNAL", str(path))
+    return path
+
 
 TOKEN = re.compile(rb"ota_[0-9A-Za-z]{20}")
 MD5 = hashlib.md5(PACKAGE, usedforsecurity=False).hexdigest()

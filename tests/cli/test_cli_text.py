@@ -1,6 +1,7 @@
 """Text for people: quiet, verbose, without a terminal, with odd characters in it."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Self
@@ -18,9 +19,9 @@ IMEI = "490154203237518"
 
 def test_the_imei_is_masked_for_people_and_whole_for_programs(cli: Cli) -> None:
     people = cli("identify", "-p", "sim://BC28", "-v")
-    assert IMEI not in people.out + people.err
-    assert "49*********7518" in people.out
-    assert cli("identify", "-p", "sim://BC28", "--json").result["module"]["imei"] == IMEI
+    assert not re.search(r"\d{15}", people.out + people.err)
+    assert re.search(r"49\*{9}\d{4}", people.out)
+    assert cli("identify", "-p", f"sim://BC28?imei={IMEI}", "--json").result["module"]["imei"] == IMEI
 
 
 def test_a_result_goes_to_stdout_and_the_way_there_to_stderr(cli: Cli, bench: Bench) -> None:

@@ -41,6 +41,7 @@ TABLE: list[Line] = [
     ("user_id", "ATOTA_USER_ID", "1", "2", "2", "3", "4", None),
     ("key_level", "ATOTA_KEY_LEVEL", "device", "USER", "user", "product", "device", None),
     ("auth_ttl_s", "ATOTA_AUTH_TTL", 60, "70", 70, None, 90, 3600),
+    ("ca_file", "ATOTA_CACERT", Path("a.pem"), "b.pem", Path("b.pem"), None, Path("d.pem"), None),
     ("timeout_s", "ATOTA_TIMEOUT", 60.5, "70.5", 70.5, 80.0, 90.0, None),
     ("reboot_timeout_s", "ATOTA_REBOOT_TIMEOUT", 60, "70", 70.0, 80.0, 90.0, None),
     ("transcript", "ATOTA_TRANSCRIPT", Path("a.log"), "b.log", Path("b.log"), None, Path("d.log"), None),

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 from typing import Annotated
 
 import msgspec
@@ -78,7 +79,9 @@ def _examined(call: Call, request: Request) -> Iterator[Finding]:
         raise Interrupted("stopped by the user")
     if limit.expired:
         raise JobTimeout("the time limit of the command is over")
-    yield from examine_platform(_asked_platform(call), clock=limit.clock, look=partial(_look, limit))
+    yield from examine_platform(
+        _asked_platform(call), clock=limit.clock, look=partial(_look, limit, call.settings.ca_file)
+    )
 
 
 def _all_ports(request: Request) -> Iterator[Finding]:
@@ -96,8 +99,9 @@ def _all_ports(request: Request) -> Iterator[Finding]:
         yield Finding(group="line", check="answer", state="unknown", says="no port was opened", next=next_)
 
 
-def _look(limit: Deadline, server: str) -> Reached:
-    return reach(server, clock=limit.clock, timeout_s=max(0.1, min(_REACH_S, limit.remaining)))
+def _look(limit: Deadline, ca_file: Path | None, server: str) -> Reached:
+    timeout_s = max(0.1, min(_REACH_S, limit.remaining))
+    return reach(server, clock=limit.clock, timeout_s=timeout_s, ca_file=ca_file)
 
 
 def _asked_platform(call: Call) -> PlatformSettings | None:

@@ -17,6 +17,7 @@ from atota.cli.view.progress import JobView, job_view
 from atota.cli.view.prompt import confirm
 from atota.cli.wiring import module_opener, opened_journal
 from atota.clock import SystemClock
+from atota.errors import UsageError
 from atota.ota.base import Platform
 from atota.ota.cache import Cache
 from atota.ota.download import Downloader
@@ -35,8 +36,17 @@ def flash(
 ) -> int:
     """Run a job with a package of this machine; return the exit code."""
     digest = checked_sha256(sha256) if sha256 is not None else None
-    local = LocalPackage(package, checked_md5(md5), target, digest)
+    local = LocalPackage(package, checked_md5(md5), _target(target), digest)
     return _run(call, job_spec(call.settings, call.board, port=call.port, package=local), None)
+
+
+def _target(text: str) -> str:
+    target = text.strip()
+    if not target:
+        raise UsageError(
+            "--target is empty", hint="Give the version that the module prints after the update."
+        )
+    return target
 
 
 def update(

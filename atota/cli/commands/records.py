@@ -6,18 +6,19 @@ from contextlib import contextmanager, nullcontext
 from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
 import typer
 
 from atota.cli.call import Call
 from atota.cli.view.record import list_table, page
-from atota.clock import SystemClock
+from atota.cli.wiring import journal_path
+from atota.clock import SystemClock, utc_iso
 from atota.errors import ConfigError, Outcome, UsageError
 from atota.journal.export import as_csv, json_lines
-from atota.journal.model import Record
-from atota.journal.store import Journal, default_path
+from atota.journal.model import Record, SentReport
+from atota.journal.store import Journal
 from atota.values import is_imei
 
 _FILTERS = "Which records"
@@ -138,7 +139,24 @@ def show_record(
         if journal is None:
             raise UsageError(_no_journal(path), hint="Name the journal with --journal FILE.")
         document = journal.record(record)
-    call.done(partial(page, document), record=msgspec.to_builtins(document))
+        reports = journal.reports_of(document.id)
+    call.done(
+        partial(page, document, reports),
+        record=msgspec.to_builtins(document),
+        reports=[_report(sent) for sent in reports],
+    )
+
+
+def _report(sent: SentReport) -> dict[str, Any]:
+    """Return a report as JSON has it; the record itself was written at the end of its job, and stays."""
+    ended_at = None if sent.ended_at is None else utc_iso(sent.ended_at)
+    return {
+        **sent.document,
+        "at": utc_iso(sent.at),
+        "ended_at": ended_at,
+        "how": sent.how,
+        "detail": sent.detail,
+    }
 
 
 def export_records(
@@ -182,7 +200,7 @@ def export_records(
 @contextmanager
 def _journal(call: Call) -> Iterator[tuple[Journal | None, Path]]:
     """Yield the journal for reading, if there is one, and its path."""
-    path = call.settings.journal or default_path()
+    path = journal_path(call)
     journal = Journal.reading(path, clock=SystemClock())
     with journal or nullcontext():
         yield journal, path

@@ -82,7 +82,9 @@ def serve_module(
             call.out.say(f"try: atota identify -p {port}")
 
     call.out.begin(model=url.model)
-    module = make_module(url.model, url.options, faults=url.faults, on_change=on_change)
+    module = make_module(
+        url.model, url.options.as_a_module_of_its_own(), faults=url.faults, on_change=on_change
+    )
     if tcp is None:
         serve_pty(module, clock, on_ready, call.stop)
     else:

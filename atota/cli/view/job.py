@@ -1,5 +1,6 @@
 """The end of a job: as JSON has it, and for people."""
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +9,10 @@ from rich.text import Text
 
 from atota.cli.call import Call
 from atota.cli.view.output import styled
+from atota.cli.wiring import journal_option
 from atota.errors import Outcome
 from atota.update.events import JobResult
+from atota.values import DEFAULT_SERVER
 
 _NOTHING_TO_DO = frozenset({Outcome.ALREADY_CURRENT, Outcome.NO_TASK})
 DETAILED = 10
@@ -23,7 +26,7 @@ def end_job(call: Call, result: JobResult, transcript: Path | None = None) -> in
     if result.error is not None:
         code = call.out.failure(result.error, **fields)
         if result.record_id:
-            call.out.say(f"  record:      atota records show {result.record_id}")
+            call.out.say(f"  record:      atota records show {result.record_id}{journal_option(call)}")
         if kept is not None:
             call.out.say(f"  transcript:  {kept}")
         return code
@@ -33,10 +36,20 @@ def end_job(call: Call, result: JobResult, transcript: Path | None = None) -> in
     ok = code in (0, DETAILED)
     call.out.result(_sentence(result), ok=ok, outcome=result.outcome, exit_code=code, **fields)
     if result.outcome == Outcome.UPDATED_UNREPORTED and not call.out.json:
-        call.out.say(
-            "next: once the platform can be reached, `atota report --pending` or the next job reports it."
-        )
+        call.out.say("next: once the platform can be reached, the next job reports it, or this command does:")
+        call.out.say(f"  atota report --pending{_platform_options(call)}{journal_option(call)}")
     return code
+
+
+def _platform_options(call: Call) -> str:
+    """Return the options that name the job's platform; only the key is still needed."""
+    settings = call.settings
+    named = (
+        ("--server", settings.server if settings.server != DEFAULT_SERVER else None),
+        ("--product-id", settings.product_id),
+        ("--device-name", settings.device_name),
+    )
+    return "".join(f" {flag} {shlex.quote(value)}" for flag, value in named if value is not None)
 
 
 def _sentence(result: JobResult) -> Text:
@@ -47,7 +60,8 @@ def _sentence(result: JobResult) -> Text:
         return styled("[bold green]already-current[/]  {} runs {} already", name, result.version_after)
     seconds = sum(result.stages_ms.values()) / 1000
     change = f"{result.version_before} → {result.version_after}"
-    done = f"{name}: {change}, {result.blocks} blocks in {seconds:.0f} s"
+    blocks = "" if not result.blocks else "1 block " if result.blocks == 1 else f"{result.blocks} blocks "
+    done = f"{name}: {change}, {blocks}in {seconds:.0f} s"
     return styled("[bold green]{}[/]  {}", result.outcome, done)
 
 

@@ -2,15 +2,17 @@
 
 With ``--json`` stdout holds data only and people's text goes to stderr; the first line is always a
 ``begin`` and the last one always a ``result``, also on failure. Without it the result is a page on stdout,
-progress and warnings go to stderr. A reader that goes away (``| head``) ends the words, never the work.
+progress and warnings go to stderr. A stream that cannot be written ends the words, never the work
+(`atota.cli.streams`).
 """
 
 import os
 import sys
 import threading
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
 from atota._version import __version__
+from atota.cli.streams import lost
 from atota.clock import SystemClock, utc_iso
 from atota.errors import AtotaError, error_fields
 
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 SCHEMA = 1
+_UNCUT = 4000
+"""Columns of a table that no terminal shows."""
 Page = object
 """A page for people: a text, something that rich can draw, or a function that makes one of them."""
 _LOCK = threading.Lock()  # lanes of the demo print at the same time
@@ -77,6 +81,7 @@ class Output:
         self.progress = progress
         self._ending = ending or Ending()
         self._has_begun = False
+        self._is_warned = False
 
     @property
     def draws(self) -> bool:
@@ -107,15 +112,20 @@ class Output:
         """Print a page for people on stdout; nothing with ``--json``."""
         if not self.json:
             write(page() if callable(page) else page, stderr=False)
+            self._warn_of_lost_output()
 
     def data(self, data: bytes) -> None:
         """Write data to stdout as it is: it is UTF-8, whatever the terminal's encoding is."""
-        try:
-            with _LOCK:
-                sys.stdout.buffer.write(data)
-                sys.stdout.flush()
-        except BrokenPipeError:
-            _silence(sys.stdout)
+        with _LOCK:
+            sys.stdout.buffer.write(data)
+            sys.stdout.flush()
+        self._warn_of_lost_output()
+
+    def _warn_of_lost_output(self) -> None:
+        problem = lost(sys.stdout)
+        if problem is not None and not self._is_warned:
+            self._is_warned = True
+            self.warn(f"stdout cannot be written ({problem.strerror}): nothing more is printed there")
 
     def say(self, text: object) -> None:
         """Print how it goes, on stderr; not if the user wants quiet."""
@@ -174,19 +184,9 @@ def write(text: object, *, stderr: bool) -> None:
 
 
 def console(*, stderr: bool) -> "Console":
-    """Return a rich console on stdout or stderr that outlives its reader."""
+    """Return a rich console on stdout or stderr."""
     from rich.console import Console  # rich is loaded when there is something to print
 
-    class Lasting(Console):
-        def on_broken_pipe(self) -> None:
-            self.quiet = True
-            _silence(sys.stderr if stderr else sys.stdout)
-
-    return Lasting(stderr=stderr, markup=False, emoji=False, highlight=False)
-
-
-def _silence(stream: TextIO) -> None:
-    """Send the rest of a stream without a reader nowhere, so that the work itself goes on."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, stream.fileno())
-    os.close(nowhere)
+    # Into a file or a pipe a table goes uncut: `grep` cannot find what was cut off.
+    width = None if (sys.stderr if stderr else sys.stdout).isatty() else _UNCUT
+    return Console(stderr=stderr, width=width, markup=False, emoji=False, highlight=False)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from atota.cli.view.output import Output, console, plain, styled
+from atota.clock import Clock, SystemClock
 from atota.update.events import STAGES, JobEvent, Listener, Note, Progress, StageEvent, StageShares, UrcEvent
 
 if TYPE_CHECKING:
@@ -28,6 +29,12 @@ _DEFAULT_SHARES = {
     "confirm": 3.0,
     "report": 1.0,
 }
+
+
+_EVERY_S = 10.0
+"""Seconds between two lines about the same stage, where no bar is drawn."""
+_LONG = frozenset({"download", "write", "reboot"})
+"""Stages whose beginning is a line, too: they take long."""
 
 
 class JobMeter:
@@ -63,6 +70,43 @@ class JobMeter:
         return 100 * done / total
 
 
+class _Pace:
+    """The pace of one stage, for a line every ten seconds.
+
+    Args:
+        clock: the time of the person who reads.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._began_s = self._said_s = clock.monotonic()
+        self._first: int | None = None
+
+    def take(self, event: JobEvent) -> None:
+        """Begin anew with each stage."""
+        if isinstance(event, StageEvent):
+            self._began_s = self._said_s = self._clock.monotonic()
+            self._first = None
+
+    def due(self, event: Progress) -> str:
+        """Return a line about the progress, if the last one is long enough ago; else an empty text."""
+        now = self._clock.monotonic()
+        if self._first is None:  # a resumed transfer does not begin at 0
+            self._first, self._began_s = event.done, now
+        if now - self._said_s < _EVERY_S:
+            return ""
+        self._said_s = now
+        share = f"{event.done * 100 // event.total if event.total else 100} %"
+        if event.unit == "bytes":
+            share = f"{event.done:,} of {event.total:,} bytes, {share}"
+        moved, took_s = event.done - self._first, now - self._began_s
+        if moved <= 0 or took_s <= 0:
+            return f"{event.stage:9} {share}"
+        rate = moved / took_s
+        speed = f", {rate:,.0f} bytes/s" if event.unit == "bytes" else ""
+        return f"{event.stage:9} {share}{speed}, {(event.total - event.done) / rate:.0f} s left"
+
+
 def json_listener(out: Output, **always: str) -> Listener:
     """Return a listener that prints events as JSON lines, each with the fields ``always``."""
 
@@ -86,12 +130,18 @@ def json_listener(out: Output, **always: str) -> Listener:
 def plain_listener(out: Output, label: str = "") -> Listener:
     """Return a listener that prints a line for each stage, for logs and terminals that draw nothing."""
     head = f"{label}  " if label else ""
+    pace = _Pace(SystemClock())
 
     def listen(event: JobEvent) -> None:
-        if isinstance(event, StageEvent):
+        pace.take(event)
+        if isinstance(event, Progress):
+            line = pace.due(event)
+            if line:
+                out.say(f"{head}{line}")
+        elif isinstance(event, StageEvent):
             elapsed = f" ({event.elapsed_ms / 1000:.1f} s)" if event.elapsed_ms else ""
             detail = f": {event.detail}" if event.detail else ""
-            if event.state != "started" or out.verbosity > 0:
+            if event.state != "started" or out.verbosity > 0 or event.stage in _LONG:
                 out.say(f"{head}{event.stage:9} {event.state}{elapsed}{detail}")
         elif isinstance(event, Note):
             (out.warn if event.level == "warning" else out.say)(f"{head}{event.text}")

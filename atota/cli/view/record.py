@@ -8,8 +8,9 @@ from rich.table import Table
 from rich.text import Text
 
 from atota.cli.view.output import plain, styled
+from atota.clock import utc_iso
 from atota.errors import Outcome
-from atota.journal.model import Record
+from atota.journal.model import Record, SentReport
 from atota.update.state import MEANINGS
 from atota.values import mask
 
@@ -17,7 +18,7 @@ Line = str | Text
 
 _MEANING = {
     "updated": "the new version was read back from the module",
-    "updated-unreported": "the new version was read back from the module; the platform could not be told yet",
+    "updated-unreported": "the new version was read back; the platform was not told within the job",
     "already-current": "the module ran the wanted version already; nothing was written",
     "no-task": "the platform had no task for this module; nothing was written",
 }
@@ -49,16 +50,22 @@ def list_table(records: list[Record]) -> Table:
     """Return a table of records; the IMEI masked, and the version that the module is known to run."""
     table = Table(box=None, header_style="bold")
     for heading in ("record", "ended (UTC)", "module", "IMEI", "version", "outcome"):
-        table.add_column(heading, no_wrap=heading in ("record", "ended (UTC)", "outcome"), overflow="fold")
+        table.add_column(heading, no_wrap=heading != "module", overflow="fold")
     for record in records:
         table.add_row(
             plain(short_id(record)),
             moment(record.ended_at)[:16],
-            *map(plain, (record.model or "-", mask(record.imei))),
+            plain(_module(record)),
+            plain(mask(record.imei)),
             plain(_known_version(record)),
             _outcome(record),
         )
     return table
+
+
+def _module(record: Record) -> str:
+    model = record.model or "-"
+    return model if record.nature in (None, "real") else f"{model} ({record.nature})"
 
 
 def _known_version(record: Record) -> str:
@@ -75,8 +82,8 @@ def _may_have_changed(record: Record) -> bool:
     return MEANINGS[record.state].must_not_interrupt and record.outcome != Outcome.OLD_VERSION
 
 
-def page(record: Record) -> Text:
-    """Return a whole record: the verdict first, then its subject, then its course."""
+def page(record: Record, reports: Sequence[SentReport] = ()) -> Text:
+    """Return a whole record: the verdict first, then its subject, then its course and its reports."""
     lines: list[Line] = [styled("[bold]Record {}[/]", record.id), "", *_verdict(record), *_trouble(record)]
     for title, rows in (
         ("Module", _module_rows(record)),
@@ -89,7 +96,19 @@ def page(record: Record) -> Text:
     lines += _section("Stages", _stages(record))
     lines += _section("Warnings", [f"  {plain(line)}" for line in record.warnings])
     lines += _section("Told to the platform", [f"  {plain(line)}" for line in record.told])
+    lines += _section("Final reports", [_report(sent) for sent in reports])
     return Text("\n").join(line if isinstance(line, Text) else Text(line) for line in lines)
+
+
+def _report(sent: SentReport) -> str:
+    """Return one report: what it says, since when it waits, and what has become of it."""
+    named = (("status", sent.document.get("status")), ("version", sent.document.get("version")))
+    what = plain(" and ".join(f"{name} {value}" for name, value in named if value is not None))
+    queued = f"  {moment(utc_iso(sent.at))}  queued: {what}"
+    if sent.how is None or sent.ended_at is None:
+        return f"{queued}\n  it still waits"
+    word = "delivered" if sent.how == "delivered" else "not taken, and not sent again"
+    return f"{queued}\n  {moment(utc_iso(sent.ended_at))}  {word}: {plain(sent.detail)}"
 
 
 def _section(title: str, lines: Sequence[Line]) -> list[Line]:
@@ -133,6 +152,7 @@ def _trouble(record: Record) -> Iterator[Text]:
 
 
 def _module_rows(record: Record) -> Iterator[tuple[str, Any]]:
+    yield "nature", record.nature if record.nature != "real" else None
     yield "manufacturer", record.manufacturer
     yield "model", record.model
     yield "IMEI", record.imei
