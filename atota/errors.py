@@ -15,7 +15,8 @@
     │   ├── NoAnswer
     │   │   └── SelfUpdating      it updates itself, and does not listen
     │   ├── Desynchronised
-    │   └── ModuleRebooted
+    │   ├── ModuleRebooted
+    │   └── ModuleRefused         an error result where OK was needed
     ├── Refused               we said no before anything was touched          6  refused
     ├── PackageError          size, digest or format                          7  bad-package
     ├── ServerError           the platform or the network                     8  server
@@ -231,6 +232,13 @@ class ModuleRebooted(ModuleError):
         return self.cause or NO_CAUSE
 
 
+class ModuleRefused(ModuleError):
+    """The module understood a command and refused it, where OK was needed."""
+
+    code = "module.refused"
+    default_hint = "Look the error code up in the module's AT manual; -v shows the conversation."
+
+
 class Refused(AtotaError):
     """A refusal of atota's own, before the slot was touched."""
 
@@ -387,14 +395,3 @@ class Interrupted(AtotaError):
 
 
 NO_CAUSE = "cause not given"
-
-
-def error_fields(error: AtotaError) -> dict[str, object]:
-    """Return an error as results and records have it."""
-    return {
-        "code": error.code,
-        "message": error.message,
-        "hint": error.hint,
-        "tried": list(error.tried),
-        "retry": error.retry.value,
-    }

@@ -12,7 +12,6 @@ from atota.cli.view.output import styled
 from atota.cli.wiring import journal_option
 from atota.errors import Outcome
 from atota.update.events import JobResult
-from atota.values import DEFAULT_SERVER
 
 _NOTHING_TO_DO = frozenset({Outcome.ALREADY_CURRENT, Outcome.NO_TASK})
 DETAILED = 10
@@ -45,7 +44,8 @@ def _platform_options(call: Call) -> str:
     """Return the options that name the job's platform; only the key is still needed."""
     settings = call.settings
     named = (
-        ("--server", settings.server if settings.server != DEFAULT_SERVER else None),
+        ("--api", settings.api),
+        ("--server", settings.server),
         ("--product-id", settings.product_id),
         ("--device-name", settings.device_name),
     )

@@ -11,10 +11,13 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from atota._version import __version__
 from atota.cli.streams import lost
 from atota.clock import SystemClock, utc_iso
-from atota.errors import AtotaError, error_fields
+from atota.errors import AtotaError
+from atota.journal.facts import ErrorFact
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -152,7 +155,11 @@ class Output:
     def end(self, error: AtotaError, **fields: Any) -> int:
         """Print the last JSON line of a failure; return the exit code."""
         self.result(
-            ok=False, outcome=error.outcome, exit_code=error.exit_code, **fields, error=error_fields(error)
+            ok=False,
+            outcome=error.outcome,
+            exit_code=error.exit_code,
+            **fields,
+            error=msgspec.to_builtins(ErrorFact.of(error)),
         )
         return error.exit_code
 
