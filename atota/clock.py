@@ -170,6 +170,10 @@ class Deadline:
         self.clock = clock
         self.at = math.inf if seconds is None else clock.monotonic() + seconds
 
+    def extend(self, seconds: float, *, until: float = math.inf) -> None:
+        """Move it to ``seconds`` from now if that is later, but not beyond the moment ``until``."""
+        self.at = max(self.at, min(self.clock.monotonic() + seconds, until))
+
     @property
     def remaining(self) -> float:
         """Seconds that remain, never below zero; infinite without a limit."""

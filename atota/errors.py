@@ -25,10 +25,12 @@
     │   │   └── DownloadRefused       its one-byte answer to a download
     │   └── BadAnswer             not what the platform documents
     ├── WriteFailed           the slot was not activated                      9  write-failed
+    │   ├── PackageTurnedDown     the module refused the package before it rebooted
     │   ├── Unanswered            the command that starts the update, asked twice (fota)
     │   └── RetriesUsedUp         the slot was lost more often than the task allows (update)
     ├── SlotLost              what was written is in doubt (fota)             9  write-failed
     ├── RebootTimeout         it did not come back in time                   11  unknown-after-reboot
+    │   └── SameName              its version cannot tell old from new
     ├── OldVersion            it came back with the old version              12  old-version
     ├── LimitReached          job limit, lock or duplicate                   13  limit
     ├── JobTimeout            time limit of the job                         124  timeout
@@ -196,9 +198,7 @@ class SelfUpdating(NoAnswer):
     """The module carries out an update by itself, and does not listen until it is over."""
 
     code = "module.self-updating"
-    default_hint = (
-        "Leave it powered until the update is over; `identify --wait` and `doctor --wait` wait for it."
-    )
+    default_hint = "Leave it powered until the update is over; with --wait, identify and doctor wait."
 
 
 class Desynchronised(ModuleError):
@@ -309,15 +309,33 @@ class WriteFailed(AtotaError):
     default_hint = "The module still runs its old firmware. Mend the reason that is given, then run it again."
 
 
+class PackageTurnedDown(WriteFailed):
+    """The module refused the package before it rebooted; it runs what it ran.
+
+    Attributes:
+        is_final: the slot held the package byte for byte, so the package itself is at fault.
+    """
+
+    code = "write.turned-down"
+    default_hint = (
+        "The module still runs its old firmware. Check that the package was made for this model and for "
+        "exactly the version that it runs."
+    )
+
+    def __init__(
+        self, message: str, *, is_final: bool = True, hint: str | None = None, tried: tuple[str, ...] = ()
+    ) -> None:
+        super().__init__(message, hint=hint, tried=tried)
+        self.is_final = is_final
+
+
 class SlotLost(AtotaError):
     """The content of the slot is lost or in doubt (the target restarted): the write begins again."""
 
     code = "slot-lost"
     outcome = Outcome.WRITE_FAILED
     retry = Retry.LATER
-    default_hint = (
-        "The module still runs its old firmware. Check supply and wiring, then run the command again."
-    )
+    default_hint = "It still runs its old firmware. Check supply and wiring, then run the command again."
 
 
 class RebootTimeout(AtotaError):
@@ -326,6 +344,16 @@ class RebootTimeout(AtotaError):
     code = "reboot"
     outcome = Outcome.UNKNOWN_AFTER_REBOOT
     default_hint = "Leave the module powered for ten minutes, then run `atota identify` to read its version."
+
+
+class SameName(RebootTimeout):
+    """The module is back, and no version text of it can tell the old firmware from the new one."""
+
+    code = "reboot.same-name"
+    default_hint = (
+        "Give the full name of the version (--target or --expect-version); `atota identify` shows the one "
+        "that the module runs now."
+    )
 
 
 class OldVersion(AtotaError):
@@ -367,10 +395,5 @@ NO_CAUSE = "cause not given"
 
 def error_fields(error: AtotaError) -> dict[str, object]:
     """Return an error as results and records have it."""
-    return {
-        "code": error.code,
-        "message": error.message,
-        "hint": error.hint,
-        "tried": list(error.tried),
-        "retry": error.retry.value,
-    }
+    fields = {name: getattr(error, name) for name in ("code", "message", "hint")}
+    return {**fields, "tried": list(error.tried), "retry": error.retry.value}

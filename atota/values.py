@@ -1,5 +1,6 @@
 """Frozen values that travel through the whole program: identities, versions, digests, addresses."""
 
+import enum
 import hashlib
 import re
 from typing import Final, Literal, NewType, get_args
@@ -162,6 +163,7 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
 
     ``signal`` is CSQ 0-31 (None: unknown or 99); ``supply_mv`` millivolts; ``battery_percent`` 0-100.
     ``revision`` is the vendor's own version text, ``version`` the one token that is sent to the platform;
+    ``full_version`` is finer than both where the module has such a text, and is never sent;
     ``serial`` is the module's serial number, where it has one besides its IMEI (27.007: CGSN, snt 0).
     """
 
@@ -169,6 +171,7 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
     model: str | None = None
     version: str | None = None
     revision: str | None = None
+    full_version: str | None = None
     imei: str | None = None
     serial: str | None = None
     signal: int | None = None
@@ -180,6 +183,88 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
     evidence: str | None = None
     manuf_code: str | None = None
     model_code: str | None = None
+
+    @property
+    def versions(self) -> "Versions":
+        """The version texts."""
+        return Versions(version=self.version, revision=self.revision, full=self.full_version)
+
+
+class Change(enum.Enum):
+    """The change of a target's version texts by an update, measured against the name of its goal."""
+
+    UPDATED = enum.auto()
+    NONE = enum.auto()
+    ANOTHER = enum.auto()
+    """It prints neither what it printed nor the goal's name."""
+    UNTOLD = enum.auto()
+    """The goal's name belongs to the build before and to the one after, or is finer than the texts."""
+
+
+_JOINTS = ("", "_", ",", "-", " ")
+"""The ways in which people write a version and the rest of its full name: ``EC20CEFAGR06A05M4GV02``."""
+_FINER = r"(?:[_, -].+|V\d+)"
+"""The rest of a full name: Quectel's ``_01.204.01.204`` and SubEdition (``V02``), u-blox's ``,A.02.00``."""
+
+
+class Versions(msgspec.Struct, frozen=True, kw_only=True):
+    """The version texts that a target prints; None where it prints none.
+
+    Many builds may share a ``version`` and a ``revision``; ``full`` tells them apart. A BG95 prints
+    ``BG95M3LAR02A03`` before and after an update from ``BG95M3LAR02A03_01.012.01.012`` to ``_01.204.01.204``.
+    """
+
+    version: str | None = None
+    revision: str | None = None
+    full: str | None = None
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """All texts, the one that is sent to the platform first."""
+        return tuple(dict.fromkeys(text for text in (self.version, self.revision, self.full) if text))
+
+    def has(self, name: str) -> bool:
+        """True if ``name`` is one of its texts; other builds may have it, too."""
+        return name in self.texts or name in self._full_names
+
+    def is_exactly(self, name: str) -> bool:
+        """True if ``name`` is the finest text that it prints."""
+        return name in self._full_names if self.full is not None else name in self.texts
+
+    def may_be(self, name: str) -> bool:
+        """True if ``name`` is finer than its texts, and does not contradict them."""
+        if self.full is not None:
+            return False
+        return any(re.fullmatch(re.escape(text) + _FINER, name) for text in self.texts)
+
+    def differ_from(self, others: "Versions") -> bool:
+        """True if a text that both have differs."""
+        pairs = ((self.version, others.version), (self.revision, others.revision), (self.full, others.full))
+        return any(None not in pair and pair[0] != pair[1] for pair in pairs)
+
+    def change_from(self, before: "Versions", goal: str) -> Change:
+        """Return the change from the texts ``before`` an update to these."""
+        if self.has(goal):
+            is_new = not before.has(goal) or self.differ_from(before)
+            return Change.UPDATED if is_new else Change.UNTOLD
+        if self.may_be(goal):
+            return Change.UNTOLD
+        return Change.ANOTHER if self.differ_from(before) or not before.texts else Change.NONE
+
+    @property
+    def _full_names(self) -> frozenset[str]:
+        """The names of the full version: in each spelling, and by its last part.
+
+        The last part alone names a u-blox build: hosts in the field go by the application's ``A.02.04``.
+        """
+        if self.full is None:
+            return frozenset()
+        names = {self.full, self.full.rpartition(",")[2]}
+        for text in (self.version, self.revision):
+            rest = self.full.removeprefix(text) if text else self.full
+            if rest and rest != self.full:
+                names |= {f"{text}{joint}{rest.lstrip('_, -')}" for joint in _JOINTS}
+        return frozenset(names)
 
 
 class Digests(msgspec.Struct, frozen=True):

@@ -15,9 +15,11 @@ import msgspec
 
 from atota.at.syntax import command_name
 from atota.dialects import layers
-from atota.dialects.common import Ask, Command, Pattern, Word, parts, pattern_problem, texts
+from atota.dialects.common import Ask, Codes, Command, Pattern, Range, Word, pattern_problem
 from atota.dialects.layers import Layer, place_of
 from atota.dialects.model import Dialect, sends
+from atota.dialects.ranges import bounds
+from atota.dialects.texts import parts, texts
 from atota.values import STAGES
 
 _MAY_BE_ZERO = {"pause_after_final_s", "pause_s", "continuation", "ignored_bytes"}
@@ -232,6 +234,16 @@ def _rates(dialect: Dialect) -> Mistakes:
             yield path, "A rate is listed twice"
 
 
+def _codes(dialect: Dialect) -> Mistakes:
+    """Check that each range of a number can be read, and that no number has two meanings."""
+    for text in texts(dialect, Range):
+        if bounds(text.value) is None:
+            yield text.path, f"{text.value!r} is not a range of numbers, such as '0-100', '128' or '129-'"
+    for path, part, _ in parts(dialect):
+        if isinstance(part, Codes):
+            yield from ((f"{path}{below}", what) for below, what in part.mistakes())
+
+
 def _method(dialect: Dialect) -> Mistakes:
     """Yield the mistakes that the method's own spec finds."""
     if dialect.method is not None:
@@ -247,6 +259,8 @@ def _whole(dialect: Dialect) -> Mistakes:
     if reboot is not None:
         if reboot.usual_s > reboot.limit_s:
             yield "$.reboot.usual_s", f"{reboot.usual_s:g} s is more than limit_s, {reboot.limit_s:g} s"
+        if reboot.longest_s is not None and reboot.longest_s < reboot.limit_s:
+            yield "$.reboot.longest_s", f"{reboot.longest_s:g} s is less than limit_s, {reboot.limit_s:g} s"
         if reboot.update_causes and (boot is None or boot.cause is None):
             yield "$.reboot.update_causes", "Without $.grammar.boot.cause no cause is ever read"
     rule = dialect.recognise
@@ -291,6 +305,7 @@ _RULES = (
     _harmless,
     _numbers,
     _rates,
+    _codes,
     _method,
     _whole,
     _weights,

@@ -2,20 +2,19 @@
 
 A text is a command with placeholders, a regular expression, or a word that is compared letter for letter. A
 field says which by its annotation, ``Annotated[str, Command("offset length")]``; `atota.dialects.checks`,
-the reviews and the tests read the roles with `texts` and never name a type.
+the reviews and the tests read the roles with `atota.dialects.texts` and never name a type.
 """
 
-import functools
+import itertools
 import re
-import string
 from collections.abc import Iterator
-from typing import Annotated, Any, ClassVar, Generic, NamedTuple, TypeVar, get_args, get_origin
+from typing import Annotated, ClassVar
 
 import msgspec
 
 from atota.at.params import whole_number
-from atota.at.syntax import BootRule, UrcRule
 from atota.dialects import error_tables
+from atota.dialects.ranges import bounds, is_within
 
 
 class Command(msgspec.Struct, frozen=True):
@@ -50,35 +49,16 @@ class Word(msgspec.Struct, frozen=True):
     """The role of a text that the module prints letter for letter."""
 
 
-Role = Command | Pattern | Word
-R = TypeVar("R", bound=Role)
+class Range(msgspec.Struct, frozen=True):
+    """The role of a range of numbers (`atota.dialects.ranges`)."""
+
+
+Role = Command | Pattern | Word | Range
 
 TestForm = Annotated[str, Command(ends="=?")]
 """A command that asks whether the module has another one; harmless by V.250."""
 ReadForm = Annotated[str, Command(ends="?")]
 """A command that only reads."""
-
-_GRAMMAR: dict[type, dict[str, Role]] = {
-    UrcRule: {
-        "solicited": Pattern(),
-        "prefix": Word(),
-        "suffix": Word(),
-        "exact": Word(),
-        "pattern": Pattern(),
-    },
-    BootRule: {"lines": Pattern(), "cause": Pattern(1)},
-}
-"""The roles in the structs of `atota.at`, which knows no profiles."""
-
-
-class Text(NamedTuple, Generic[R]):
-    """One text of a profile: its path, itself, its role, the part that it belongs to, and its source's id."""
-
-    path: str
-    value: str
-    role: R
-    part: msgspec.Struct
-    source: str | None
 
 
 def pattern_problem(text: str | bytes) -> str | None:
@@ -97,8 +77,9 @@ def first_group(pattern: str, lines: tuple[str, ...]) -> str | None:
 
 
 def _percentage(text: str | None) -> int | None:
+    """Return 0-100; a number beyond that is not a percentage."""
     number = whole_number(text)
-    return None if number is None else min(100, number)
+    return number if number is not None and number <= 100 else None
 
 
 def _is_number(text: str) -> bool:
@@ -133,24 +114,64 @@ class Slot(Profiled, frozen=True, kw_only=True):
     source: str
 
 
-def halved(length: int, least: int, multiple: int = 1) -> int | None:
-    """Return half of a length, as a multiple of ``multiple``; None if that is less than ``least``."""
-    half = length // 2 // multiple * multiple
-    return half if half >= least else None
+class Codes(Profiled, frozen=True, kw_only=True):
+    """A number in the module's lines, and its meaning by ranges: ``0-100``, ``128``, ``129-`` (no end).
+
+    ``pattern`` has one group, the number. One that is in no range says nothing: it is neither a failure nor a
+    success. ``words`` explains numbers and ranges; ``mismatch`` lists failures that name the package as one
+    for another module or version, whatever happened to its bytes on the way.
+    """
+
+    pattern: Annotated[str, Pattern(1)]
+    percent: tuple[Annotated[str, Range()], ...] = ()
+    success: tuple[Annotated[str, Range()], ...] = ()
+    failure: tuple[Annotated[str, Range()], ...] = ()
+    mismatch: tuple[Annotated[str, Range()], ...] = ()
+    words: dict[str, str] = msgspec.field(default_factory=dict)
+    source: str
+
+    def number(self, line: str) -> int | None:
+        """Return the number in a line, or None."""
+        match = re.search(self.pattern, line)
+        return whole_number(match[1]) if match else None
+
+    def meaning(self, number: int) -> str:
+        """Return the words for a number; empty if there are none."""
+        return next((words for text, words in self.words.items() if is_within(number, (text,))), "")
+
+    def mistakes(self) -> Iterator[tuple[str, str]]:
+        """Yield ``(path below the part, what is wrong)`` for ranges that overlap, or are missing."""
+        fields = {"percent": self.percent, "success": self.success, "failure": self.failure}
+        spans = [(span, name) for name, texts in fields.items() for text in texts if (span := bounds(text))]
+        for (before, _), (after, name) in itertools.pairwise(sorted(spans)):
+            if after[0] <= before[1]:
+                yield f".{name}", f"{after[0]:g} has two meanings"
+        if not any(fields.values()):
+            yield "", "It has no range: no number would mean anything"
+        for key in self.words:
+            if bounds(key) is None:
+                yield f".words.{key}", "A number or a range is expected"
 
 
 class Watch(Profiled, frozen=True, kw_only=True):
     """The unsolicited lines by which a running update reports on itself, each as a regular expression.
 
-    ``progress`` has one group, percent; so has ``fetching``, of the download that the module does by itself,
-    or it has none where a line only says that there is a download. ``failed`` may have one: the module's own
-    code or word, which ``words`` explains. ``succeeded`` is only the module's word: the version read
+    ``codes`` are the numbers that such lines state, judged by their ranges; the patterns are for lines that
+    are words. ``progress`` has one group, percent; so has ``fetching``, of the download that the module does
+    by itself, or it has none where a line only says that there is a download. ``failed`` may have one: the
+    module's own word, which ``words`` explains. Success is only the module's word: the version that is read
     afterwards decides.
     A code that ``words`` does not have is looked up in the ``error_tables``.
+    ``installing``: lines of a module that has left its firmware for the update; a failure after one is not a
+    refusal any more. By default ``started``. ``reboots_first``: so has every module that took the start
+    command, since it reboots at once.
     ``silence_s``: seconds without a line after which the module counts as stuck.
     """
 
+    codes: tuple[Codes, ...] = ()
     started: tuple[Annotated[str, Pattern()], ...] = ()
+    installing: tuple[Annotated[str, Pattern()], ...] | None = None
+    reboots_first: bool = False
     progress: tuple[Annotated[str, Pattern(1)], ...] = ()
     fetching: tuple[Annotated[str, Pattern()], ...] = ()
     succeeded: tuple[Annotated[str, Pattern()], ...] = ()
@@ -165,6 +186,9 @@ class Watch(Profiled, frozen=True, kw_only=True):
 
     def percent(self, line: str) -> int | None:
         """Return the percentage that a line states, 0-100, or None."""
+        for codes, number in self._numbers(line):
+            if number <= 100 and is_within(number, codes.percent):
+                return number
         matches = (re.search(pattern, line) for pattern in self.progress)
         return next((_percentage(match[1]) for match in matches if match), None)
 
@@ -178,6 +202,10 @@ class Watch(Profiled, frozen=True, kw_only=True):
 
     def failure(self, line: str) -> str | None:
         """Return the failure that a line states, in words, or None."""
+        for codes, number in self._numbers(line):
+            if is_within(number, codes.failure):
+                words = codes.meaning(number) or self.code_words(str(number))
+                return f"{line}: {words}" if words else line
         for pattern in self.failed:
             match = re.search(pattern, line)
             if match:
@@ -188,12 +216,16 @@ class Watch(Profiled, frozen=True, kw_only=True):
     def code_words(self, code: str) -> str:
         """Return the words for a code; empty if there are none."""
         words = self.words.get(code, "")
-        return words or (error_tables.meaning(self.error_tables, int(code)) if _is_number(code) else "")
+        if words or not _is_number(code):
+            return words
+        known = (codes.meaning(int(code)) for codes in self.codes)
+        return next(filter(None, known), "") or error_tables.meaning(self.error_tables, int(code))
 
     def is_permanent(self, line: str) -> bool:
         """True if a line states a failure that another try would meet again."""
-        codes = (match[1] for pattern in self.failed if (match := _with_code(pattern, line)))
-        return any(map(self.is_permanent_code, codes))
+        stated = [match[1] for pattern in self.failed if (match := _with_code(pattern, line))]
+        stated += [str(number) for codes, number in self._numbers(line) if is_within(number, codes.failure)]
+        return any(map(self.is_permanent_code, stated))
 
     def is_permanent_code(self, code: str) -> bool:
         """True if another try would meet the failure with this code again."""
@@ -205,7 +237,23 @@ class Watch(Profiled, frozen=True, kw_only=True):
 
     def success(self, line: str) -> bool:
         """True if the line says that the update succeeded."""
+        if any(is_within(number, codes.success) for codes, number in self._numbers(line)):
+            return True
         return any(re.search(pattern, line) for pattern in self.succeeded)
+
+    def mismatch(self, line: str) -> bool:
+        """True if the line says that the package is for another module or version."""
+        return any(is_within(number, codes.mismatch) for codes, number in self._numbers(line))
+
+    def shows_install(self, line: str) -> bool:
+        """True if only a module that has left its firmware for the update prints the line."""
+        patterns = self.started if self.installing is None else self.installing
+        return any(re.search(pattern, line) for pattern in patterns)
+
+    def _numbers(self, line: str) -> Iterator[tuple[Codes, int]]:
+        for codes in self.codes:
+            if (number := codes.number(line)) is not None:
+                yield codes, number
 
 
 class WirePlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -314,61 +362,3 @@ class ReportingSpec(MethodSpec, frozen=True, kw_only=True):
     def watches(self) -> tuple[Watch, ...]:
         """The lines by which the module reports on its update."""
         return (self.watch,)
-
-
-class Send(msgspec.Struct, frozen=True):
-    """A command that a profile sends: its path, its text with placeholders, and the id of its source."""
-
-    path: str
-    text: str
-    source: str | None
-
-    def matches(self, line: str) -> bool:
-        """True if a command line can be this command with its placeholders filled in."""
-        pieces = string.Formatter().parse(self.text)
-        pattern = "".join(re.escape(text) + (".+" if field is not None else "") for text, field, *_ in pieces)
-        return re.fullmatch(pattern, line, re.DOTALL) is not None
-
-
-def parts(value: Any, path: str = "$", source: str | None = None) -> Iterator[tuple[str, Any, str | None]]:
-    """Yield every struct in a profile, outermost first: its path, itself, and the id of its source."""
-    if isinstance(value, msgspec.Struct):
-        source = getattr(value, "source", source)
-        yield path, value, source
-        # `msgspec.structs.fields` works the annotations out each time: most of the time of a check.
-        for name, key in zip(value.__struct_fields__, value.__struct_encode_fields__, strict=True):
-            yield from parts(getattr(value, name), f"{path}.{key}", source)
-    elif isinstance(value, tuple):
-        for index, entry in enumerate(value):
-            yield from parts(entry, f"{path}[{index}]", source)
-
-
-@functools.cache
-def roles(kind: type[msgspec.Struct]) -> dict[str, Role]:
-    """Return the roles of a part's texts, by field."""
-    annotated = {field.name: _role(field.type) for field in msgspec.structs.fields(kind)}
-    return _GRAMMAR.get(kind, {}) | {name: role for name, role in annotated.items() if role is not None}
-
-
-def _role(annotation: Any) -> Role | None:
-    if get_origin(annotation) is Annotated:
-        return next((one for one in annotation.__metadata__ if isinstance(one, Role)), None)
-    return next((role for inner in get_args(annotation) if (role := _role(inner)) is not None), None)
-
-
-def texts(value: Any, kind: type[R], path: str = "$") -> Iterator[Text[R]]:
-    """Yield every text of a profile, or of a part of one, that plays the role ``kind``."""
-    for where, part, source in parts(value, path):
-        kind_of_part: type[msgspec.Struct] = type(part)
-        for field, role in roles(kind_of_part).items():
-            if isinstance(role, kind):
-                for inner, text in _texts_of(getattr(part, field), f"{where}.{field}"):
-                    yield Text(inner, text, role, part, source)
-
-
-def _texts_of(value: Any, path: str) -> Iterator[tuple[str, str]]:
-    if isinstance(value, str):
-        yield path, value
-    elif isinstance(value, tuple):
-        for index, entry in enumerate(value):
-            yield from _texts_of(entry, f"{path}[{index}]")

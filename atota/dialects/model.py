@@ -21,12 +21,11 @@ from atota.dialects.common import (
     Pattern,
     Profiled,
     ReadForm,
-    Send,
     Watch,
     first_group,
-    texts,
 )
 from atota.dialects.registry import method_specs
+from atota.dialects.texts import Send, texts
 from atota.values import Evidence
 
 
@@ -73,7 +72,10 @@ class Uart(Profiled, frozen=True, kw_only=True):
 class Query(Profiled, frozen=True, kw_only=True):
     """A safe command, and the place of a field in its response: the first group of ``pattern``.
 
-    The queries of one field are tried in order until one matches. ``unit`` is that of a voltage in the
+    The queries of one field are tried in order until one matches. ``full_version`` is finer than ``version``
+    and ``revision``, and is never sent to the platform. ``completes``: the response has only the rest of it,
+    which stands behind the text of that field.
+    ``unit`` is that of a voltage in the
     response; the field itself is in millivolts.
     """
 
@@ -82,6 +84,7 @@ class Query(Profiled, frozen=True, kw_only=True):
         "model",
         "version",
         "revision",
+        "full_version",
         "imei",
         "serial",
         "signal",
@@ -90,6 +93,7 @@ class Query(Profiled, frozen=True, kw_only=True):
     ]
     send: Annotated[str, Command()]
     pattern: Annotated[str, Pattern(1)]
+    completes: Literal["version", "revision"] | None = None
     unit: Literal["mV", "V"] = "mV"
     source: str
 
@@ -126,10 +130,15 @@ else:
 
 
 class Reboot(Profiled, frozen=True, kw_only=True):
-    """The reboot that carries out the update: limits and usual length in seconds, causes that prove it."""
+    """The reboot that carries out the update: limits and usual length in seconds, causes that prove it.
+
+    Progress that the module reports begins ``limit_s`` anew, but the wait never gets longer than
+    ``longest_s`` (None: it is not extended).
+    """
 
     limit_s: float
     usual_s: float
+    longest_s: float | None = None
     update_causes: tuple[str, ...] = ()
     source: str
 

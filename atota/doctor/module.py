@@ -15,7 +15,7 @@ from atota.errors import NO_CAUSE
 from atota.module.identify import Findings
 from atota.module.query import send_query
 from atota.module.session import Session
-from atota.values import Identity
+from atota.values import Identity, version_problem
 
 _finding = partial(finding, "module")
 
@@ -113,8 +113,12 @@ def judge_identity(findings: Findings, *, port: str | None = None) -> list[Findi
     """Report the identity, and the method that it has."""
     who = findings.identity
     name = " ".join(text for text in (who.manufacturer, who.model) if text) or "gives no name"
-    version = f", version {who.version or who.revision}" if who.version or who.revision else ""
+    finest = who.full_version or who.version or who.revision
+    version = f", version {finest}" if finest else ""
     identity = _finding("identity", "ok", f"{name}{version}", port=port)
+    if who.version is not None and (problem := version_problem(who.version)):
+        next_ = "Give --fw-version: a name of the version that the platform knows."
+        identity = _finding("identity", "warning", f"{name}{version}: {problem}", next_, port=port)
     if findings.mismatch is not None:
         next_ = "The responses win: name the right --model, or leave it out."
         identity = _finding("identity", "warning", findings.mismatch, next_, port=port)

@@ -38,6 +38,11 @@ class AckUpload(Streamed):
         super().__init__(dialect, spec, options)
         self.window_s = spec.window_s
 
+    @property
+    def holds_package(self) -> bool:
+        """True: size and checksum of the file were compared."""
+        return True
+
     def probe(self, session: Session) -> None:
         """Ask for the test form of the upload command."""
         self.require_test_form(session, self.spec.test)

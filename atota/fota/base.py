@@ -73,6 +73,9 @@ class Method(ABC):
         block: bytes in one block or piece; None where the package is not cut.
         percent: the module's own figure of the progress of its update.
         failure: the module's own report of a failure.
+        is_mismatch: that failure names the package as one for another module or version.
+        has_succeeded: the module itself reported that the update succeeded.
+        has_left: the module reported that it has left its firmware for the update.
         note: tells people about a call that takes long; set by the caller.
         warn: tells people, and the record, that the module shows another documented variant of its flow than
             its profile names, and that this one is taken; set by the caller.
@@ -90,6 +93,7 @@ class Method(ABC):
         self.counters = Counters()
         self.percent: int | None = None
         self.failure: str | None = None
+        self.is_mismatch = self.has_succeeded = self.has_left = False
         self.note: Callable[[str], None] = lambda _: None
         self.warn: Callable[[str], None] = lambda _: None
 
@@ -97,7 +101,17 @@ class Method(ABC):
         """Set the address from which the module can fetch the package; a secret."""
 
     def on_line(self, line: str) -> None:
-        """Read the progress or the failure of the update from an unsolicited line."""
+        """Read the progress or the end of the update from an unsolicited line."""
+
+    @property
+    def progress(self) -> object:
+        """The module's own figures of its progress: they change as long as it gets on."""
+        return self.percent
+
+    @property
+    def holds_package(self) -> bool:
+        """True if the slot is known to hold the package byte for byte, once it is written."""
+        return False
 
     def check(self, package: Path) -> None:
         """Refuse, before anything is touched, a package that the module would refuse.

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from atota.at.params import whole_number
 from atota.at.syntax import Command, RawRule
-from atota.dialects.common import halved
 from atota.dialects.methods.file_append import FileAppendSpec
 from atota.dialects.model import Dialect
+from atota.dialects.ranges import halved, is_within
 from atota.errors import ModuleRebooted, NoAnswer, Refused, SlotLost, WriteFailed
 from atota.fota.base import Options, Progress, slot_lost_on_reboot
 from atota.fota.streamed import ANSWER_S, Streamed
@@ -44,8 +44,14 @@ class FileAppend(Streamed):
         self.block = self._piece = min(options.block or spec.piece, spec.piece)
         self._is_open = False
         self._stored = 0
+        self._is_shortened = False
         if self._piece < 1:
             raise Refused(f"a piece cannot have {self._piece} bytes")
+
+    @property
+    def holds_package(self) -> bool:
+        """True if the file is read back and compared."""
+        return self.options.read_back and self.spec.read is not None
 
     def probe(self, session: Session) -> None:
         """Ask for the test form of the write command."""
@@ -118,11 +124,17 @@ class FileAppend(Streamed):
             response = session.command(self.spec.outcome.send)
         except (NoAnswer, ModuleRebooted):
             return failure
-        code = self.spec.outcome.find(response.lines)
-        if code is None or code in self.spec.good_outcomes:
+        code = whole_number(self.spec.outcome.find(response.lines))
+        if code is None:
             return failure
-        words = self.spec.outcome_words.get(code, "not documented")
-        return f"{self.spec.outcome.send} answers {code} ({words})"
+        if is_within(code, self.spec.good_outcomes):
+            self.has_succeeded = failure is None
+            return failure
+        words = self.spec.outcome_words.get(str(code), "not documented")
+        report = f"{self.spec.outcome.send} answers {code} ({words})"
+        if is_within(code, self.spec.failed_outcomes):
+            self.failure = report
+        return report
 
     def _make_room(self, session: Session, package: Path, size: int) -> int:
         """Return the offset to resume at: the end of the module's file, if exactly this job stored it.
@@ -146,7 +158,7 @@ class FileAppend(Streamed):
     def _shorten_pieces(self, length: int) -> bool:
         """Take shorter pieces, after the module refused the first one; False if there are none."""
         shorter = self.shorten(length, halved(length, _SHORTEST))
-        self._piece = shorter or self._piece
+        self._piece, self._is_shortened = shorter or self._piece, True
         return bool(shorter)
 
     def _piece_for(self, session: Session) -> int:
@@ -155,7 +167,9 @@ class FileAppend(Streamed):
 
     def _append(self, session: Session, offset: int, chunk: bytes) -> None:
         """Write one piece; after a lost or bad response the length of the module's file decides."""
-        for attempt in range(1, _ATTEMPTS + 1):
+        # A shorter piece is offered once: either it is the right one, or the length was not the reason.
+        attempts = 1 if self._is_shortened and not offset else _ATTEMPTS
+        for attempt in range(1, attempts + 1):
             is_silent = False
             try:
                 trouble = self._send_piece(session, offset, chunk)
@@ -173,7 +187,7 @@ class FileAppend(Streamed):
             if size != offset and not (size is None and offset == 0):
                 stored = "no length" if size is None else f"{size} bytes"
                 raise SlotLost(f"the module's file has {stored} after {offset} bytes were written: {trouble}")
-            if attempt == _ATTEMPTS:
+            if attempt == attempts:
                 raise WriteFailed(f"the module refused the piece at byte {offset}: {trouble}")
 
     def _send_piece(self, session: Session, offset: int, chunk: bytes) -> str | None:

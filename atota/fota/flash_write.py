@@ -8,9 +8,9 @@ at all cannot become an update. After a lost response the piece is sent once mor
 import hashlib
 from pathlib import Path
 
-from atota.dialects.common import halved
 from atota.dialects.methods.flash_write import FlashWriteSpec
 from atota.dialects.model import Dialect
+from atota.dialects.ranges import halved
 from atota.errors import NoAnswer, PackageError, SlotLost, WriteFailed
 from atota.fota.base import Options, Progress, slot_lost_on_reboot
 from atota.fota.streamed import ANSWER_S, Streamed
@@ -36,6 +36,7 @@ class FlashWrite(Streamed):
         self._size = 0
         self._md5 = ""
         self._written = 0
+        self._is_shortened = False
 
     def check(self, package: Path) -> None:
         """Refuse a package that the partition cannot hold, before it is erased."""
@@ -68,7 +69,7 @@ class FlashWrite(Streamed):
                     shorter = 0 if self._written else self.shorten(len(chunk), halved(len(chunk), _SHORTEST))
                     if not shorter:
                         raise
-                    self._piece = shorter
+                    self._piece, self._is_shortened = shorter, True
                     file.seek(0)
                     continue
                 self._written += len(chunk)
@@ -82,7 +83,7 @@ class FlashWrite(Streamed):
             SlotLost: it found that they differ: the partition has to be written anew.
             WriteFailed: it refused to start.
         """
-        self._begun, self.failure = False, None
+        self.forget_reports()
         command = self.spec.start.format(size=self._size, md5=self._md5)
         self.start(session, command, "the module refused to start the update")
         # OK alone is not yet the start: it compares first, and its next line may be damaged on the way.
@@ -95,7 +96,8 @@ class FlashWrite(Streamed):
 
     def _write_piece(self, session: Session, offset: int, chunk: bytes) -> None:
         is_unanswered = False
-        for _ in range(_ATTEMPTS):
+        # A shorter piece is offered once: either it is the right one, or the length was not the reason.
+        for _ in range(1 if self._is_shortened and not offset else _ATTEMPTS):
             try:
                 trouble = self._send_piece(session, offset, chunk)
             except NoAnswer as error:

@@ -48,6 +48,7 @@ from atota.errors import (
     ModuleRebooted,
     NoAnswer,
     PackageError,
+    PackageTurnedDown,
     Refused,
     SlotLost,
     WriteFailed,
@@ -100,6 +101,7 @@ class Nfwupd(NfwupdCommands):
         self._block = self.block = options.block or spec.blocks.default
         self._codes: frozenset[int] = frozenset()
         self._first = 0
+        self._is_shortened = False
         if not spec.blocks.allows(self._block):
             raise Refused(
                 f"blocks of {self._block} bytes are not taken by {dialect.title}",
@@ -261,10 +263,10 @@ class Nfwupd(NfwupdCommands):
             return
         if text.startswith(self.spec.empty):
             raise SlotLost(f"the module has lost the package: {text}" + (f" ({words})" if words else ""))
-        raise WriteFailed(
+        raise PackageTurnedDown(
             f"the module does not accept the package: {status or 'no verdict'}"
             + (f" ({words})" if words else ""),
-            hint="The module still runs its old firmware. Check that the package is made for its version.",
+            is_final=(status or "").startswith(self.spec.mismatch) and bool(self.spec.mismatch),
         )
 
     def activate(self, session: Session) -> bool:
@@ -322,12 +324,14 @@ class Nfwupd(NfwupdCommands):
         """
         command = self.download(number, chunk)
         is_unanswered = False
-        for attempt in range(1, self.spec.attempts + 1):
+        # A shorter length is offered once: either it is the right one, or the length was not the reason.
+        attempts = 1 if self._is_shortened and not number else self.spec.attempts
+        for attempt in range(1, attempts + 1):
             try:
                 with slot_lost_on_reboot(f"the module rebooted at block {number}"):
                     response = self.unless_busy(session, command, self.spec.times.block_s)
             except NoAnswer as error:
-                if attempt == self.spec.attempts or number <= 1:
+                if attempt == attempts or number <= 1:
                     raise SlotLost(f"block {number} got no response: {error.message}") from error
                 is_unanswered = True
                 self.counters.retries += 1
@@ -341,7 +345,7 @@ class Nfwupd(NfwupdCommands):
             return True  # refused, or stored before: the next block decides
         if doubtful:
             raise SlotLost(f"block {number - 1} was lost: the module refuses block {number}")
-        what = f"the module refused block {number} {self.spec.attempts} times"
+        what = f"the module refused block {number} {attempts} times"
         if not number:
             raise _FirstRefusedError(self.failed(what, response))
         stored = number * self._block
@@ -363,9 +367,10 @@ class Nfwupd(NfwupdCommands):
         shorter = self.spec.blocks.shorter(self._block)
         while shorter is not None and not self._can_be_cut(size, shorter):
             shorter = self.spec.blocks.shorter(shorter)
-        self._block = self.shorten(self._block, shorter)
-        if not self._block:
+        shorter = self.shorten(self._block, shorter)
+        if not shorter:
             raise failure
+        self._block, self._is_shortened = shorter, True
 
     def _can_be_cut(self, size: int, block: int) -> bool:
         plan = lengths(size, block, self.spec.blocks)

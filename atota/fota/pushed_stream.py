@@ -63,6 +63,7 @@ class PushedStream(Streamed):
 
     def activate(self, session: Session) -> bool:
         """Push the last byte, and wait until the module says that it has the file: it begins by itself."""
+        self.forget_reports()
         session.link.write(self._last)
         self._is_pushing = False
         code = self._await_line(session, self.spec.ended, _ENDED_S)
@@ -80,6 +81,7 @@ class PushedStream(Streamed):
 
     def _announce(self, session: Session, size: int) -> None:
         session.take_urcs()
+        self.forget_reports()
         self._is_pushing = True
         try:
             response = session.command(self.spec.open.format(size=size), timeout_s=ANSWER_S)

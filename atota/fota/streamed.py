@@ -39,19 +39,27 @@ class Streamed(Method):
         self._fetched = -1
 
     def on_line(self, line: str) -> None:
-        """Read the progress or the failure of the update from an unsolicited line."""
+        """Read the progress or the end of the update from an unsolicited line."""
         watch = self.spec.watch
         percent = watch.percent(line)
         if percent is not None:
             self.percent = percent
-        failure = watch.failure(line)
-        if failure is not None:
-            self.failure, self.is_final_failure = failure, watch.is_permanent(line)
+        if (failure := watch.failure(line)) is not None:
+            self.failure, self.is_mismatch, self.has_succeeded = failure, watch.mismatch(line), False
+            self.is_final_failure = watch.is_permanent(line)
+        elif watch.success(line):
+            self.failure, self.has_succeeded = None, True
+        self.has_left = self.has_left or percent is not None or watch.shows_install(line)
         self._begun = self._begun or watch.begun(line)
         fetched = watch.fetched(line)
         if fetched is not None and (fetched // 10 != self._fetched // 10 or not fetched):
             self._fetched = fetched
             self.note(f"the module downloads the package: {fetched} %")
+
+    @property
+    def progress(self) -> object:
+        """The module's own figures, of its download, too."""
+        return self.percent, self._fetched
 
     def result(self, session: Session) -> str | None:
         """Return the failure that the module reported, in words, or None."""
@@ -154,10 +162,13 @@ class Streamed(Method):
             Unanswered: it answers other commands, and this one neither time.
             WriteFailed: it refused.
         """
+        self.forget_reports()
+        self.has_left = self.spec.watch.reboots_first
         for attempt in (1, 2):
             try:
                 response = session.command(Command.of(command), timeout_s=ANSWER_S)
             except ModuleRebooted:
+                self.has_left = True
                 return False
             except (NoAnswer, Desynchronised):
                 # The command may hold a secret, so the error is not passed on.
@@ -189,6 +200,7 @@ class Streamed(Method):
         lines = session.drain_urcs()
         for line in lines:
             self.on_line(line)
+        self.has_left = self.has_left or session.booting or session.boots > boots
         session.raise_if_rebooted(boots, "its update")
         return lines
 
@@ -208,6 +220,11 @@ class Streamed(Method):
         except ModuleRebooted:
             pass
         return self._begun
+
+    def forget_reports(self) -> None:
+        """Forget what the module reported before a new start."""
+        self._begun, self._fetched, self.failure = False, -1, None
+        self.is_mismatch = self.has_succeeded = self.has_left = False
 
     def take_failure(self) -> str | None:
         """Return the reported failure, which from now on is dealt with, or None."""

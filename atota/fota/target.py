@@ -12,16 +12,15 @@ from atota.errors import AtotaError, LinkError, LinkLost, Refused
 from atota.fota.base import Method
 from atota.fota.eligibility import file_refusal, method_refusal, package_refusal
 from atota.fota.registry import method_for
-from atota.fota.restart import ModuleRestart
+from atota.fota.restart import ModuleRestart, await_earlier_update
 from atota.module import identify
 from atota.module.baud import raise_baud, transfer_rate
 from atota.module.identify import Findings
 from atota.module.module import Module, Opener, open_module
 from atota.module.query import send_query, wait_until_free
-from atota.module.reboot import await_return
 from atota.module.reconnect import Adapters, Reconnector, UsbAdapters
 from atota.settings.spec import Allowed, JobSpec
-from atota.values import Identity, MethodChoice, Refusal
+from atota.values import Identity, MethodChoice, Refusal, Versions
 
 UNDO_S = 10.0
 """Limit for taking changed settings back."""
@@ -121,7 +120,8 @@ class ModuleTarget:
         """Return why nothing may be written into this module; None if it may."""
         findings = self._findings
         refusal = method_refusal(findings.dialect, findings.row, allowed, findings.identity.evidence)
-        return refusal or (file_refusal(findings.dialect) if self._spec.package is not None else None)
+        is_file = self._spec.package is not None and not self._spec.package.stands_in
+        return refusal or (file_refusal(findings.dialect) if is_file else None)
 
     def package_refusal(self, allowed: Allowed) -> Refusal | None:
         """Return why the platform's packages do not fit this chip; None if they do."""
@@ -238,7 +238,7 @@ class ModuleTarget:
 
     def restart(
         self,
-        printed_before: tuple[str, ...],
+        printed_before: Versions,
         expected: str,
         *,
         limit_s: float | None,
@@ -320,7 +320,7 @@ class ModuleTarget:
         """Forget the conversation so far, after the module stopped answering."""
         self._module.session.reset_state()
 
-    def versions(self) -> tuple[str, ...]:
+    def versions(self) -> Versions:
         """Return the version texts that the module prints now."""
         return identify.read_versions(self._module.session)
 
@@ -348,12 +348,11 @@ class ModuleTarget:
     def await_return(self, limit_s: float | None, dialect: str | None) -> None:
         """Wait for a module that is in the middle of an update that an earlier run started."""
         session = self._module.session
-        reboot = (loader.load(dialect) if dialect else session.dialect).reboot or DEFAULT_REBOOT
+        profile = loader.load(dialect) if dialect else session.dialect
         session.reset_state()
-        rates = tuple(dict.fromkeys((session.link.baud, *session.dialect.uart.bauds)))
-        limit_s = limit_s or reboot.limit_s
-        self._note(f"waiting up to {limit_s:g} s for the module to come back")
-        await_return(session, rates=rates, limit=Deadline(session.clock, limit_s), tick=session.check)
+        wait_s = limit_s or (profile.reboot or DEFAULT_REBOOT).limit_s
+        self._note(f"waiting up to {wait_s:g} s for the module to come back")
+        await_earlier_update(session, profile, wait_s)
 
 
 def open_target(

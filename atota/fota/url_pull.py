@@ -15,7 +15,7 @@ from atota.clock import Deadline
 from atota.dialects.common import Ask
 from atota.dialects.methods.url_pull import UrlPullSpec
 from atota.dialects.model import Dialect
-from atota.errors import ModuleRebooted, Refused, SlotLost, WriteFailed
+from atota.errors import ModuleRebooted, PackageTurnedDown, Refused, SlotLost, WriteFailed
 from atota.fota.base import Options, Progress
 from atota.fota.streamed import Streamed, Unanswered
 from atota.module.session import Session
@@ -38,6 +38,11 @@ class UrlPull(Streamed):
         super().__init__(dialect, spec, options)
         self._url = ""
         self._has_url = False  # the module
+
+    @property
+    def holds_package(self) -> bool:
+        """True: the module fetched what was verified here, over a protocol that loses nothing."""
+        return True
 
     def set_url(self, url: str) -> None:
         """Set the address from which the module is to fetch the package."""
@@ -82,9 +87,10 @@ class UrlPull(Streamed):
 
         Raises:
             SlotLost: the download failed; it may be tried again.
-            WriteFailed: the module refused the address, or the package.
+            PackageTurnedDown: the module refused the package.
+            WriteFailed: it refused the address.
         """
-        self._begun, self._fetched, self.failure = False, -1, None
+        self.forget_reports()
         if not self._hand_over(session):
             return False
         if not self.follow(session, _LIMIT_S, self.spec.watch.silence_s):
@@ -101,7 +107,7 @@ class UrlPull(Streamed):
         except ModuleRebooted:
             return True
         if self.failure is not None:
-            raise WriteFailed(f"the module does not accept the package: {self.failure}")
+            raise PackageTurnedDown(f"the module does not accept the package: {self.failure}")
         return True
 
     def _hand_over(self, session: Session) -> bool:

@@ -55,7 +55,7 @@ class Watched(Streamed):
             SlotLost: the push failed; after a new login the platform may push again.
             WriteFailed: no push came.
         """
-        self._begun, self._fetched, self.failure = False, -1, None
+        self.forget_reports()
         boots, noise = session.boots, session.garbage_bytes
         limit_s = self.options.push_limit_s
         self.note(f"waiting up to {limit_s / 60:g} minutes for the platform's push")

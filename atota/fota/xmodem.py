@@ -40,6 +40,11 @@ class Xmodem(Streamed):
         super().__init__(dialect, spec, options)
         self.window_s = spec.window_s
 
+    @property
+    def holds_package(self) -> bool:
+        """True: each packet has a checksum."""
+        return True
+
     def write(self, session: Session, package: Path, progress: Progress) -> str:
         """Open the transfer and send the file."""
         data = package.read_bytes()

@@ -12,7 +12,7 @@ import msgspec
 
 from atota.errors import AtotaError
 from atota.files import prepared
-from atota.values import Identity
+from atota.values import Identity, Versions
 
 
 class JobState(enum.StrEnum):
@@ -65,13 +65,14 @@ class VersionsFact(msgspec.Struct, frozen=True, kw_only=True):
 
     before: str | None = None
     before_revision: str | None = None
+    before_full: str | None = None
     target: str = ""
     expected: str = ""
 
     @property
-    def printed_before(self) -> tuple[str, ...]:
+    def printed_before(self) -> Versions:
         """The version texts that the target printed before the update."""
-        return tuple(text for text in (self.before, self.before_revision) if text)
+        return Versions(version=self.before, revision=self.before_revision, full=self.before_full)
 
 
 class MethodFact(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,13 +111,14 @@ class WrittenFact(msgspec.Struct, frozen=True, kw_only=True):
 
     done: int = 0
     total: int = 0
-    block: int | None = None
+    block: int | msgspec.UnsetType = msgspec.UNSET
 
 
 class ConfirmedFact(msgspec.Struct, frozen=True):
-    """The version that was read back after the update."""
+    """The version that was read back after the update; ``full`` where the target has a finer text."""
 
     version: str | None = None
+    full: str | None = None
 
 
 class Told(msgspec.Struct, frozen=True):

@@ -146,6 +146,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     manufacturer: str | None = None
     model: str | None = None
     revision: str | None = None
+    full_version: str | None = None
     adapter: PortInfo | None = None
     port: str | None = None
     board: str | None = None
@@ -159,6 +160,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     version_before: str | None = None
     version_target: str | None = None
     version_after: str | None = None
+    full_version_after: str | None = None
     stages: list[RecordStage] = []
     blocks: int | None = None
     retries: int | None = None

@@ -54,6 +54,7 @@ def compose(past: PastJob, verdict: Verdict, *, is_cut_off: bool = False) -> Rec
         manufacturer=module.manufacturer,
         model=module.model,
         revision=module.revision,
+        full_version=module.full_version,
         adapter=opened.adapter,
         port=opened.port,
         board=opened.board,
@@ -67,6 +68,7 @@ def compose(past: PastJob, verdict: Verdict, *, is_cut_off: bool = False) -> Rec
         version_before=versions.before or module.version,
         version_target=versions.target or (task.target if task is not None else None),
         version_after=_version_after(past, verdict, module),
+        full_version_after=(past.latest(ConfirmedFact) or ConfirmedFact()).full,
         stages=_stages(past),
         blocks=counters.blocks,
         retries=counters.retries,
@@ -86,7 +88,9 @@ def _version_after(past: PastJob, verdict: Verdict, module: Identity) -> str | N
     confirmed = past.latest(ConfirmedFact)
     if confirmed is not None and confirmed.version is not None:
         return confirmed.version
-    return module.version if verdict.outcome is Outcome.ALREADY_CURRENT else None
+    if verdict.outcome is not Outcome.ALREADY_CURRENT:
+        return None
+    return (past.latest(VersionsFact) or VersionsFact()).expected or module.version
 
 
 def _stages(past: PastJob) -> list[RecordStage]:

@@ -27,11 +27,11 @@ from atota.dialects.model import Dialect, Recognise
 from atota.errors import NoAnswer, Refused
 from atota.module.query import QueryCache, send_query, wait_until_free
 from atota.module.session import Session
-from atota.values import Identity, version_token
+from atota.values import Identity, Versions, version_token
 
 _WHO = (("AT+CGMI",), ("AT+CGMM", "ATI"), ("AT+CGMR",))
 """The queries for manufacturer, model and version, whatever the dialect."""
-_VERSIONS = ("version", "revision")
+_VERSIONS = ("version", "revision", "full_version")
 """The fields that outcomes depend on."""
 _FOR_THE_RECORD = ("serial",)
 """The fields that nothing depends on: many modules refuse the query, and each is sent only once."""
@@ -181,6 +181,9 @@ def _fields(queries: QueryCache, dialect: Dialect, only: Sequence[str] | None = 
             continue
         lines = queries.lines(query.send, again=query.field not in _FOR_THE_RECORD)
         value = query.find(lines) if lines else None
+        if value and query.completes is not None:
+            known = fields.get(query.completes)
+            value = f"{known}_{value}" if known else None
         if value:
             fields[query.field] = value
     if "revision" not in fields and (match := _REVISION.search("\n".join(queries.lines("ATI") or ()))):
@@ -196,6 +199,7 @@ def _identity(fields: dict[str, str], baud: int, dialect: Dialect, row: catalogu
         model=fields.get("model"),
         version=fields.get("version"),
         revision=fields.get("revision"),
+        full_version=fields.get("full_version"),
         imei=fields.get("imei"),
         serial=fields.get("serial"),
         signal=whole_number(fields.get("signal")),
@@ -210,15 +214,17 @@ def _identity(fields: dict[str, str], baud: int, dialect: Dialect, row: catalogu
     )
 
 
-def read_versions(session: Session) -> tuple[str, ...]:
-    """Return the version token, as the dialect picks it, and the vendor's revision, both read anew.
+def read_versions(session: Session) -> Versions:
+    """Return the version texts, as the dialect picks them, read anew.
 
     Raises:
         NoAnswer: the module did not answer in time.
         ModuleRebooted: it rebooted meanwhile.
     """
     fields = _fields(QueryCache(session), session.dialect, _VERSIONS)
-    return tuple(dict.fromkeys(fields[field] for field in _VERSIONS if field in fields))
+    return Versions(
+        version=fields.get("version"), revision=fields.get("revision"), full=fields.get("full_version")
+    )
 
 
 def _confirmed(session: Session, versions: dict[str, str]) -> dict[str, str]:

@@ -38,6 +38,7 @@ def await_return(
     limit: Deadline,
     tick: Callable[[], None],
     patience_s: float = 0.0,
+    is_over: Callable[[], bool] = lambda: False,
 ) -> None:
     """Wait until the module answers again; the link is left at the rate where it does.
 
@@ -47,13 +48,14 @@ def await_return(
         limit: when to give up.
         tick: called at least every few seconds, to show that time passes.
         patience_s: how long it is surely busy and best left alone, unless it reboots.
+        is_over: True once it is known not to be busy any more; asked after each ``tick``.
 
     Raises:
         RebootTimeout: it did not come back in time.
         LinkLost: the port went away.
     """
     began = session.clock.monotonic()
-    _await_going_down(session, min(max(_GOING_DOWN_S, patience_s), limit.remaining), tick)
+    _await_going_down(session, min(max(_GOING_DOWN_S, patience_s), limit.remaining), tick, is_over)
     tried: dict[int, str] = {}
     while True:
         for rate in rates:
@@ -76,11 +78,13 @@ def await_return(
                 raise RebootTimeout("the module did not come back in time", tried=tuple(tried.values()))
 
 
-def _await_going_down(session: Session, seconds: float, tick: Callable[[], None]) -> None:
+def _await_going_down(
+    session: Session, seconds: float, tick: Callable[[], None], is_over: Callable[[], bool]
+) -> None:
     """Send nothing for ``seconds``, or until a banner begins: the module may still be shutting down."""
     boots = session.boots
     deadline = Deadline(session.clock, seconds)
-    while not deadline.expired and not session.booting and session.boots == boots:
+    while not (deadline.expired or session.booting or session.boots != boots or is_over()):
         session.listen(min(_LISTEN_S, deadline.remaining), until=lambda: session.booting)
         tick()
 

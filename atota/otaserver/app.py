@@ -53,17 +53,18 @@ class OtaApp:
             reply = text_reply(413, "Content Too Large")
         else:
             reply = respond(self._platform, _request(scope, body), self._log)
-        if self._last_of_connection(scope):
-            reply.headers.append(("Connection", "close"))
+        connection = scope.get("state", {}).get("connection")
+        if isinstance(connection, ConnectionState):
+            if self._is_last(connection):
+                reply.headers = [(name, value) for name, value in reply.headers if name != "Connection"]
+                reply.headers.append(("Connection", "close"))
+            connection.is_head_due = True
         await self._deliver(reply, receive, send)
 
-    def _last_of_connection(self, scope: Scope) -> bool:
-        counter = scope.get("state", {}).get("connection")
-        if not isinstance(counter, ConnectionCounter):
-            return False
-        counter.requests += 1
+    def _is_last(self, connection: "ConnectionState") -> bool:
+        connection.requests += 1
         limit = self._platform.faults.requests_per_connection or REQUESTS_PER_CONNECTION
-        return counter.requests >= limit
+        return connection.requests >= limit
 
     async def _deliver(self, reply: HttpReply, receive: Receive, send: Send) -> None:
         headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in reply.headers]
@@ -93,11 +94,15 @@ class OtaApp:
             await asyncio.sleep(0)
 
 
-class ConnectionCounter:
-    """The count of requests of a connection; the server puts one into each connection's state."""
+class ConnectionState:
+    """A connection's count of requests, and the flag that the head of a reply is the next thing written.
+
+    The server puts one into the state of each connection.
+    """
 
     def __init__(self) -> None:
         self.requests = 0
+        self.is_head_due = False
 
 
 def _request(scope: Scope, body: bytes) -> HttpRequest:

@@ -8,9 +8,11 @@ percent-encoded in the header. Written independently of atota's own signer, so t
 import base64
 import hashlib
 import hmac
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 from urllib.parse import quote, unquote
 
 VERSIONS = ("2018-10-31", "2022-05-01")
@@ -18,16 +20,23 @@ METHODS = {"md5": hashlib.md5, "sha1": hashlib.sha1, "sha256": hashlib.sha256}
 _FIELDS = ("version", "res", "et", "method", "sign")
 _PRODUCT = re.compile(r"products/([^/]+)")
 _DEVICE = re.compile(r"products/([^/]+)/devices/([^/]+)")
+_USER = re.compile(r"userid/([^/]+)")
 _ET = re.compile(r"[0-9]{1,19}")  # the documents' own samples need more than 32 bits
+TEN_YEARS_S = 10 * 365 * 86400
+"""The longest life of a FUSE signature. Measured on 2026-10-08: 2036-01-01 is taken, 2038-01-01 is not."""
+
+Trouble = Literal["", "form", "expired", "too-long"]
 
 
 @dataclass(frozen=True, slots=True)
 class KeyRing:
-    """The product and its keys, as bytes; ``device_keys`` by device name."""
+    """The product and its keys, as bytes; ``device_keys`` by device name; the account and its key."""
 
     product_id: str
     product_key: bytes = field(repr=False)
     device_keys: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    user_id: str = ""
+    user_key: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +44,15 @@ class SignatureCheck:
     """The result of `verify`.
 
     ``reason`` is for the server's log and holds no secret. ``device`` is the device's name where the
-    signature speaks for one device only.
+    signature speaks for one device only. ``trouble`` is the kind of a refusal, and ``et`` the time at which
+    the signature expires.
     """
 
     ok: bool
     reason: str = ""
     device: str | None = None
+    trouble: Trouble = ""
+    et: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,29 +64,78 @@ class _Claim:
     sign: str = field(repr=False)
 
 
-def verify(header: str | None, ring: KeyRing, now: float) -> SignatureCheck:
-    """Check an ``Authorization`` header at ``now`` (seconds since the epoch)."""
+def verify(
+    header: str | None,
+    ring: KeyRing,
+    now: float,
+    *,
+    users: bool = False,
+    longest_s: float = math.inf,
+) -> SignatureCheck:
+    """Check an ``Authorization`` header at ``now`` (seconds since the epoch).
+
+    Args:
+        header: the header's value.
+        ring: the keys; the one that the level of ``res`` names must have signed.
+        now: the platform's time.
+        users: a signature of the account (``res=userid/…``) is taken.
+        longest_s: how far ahead ``et`` may be, in seconds.
+    """
     if not header:
-        return SignatureCheck(False, "no Authorization header")
+        return _refused("no Authorization header")
     claim = _parse(header)
     if isinstance(claim, str):
-        return SignatureCheck(False, claim)
-    problem = _form_problem(claim) or _time_problem(claim, now)
+        return _refused(claim)
+    problem = _form_problem(claim)
     if problem:
-        return SignatureCheck(False, problem)
+        return _refused(problem)
+    if int(claim.et) < now:
+        return _refused(f"et is {now - int(claim.et):.0f} s in the past", "expired", claim)
+    if int(claim.et) > now + longest_s:
+        return _refused(f"et is more than {longest_s / 86400:.0f} days ahead", "too-long", claim)
+    return _signed(claim, ring, users=users)
+
+
+def verify_query(query: Mapping[str, str], ring: KeyRing, now: float, *, longest_s: float) -> SignatureCheck:
+    """Check the four values in a download's query, of any version; China Mobile's ML307 demo sends none."""
+    names = [name for name in _FIELDS if name != "version"]
+    check = _refused("no Authorization header")
+    if all(query.get(name) for name in names):
+        for version in VERSIONS:
+            fields = (f"{name}={quote(query[name], safe='')}" for name in names)
+            header = "&".join((f"version={version}", *fields))
+            check = verify(header, ring, now, users=True, longest_s=longest_s)
+            if check.ok:
+                break
+    return check
+
+
+def _refused(reason: str, trouble: Trouble = "form", claim: _Claim | None = None) -> SignatureCheck:
+    return SignatureCheck(False, reason, None, trouble, int(claim.et) if claim else 0)
+
+
+def _signed(claim: _Claim, ring: KeyRing, *, users: bool) -> SignatureCheck:
+    """Check the signature with the key of the level that ``res`` names."""
+    user = _USER.fullmatch(claim.res) if users else None
     device = _DEVICE.fullmatch(claim.res)
     product = device or _PRODUCT.fullmatch(claim.res)
-    if product is None:
-        return SignatureCheck(False, "res is neither products/{id} nor products/{id}/devices/{name}")
-    if product[1] != ring.product_id:
-        return SignatureCheck(False, "res names another product")
+    if user is None and product is None:
+        more = " nor userid/{id}" if users else ""
+        return _refused(f"res is neither products/{{id}} nor products/{{id}}/devices/{{name}}{more}")
+    if user is not None and user[1] != ring.user_id:
+        return _refused("res names another user")
+    if product is not None and product[1] != ring.product_id:
+        return _refused("res names another product")
     name = device[2] if device else None
-    key = ring.product_key if name is None else ring.device_keys.get(name)
+    if user is not None:
+        key = ring.user_key
+    else:
+        key = ring.product_key if name is None else ring.device_keys.get(name, b"")
     if not key:
-        return SignatureCheck(False, "no key is known for the product or device in res")
+        return _refused("no key is known for the product, device or user in res")
     if hmac.compare_digest(_signature(key, _message(claim), claim.method).encode(), claim.sign.encode()):
         return SignatureCheck(True, "", name)
-    return SignatureCheck(False, _explain(claim, key, ring))
+    return _refused(_explain(claim, key, ring))
 
 
 def _parse(header: str) -> _Claim | str:
@@ -98,14 +159,8 @@ def _form_problem(claim: _Claim) -> str | None:
         return f"version must be one of {', '.join(VERSIONS)}"
     if claim.method not in METHODS:
         return "method must be one of md5, sha1, sha256 (lower case)"
-    return None
-
-
-def _time_problem(claim: _Claim, now: float) -> str | None:
     if not _ET.fullmatch(claim.et) or int(claim.et) >= 2**63:
         return "et is not a number of seconds"
-    if int(claim.et) < now:
-        return f"et is {now - int(claim.et):.0f} s in the past"
     return None
 
 
@@ -173,10 +228,13 @@ def _mistakes(claim: _Claim, key: bytes, ring: KeyRing) -> Iterator[tuple[str, C
     )
     yield "the signature lost its = padding", lambda: _signature(key, right, method).rstrip("=")
     if key != ring.product_key and ring.product_key:
+        level = "user" if _USER.fullmatch(res) else "device"
         yield (
-            "res names a device, so its own key must sign, not the product's",
+            f"res names a {level}, so its own key must sign, not the product's",
             signed(right, ring.product_key),
         )
     for device_key in ring.device_keys.values():
         if device_key != key:
-            yield "the key of a device signed what the product's key must sign", signed(right, device_key)
+            yield "the key of a device signed what another key must sign", signed(right, device_key)
+    if ring.user_key and key != ring.user_key:
+        yield "the key of the account signed what another key must sign", signed(right, ring.user_key)

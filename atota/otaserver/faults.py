@@ -4,8 +4,9 @@
     http-500:2@download+slow:2000  two downloads answered 500; the bodies at 2000 bytes a second
 
 A fault is ``NAME[:ARGUMENT][:TIMES][@CALL]``. ``TIMES`` limits how often it strikes (without it: always, but
-once for ``cut-after``); ``@CALL`` limits it to one of version, check, tasking, token, download, progress,
-report, devinfo. `KNOWN` lists them all.
+once for ``cut-after``); ``@CALL`` limits it to one of version, read-version, check, tasking, token, download,
+progress, report, devinfo, in every API: ``token`` is also STUDIO's and FUSE's question for the status of a
+task. `KNOWN` lists them all.
 """
 
 import re
@@ -16,7 +17,17 @@ from typing import Literal
 from atota.errors import UsageError
 from atota.otaserver.tasks import Task
 
-CALLS = ("version", "check", "tasking", "token", "download", "progress", "report", "devinfo")
+CALLS = (
+    "version",
+    "read-version",
+    "check",
+    "tasking",
+    "token",
+    "download",
+    "progress",
+    "report",
+    "devinfo",
+)
 _TOKEN_CALLS = ("token", "download", "progress", "report")
 
 
@@ -88,15 +99,21 @@ _KINDS = (
     FaultKind("http-500[:TIMES]", "answer with HTTP status 500"),
     FaultKind("http-401[:TIMES]", "answer with HTTP status 401"),
     FaultKind("http-404[:TIMES]", "answer with HTTP status 404"),
+    FaultKind("http-407[:TIMES]", "answer with HTTP status 407, as a proxy does"),
     FaultKind("html[:TIMES]", "answer with a web page and status 200, as a captive portal does"),
     FaultKind("redirect[:TIMES]", "answer 302 with the address of a login page"),
     FaultKind("errno:N[:TIMES]", "answer with this errno, without any side effect", _count),
     FaultKind("unknown-errno[:TIMES]", "answer with errno 99, which no document lists"),
     FaultKind("no-data[:TIMES]", "a check succeeds but has no data"),
+    FaultKind("null-data[:TIMES]", "a check succeeds but its data is null"),
+    FaultKind("quoted-code[:TIMES]", "the errno or code of every reply comes as a string"),
     FaultKind("quoted-numbers[:TIMES]", "the task's numbers come as strings"),
     FaultKind("shuffled-keys[:TIMES]", "the keys of every reply come in the opposite order"),
     FaultKind("upper-md5[:TIMES]", "the task's md5 in upper-case hex"),
     FaultKind("wrong-md5[:TIMES]", "the task's md5 is that of another file"),
+    FaultKind("long-target[:TIMES]", "the task's target has 21 characters"),
+    FaultKind("delta-type[:TIMES]", "the task says that its package is a delta"),
+    FaultKind("large-tid[:TIMES]", "STUDIO, FUSE: a check brings a task id above 31 bits"),
     FaultKind("wrong-size[:TIMES]", "the task's size is one byte too large"),
     FaultKind("no-ipport[:TIMES]", "cdn=true brings no ipPort"),
     FaultKind("ipport-no-port[:TIMES]", "ipPort is an address without a port"),
@@ -114,9 +131,11 @@ _KINDS = (
     FaultKind("wrong-range[:TIMES]", "Content-Range is one byte further than the body"),
     FaultKind("ignore-range[:TIMES]", "answer a ranged request with 200 and the whole file"),
     FaultKind("one-byte-error:N[:TIMES]", "answer a download with the one-byte error N (1-6)", _error_byte),
+    FaultKind("ota-errno:N[:TIMES]", "STUDIO, FUSE: refuse a download with Ota-Errno N (1-6)", _error_byte),
+    FaultKind("no-ota-errno[:TIMES]", "STUDIO, FUSE: a download has no Ota-Errno header"),
     FaultKind(
         "expired-token[:N]",
-        "the token expires after N requests that carry it (default 1); the next check brings a new one",
+        "the token or task id expires after N requests that carry it (default 1); a check brings a new one",
         _count,
         default=1,
     ),

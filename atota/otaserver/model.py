@@ -1,12 +1,13 @@
 """The files of the local platform: `tasks.toml` and the packages beside it.
 
 [auth]
-product_id = "123123"
+product_id = "1000000001"
 access_key_env = "PLATFORM_KEY"     # or access_key = "base64…"; required = false turns it off
+user_id = "12321"                   # the account, with user_key = "base64…": STUDIO and FUSE only
 
 [[device]]
-dev_id = "6523"
-name = "line1"                      # for device-level signatures, with key = "base64…"
+dev_id = "6523"                     # its name in the generic API
+device_name = "line1"               # its name in STUDIO and FUSE; with key = "base64…" its own signatures
 imei = "490154203237518"
 f_version = "V1.0"
 
@@ -17,13 +18,21 @@ manuf = "001"
 model = "00107"
 package = "app.bin"
 target = "V2.0"
+
+[[task]]
+device_name = "line2"               # STUDIO and FUSE know no codes of manufacturer and model
+package = "app.bin"
+target = "V2.0"
+
+[knobs]                             # what no source says of STUDIO and FUSE: see `Knobs`
+invalid_state = 21
 """
 
 import base64
 import binascii
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Annotated, Literal
 
@@ -43,6 +52,8 @@ Percent = Annotated[int, msgspec.Meta(ge=0, le=100)]
 DeviceId = Annotated[str, msgspec.Meta(pattern=r"^[0-9A-Za-z_-]{1,64}$")]
 DeviceIdOrAny = Annotated[str, msgspec.Meta(pattern=r"^([0-9A-Za-z_-]{1,64}|\*)$")]
 Code = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{3,5}$")]
+ProductId = Annotated[str, msgspec.Meta(pattern=r"^[0-9A-Za-z]{1,64}$")]
+DeviceName = Annotated[str, msgspec.Meta(pattern=r"^[0-9A-Za-z_-]{1,64}$")]
 
 
 class Auth(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -51,6 +62,8 @@ class Auth(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     product_id: str = ""
     access_key: str | None = None
     access_key_env: str | None = None
+    user_id: str = ""
+    user_key: str | None = None
     required: bool = True
 
     def __repr__(self) -> str:
@@ -58,9 +71,15 @@ class Auth(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
 
 
 class Device(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A device that the platform knows. ``key`` (base64) is for signatures on its own behalf."""
+    """A device that the platform knows, by ``dev_id`` (generic), by its product and name, or by both.
 
-    dev_id: DeviceId
+    ``product_id`` is that of ``[auth]`` if it is not given. ``name`` is the older word for ``device_name``.
+    ``key`` (base64) is for signatures on its own behalf.
+    """
+
+    dev_id: DeviceId = ""
+    product_id: ProductId | None = None
+    device_name: DeviceName | None = None
     name: str | None = None
     imei: str | None = None
     key: str | None = None
@@ -68,19 +87,28 @@ class Device(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     s_version: str | None = None
 
     def __repr__(self) -> str:
-        return f"Device(dev_id={self.dev_id!r}, name={self.name!r})"
+        return f"Device(dev_id={self.dev_id!r}, device_name={self.shown_name!r})"
+
+    @property
+    def shown_name(self) -> str | None:
+        """Its name in STUDIO and FUSE, and in its own signatures."""
+        return self.device_name or self.name
 
 
 class TaskSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The target of one device, or of any (``dev_id = "*"``).
 
-    ``manuf`` and ``model`` are the platform's numbers with their leading zeros. ``base`` is the version
-    that a delta starts from. ``signal``, ``power``, ``retry`` and ``interval`` are only handed on.
+    The device is named by ``dev_id``, or by ``device_name`` and, if it is not that of ``[auth]``,
+    ``product_id``. ``manuf`` and ``model`` are the platform's numbers with their leading zeros; only a task
+    without ``dev_id`` may leave them out. ``base`` is the version that a delta starts from. ``signal``,
+    ``power``, ``retry`` and ``interval`` are only handed on, and only by the generic API.
     """
 
-    dev_id: DeviceIdOrAny
-    manuf: Code
-    model: Code
+    dev_id: DeviceIdOrAny = ""
+    product_id: ProductId | None = None
+    device_name: DeviceName | None = None
+    manuf: Code | None = None
+    model: Code | None = None
     package: str
     target: str
     type: TaskType = "fota"
@@ -93,12 +121,37 @@ class TaskSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     sha256: Annotated[str, msgspec.Meta(pattern="^[0-9a-fA-F]{64}$")] | None = None
 
 
+class Knobs(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The answers to questions about STUDIO and FUSE that no source answers; each default is the likeliest.
+
+    Attributes:
+        downloading_by: the call that moves a waiting task to downloading, or either of the two. In one
+            recording a task waits until the end, however often its status is asked for.
+        invalid_state: the code of "invalid state".
+        after_done: the code of a FUSE check whose task is done.
+        auth_status: the HTTP status of a failed authentication.
+        error_body: the body of a download that ``Ota-Errno`` refuses.
+        version_body: the data of the call that reads the versions.
+        content_range: the headers that tell the place of a slice; by default FUSE sends ``Content-Range``
+            and STUDIO the pair ``Content-Range-Start`` and ``Content-Range-End``.
+    """
+
+    downloading_by: Literal["download", "status", "either"] = "download"
+    invalid_state: NonNegative = 21
+    after_done: Literal[12012, 12013] = 12013
+    auth_status: Annotated[int, msgspec.Meta(ge=200, le=599)] = 200
+    error_body: Literal["json", "empty"] = "json"
+    version_body: Literal["both", "empty", "none"] = "both"
+    content_range: Literal["own", "header", "pair", "both", "none"] = "own"
+
+
 class TasksFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The whole of `tasks.toml`."""
 
     auth: Auth
     devices: tuple[Device, ...] = msgspec.field(default=(), name="device")
     tasks: tuple[TaskSpec, ...] = msgspec.field(default=(), name="task")
+    knobs: Knobs = Knobs()
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,13 +165,28 @@ class Package:
 
 @dataclass(frozen=True, slots=True)
 class PlatformConfig:
-    """The checked configuration of a `LocalPlatform`, with the packages in memory."""
+    """The checked configuration of a `LocalPlatform`, with the packages in memory.
+
+    ``keys`` are those of the product of ``[auth]``, ``others`` those of devices of further products. Every
+    task that is not a policy has the ``dev_id`` under which the platform keeps its device.
+    """
 
     auth_required: bool
     keys: KeyRing
     devices: tuple[Device, ...]
     tasks: tuple[TaskSpec, ...]
     packages: Mapping[str, Package]
+    knobs: Knobs = field(default_factory=Knobs)
+    others: Mapping[str, KeyRing] = field(default_factory=dict)
+
+    def ring(self, product_id: str) -> KeyRing | None:
+        """Return the keys of a product, or None if it is not known."""
+        return self.keys if product_id == self.keys.product_id else self.others.get(product_id)
+
+
+def internal_id(dev_id: str, product_id: str | None, name: str | None) -> str:
+    """Return the name under which the platform keeps a device: its ``dev_id``, else product and name."""
+    return dev_id or f"{product_id}/{name}"
 
 
 def load(folder: Path, *, environ: Mapping[str, str] | None = None) -> PlatformConfig:
@@ -158,21 +226,48 @@ def build(
         ConfigError: something in it contradicts something else; the text begins with ``source``.
     """
     _check_devices(tasks, source)
+    by_name = {
+        (device.product_id or tasks.auth.product_id, device.shown_name): device for device in tasks.devices
+    }
     known = {device.dev_id for device in tasks.devices}
     held = {name: Package(name, data, Digests.of(data)) for name, data in packages.items()}
     seen: set[tuple[str, str]] = set()
+    placed: list[TaskSpec] = []
     for index, task in enumerate(tasks.tasks):
         key_path = f"$.task[{index}]"
         _check_task(task, held, source, key_path)
-        if task.dev_id == ANY_DEVICE:
-            continue
-        if known and task.dev_id not in known:
-            raise _wrong(source, f"no [[device]] has dev_id `{task.dev_id}`", f"{key_path}.dev_id")
-        if (task.dev_id, task.type) in seen:
-            raise _wrong(source, f"device `{task.dev_id}` has two {task.type} tasks", key_path)
-        seen.add((task.dev_id, task.type))
-    keys = _key_ring(tasks, source, os.environ if environ is None else environ)
-    return PlatformConfig(tasks.auth.required, keys, tasks.devices, tasks.tasks, held)
+        if task.dev_id != ANY_DEVICE:
+            if task.dev_id and known and task.dev_id not in known:
+                raise _wrong(source, f"no [[device]] has dev_id `{task.dev_id}`", f"{key_path}.dev_id")
+            task = _placed(task, tasks.auth.product_id, by_name, source, key_path)
+            if (task.dev_id, task.type) in seen:
+                raise _wrong(source, f"device `{task.dev_id}` has two {task.type} tasks", key_path)
+            seen.add((task.dev_id, task.type))
+        placed.append(task)
+    keys, others = _key_rings(tasks, source, os.environ if environ is None else environ)
+    return PlatformConfig(tasks.auth.required, keys, tasks.devices, tuple(placed), held, tasks.knobs, others)
+
+
+def _placed(
+    task: TaskSpec,
+    product_id: str,
+    by_name: Mapping[tuple[str, str | None], Device],
+    source: str,
+    key_path: str,
+) -> TaskSpec:
+    """Return the task with the ``dev_id`` under which the platform keeps its device."""
+    if task.dev_id:
+        return task
+    product = task.product_id or product_id
+    device = by_name.get((product, task.device_name))
+    if device is None and by_name:
+        raise _wrong(
+            source,
+            f"no [[device]] has device_name `{task.device_name}` in product `{product}`",
+            f"{key_path}.device_name",
+        )
+    dev_id = internal_id(device.dev_id if device else "", product, task.device_name)
+    return msgspec.structs.replace(task, dev_id=dev_id)
 
 
 def _wrong(source: str, problem: str, key_path: str) -> ConfigError:
@@ -194,16 +289,21 @@ def _check_devices(tasks: TasksFile, source: str) -> None:
     taken: dict[tuple[str, str], int] = {}
     for index, device in enumerate(tasks.devices):
         key_path = f"$.device[{index}]"
-        for key in ("dev_id", "name", "imei"):
-            value = getattr(device, key)
-            if value is None:
+        if not device.dev_id and device.shown_name is None:
+            raise _wrong(source, "a device needs a dev_id, a device_name or both", key_path)
+        if device.name is not None and device.device_name not in (None, device.name):
+            raise _wrong(source, "name and device_name differ: give device_name only", key_path)
+        product = device.product_id or tasks.auth.product_id
+        name = device.shown_name and f"{product}/{device.shown_name}"
+        for key, value in (("dev_id", device.dev_id), ("name", name), ("imei", device.imei)):
+            if not value:
                 continue
             if (key, value) in taken:
                 raise _wrong(source, f"another device has the same {key}", f"{key_path}.{key}")
             taken[key, value] = index
         for key in ("f_version", "s_version"):
             _check_version(getattr(device, key), source, f"{key_path}.{key}")
-        if device.key is not None and device.name is None:
+        if device.key is not None and device.shown_name is None:
             raise _wrong(source, "a device with a key needs a name: its signatures carry it", key_path)
 
 
@@ -214,6 +314,12 @@ def _check_version(version: str | None, source: str, key_path: str) -> None:
 
 
 def _check_task(task: TaskSpec, packages: Mapping[str, Package], source: str, key_path: str) -> None:
+    if bool(task.dev_id) == (task.device_name is not None):
+        raise _wrong(source, "a task names its device by `dev_id` or by `device_name`", key_path)
+    if task.dev_id and (task.manuf is None or task.model is None):
+        raise _wrong(source, "a task with `dev_id` needs `manuf` and `model`", key_path)
+    if task.product_id is not None and task.dev_id:
+        raise _wrong(source, "`product_id` goes with `device_name`", f"{key_path}.product_id")
     _check_version(task.target, source, f"{key_path}.target")
     _check_version(task.base, source, f"{key_path}.base")
     if task.kind == "delta" and task.base is None:
@@ -229,8 +335,28 @@ def _check_task(task: TaskSpec, packages: Mapping[str, Package], source: str, ke
         raise _wrong(source, f"package `{task.package}` has another SHA-256", f"{key_path}.sha256")
 
 
-def _key_ring(tasks: TasksFile, source: str, environ: Mapping[str, str]) -> KeyRing:
+def _key_rings(
+    tasks: TasksFile, source: str, environ: Mapping[str, str]
+) -> tuple[KeyRing, Mapping[str, KeyRing]]:
+    """Return the keys of the product of ``[auth]``, and those of the devices of other products."""
     auth = tasks.auth
+    product_key = _product_key(auth, source, environ)
+    if auth.user_key is not None and not auth.user_id:
+        raise _wrong(source, "a user key needs `user_id`", "$.auth.user_key")
+    user_key = _decoded(auth.user_key, source, "$.auth.user_key") if auth.user_key else b""
+    by_product: dict[str, dict[str, bytes]] = {auth.product_id: {}}
+    for index, device in enumerate(tasks.devices):
+        keys = by_product.setdefault(device.product_id or auth.product_id, {})
+        if device.key is not None and device.shown_name is not None:
+            keys[device.shown_name] = _decoded(device.key, source, f"$.device[{index}].key")
+    rings = {
+        product: KeyRing(product, b"", keys, auth.user_id, user_key) for product, keys in by_product.items()
+    }
+    own = rings.pop(auth.product_id)
+    return replace(own, product_key=product_key), rings
+
+
+def _product_key(auth: Auth, source: str, environ: Mapping[str, str]) -> bytes:
     text, key_path = auth.access_key, "$.auth.access_key"
     if auth.access_key_env is not None:
         key_path = "$.auth.access_key_env"
@@ -243,13 +369,7 @@ def _key_ring(tasks: TasksFile, source: str, environ: Mapping[str, str]) -> KeyR
         raise _wrong(source, "signatures are required, so `product_id` is needed", "$.auth")
     if auth.required and not text:
         raise _wrong(source, "signatures are required, so an access key is needed", "$.auth")
-    device_keys = {
-        device.name: _decoded(device.key, source, f"$.device[{index}].key")
-        for index, device in enumerate(tasks.devices)
-        if device.key is not None and device.name is not None
-    }
-    product_key = _decoded(text, source, key_path) if text else b""
-    return KeyRing(auth.product_id, product_key, device_keys)
+    return _decoded(text, source, key_path) if text else b""
 
 
 def _decoded(key: str, source: str, key_path: str) -> bytes:

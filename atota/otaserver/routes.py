@@ -1,23 +1,26 @@
-"""From a request to a reply: routes, arguments, signatures, envelopes and the faults of the wire. No I/O.
+"""From a request to a reply: routes, arguments, signatures and envelopes. No I/O.
 
+The generic API is here, STUDIO and FUSE are in `by_name_routes`, and the page for people in `page`.
 `respond` is the whole platform without a network: the ASGI app serves it, and an in-memory transport can
 call it directly.
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from email.utils import formatdate
 from typing import TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 
+from atota.otaserver import by_name_routes, page
+from atota.otaserver.downloads import PACKAGE_TYPE, package_reply
 from atota.otaserver.faults import CALLS
 from atota.otaserver.model import TaskType
-from atota.otaserver.ranges import Slice, clamp
-from atota.otaserver.reply import HttpReply, HttpRequest, json_reply, text_reply
+from atota.otaserver.reply import HttpReply, HttpRequest, text_reply
 from atota.otaserver.service import Answer, LocalPlatform
-from atota.otaserver.tasks import ERROR_TEXT, Errno, Task, shown_id
+from atota.otaserver.striking import Data, enveloped, struck_task, wire_fault
+from atota.otaserver.tasks import ERROR_TEXT, Errno, shown_id
 from atota.values import version_problem
 
 Log = Callable[[str], None]
@@ -37,9 +40,6 @@ ROUTES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
 )
 _PATTERNS = tuple((re.compile(pattern), call, methods) for pattern, call, methods in ROUTES)
 _TYPES: dict[str, TaskType] = {"1": "fota", "2": "sota"}
-_PORTAL = "<!DOCTYPE html><html><head><title>Login</title></head><body>Please sign in.</body></html>"
-_PORTAL_ADDRESS = "http://portal.invalid/login"
-_UNKNOWN_ERRNO = 99
 _TOKEN_INVALID = 3  # download page: the one-byte errors 1-6
 
 
@@ -72,17 +72,29 @@ class _Bad(Exception):
 def respond(platform: LocalPlatform, request: HttpRequest, log: Log | None = None) -> HttpReply:
     """Answer one request; ``log`` gets one line about it, without token, key or signature."""
     with platform.lock:
-        call, token, allowed = _route(request)
-        if call is None:
-            reply, note = text_reply(404, "Not Found"), "no such address"
-        elif not allowed:
-            reply, note = text_reply(405, "Method Not Allowed"), "no such method here"
-        else:
-            reply, note = _answer(platform, call, token, request)
+        call, shown, reply, note = _reply(platform, request)
         reply.headers.append(("Date", formatdate(max(0.0, platform.time()), usegmt=True)))
     if log is not None:
-        log(_line(request, call, reply, note))
+        log(_line(request, call, shown, reply, note))
     return reply
+
+
+def _reply(platform: LocalPlatform, request: HttpRequest) -> tuple[str | None, str, HttpReply, str]:
+    """Return the call, the device as logs show it, the reply and its note."""
+    path = request_path(request.path)
+    call, token, allowed = _route(request.method, path)
+    shown = shown_id(request.query.get("dev_id", "-"))
+    if call is not None and allowed:
+        return call, shown, *_answer(platform, call, token, request)
+    address = by_name_routes.find(request.method, path) if call is None else None
+    if isinstance(address, by_name_routes.Address):
+        shown = f"{address.product_id}/{shown_id(address.name)}"
+        return address.call, shown, *by_name_routes.answer(platform, address, request)
+    if path == "/" and request.method == "GET":
+        return "page", shown, page.page(platform), "for people"
+    if call is not None or address is not None or path == "/":
+        return call, shown, text_reply(405, "Method Not Allowed"), "no such method here"
+    return None, shown, text_reply(404, "Not Found"), "no such address"
 
 
 def request_path(target: str) -> str:
@@ -103,17 +115,16 @@ def parse_query(text: str) -> dict[str, str]:
     return query
 
 
-def _route(request: HttpRequest) -> tuple[str | None, str, bool]:
-    path = request_path(request.path)
+def _route(method: str, path: str) -> tuple[str | None, str, bool]:
     for pattern, call, methods in _PATTERNS:
         match = pattern.fullmatch(path)
         if match:
-            return call, match.groupdict().get("token", ""), request.method in methods
+            return call, match.groupdict().get("token", ""), method in methods
     return None, "", False
 
 
 def _answer(platform: LocalPlatform, call: str, token: str, request: HttpRequest) -> tuple[HttpReply, str]:
-    fault = _wire_fault(platform, call)
+    fault = wire_fault(platform, call, _error_envelope)
     if fault is not None:
         return fault, "by fault"
     if call == "download":
@@ -125,34 +136,14 @@ def _answer(platform: LocalPlatform, call: str, token: str, request: HttpRequest
     envelope: dict[str, object] = {"errno": int(answer.errno), "error": ERROR_TEXT[answer.errno]}
     if answer.data is not None:
         envelope["data"] = _data(platform, call, request, answer.data)
-    if platform.faults.take("no-data", call) if answer.data is not None else None:
-        del envelope["data"]
-    if platform.faults.take("shuffled-keys", call):
-        envelope = dict(reversed(envelope.items()))
     state = f", task {answer.task.state}" if answer.task else ""
-    return json_reply(envelope), f"{ERROR_TEXT[answer.errno]}{state}{': ' if note else ''}{note}"
+    reply = enveloped(platform, call, envelope)
+    return reply, f"{ERROR_TEXT[answer.errno]}{state}{': ' if note else ''}{note}"
 
 
-def _wire_fault(platform: LocalPlatform, call: str) -> HttpReply | None:
-    take = platform.faults.take
-    for status in (500, 401, 404):
-        if take(f"http-{status}", call):
-            return text_reply(status, f"{status}")
-    if take("html", call):
-        return text_reply(200, _PORTAL, "text/html;charset=UTF-8")
-    if take("redirect", call):
-        reply = text_reply(302, "")
-        reply.headers.append(("Location", _PORTAL_ADDRESS))
-        return reply
-    if call == "download":
-        return None
-    fault = take("errno", call)
-    if fault:
-        text = ERROR_TEXT.get(Errno(fault.number), "") if fault.number in set(Errno) else "unknown error"
-        return json_reply({"errno": fault.number, "error": text})
-    if take("unknown-errno", call):
-        return json_reply({"errno": _UNKNOWN_ERRNO, "error": "unknown error"})
-    return None
+def _error_envelope(errno: int) -> dict[str, object]:
+    text = ERROR_TEXT.get(Errno(errno), "") if errno in set(Errno) else "unknown error"
+    return {"errno": errno, "error": text}
 
 
 # -- the calls with an envelope ------------------------------------------------------------------
@@ -222,9 +213,7 @@ def _decode(body: bytes, type_: type[_T], wrong_value: Errno = Errno.ARGUMENT) -
         raise _Bad(Errno.ARGUMENT) from None
 
 
-def _data(
-    platform: LocalPlatform, call: str, request: HttpRequest, data: dict[str, str | int]
-) -> dict[str, str | int]:
+def _data(platform: LocalPlatform, call: str, request: HttpRequest, data: dict[str, str | int]) -> Data:
     if call not in ("check", "tasking"):
         return data
     take = platform.faults.take
@@ -236,16 +225,7 @@ def _data(
                 "ipPort": address.rpartition(":")[0] if take("ipport-no-port", call) else address,
                 "type": kind,
             }
-    md5 = str(data["md5"])
-    if take("upper-md5", call):
-        data["md5"] = md5.upper()
-    if take("wrong-md5", call):
-        data["md5"] = md5[1:] + ("0" if md5[0] != "0" else "1")
-    if take("wrong-size", call):
-        data["size"] = int(data["size"]) + 1
-    if take("quoted-numbers", call):
-        data = {name: str(value) for name, value in data.items()}
-    return dict(reversed(data.items())) if take("shuffled-keys", call) else data
+    return struck_task(platform, data, call)
 
 
 # -- the download --------------------------------------------------------------------------------
@@ -258,57 +238,20 @@ def _download(platform: LocalPlatform, token: str, request: HttpRequest) -> tupl
     task = platform.open_download(token)
     if task is None:
         return _one_byte(platform, _TOKEN_INVALID)
-    header = request.headers.get("range")
-    if header is not None and platform.faults.take("ignore-range", "download"):
-        header = None
-    part = clamp(header, len(task.package.data))
-    if part is not None and part.asked_past_end:
-        platform.complain(task, f"asks for a range outside the file, {header}")
-    if part is not None and len(part) < 2:
-        platform.complain(task, "asks for one byte; the smallest range is two")
-    return _package_reply(platform, task, part)
-
-
-def _package_reply(platform: LocalPlatform, task: Task, part: Slice | None) -> tuple[HttpReply, str]:
-    data = task.package.data if part is None else task.package.data[part.start : part.end + 1]
-    reply = HttpReply(200 if part is None else 206, list(_package_headers(platform, task, part)), data)
-    first = part.start if part else 0
-    platform.note_download(task, first, first + len(data) - 1)
-    take = platform.faults.take
-    if take("short-body", "download"):
-        reply.body = data[: len(data) // 2]
-    fault = take("slow", "download")
-    reply.bytes_per_s = fault.number if fault else None
-    if take("endless-body", "download"):
-        reply.endless, reply.declare_length = True, False
-    reply.cut_at = platform.faults.cut(task, len(reply.body))
-    last, total = first + len(data) - 1, task.package.digests.size
-    note = f"device {shown_id(task.dev_id)}, bytes {first}-{last} of {total}"
-    return reply, note if reply.cut_at is None else f"{note}, cut by fault after {reply.cut_at}"
-
-
-def _package_headers(platform: LocalPlatform, task: Task, part: Slice | None) -> Iterator[tuple[str, str]]:
-    yield "Content-Type", "application/octet-stream;charset=UTF-8"
-    name = re.sub(r"[^A-Za-z0-9._-]", "_", task.package.name.rpartition("/")[2])
-    yield "Content-Disposition", f'attachment; filename="{name}"'
-    if part is not None and platform.faults.take("wrong-range", "download"):
-        yield "Content-Range", f"bytes {part.start + 1}-{part.end + 1}/{part.total}"
-    elif part is not None:
-        yield "Content-Range", part.content_range
+    return package_reply(platform, task, request)
 
 
 def _one_byte(platform: LocalPlatform, code: int) -> tuple[HttpReply, str]:
     body = bytes([code]) if platform.binary_errors else str(code).encode()
-    headers = [("Content-Type", "application/octet-stream;charset=UTF-8")]
+    headers = [("Content-Type", PACKAGE_TYPE)]
     return HttpReply(200, headers, body, declare_length=False), f"one-byte error {code}"
 
 
 # -- the log -------------------------------------------------------------------------------------
 
 
-def _line(request: HttpRequest, call: str | None, reply: HttpReply, note: str) -> str:
-    shown = shown_id(request.query.get("dev_id", "-"))
-    name = call if call in CALLS else f"{request.method} (unknown address)"
+def _line(request: HttpRequest, call: str | None, shown: str, reply: HttpReply, note: str) -> str:
+    name = call if call in (*CALLS, "page") else f"{request.method} (unknown address)"
     version = f" {request.query['version']}" if call == "check" and "version" in request.query else ""
     line = f"{name} {shown}{version}: {reply.status} {note}"
     return "".join(char if char.isprintable() else "?" for char in line)[:300]

@@ -14,16 +14,23 @@ from atota.clock import Clock, SystemClock
 from atota.errors import UsageError
 from atota.otaserver.auth import SignatureCheck, verify
 from atota.otaserver.faults import Faults
-from atota.otaserver.model import ANY_DEVICE, Package, PlatformConfig, TaskSpec, TaskType
-from atota.otaserver.tasks import Call, Errno, Task, TaskEvent, TaskState, shown_id
+from atota.otaserver.model import ANY_DEVICE, Package, PlatformConfig, TaskSpec, TaskType, internal_id
+from atota.otaserver.tasks import Api, Call, Errno, Task, TaskEvent, TaskState, shown_id
 from atota.values import version_problem
 
 _ALPHANUMERIC = string.ascii_letters + string.digits
+_FIRST_TID = 1317438  # task ids seen on the real platform are 1266435 to 1317439
+_LARGE_TID = 2**31  # the first that a signed word of 32 bits cannot hold
 
 
 def new_token() -> str:
     """Make a token in the platform's form: ``ota_`` and twenty letters and digits."""
     return "ota_" + "".join(secrets.choice(_ALPHANUMERIC) for _ in range(20))
+
+
+def new_request_id() -> str:
+    """Make the ``request_id`` of an answer: 32 hexadecimal digits."""
+    return secrets.token_hex(16)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +43,22 @@ class Answer:
 
 
 class DeviceState:
-    """A device as the platform knows it; versions are as last reported."""
+    """A device as the platform knows it; versions are as last reported.
 
-    def __init__(self, dev_id: str, name: str | None, f_version: str | None, s_version: str | None) -> None:
+    ``dev_id`` is its own, or `internal_id` where it has none. ``name`` is that of STUDIO and FUSE.
+    """
+
+    def __init__(
+        self,
+        dev_id: str,
+        name: str | None,
+        f_version: str | None,
+        s_version: str | None,
+        product_id: str = "",
+    ) -> None:
         self.dev_id = dev_id
         self.name = name
+        self.product_id = product_id
         self.versions: dict[TaskType, str | None] = {"fota": f_version, "sota": s_version}
 
 
@@ -55,6 +73,7 @@ class LocalPlatform:
         binary_errors: answer a refused download with the byte 0x03 and not the character "3"; the
             platform's documents do not say which it is.
         token_source: makes the tokens.
+        request_id_source: makes the request ids of FUSE.
 
     Attributes:
         complaints: mistakes of devices that the platform lets pass.
@@ -69,6 +88,7 @@ class LocalPlatform:
         ip_port: str | None = None,
         binary_errors: bool = False,
         token_source: Callable[[], str] = new_token,
+        request_id_source: Callable[[], str] = new_request_id,
     ) -> None:
         self.config = config
         self.clock = clock or SystemClock()
@@ -78,13 +98,16 @@ class LocalPlatform:
         self.lock = threading.RLock()
         self.complaints: list[str] = []
         self.tasks: list[Task] = []
-        self.devices = {
-            device.dev_id: DeviceState(device.dev_id, device.name, device.f_version, device.s_version)
-            for device in config.devices
-        }
+        self.devices: dict[str, DeviceState] = {}
+        self.new_request_id = request_id_source
+        self._by_name: dict[tuple[str, str], DeviceState] = {}
         self._open = not config.devices
         self._token_source = token_source
         self._tokens: dict[str, Task] = {}
+        self._tids: dict[int, Task] = {}
+        for device in config.devices:
+            product = device.product_id or config.keys.product_id
+            self._keep(product, device.shown_name, device.dev_id, (device.f_version, device.s_version))
         for spec in config.tasks:
             if spec.dev_id != ANY_DEVICE:
                 self._add(spec.dev_id, spec)
@@ -199,10 +222,6 @@ class LocalPlatform:
             self.complain(task, "downloads before the token was checked")
         return task
 
-    def note_download(self, task: Task, first: int, last: int) -> None:
-        """Record that the bytes ``first`` to ``last`` are on their way."""
-        self._note(task, "download", (first, last), 0)
-
     def progress(self, token: str, dev_id: str | None, step: int) -> Answer:
         """Take a step of the current call: 0-100 or a status code."""
         return self._report("progress", token, dev_id, step)
@@ -223,13 +242,60 @@ class LocalPlatform:
         """Note a behaviour that a careful device avoids."""
         self.complaints.append(f"device {shown_id(task.dev_id)} {behaviour}")
 
+    # -- for the calls by product and name (`atota.otaserver.by_name`) ---------------------------
+
+    def find_device(self, product_id: str, name: str) -> DeviceState | None:
+        """Return the device of this name; a platform without devices makes any that is asked for."""
+        device = self._by_name.get((product_id, name))
+        if device is None and self._open:
+            device = self._keep(product_id, name)
+        return device
+
+    def find_task(self, tid: int, device: DeviceState) -> Task | None:
+        """Return the task of this id, also if the id is dead, or None if it is not the device's."""
+        task = self._tids.get(tid)
+        return task if task is not None and task.dev_id == device.dev_id else None
+
+    def newest(self, device: DeviceState, type_: TaskType) -> Task | None:
+        """Return the newest task of a device, or None."""
+        return self._newest(device.dev_id, type_)
+
+    def task_by_policy(self, device: DeviceState, type_: TaskType, version: str) -> Task | None:
+        """Make a task by the first policy that fits a device which knows no codes."""
+        return self._from_policy(device.dev_id, type_, version, None, None)
+
+    def new_tid(self, task: Task, *, large: bool = False) -> None:
+        """Give a task another id; the old one is dead."""
+        task.tid = (_LARGE_TID if large else _FIRST_TID) + len(self._tids)
+        task.tid_expired = False
+        self._tids[task.tid] = task
+
+    def note(
+        self, task: Task, call: Call, value: str | int | tuple[int, int] | None, code: int, api: Api
+    ) -> None:
+        """Record one thing that a device said of a task."""
+        task.history.append(TaskEvent(call, value, code, task.state, self.time(), api))
+
     # -- inside ----------------------------------------------------------------------------------
 
+    def _keep(
+        self,
+        product_id: str,
+        name: str | None,
+        dev_id: str = "",
+        versions: tuple[str | None, str | None] = (None, None),
+    ) -> DeviceState:
+        key = internal_id(dev_id, product_id, name)
+        device = self.devices[key] = DeviceState(key, name, *versions, product_id)
+        if name is not None:
+            self._by_name[product_id, name] = device
+        return device
+
     def _device(self, dev_id: str | None) -> DeviceState | None:
-        if not dev_id:
+        if not dev_id or "/" in dev_id:  # `internal_id` of a device that has no dev_id
             return None
         if self._open and dev_id not in self.devices:
-            self.devices[dev_id] = DeviceState(dev_id, None, None, None)
+            return self._keep(self.config.keys.product_id, None, dev_id)
         return self.devices.get(dev_id)
 
     def _versions(self, dev_id: str) -> dict[TaskType, str | None]:
@@ -245,6 +311,7 @@ class LocalPlatform:
     def _add(self, dev_id: str, spec: TaskSpec) -> Task:
         task = Task(dev_id, spec, self._package(spec), self._token_source(), self.time())
         self._tokens[task.token] = task
+        self.new_tid(task)
         self.tasks.append(task)
         return task
 
@@ -301,7 +368,7 @@ class LocalPlatform:
         return Answer(errno, None, task)
 
     def _note(self, task: Task, call: Call, value: str | int | tuple[int, int] | None, errno: int) -> None:
-        task.history.append(TaskEvent(call, value, int(errno), task.state, self.time()))
+        self.note(task, call, value, int(errno), "generic")
 
     def _data(self, task: Task) -> dict[str, str | int]:
         """The task as the check hands it out, in the order of the replies seen from the real platform."""

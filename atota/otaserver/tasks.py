@@ -14,10 +14,12 @@ from atota.values import is_imei, mask
 TOKEN_LIFE_S = 48 * 3600  # platform page, errno 0: a token is valid for two days
 DOWNLOADED = 101
 UPGRADED = 201
+EXPIRED_UPGRADE = 208  # of the generic API only
 # Codes that end a task as failed: the platform's page on progress and status.
 FAILURES = frozenset({*range(102, 108), *range(202, 209)})
 
 Call = Literal["check", "tasking", "token", "download", "progress", "report", "version"]
+Api = Literal["generic", "studio", "fuse"]
 
 
 class TaskState(enum.StrEnum):
@@ -86,7 +88,9 @@ class TaskEvent:
     """One thing a device said of a task: the call, its value, the answer and the state afterwards.
 
     ``value`` is the version of a check or version report, the step, the result, or the first and last byte
-    of a download. ``at`` is in seconds since the epoch. ``errno`` of a refused download is its one-byte code.
+    of a download. ``at`` is in seconds since the epoch. ``errno`` is the number in the words of ``api``; that
+    of a refused download is its one-byte code or its ``Ota-Errno``. The ``token`` call of STUDIO and FUSE is
+    the question for the task's status.
     """
 
     call: Call
@@ -94,6 +98,7 @@ class TaskEvent:
     errno: int
     state: TaskState
     at: float
+    api: Api = "generic"
 
 
 def shown_id(dev_id: str) -> str:
@@ -110,6 +115,8 @@ class Task:
         self.package = package
         self.token = token
         self.token_born = now
+        self.tid = 0
+        self.tid_expired = False
         self.state = TaskState.PENDING
         self.history: list[TaskEvent] = []
         self.progress: int | None = None
@@ -136,8 +143,11 @@ class Task:
         return now - self.token_born > TOKEN_LIFE_S
 
     def check_codes(self, manuf: str | None, model: str | None) -> bool:
-        """True if the codes are the task's; a code that the device does not send is not compared."""
-        return manuf in (None, self.spec.manuf) and model in (None, self.spec.model)
+        """True if the codes are the task's; a code that device or task does not have is not compared."""
+        spec = self.spec
+        return (manuf in (None, spec.manuf) or spec.manuf is None) and (
+            model in (None, spec.model) or spec.model is None
+        )
 
     def fail(self) -> None:
         """End it as failed."""
@@ -163,8 +173,9 @@ class Task:
             self.state = self._before_pause
 
     def expire_token(self, now: float) -> None:
-        """Let the token be older than its life."""
+        """Let the token be older than its life, and the task id be dead until the next check."""
         self.token_born = now - TOKEN_LIFE_S - 1
+        self.tid_expired = True
 
     def check_token(self, now: float) -> Errno:
         """The token check: a pending task becomes downloading."""
@@ -182,6 +193,27 @@ class Task:
     def may_download(self, now: float) -> bool:
         """True if the package may be fetched: the token lives and the task is pending or downloading."""
         return self.state in (TaskState.PENDING, TaskState.DOWNLOADING) and not self.token_expired(now)
+
+    @property
+    def status(self) -> int:
+        """The number of the state in STUDIO and FUSE, which know no pause."""
+        state = self._before_pause if self.state is TaskState.PAUSED else self.state
+        return _STATUS[state]
+
+    def begin_download(self) -> None:
+        """Move a pending task to downloading."""
+        if self.state is TaskState.PENDING:
+            self.state = TaskState.DOWNLOADING
+
+    def step_by_id(self, code: int) -> Errno:
+        """Take a percentage or a status code as STUDIO and FUSE do: an ended task is finished, however."""
+        if self.state in (TaskState.DONE, TaskState.FAILED, TaskState.CANCELLED):
+            return Errno.FINISHED
+        if not (0 <= code <= 100 or is_status(code)) or code == EXPIRED_UPGRADE:
+            return Errno.ARGUMENT
+        if self.state is TaskState.PAUSED:
+            return Errno.OPERATION
+        return self._percent(code) if code <= 100 else self._status(code)
 
     def step(self, code: int, now: float) -> Errno:
         """Take a percentage (0-100) or a status code, as the progress call reports it."""
@@ -222,6 +254,14 @@ class Task:
         return Errno.SUCC
 
 
+_STATUS = {
+    TaskState.PENDING: 1,
+    TaskState.DOWNLOADING: 2,
+    TaskState.UPGRADING: 3,
+    TaskState.DONE: 4,
+    TaskState.FAILED: 5,
+    TaskState.CANCELLED: 6,
+}
 _ENDED = {TaskState.DONE: Errno.FINISHED, TaskState.CANCELLED: Errno.CANCELLED}
 
 

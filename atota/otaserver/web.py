@@ -2,24 +2,28 @@
 
 uvicorn speaks HTTP, with the parser httptools: clients on modules send a CRLF behind the body, and a server
 ignores it before a request line (RFC 9112 section 2.2), which that parser does. `_connection_class` wraps a
-connection in two things that uvicorn has no option for: a count of its requests, and a way to cut it.
+connection in three things that uvicorn has no option for: a count of its requests, a way to cut it, and
+header names as the platform writes them. The official C client (cm-heclouds/OneNET_AIO_c, http_api.c) finds
+``Content-Length`` in this spelling only, and uvicorn writes every name in lower case.
 """
 
 import asyncio
+import re
 import socket
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import httptools  # noqa: F401 - uvicorn imports it only when it serves
 import uvicorn
 
 from atota.clock import StopToken
-from atota.otaserver.app import ConnectionCounter, OtaApp
+from atota.otaserver.app import ConnectionState, OtaApp
 from atota.otaserver.routes import Log
 from atota.otaserver.service import LocalPlatform
 
 _KEEP_ALIVE_S = 75  # common among web servers: the pause allowed between two requests
 _GRACE_S = 0.5  # for replies in flight when the server is told to stop; then their connections are cut
+_NAME = re.compile(rb"(?m)^[a-z-]+(?=: )")  # not the status line, which has no such beginning
 _TICK_S = 0.05  # the stop token is looked at this often
 
 
@@ -63,6 +67,24 @@ def _config(app: OtaApp, transports: set[asyncio.Transport]) -> uvicorn.Config:
     return config
 
 
+class _NamingTransport:
+    """A transport that writes the header names of a reply's head as `Content-Length` is written."""
+
+    def __init__(self, transport: asyncio.Transport, state: ConnectionState) -> None:
+        self._transport = transport
+        self._state = state
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        """Write a head with other names, and everything else as it is."""
+        if self._state.is_head_due:
+            self._state.is_head_due = False
+            data = _NAME.sub(lambda match: match[0].title(), data)
+        self._transport.write(data)
+
+
 def _connection_class(
     inner_class: Callable[..., asyncio.Protocol], transports: set[asyncio.Transport]
 ) -> type[asyncio.Protocol]:
@@ -73,14 +95,15 @@ def _connection_class(
 
     class Connection(asyncio.Protocol):
         def __init__(self, *, app_state: dict[str, Any], **options: Any) -> None:
-            state = {**app_state, "connection": ConnectionCounter()}
-            self._inner = inner_class(app_state=state, **options)
+            self._state = ConnectionState()
+            self._inner = inner_class(app_state={**app_state, "connection": self._state}, **options)
 
         def connection_made(self, transport: asyncio.BaseTransport) -> None:
             assert isinstance(transport, asyncio.Transport)
             self._transport = transport
             transports.add(transport)
-            self._inner.connection_made(transport)
+            named = cast("asyncio.Transport", _NamingTransport(transport, self._state))
+            self._inner.connection_made(named)
 
         def connection_lost(self, exc: Exception | None) -> None:
             transports.discard(self._transport)

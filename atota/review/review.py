@@ -9,9 +9,9 @@ import msgspec
 
 from atota.dialects import layers, loader
 from atota.dialects.checks import Mistake, mistakes
-from atota.dialects.common import Send
 from atota.dialects.layers import Layer, place_of
 from atota.dialects.model import Dialect, sends
+from atota.dialects.texts import Send
 from atota.errors import ConfigError
 from atota.review.traces import Reading, read_traces
 from atota.transcript.trace import Trace, read_trace

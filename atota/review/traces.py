@@ -8,8 +8,9 @@ import msgspec
 from atota.at.events import Boot, Done, Information, Urc, view
 from atota.at.exchange import Exchange
 from atota.at.syntax import Command, UrcRule
-from atota.dialects.common import Ask, Pattern, Send, parts, texts
+from atota.dialects.common import Ask, Pattern
 from atota.dialects.model import Dialect, Query, Recognise, sends
+from atota.dialects.texts import Send, parts, texts
 from atota.transcript.trace import Host, Module, Trace
 
 _MUST_PARSE = ("manufacturer", "model", "version", "revision", "imei")

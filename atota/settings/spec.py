@@ -21,12 +21,16 @@ class Allowed(msgspec.Struct, frozen=True):
 
 
 class LocalPackage(msgspec.Struct, frozen=True):
-    """A package on this machine instead of one from the platform."""
+    """A package on this machine instead of one from the platform.
+
+    ``stands_in``: it only names the version, where a replay or a rehearsal has no platform whose task would.
+    """
 
     path: Path
     md5: str
     target: str
     sha256: str | None = None
+    stands_in: bool = False
 
 
 class JobSpec(msgspec.Struct, frozen=True, kw_only=True):

@@ -79,6 +79,10 @@ _TABLE = (
     ("refuse-erase[:TIMES]", "the erase ran and failed: error 4 (always, without TIMES)"),
     ("refuse-validate[:STATUS]", "the package is never good (STATUS: PACKAGE_VALIDATION_FAILURE and so on)"),
     ("refuse-start[:TIMES]", "the command that starts the update is refused (always, without TIMES)"),
+    (
+        "validate-first",
+        "AT+NFWUPD=5 wants code 2 first, as on Hi2115 B500, also where the manual has 5 alone",
+    ),
     ("refuse-md5[:TIMES]", "the module finds that digest or checksum differ (always, without TIMES)"),
     ("fail-download[:TIMES]", "what the module downloads by itself never arrives (always, without TIMES)"),
     ("reboot-in-download", "a watchdog reboot half-way through a download of the module's own"),

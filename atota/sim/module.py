@@ -6,6 +6,7 @@
 """
 
 import random
+import re
 from collections import deque
 from collections.abc import Callable, Iterable
 from math import inf
@@ -250,8 +251,11 @@ class SimModule:
     def _fields(self) -> dict[bytes, bytes]:
         persona, options = self.persona, self.options
         fixed = self.baud if persona.ipr and persona.ipr.at_once else self.rate.stored
+        short, _, rest = re.sub("[_,]", "\0", self.version, count=1).partition("\0")
         return {
             b"version": self.version.encode("ascii", "replace"),
+            b"short": short.encode("ascii", "replace"),
+            b"rest": rest.encode("ascii", "replace") or persona.version_rest,
             b"imei": (options.imei or persona.imei).encode(),
             b"serial": persona.serial.encode(),
             b"csq": str(persona.csq if options.csq is None else options.csq).encode(),

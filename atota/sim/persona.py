@@ -1,8 +1,9 @@
 """The vocabulary of personas: the literal behaviour of one kind of module, as data.
 
 Byte strings may hold ``{version}``, ``{imei}``, ``{serial}``, ``{csq}``, ``{supply}``, ``{baud}``, ``{ipr}``
-(0: autobaud) and, in a setting, ``{value}``; everything else is sent as it stands. How a module is added:
-`atota.sim.updater`.
+(0: autobaud) and, in a setting, ``{value}``; everything else is sent as it stands. ``{short}`` is the version
+up to its first ``_`` or ``,``, and ``{rest}`` what follows: modules print the two by commands of their own.
+How a module is added: `atota.sim.updater`.
 """
 
 from collections.abc import Mapping
@@ -108,6 +109,7 @@ class Persona:
         cme_texts: the texts of error numbers under AT+CMEE=2.
         sleep: a setting and its values with which it sleeps when idle.
         final_each: commands joined with ``;`` get a final result each, not one together.
+        version_rest: ``{rest}`` of a version that has none itself.
         urcs: unsolicited lines for the faults that send some.
         sources: where the behaviour is from.
     """
@@ -129,6 +131,7 @@ class Persona:
     restart_cause: bytes = b"REBOOT_CAUSE_APPLICATION_AT"
     nconfig: Mapping[bytes, bytes] = field(default_factory=dict)
     nconfig_line: bytes = b"+NCONFIG:{key},{value}"
+    version_rest: bytes = b""
     imei: str = "490154203237518"  # the example IMEI of 3GPP 23.003 with its check digit
     serial: str = "00000000000000000000000000000000"
     csq: int = 20

@@ -51,8 +51,11 @@ from atota.update.events import JobEvent, JobResult, Listener, Progress, StageEv
 from atota.update.job import Job
 from atota.values import Digests
 
-PRODUCT_ID = "123"
+PRODUCT_ID = "1000000001"
+"""A product id that has the form of each API's."""
 DEV_ID = "6523"
+DEVICE_NAME = "bench-1"
+"""The names of the device: in the generic API, and in STUDIO and FUSE."""
 ACCESS_KEY = base64.b64encode(b"the key of a test bench, no secret").decode()
 SERVER = "http://ota.test"
 SERVE_URL = "http://bench.test:80"
@@ -73,6 +76,7 @@ class Bench:
         made_for: the version that the package updates; by default the module's.
         package: the package, if it is not to be made from ``target``, ``made_for`` and ``size`` (bytes).
         dev_id: the platform's name of the device.
+        api: the API that jobs speak, a name of `atota.ota.registry`; the platform answers each.
         codes: the platform's numbers of manufacturer and model; by default those of the catalogue.
         task: further fields of the platform's task: ``signal``, ``power``, ``retry``, ``interval``,
             ``target``.
@@ -105,6 +109,7 @@ class Bench:
         package: bytes | None = None,
         size: int = 4096,
         dev_id: str = DEV_ID,
+        api: str = "generic",
         codes: tuple[str, str] | None = None,
         task: dict[str, Any] | None = None,
         dialect: Dialect | None = None,
@@ -128,6 +133,7 @@ class Bench:
             options = replace(options, fetch=lambda _url: self.package)
         self.module = SimModule(persona, options, faults=faults and (faults,), on_change=self._on_change)
         self.dev_id = dev_id
+        self.api = api
         self.codes = codes or _codes(self.model)
         self.platform = self._make_platform(task or {}, platform_faults)
         self.link: SimLink | None = None
@@ -149,7 +155,7 @@ class Bench:
         spec = TaskSpec(dev_id=self.dev_id, manuf=manuf, model=model, package="p", **fields)
         file = TasksFile(
             auth=Auth(product_id=PRODUCT_ID, access_key=ACCESS_KEY),
-            devices=(Device(dev_id=self.dev_id),),
+            devices=(Device(dev_id=self.dev_id, device_name=DEVICE_NAME, key=ACCESS_KEY),),
             tasks=(spec,),
         )
         return LocalPlatform(build(file, {"p": self.package}), clock=self.clock, faults=faults)
@@ -234,10 +240,11 @@ class Bench:
             clock=self.clock,
             access_key=ACCESS_KEY,
             product_id=PRODUCT_ID,
+            device_name=None if self.api == "generic" else DEVICE_NAME,
             stop=stop,
             transport=memory_transport(self.answer),
         )
-        return open_platform("generic", access)
+        return open_platform(self.api, access)
 
     # -- the job's surroundings: a subclass may interfere ------------------------------------------------
 

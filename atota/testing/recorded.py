@@ -114,7 +114,8 @@ def play(recording: Recording, package: bytes) -> Ending:
     with tempfile.TemporaryDirectory(prefix="atota-replay-") as folder:
         path = Path(folder) / (head.package.name if head.package is not None else "package.bin")
         path.write_bytes(package)
-        local = LocalPackage(path, Digests.of(package).md5, head.target or "")
+        is_task = head.command == "update"
+        local = LocalPackage(path, Digests.of(package).md5, head.target or "", stands_in=is_task)
         spec = spec_of(head, port=f"replay://{recording.path}", package=local)
         ending = _job(spec, stage) if head.command in JOBS else _identify(spec, stage)
     stage.check_end()

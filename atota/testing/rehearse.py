@@ -7,6 +7,8 @@ show the rehearsed one: as for a real module.
 import functools
 from collections.abc import Iterable
 
+import msgspec
+
 from atota.clock import SimulatedClock
 from atota.dialects import loader
 from atota.dialects.model import Dialect, sends
@@ -49,7 +51,9 @@ def personas_of(dialect: Dialect) -> tuple[Persona, ...]:
     """Return the simulated modules whose responses show this dialect, among the built-in ones."""
     others = [known for known in loader.all_built_in() if known.name != dialect.name]
     known = (*others, dialect)
-    return tuple(p for p in PERSONAS if identify.recognise(*_identity(p.name), among=known) is dialect)
+    fitting = [p for p in PERSONAS if identify.recognise(*_identity(p.name), among=known) is dialect]
+    # Of several firmwares of one module the first.
+    return tuple({(p.vendor, p.answers.get(b"AT+CGMM", p.name)): p for p in reversed(fitting)}.values())[::-1]
 
 
 def play(dialect: Dialect, persona: str) -> Played:
@@ -60,7 +64,8 @@ def play(dialect: Dialect, persona: str) -> Played:
     """
     commands = Commands()
     with Bench(persona, size=_SIZE, dialect=dialect, wrap=commands.listen_in) as bench:
-        result = bench.flash(allowed=Allowed(unproven=True), timeout_s=_LIMIT_S)
+        package = msgspec.structs.replace(bench.local_package(), stands_in=True)
+        result = bench.flash(allowed=Allowed(unproven=True), timeout_s=_LIMIT_S, package=package)
         trouble = str(result.error) if result.error is not None else None
         if trouble is None and result.outcome != "updated":
             trouble = f"the job ended as {result.outcome}"

@@ -127,7 +127,7 @@ class JobJournal:
         now = clock.monotonic()
         if self._noted_at is None or now - self._noted_at >= NOTE_EVERY_S or done == total:
             self._noted_at = now
-            self.fact(WrittenFact(done=done, total=total, block=block))
+            self.fact(WrittenFact(done=done, total=total, block=block or msgspec.UNSET))
 
     def end(self, spec: JobSpec, result: JobResult) -> None:
         """Write the end of the job: counters, error, kept transcript, verdict. Nothing follows."""

@@ -38,7 +38,13 @@ class AlreadyCurrent(msgspec.Struct, frozen=True):
 Decision = Proceed | AlreadyCurrent | Refusal
 
 
-def decide(identity: Identity, goal: Goal, allowed: Allowed, *refusals: Refusal | None) -> Decision:
+def decide(
+    identity: Identity,
+    goal: Goal,
+    allowed: Allowed,
+    *refusals: Refusal | None,
+    is_confirmed: bool = False,
+) -> Decision:
     """Judge one target and one goal.
 
     Args:
@@ -46,8 +52,9 @@ def decide(identity: Identity, goal: Goal, allowed: Allowed, *refusals: Refusal 
         goal: the version that it is to get.
         allowed: the risks that the user takes.
         refusals: the target's own reasons against a write, in their order; None: there is no such reason.
+        is_confirmed: an earlier job read the target's very build back under the goal's name.
     """
-    if goal.expected in (identity.version, identity.revision):
+    if is_confirmed or identity.versions.is_exactly(goal.expected):
         return AlreadyCurrent()
     for refusal in (*refusals, _version_refusal(identity, goal, allowed), _threshold_refusal(identity, goal)):
         if refusal is not None:
@@ -69,13 +76,14 @@ def require_accepted(board: Board | None, identity: Identity) -> None:
 
 
 def _version_refusal(identity: Identity, goal: Goal, allowed: Allowed) -> Refusal | None:
-    version = identity.version or "an unknown one"
-    if goal.base not in (None, identity.version, identity.revision) and not allowed.any_base:
+    versions = identity.versions
+    version = versions.full or versions.version or "an unknown one"
+    if goal.base is not None and not (versions.has(goal.base) or allowed.any_base):
         return Refusal(
             f"the package was made for the base version {goal.base}; the module runs {version}",
             "A difference package fits exactly one version. If its name is wrong, give --any-base.",
         )
-    if not allowed.downgrade and is_downgrade(version, goal.expected):
+    if not allowed.downgrade and any(is_downgrade(text, goal.expected) for text in versions.texts):
         return Refusal(
             f"{goal.expected} is older than {version}, which the module runs",
             "If you want the older version, give --allow-downgrade.",
@@ -99,6 +107,11 @@ def _threshold_refusal(identity: Identity, goal: Goal) -> Refusal | None:
 
 def _warnings(identity: Identity, goal: Goal) -> tuple[str, ...]:
     warnings = []
+    if identity.versions.has(goal.expected):
+        warnings.append(
+            f"several builds are called {goal.expected}, and the module runs one of them "
+            f"({identity.full_version}): it is updated all the same"
+        )
     if goal.signal > 0 and identity.signal is None:
         warnings.append(f"the task requires a signal above {goal.signal}; the module reports none")
     if goal.power > 0 and identity.battery_percent is None:

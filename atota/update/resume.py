@@ -12,9 +12,19 @@ from functools import cached_property
 
 import msgspec
 
-from atota.errors import LimitReached, ModuleError, OldVersion, Refused, SlotLost, UsageError
+from atota.errors import (
+    LimitReached,
+    ModuleError,
+    OldVersion,
+    PackageTurnedDown,
+    Refused,
+    SameName,
+    SlotLost,
+    UsageError,
+)
 from atota.journal.facts import (
     ConfirmedFact,
+    ErrorFact,
     MethodFact,
     PackageFact,
     PriorRun,
@@ -32,7 +42,7 @@ from atota.update.report import Report
 from atota.update.start import Starter
 from atota.update.state import MEANINGS, AfterCrash, JobState
 from atota.update.target import Target
-from atota.values import Identity, is_unique_imei, mask
+from atota.values import Change, Identity, is_unique_imei, mask
 
 _ENDED = frozenset({JobState.CONFIRMED, JobState.ENDED_OLD, JobState.ENDED_UNKNOWN})
 
@@ -41,6 +51,8 @@ def prior_run(past: PastJob | None) -> PriorRun | None:
     """Return what ``past`` left to be continued; None if it settled its task, or there is none."""
     if past is None or (past.verdict is not None and past.verdict.outcome.is_settled):
         return None
+    if past.verdict is not None and (past.latest(ErrorFact) or ErrorFact()).code == SameName.code:
+        return None  # asked once more, the target can tell no more than it did
     inherited = past.latest(PriorRun)
     if inherited is not None and _ENDED.issuperset(past.states):
         # It was cut off before its own first change, so it is still about the run that it inherited from.
@@ -66,7 +78,7 @@ def prior_run(past: PastJob | None) -> PriorRun | None:
         method=past.latest(MethodFact) or MethodFact(),
         undo=undo,
         written=_written(past.facts),
-        block=(past.latest(WrittenFact) or past.latest(MethodFact) or MethodFact()).block,
+        block=_block(past.latest(WrittenFact), past.latest(MethodFact)),
     )
 
 
@@ -95,6 +107,13 @@ def _written(rows: tuple[FactRow, ...]) -> int:
         elif isinstance(row.fact, StateFact) and row.fact.state is JobState.CHANGED:
             written = 0
     return written
+
+
+def _block(written: WrittenFact | None, method: MethodFact | None) -> int | None:
+    """Bytes in one of the blocks that were written last; of the method, where none is noted."""
+    if written is not None and written.block is not msgspec.UNSET:
+        return written.block
+    return method.block if method is not None else None
 
 
 class Resumption:
@@ -235,7 +254,7 @@ class Resumption:
         for fact in (prior.versions, prior.package, prior.task, prior.method):
             if fact is not None:
                 context.entry.fact(fact)
-        context.result.version_before = next(iter(prior.versions.printed_before), None)
+        context.result.version_before = next(iter(prior.versions.printed_before.texts), None)
         context.result.version_after = version
         context.result.task = prior.task
         context.end_updated(is_reported=is_reported)
@@ -246,18 +265,18 @@ class Resumption:
 
         A target that still runs its old version may be about to restart: it is given the usual time.
         """
-        running = {identity.version, identity.revision} - {None}
-        versions, entry = prior.versions, self._context.entry
-        if versions.expected in running:
+        running, versions = identity.versions, prior.versions
+        change = running.change_from(versions.printed_before, versions.expected)
+        if change is Change.UPDATED:
             self._context.machine.to(JobState.CONFIRMED)
-            entry.fact(ConfirmedFact(versions.expected))
+            self._context.entry.fact(ConfirmedFact(versions.expected, running.full))
             return versions.expected
-        if not running & set(versions.printed_before) or not self._target.has_method:
+        if change is Change.ANOTHER or not self._target.has_method:
             return None
         self._target.choose()
         try:
             return Starter(self._context, self._target, versions).survive(is_certain=prior.is_certain)
-        except SlotLost:
+        except (SlotLost, PackageTurnedDown):
             return None
 
     def _report(self, prior: PriorRun, status: Status) -> bool:

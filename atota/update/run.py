@@ -6,7 +6,16 @@ from pathlib import Path
 import msgspec
 
 from atota.clock import Deadline
-from atota.errors import LinkLost, OldVersion, Outcome, PlatformRefused, Refused, SlotLost, WriteFailed
+from atota.errors import (
+    LinkLost,
+    OldVersion,
+    Outcome,
+    PackageTurnedDown,
+    PlatformRefused,
+    Refused,
+    SlotLost,
+    WriteFailed,
+)
 from atota.journal.facts import MethodFact, PackageFact, TaskFact, VersionsFact
 from atota.ota.base import Status, Task
 from atota.update import plan
@@ -15,9 +24,13 @@ from atota.update.package import PackageFetcher, obtain_package, task_query
 from atota.update.plan import Goal
 from atota.update.report import Reporter, deliver_waiting, refusal_status
 from atota.update.start import Starter
+from atota.update.state import JobState
 from atota.update.target import Target
 from atota.update.write import DEFAULT_RETRIES, RetriesUsedUp, Writer
 from atota.values import Digests, Identity, Refusal
+
+_RECORDS = 100
+"""Records of one target that are looked through, the newest first."""
 
 
 class Run:
@@ -142,6 +155,7 @@ class Run:
         self._versions = VersionsFact(
             before=identity.version,
             before_revision=identity.revision,
+            before_full=identity.full_version,
             target=goal.target,
             expected=goal.expected,
         )
@@ -161,7 +175,7 @@ class Run:
                 if approve is not None and not approve(identity, goal):
                     raise Refused("you said no", hint="Nothing was changed.")
                 return True
-        self._result.version_after = identity.version
+        self._result.version_after = goal.expected
         if self._fetcher is not None:
             with self._progress.stage("report"):
                 self._fetcher.reporter.current(self._fetcher.task, goal.target)
@@ -171,10 +185,22 @@ class Run:
     def _decision(self, goal: Goal) -> plan.Decision:
         allowed = self._spec.allowed
         refusals = [self._target.refusal(allowed)]
-        decision = plan.decide(self._identity, goal, allowed, *refusals)
+        is_confirmed = self._is_confirmed(goal)
+        decision = plan.decide(self._identity, goal, allowed, *refusals, is_confirmed=is_confirmed)
         if isinstance(decision, plan.Proceed) and self._spec.package is None:
             return self._target.package_refusal(allowed) or decision
         return decision
+
+    def _is_confirmed(self, goal: Goal) -> bool:
+        """True if an earlier job updated this target to the goal's name, and read its present build back."""
+        journal, imei, full = self._context.journal, self._identity.imei, self._identity.full_version
+        if journal is None or imei is None or full is None or not self._identity.versions.has(goal.expected):
+            return False
+        return any(
+            record.state is JobState.CONFIRMED
+            and (record.version_after, record.full_version_after) == (goal.expected, full)
+            for record in journal.records(imei=imei, limit=_RECORDS)
+        )
 
     def _choose(self) -> None:
         choice = self._target.choose()
@@ -196,7 +222,7 @@ class Run:
         undo, self._undo = self._undo, ()
         sha256, block, written = self._written
         # The numbers of blocks tell where a write stands: with another length they mean other bytes.
-        is_same = (sha256, block) == (digests.sha256, self._target.block)
+        is_same = sha256 == digests.sha256 and self._target.block in (None, block)
         writer = Writer(
             self._context,
             self._target,
@@ -252,6 +278,11 @@ class Run:
             self._result.version_after = starter.run(writer)
         except OldVersion:
             self._report_failure(Status.UPGRADE_UNKNOWN)
+            raise
+        except PackageTurnedDown as refusal:
+            # A module that has the goal's name already may have refused since it runs that very build.
+            if refusal.is_final and not self._identity.versions.has(self._versions.expected):
+                self._report_failure(Status.UPGRADE_MISMATCH)
             raise
         except WriteFailed as failure:
             if not self._target.can_start_before_activate:

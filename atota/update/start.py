@@ -1,11 +1,22 @@
 """From the start command to the version that was read back; all over again if the start was lost."""
 
-from atota.errors import AtotaError, Interrupted, JobTimeout, LinkLost, OldVersion, RebootTimeout, SlotLost
+from atota.errors import (
+    AtotaError,
+    Interrupted,
+    JobTimeout,
+    LinkLost,
+    OldVersion,
+    PackageTurnedDown,
+    RebootTimeout,
+    SameName,
+    SlotLost,
+)
 from atota.journal.facts import ConfirmedFact, VersionsFact
 from atota.update.context import JobContext
 from atota.update.state import JobState
 from atota.update.target import Target
 from atota.update.write import Writer
+from atota.values import Change
 
 
 class Starter:
@@ -29,25 +40,39 @@ class Starter:
             writer: has filled the slot, and can fill it again.
 
         Raises:
-            WriteFailed: the target refused to start, or loses its slot again and again.
+            PackageTurnedDown: the target refused the package before it restarted.
+            WriteFailed: it refused to start, or loses its slot again and again.
             RebootTimeout: it did not come back in time.
             OldVersion: it runs what it ran.
         """
-        is_certain, survived = False, 0
+        is_certain, survived, turned_down = False, 0, ""
         while True:
             try:
                 is_certain = is_certain or self._activate()
                 survived += 1
                 # One start may have been lost; a target that ends each of them as it was, failed to update.
                 return self.survive(is_certain=is_certain or (survived > 1 and not writer.has_retries))
+            except PackageTurnedDown as refusal:
+                # Bytes that nothing compared may be damaged; the same end twice is the package's own fault.
+                refusal.is_final = refusal.is_final or refusal.message == turned_down
+                if refusal.is_final or not writer.has_retries:
+                    raise
+                turned_down, is_certain = refusal.message, False
+                self._refill(writer, SlotLost(refusal.message, hint=refusal.hint))
             except SlotLost as lost:
-                self.is_lost()
-                writer.recover(lost)
-                is_certain = self._versions.expected in self._target.versions()
-                if is_certain:
-                    self._context.machine.to(JobState.MAY_HAVE_STARTED)
-                else:
-                    writer.refill()
+                is_certain = self._refill(writer, lost)
+
+    def _refill(self, writer: Writer, lost: SlotLost) -> bool:
+        """Fill the slot again after its start was lost; True if the target was updated all the same."""
+        self.is_lost()
+        writer.recover(lost)
+        change = self._target.versions().change_from(self._versions.printed_before, self._versions.expected)
+        is_updated = change is Change.UPDATED
+        if is_updated:
+            self._context.machine.to(JobState.MAY_HAVE_STARTED)
+        else:
+            writer.refill()
+        return is_updated
 
     def may_have_started(self) -> None:
         """Note that the target may have started by itself."""
@@ -62,7 +87,8 @@ class Starter:
         """Wait for the target, and return the version that was read back.
 
         Raises:
-            RebootTimeout: it did not come back in time.
+            PackageTurnedDown: it refused the package before it restarted.
+            RebootTimeout: it did not come back in time, or its version texts tell no build from another.
             OldVersion: it runs what it ran, and surely had been started.
             SlotLost: it runs what it ran, and the start seems to have been lost.
         """
@@ -78,21 +104,26 @@ class Starter:
             with progress.stage("reboot"):
                 restart.wait()
             with progress.stage("confirm"):
-                version = restart.confirm()
-        except OldVersion as error:
+                after = restart.confirm()
+        except PackageTurnedDown:
+            machine.to(JobState.WRITTEN)
+            raise
+        except (OldVersion, SameName) as error:
             if not (is_certain or restart.has_update_cause):
                 raise SlotLost(
                     f"{error.message}: the start seems to have been lost", hint=error.hint
                 ) from error
-            machine.to(JobState.ENDED_OLD)
-            entry.fact(ConfirmedFact(self._versions.before))
+            is_old = isinstance(error, OldVersion)
+            machine.to(JobState.ENDED_OLD if is_old else JobState.ENDED_UNKNOWN)
+            if is_old:
+                entry.fact(ConfirmedFact(self._versions.before, self._versions.before_full))
             raise
         except RebootTimeout:
             machine.to(JobState.ENDED_UNKNOWN)
             raise
         machine.to(JobState.CONFIRMED)
-        entry.fact(ConfirmedFact(version))
-        return version
+        entry.fact(ConfirmedFact(self._versions.expected, after.full))
+        return self._versions.expected
 
     def _activate(self) -> bool:
         """Start the update; True if the target said that it starts."""

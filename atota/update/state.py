@@ -28,6 +28,7 @@ The transitions, and the reason of each:
   a target that can start early (`Target.can_start_before_activate`) refused the write, perhaps because it
   is already updating.
 - MAY_HAVE_STARTED -> WRITTEN: the target refused the start, or the command was never sent.
+- STARTED -> WRITTEN: it said that it starts, and turned the package down before it restarted.
 - MAY_HAVE_STARTED -> CHANGED: the start was lost; the target runs what it ran, and its slot is in doubt.
 - MAY_HAVE_STARTED -> STARTED: the target said that it starts, or showed that it did.
 - MAY_HAVE_STARTED, STARTED -> CONFIRMED: the expected version was read back.
@@ -69,7 +70,7 @@ TRANSITIONS: Final[dict[JobState, frozenset[JobState]]] = {
     _S.MAY_HAVE_STARTED: frozenset(
         {_S.WRITTEN, _S.CHANGED, _S.STARTED, _S.CONFIRMED, _S.ENDED_OLD, _S.ENDED_UNKNOWN, _S.UNTOUCHED}
     ),
-    _S.STARTED: frozenset({_S.CONFIRMED, _S.ENDED_OLD, _S.ENDED_UNKNOWN, _S.UNTOUCHED}),
+    _S.STARTED: frozenset({_S.WRITTEN, _S.CONFIRMED, _S.ENDED_OLD, _S.ENDED_UNKNOWN, _S.UNTOUCHED}),
     _S.CONFIRMED: frozenset({_S.UNTOUCHED}),
     _S.FAILED: frozenset(),
     _S.ENDED_OLD: frozenset(),

@@ -17,7 +17,7 @@ from atota.clock import Clock, Deadline, StopToken
 from atota.errors import AtotaError
 from atota.link.ports import PortInfo
 from atota.settings.spec import Allowed, JobSpec
-from atota.values import Identity, MethodChoice, Refusal
+from atota.values import Identity, MethodChoice, Refusal, Versions
 
 Progress = Callable[[int, int], None]
 """Called with bytes done and bytes in all."""
@@ -40,10 +40,11 @@ class Restart(Protocol):
         """
         ...
 
-    def confirm(self) -> str:
-        """Return the version that was read back, once it is the expected one.
+    def confirm(self) -> Versions:
+        """Return the version texts that were read back, once the expected one is among them.
 
         Raises:
+            PackageTurnedDown: the target refused the package before it restarted.
             OldVersion: the target runs what it ran.
             RebootTimeout: it stopped answering, or runs a third version.
         """
@@ -244,7 +245,7 @@ class Target(Protocol):
 
     def restart(
         self,
-        printed_before: tuple[str, ...],
+        printed_before: Versions,
         expected: str,
         *,
         limit_s: float | None,
@@ -255,7 +256,7 @@ class Target(Protocol):
 
         Args:
             printed_before: the version texts that the target printed before.
-            expected: the version text that it will print.
+            expected: the name of the version that the update brings.
             limit_s: the longest wait for the restart; None: the target's usual limit.
             is_certain: the target said that it starts.
             on_percent: gets percent of the usual time.
@@ -288,7 +289,7 @@ class Target(Protocol):
         """Forget the conversation so far, after the target stopped answering."""
         ...
 
-    def versions(self) -> tuple[str, ...]:
+    def versions(self) -> Versions:
         """Return the version texts that the target prints now."""
         ...
 

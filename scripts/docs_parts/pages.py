@@ -7,10 +7,11 @@ from typing import Any
 
 from atota.dialects import catalogue, loader
 from atota.dialects.catalogue import Row
-from atota.dialects.common import Command, Pattern, Word, texts
+from atota.dialects.common import Command, Pattern, Word
 from atota.dialects.dump import explain
 from atota.dialects.layers import Origin
 from atota.dialects.model import sends
+from atota.dialects.texts import texts
 from atota.values import STAGES
 
 TYPES = {"fota": "module firmware (`--type fota`)", "sota": "application firmware (`--type sota`)"}

@@ -11,8 +11,9 @@ import atota
 from atota.at.events import Event, view
 from atota.at.urcs import UrcReader
 from atota.dialects import catalogue
-from atota.dialects.common import Ask, Pattern, Watch, parts, texts
+from atota.dialects.common import Ask, Pattern, Watch
 from atota.dialects.model import Dialect, Query
+from atota.dialects.texts import parts, texts
 from atota.module import identify as identification
 from scripts.fuzz_parts import seeds
 from scripts.fuzz_parts.backtracking import TooMuch, steps_of_search

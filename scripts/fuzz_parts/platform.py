@@ -189,6 +189,11 @@ def _server_seeds() -> list[bytes]:
         f'POST {south}/report?dev_id=6523&token={_TOKEN}\n{json_type}\n\n{{"result":201}}',
         f'POST /ota/device/version?dev_id=6523\n{json_type}\n\n{{"f_version":"V1.0","s_version":"V2.0"}}',
         f"GET {south}/tasking?dev_id=6523&type=2",
+        "GET /fuse-ota/1000/line1/check?type=1&version=V1.0",
+        f'POST /fuse-ota/1000/line1/version\n{json_type}\n\n{{"f_version":"V1.0","s_version":"V2.0"}}',
+        f'POST /ota/1000/line1/1317438/status\n{json_type}\n\n{{"step":101}}',
+        "GET //ota/1000/line1/1317438/download/\nRange: 100-199",
+        "GET /",
         f'GET /ota/devInfo\n{json_type}\n\n{{"pid":1000,"authInfo":"line1"}}',
     ]
     mark = chr(MARK)
@@ -201,10 +206,10 @@ def _server_seeds() -> list[bytes]:
 
 
 def authorization(data: bytes) -> None:
-    ring = auth.KeyRing("1000", b"secret key", {"line1": b"device key"})
+    ring = auth.KeyRing("1000", b"secret key", {"line1": b"device key"}, "12321", b"user key")
     for text in (data.decode("latin-1"), data.decode("utf-8", "replace")):
         for now in (0.0, 1.7e9):
-            check = auth.verify(text, ring, now)
+            check = auth.verify(text, ring, now, users=now > 0, longest_s=auth.TEN_YEARS_S)
             need(isinstance(check.ok, bool), "no result")
             need(check.ok or check.reason.isprintable(), "a reason that is not one line")
 

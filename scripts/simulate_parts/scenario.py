@@ -26,21 +26,27 @@ MODELS: dict[str, tuple[str, str, str, str]] = {
     # Not in the platform's table: flashed from a file.
     "EC21": ("000", "00001", "EC21EFAR06A04M4G", "EC21EFAR06A05M4G"),
     "EC800M": ("000", "00001", "EC800MCNLAR06A03M08", "EC800MCNLAR06A04M08"),
+    "EG25": ("000", "00001", "EG25GGBR07A08M2G", "EG25GGBR07A09M2G"),
+    "EG18": ("000", "00001", "EG18EAPAR01A12M4G", "EG18EAPAR01A13M4G"),
+    "EC200A": ("000", "00001", "EC200ACNHAR01A02M16", "EC200ACNHAR01A03M16"),
+    "SARA-R510": ("000", "00001", "03.15", "03.25"),
+    "LARA-R6": ("000", "00001", "00.13", "00.14"),
+    "NRF93M1": ("000", "00001", "mfw_nrf93m1_1.4.1", "mfw_nrf93m1_1.5.0"),
     "SARA-R410": ("000", "00001", "L0.0.00.00.05.06", "L0.0.00.00.05.08"),
     "EC616": ("000", "00001", "V0040_BASELINE_0010", "V0040_BASELINE_0011"),
     "XY1100": ("000", "00001", "XY1100_V1.0.3", "XY1100_V1.0.4"),
     "ENS22": ("000", "00001", "ENS22-E_01.000", "ENS22-E_01.001"),
 }
 METHODS = {
-    "nfwupd": ("BC28", "M5310-A", "BC95-B8", "SARA-N200", "NB86-G", "EC616", "XY1100", "ENS22"),
+    "nfwupd": ("BC28", "M5310-A", "BC95-B8", "SARA-N200", "NB86-G", "EC616", "XY1100", "ENS22", "NRF93M1"),
     "file-append": ("SIM7000C",),
     "flash-write": ("SIM7020C",),
     "raw-stream": ("ME3616",),
     "url-pull": ("BC26",),
     "watched": ("M5311",),
-    "ack-upload": ("EC21",),
-    "pushed-stream": ("EC800M",),
-    "xmodem": ("SARA-R410",),
+    "ack-upload": ("EC21", "EG25", "EG18"),
+    "pushed-stream": ("EC800M", "EC200A"),
+    "xmodem": ("SARA-R410", "SARA-R510", "LARA-R6"),
 }
 METHOD_OF = {model: method for method, models in METHODS.items() for model in models}
 FLASHED = frozenset(name for name, row in MODELS.items() if row[0] == "000")
@@ -55,6 +61,7 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         size: bytes of the package, before it is rounded up.
         signal, power, retry: of the task.
         timer_ms: the adapter's latency timer.
+        api: the API that the job speaks; `draw` leaves it at the generic one.
         read_back: what was written is read back and compared, where the module can be asked.
         imei: of the module; the simulator's own if empty.
         pause_s: the time between two attempts.
@@ -67,6 +74,7 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     signal: int = 0
     power: int = 0
     retry: int = 0
+    api: str = "generic"
     timer_ms: int = 16
     read_back: bool = False
     pause_s: float = 30.0

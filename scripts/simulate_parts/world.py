@@ -151,6 +151,7 @@ class World(Bench):
             made_for="ANOTHER-BASE" if "other-package" in host else None,
             size=scenario.size,
             codes=(manuf, code),
+            api=scenario.api,
             task={"signal": scenario.signal, "power": scenario.power, "retry": scenario.retry},
             clock=WallClock(),
             folder=folder,

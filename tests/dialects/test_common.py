@@ -16,7 +16,9 @@ WATCH = Watch(
     ("line", "percent"),
     [
         ('"UPDATING", 7', 7),
-        ('"UPDATING", 250', 100),
+        ('"UPDATING", 100', 100),
+        ('"UPDATING", 101', None),
+        ('"UPDATING", 250', None),
         ('"UPDATING", ' + "9" * 5000, None),
         ("DONE half", None),
         ("OK", None),

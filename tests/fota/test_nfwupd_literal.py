@@ -517,7 +517,7 @@ def block(number: int, data: bytes) -> bytes:
 
 def test_a_length_that_is_refused_at_block_0_is_shortened(talk: Make) -> None:
     data = bytes(range(256)) * 3
-    refusals = [(block(0, data[:512]), E50)] * 3 + [(block(0, data[:256]), E50)] * 3
+    refusals = [(block(0, data[:512]), E50)] * 3 + [(block(0, data[:256]), E50)]
     taken = [(block(n, data[n * 128 : n * 128 + 128]), OK) for n in range(6)]
     with talk(*refusals, *taken, data=data, block=512) as t:
         warnings: list[str] = []
@@ -541,8 +541,8 @@ def test_a_length_is_shortened_only_to_one_that_the_manual_lists(talk: Make) -> 
 
 def test_a_block_0_that_is_refused_in_every_length_ends_the_write(talk: Make) -> None:
     data = bytes(64)
-    script = [(block(0, data), E50)] * 3 + [(block(0, data[:32]), E50)] * 3
-    with talk(*script, data=data, block=64) as t, pytest.raises(WriteFailed, match="refused block 0 3 times"):
+    script = [(block(0, data), E50)] * 3 + [(block(0, data[:32]), E50)]
+    with talk(*script, data=data, block=64) as t, pytest.raises(WriteFailed, match="refused block 0"):
         t.write()
 
 

@@ -113,6 +113,44 @@ def test_device_info_is_a_get_with_a_body() -> None:
         assert reply.json()["errno"] == 2
 
 
+def test_header_names_are_written_as_the_platform_writes_them() -> None:
+    with running() as (p, _, server):
+        token = p.task("6523").token
+        request = f"GET /ota/south/download/{token} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+        received = raw(server, request.encode())
+        head, _, body = received.partition(b"\r\n\r\n")
+    assert b"\r\nContent-Length: 102400" in head
+    assert b"\r\nContent-Disposition: attachment" in head
+    assert body == DATA
+
+
+def test_a_package_that_looks_like_a_head_arrives_as_it_is() -> None:
+    data = b"HTTP/1.1 200 OK\ncontent-length: 5\n\n"
+    file = TasksFile(
+        auth=Auth(product_id="42", required=False),
+        tasks=(TaskSpec(device_name="line1", package="p", target="V2"),),
+    )
+    with RunningServer(LocalPlatform(build(file, {"p": data}))) as server:
+        address = f"{server.url}/fuse-ota/42/line1/1317438/download"
+        with urlopen(address, timeout=10) as reply:
+            assert reply.read() == data
+            assert reply.headers["Ota-Errno"] == "0"
+
+
+def test_studio_and_fuse_are_served_with_their_slashes_and_headers() -> None:
+    file = TasksFile(auth=Auth(product_id="42", required=False))
+    with RunningServer(LocalPlatform(build(file, {}))) as server:
+        for path, text in (
+            ("//ota/42/line1//check/", b'{"errno":10,'),
+            ("/fuse-ota/42/line1/check", b'{"code":12012,'),
+        ):
+            request = f"GET {path}?type=1&version=V1 HTTP/1.1\r\nhost:x\r\ncontent-length:2\r\n\r\n\r\n"
+            last = request.replace("host:x", "host:x\r\nconnection:close")
+            received = raw(server, (request + last).encode())
+            assert received.count(text) == 2
+            assert received.count(b"Pragma: no-cache") == (2 if "fuse" in path else 0)
+
+
 def test_requests_in_the_shapes_of_small_modules_are_taken() -> None:
     body = b'{"f_version":"V1"}'
     with running(auth=True) as (p, _, server):
@@ -217,7 +255,7 @@ def test_a_connection_carries_no_more_than_a_thousand_requests() -> None:
         request = b"GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n"
         received = raw(server, request * 1001)
     assert received.count(b"HTTP/1.1 404") == 1000
-    assert received.count(b"connection: close") == 1
+    assert received.count(b"Connection: close") == 1
 
 
 def test_redirects_and_portals_arrive_as_such() -> None:

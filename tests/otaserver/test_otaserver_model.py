@@ -99,7 +99,7 @@ def test_the_key_may_come_from_the_environment(tmp_path: Path) -> None:
         ('kind = "delta"', 'kind = "full"', '`base` is for `kind = "delta"`'),
         ('type = "fota"', 'type = "mota"', "Invalid enum value 'mota' - at `$.task[0].type`"),
         ("power = 50", "power = 101", "`int` <= 100 - at `$.task[0].power`"),
-        ('manuf = "001"', "manuf = 1", "Expected `str`, got `int` - at `$.task[0].manuf`"),
+        ('manuf = "001"', "manuf = 1", "Expected `str | null`, got `int` - at `$.task[0].manuf`"),
         ('[[task]]\ndev_id = "6523"', '[[task]]\ndev_id = "6524"', "no [[device]] has dev_id `6524`"),
         ('dev_id = "*"\ntype = "sota"', 'dev_id = "6523"\ntype = "fota"', "has two fota tasks"),
         ("[[task]]", '[[device]]\ndev_id = "6523"\n[[task]]', "same dev_id - at `$.device[1].dev_id`"),
@@ -145,3 +145,92 @@ def test_a_configuration_can_be_built_without_files() -> None:
     assert config.packages["a"].data == b"bytes"
     with pytest.raises(ConfigError, match=r"tasks\.toml: package `a` is missing"):
         build(TasksFile(auth=Auth(required=False), tasks=(spec,)), {})
+
+
+BY_NAME = f"""
+[auth]
+product_id = "A1b2C3d4E5"
+access_key = "{KEY}"
+user_id = "12321"
+user_key = "{KEY}"
+
+[[device]]
+device_name = "line1"
+key = "{KEY}"
+
+[[device]]
+dev_id = "6523"
+product_id = "Z9y8X7w6V5"
+device_name = "line1"
+key = "{KEY}"
+
+[[task]]
+device_name = "line1"
+package = "app.bin"
+target = "V2.0"
+
+[[task]]
+product_id = "Z9y8X7w6V5"
+device_name = "line1"
+package = "app.bin"
+target = "V2.0"
+
+[knobs]
+invalid_state = 17
+content_range = "both"
+"""
+
+
+def test_devices_and_tasks_are_named_by_product_and_name(tmp_path: Path) -> None:
+    config = load(folder(tmp_path, BY_NAME))
+    assert [task.dev_id for task in config.tasks] == ["A1b2C3d4E5/line1", "6523"]
+    assert config.knobs.invalid_state == 17
+    assert config.knobs.content_range == "both"
+    other = config.ring("Z9y8X7w6V5")
+    assert other is not None
+    assert (other.product_key, other.device_keys) == (b"", {"line1": b"fake key of a test"})
+    assert config.keys.user_key == other.user_key == b"fake key of a test"
+    assert config.ring("0000000000") is None
+    assert KEY not in repr(config)
+    assert "fake key" not in repr(config)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('[[device]]\ndevice_name = "line1"', "[[device]]", "a device needs a dev_id, a device_name or both"),
+        ('device_name = "line1"', 'device_name = "line1"\nname = "x"', "name and device_name differ"),
+        ('device_name = "line1"', 'device_name = "line 1"', "matching regex"),
+        ('device_name = "line1"', f'device_name = "{"x" * 65}"', "matching regex"),
+        ('device_name = "line1"', 'devicename = "line1"', "unknown field `devicename` - at `$.device[0]`"),
+        ('product_id = "Z9y8X7w6V5"\ndevice_name', 'product_id = "Z/5"\ndevice_name', "matching regex"),
+        ('dev_id = "6523"\nproduct_id = "Z9y8X7w6V5"', "", "another device has the same name"),
+        (
+            '[[task]]\ndevice_name = "line1"',
+            "[[task]]",
+            "a task names its device by `dev_id` or by `device_name`",
+        ),
+        (
+            "[[task]]\ndevice_name",
+            '[[task]]\ndev_id = "6523"\ndevice_name',
+            "by `dev_id` or by `device_name`",
+        ),
+        ('[[task]]\ndevice_name = "line1"', '[[task]]\ndev_id = "6523"', "needs `manuf` and `model`"),
+        (
+            '[[task]]\ndevice_name = "line1"',
+            '[[task]]\ndevice_name = "line2"',
+            "no [[device]] has device_name",
+        ),
+        ('user_id = "12321"', "", "a user key needs `user_id`"),
+        (f'user_key = "{KEY}"', 'user_key = "not base64!"', "not base64 - at `$.auth.user_key`"),
+        ("invalid_state = 17", "invalid_state = -1", "`int` >= 0 - at `$.knobs.invalid_state`"),
+        ("invalid_state = 17", "invalidstate = 17", "unknown field `invalidstate` - at `$.knobs`"),
+        ('content_range = "both"', "after_done = 20", "Invalid enum value 20 - at `$.knobs.after_done`"),
+    ],
+)
+def test_what_is_wrong_with_names_and_knobs_is_said(tmp_path: Path, old: str, new: str, message: str) -> None:
+    assert old in BY_NAME
+    with pytest.raises(ConfigError) as caught:
+        load(folder(tmp_path, BY_NAME.replace(old, new, 1)))
+    assert message in str(caught.value)
+    assert KEY not in str(caught.value)

@@ -139,7 +139,8 @@ def test_device_info_takes_numbers_and_strings_and_both_methods() -> None:
 @pytest.mark.parametrize(
     ("method", "target", "status"),
     [
-        ("GET", "/", 404),
+        ("POST", "/", 405),
+        ("GET", "/ota", 404),
         ("GET", "/ota/south/check/", 404),
         ("POST", CHECK, 405),
         ("GET", "/ota/device/version?dev_id=6523", 405),

@@ -46,7 +46,7 @@ def test_a_whole_job_leaves_its_history_in_order() -> None:
     handle = started(p)
     task = p.open_download(handle)
     assert task is not None
-    p.note_download(task, 0, 199)
+    p.note(task, "download", (0, 199), 0, "generic")
     for step in (10, 99, 101, 201):
         assert p.progress(handle, DEVICE, step).errno == 0
     assert p.report_version(DEVICE, "V2", None).errno == 0

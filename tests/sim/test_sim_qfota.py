@@ -146,12 +146,12 @@ def test_what_cannot_be_is_an_error(line: bytes, answer: bytes) -> None:
     assert Talk().say(line) == answer
 
 
-def test_a_bad_package_ends_with_a_code_and_the_old_version() -> None:
+def test_a_bad_package_ends_with_a_code_and_without_a_reboot() -> None:
     talk = Talk()
     talk.upload(package(base="OTHER"))
     assert talk.start() == OK
-    assert b'\r\n+QIND: "FOTA","END",504\r\n\r\nRDY\r\n' in talk.read_until(600.0, b"SMS DONE\r\n")
-    assert talk.module.version == OLD["EC21"]
+    assert talk.read_until(60.0, b"505\r\n") == b'\r\n+QIND: "FOTA","END",505\r\n'
+    assert (talk.module.version, talk.module.reboots) == (OLD["EC21"], 0)
 
 
 def test_a_rate_is_kept_only_after_and_w() -> None:

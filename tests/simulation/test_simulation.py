@@ -15,6 +15,7 @@ from atota.update import plan
 from atota.update.job_journal import JobJournal
 from atota.update.report import Reporter
 from atota.update.write import Writer
+from atota.values import Versions
 from scripts.simulate_parts.main import run
 from scripts.simulate_parts.runs import simulate
 from scripts.simulate_parts.scenario import METHODS, STAGES, Scenario, draw, fault_names
@@ -122,8 +123,8 @@ def test_what_was_found_stays_mended(scenario: Scenario) -> None:
 # -- the judge itself --------------------------------------------------------------------------------
 
 
-def believe(self: Any) -> str:
-    return str(self._expected)
+def believe(self: Any) -> Versions:
+    return Versions(version=self._expected)
 
 
 def tell_at_once(self: Any, task: Any, **_how: Any) -> None:
@@ -140,7 +141,7 @@ def write_the_key_down(self: Any, stage: str, state: str, *_what: Any, **_how: A
         rows.insert_stage(db, self.id, self._clock.time(), stage, state, f"the key is {ACCESS_KEY}", None)
 
 
-def go_whatever_it_runs(*_what: Any) -> plan.Proceed:
+def go_whatever_it_runs(*_what: Any, **_how: Any) -> plan.Proceed:
     return plan.Proceed(())
 
 
@@ -154,7 +155,7 @@ def shorten(self: Any) -> int:
     return 0
 
 
-def crash(self: Any) -> str:
+def crash(self: Any) -> Versions:
     raise KeyError(self._expected)
 
 
@@ -196,8 +197,8 @@ PLANTED: dict[str, tuple[Any, str, Callable[..., Any], Scenario, str]] = {
         plan,
         "decide",
         go_whatever_it_runs,
-        Scenario(seed=1, model="EC21"),
-        "the last one ended updated",
+        Scenario(seed=1, model="SARA-R410"),
+        "the last one ended unknown-after-reboot",
     ),
     "a job without a record": (
         JobJournal,

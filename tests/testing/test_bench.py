@@ -41,15 +41,22 @@ def test_a_job_with_the_platform_in_memory() -> None:
         assert bench.progress("write")[-1].done == len(bench.package)
 
 
-@pytest.mark.parametrize(
-    "model", ["BC28", "SIM7000C", "SIM7020C", "ME3616", "EC21", "BC26", "M5311", "SARA-R410"]
-)
+@pytest.mark.parametrize("model", ["BC28", "SIM7000C", "SIM7020C", "ME3616", "EC21", "BC26", "SARA-R410"])
 def test_every_kind_of_module_is_flashed(model: str) -> None:
     with Bench(model) as bench:
         result = bench.flash(allowed=ALL)
         assert result.outcome == "updated", result.error
         assert bench.module.version == bench.target
         assert bench.requests == []
+
+
+def test_a_module_that_only_its_platform_updates_is_updated_by_the_platform() -> None:
+    with Bench("M5311") as bench:
+        assert bench.flash(allowed=ALL).outcome == "refused"
+    with Bench("M5311") as bench:
+        result = bench.run(allowed=ALL)
+        assert result.outcome == "updated", result.error
+        assert bench.module.version == bench.target
 
 
 def test_a_module_that_fetches_its_package_gets_it_from_the_platform() -> None:

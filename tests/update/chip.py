@@ -14,7 +14,7 @@ from atota.errors import AtotaError, Interrupted, LinkLost, OldVersion, WriteFai
 from atota.link.ports import PortInfo
 from atota.ota.base import Capabilities, CheckQuery, Part, Task
 from atota.settings.spec import Allowed, JobSpec
-from atota.values import Digests, Identity, MethodChoice, Refusal, TaskType
+from atota.values import Digests, Identity, MethodChoice, Refusal, TaskType, Versions
 
 OLD, NEW = "CHIP-1.0", "CHIP-1.1"
 PACKAGE = bytes(range(256)) * 16
@@ -86,11 +86,11 @@ class ChipRestart:
     def wait(self) -> None:
         self._chip.strike("wait")
 
-    def confirm(self) -> str:
+    def confirm(self) -> Versions:
         self._chip.strike("confirm")
         if self._chip.version != self._expected:
             raise OldVersion(f"the chip runs {self._chip.version}")
-        return self._chip.version
+        return Versions(version=self._chip.version)
 
 
 class ChipTarget:
@@ -187,7 +187,7 @@ class ChipTarget:
 
     def restart(
         self,
-        printed_before: tuple[str, ...],
+        printed_before: Versions,
         expected: str,
         *,
         limit_s: float | None,
@@ -209,8 +209,8 @@ class ChipTarget:
 
     def reset(self) -> None: ...
 
-    def versions(self) -> tuple[str, ...]:
-        return (self._chip.version,)
+    def versions(self) -> Versions:
+        return Versions(version=self._chip.version)
 
     def restore(self, undo: tuple[str, ...], *, close: bool) -> None:
         self._chip.strike(f"restore close={close}")

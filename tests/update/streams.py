@@ -7,6 +7,7 @@ from typing import Any
 from atota.settings.spec import Allowed
 
 ALL = Allowed(unproven=True, vendor_package=True)
+FETCHING = ("BC26", "BC66", "BC660K", "EC200U", "BG96", "BG770A")
 STREAMS = ("SIM7000C", "SIM7020C", "ME3616", "EC21", "EC800M", "SARA-R410")
 
 
@@ -24,7 +25,7 @@ def made(make_bench: Callable[..., Any], model: str, fault: str = "", **sim: obj
 
 def flashed(bench: Any, **how: Any) -> Any:
     """One job with all that the user can take on; where the module fetches, the package is served."""
-    if bench.model == "BC26":
+    if bench.model in FETCHING:
         how.setdefault("serve_url", f"http://127.0.0.1:{free_port()}")
     how.setdefault("allowed", ALL)
     # A file cannot be brought into a module to which only its platform pushes.

@@ -91,7 +91,7 @@ FINAL: tuple[tuple[str, dict[str, Any], tuple[str, ...]], ...] = (
     ("unplug-at:9", {}, ("port",)),
     ("unplug-at:start", {}, ("port",)),
     ("refuse-start", {}, ("write-failed",)),
-    ("refuse-start:1", {}, ("write-failed",)),
+    ("refuse-start:1", {}, ("updated", "write-failed")),  # by model: test_job_variants
     ("rollback", {}, ("old-version",)),
     ("stay-dead-after-update", {}, ("unknown-after-reboot",)),
     ("reboot-at-block:4+reboot-at-block:5+reboot-at-block:6", {}, ("write-failed",)),

@@ -258,15 +258,26 @@ def test_a_final_fault_ends_with_its_own_outcome(
 
 
 @pytest.mark.parametrize("fault", ["short-write:0", "flip-byte:900", "double-byte:900"])
-@pytest.mark.parametrize("model", ["ME3616", "EC800M"])
 def test_what_no_checksum_tells_is_found_by_the_module_and_is_never_called_updated(
-    make_bench: MakeBench, model: str, fault: str
+    make_bench: MakeBench, fault: str
 ) -> None:
-    """Neither method has a checksum: the module itself refuses such a package in its update."""
-    bench = made(make_bench, model, fault)
+    """The method has no checksum: the module itself refuses such a package in its update."""
+    bench = made(make_bench, "ME3616", fault)
     result = flashed(bench)
     assert (result.outcome, result.exit_code) == ("old-version", 12)
     assert bench.module.version == bench.base
+
+
+@pytest.mark.parametrize("fault", ["short-write:0", "flip-byte:900", "double-byte:900"])
+def test_what_was_damaged_on_the_way_and_turned_down_is_written_once_more(
+    make_bench: MakeBench, fault: str
+) -> None:
+    """The pushed stream has no checksum, and the module checks the package before it reboots."""
+    bench = made(make_bench, "EC800M", fault)
+    result = flashed(bench)
+    bench.judge(result)
+    assert result.outcome == "updated"
+    assert "turned the package down before it rebooted" in result.warnings[0]
 
 
 @pytest.mark.parametrize(("model", "fault"), [("EC616", ""), ("SIM7000C", "lose-reply:start:9")])

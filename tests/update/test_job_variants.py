@@ -13,7 +13,7 @@ MakeBench = Callable[..., Any]
 
 def test_a_module_that_wants_the_validation_before_the_start_is_updated(make_bench: MakeBench) -> None:
     """Quectel's manual has code 5 alone; a BC28 with a B500 firmware refuses it until code 2 has looked."""
-    bench = make_bench("BC28-B500")
+    bench = make_bench("BC28", "validate-first")
     result = bench.run()
     bench.judge(result)
     assert (result.outcome, result.exit_code) == ("updated", 0), result.error
@@ -23,8 +23,22 @@ def test_a_module_that_wants_the_validation_before_the_start_is_updated(make_ben
     assert bench.state == "done"
 
 
+@pytest.mark.parametrize(
+    ("model", "outcome"),
+    [("BC28", "updated"), ("M5310-A", "updated"), ("BC95-B8", "updated"), ("SARA-N200", "write-failed")],
+)
+def test_a_start_is_tried_again_only_where_its_refusal_names_the_validation(
+    make_bench: MakeBench, model: str, outcome: str
+) -> None:
+    """The SARA-N2 answers error 50 without a text, which may mean anything."""
+    bench = make_bench(model, "refuse-start:1")
+    result = bench.flash(allowed=ALL)
+    bench.judge(result)
+    assert result.outcome == outcome, result.error
+
+
 def test_a_bad_package_is_not_started_by_the_other_order(make_bench: MakeBench) -> None:
-    bench = make_bench("BC28-B500", made_for="ANOTHER")
+    bench = make_bench("BC28", "validate-first", made_for="ANOTHER")
     result = bench.flash(allowed=ALL)
     bench.judge(result)
     assert (result.outcome, result.exit_code) == ("write-failed", 9)

@@ -28,7 +28,7 @@ from atota.sim.package import build_package
 from atota.update.events import JobResult, Listener
 from atota.update.job import Job
 
-_PRODUCT = "1000"
+_PRODUCT = "1000000001"  # has the form of each API's
 _KEY = base64.b64encode(b"the demo's own key, no secret at").decode()
 
 
@@ -75,6 +75,10 @@ BENCHES = (
 )
 
 
+_ON_FUSE: frozenset[str] = frozenset()
+"""The lanes that speak FUSE; the others speak the generic API."""
+
+
 def demo(
     call: Call,
     speed: Annotated[float, typer.Option(min=1, max=200, help="How much faster than real modules.")] = 15.0,
@@ -108,7 +112,9 @@ def _platform() -> LocalPlatform:
     }
     tasks = tasks_file.TasksFile(
         auth=tasks_file.Auth(product_id=_PRODUCT, access_key=_KEY),
-        devices=tuple(tasks_file.Device(dev_id=bench.lane) for bench in BENCHES),
+        devices=tuple(
+            tasks_file.Device(dev_id=bench.lane, device_name=_name(bench), key=_KEY) for bench in BENCHES
+        ),
         tasks=tuple(
             tasks_file.TaskSpec(
                 dev_id=bench.lane,
@@ -144,14 +150,31 @@ def _run_one(
     bench: Bench, url: str, folder: Path, speed: float, listener: Listener, stop: StopToken
 ) -> JobResult:
     clock = SystemClock()
-    access = Access(server=url, clock=clock, access_key=_KEY, product_id=_PRODUCT, stop=stop)
+    api, device_name = _api(bench)
+    access = Access(
+        server=url,
+        clock=clock,
+        access_key=_KEY,
+        product_id=_PRODUCT,
+        device_name=device_name,
+        stop=stop,
+    )
     port = f"sim://{bench.model}?speed={speed:g}&seed={bench.lane}"
     if bench.fault:
         port += f"&fault={bench.fault}"
-    with open_platform(DEFAULT, access) as platform:
+    with open_platform(api, access) as platform:
         spec = JobSpec(port=port, dev_id=bench.lane)
         downloader = Downloader(platform, clock, Cache(folder))
         return Job(spec, platform=platform, downloader=downloader, listener=listener, stop=stop).run()
+
+
+def _api(bench: Bench) -> tuple[str, str | None]:
+    """Return the API of a lane and the name of its device there; the platform knows it by its lane too."""
+    return ("fuse", _name(bench)) if bench.lane in _ON_FUSE else (DEFAULT, None)
+
+
+def _name(bench: Bench) -> str:
+    return f"lane-{bench.lane}"
 
 
 def _listeners(call: Call, stack: ExitStack) -> list[Listener]:

@@ -1,5 +1,6 @@
 """Counterparts for any program: sim module, sim server, sim package."""
 
+import shlex
 import threading
 from pathlib import Path
 from typing import Annotated
@@ -22,18 +23,25 @@ from atota.values import Digests
 _DEMO_KEY = "a2V5IG9mIHRoZSBsb2NhbCBwbGF0Zm9ybSwgbm8gc2VjcmV0"
 """The base64 of "key of the local platform, no secret": for folders that --init makes."""
 
+_PRODUCT, _DEV_ID, _NAME = "1000000001", "6523", "bench-1"
+"""A product id that has the form of each API's, and the device's names."""
+
 _TASKS = f"""# The local OTA platform of atota: who may ask, and what each device should become.
+# One key for the product, the device and the account, so that a signature of any level is taken.
 [auth]
-product_id = "1000"
+product_id = "{_PRODUCT}"
 access_key = "{_DEMO_KEY}"
+user_id = "12321"
+user_key = "{_DEMO_KEY}"
 
 [[device]]
-dev_id = "6523"
-name = "bench-1"
+dev_id = "{_DEV_ID}"            # its name in the generic API
+device_name = "{_NAME}"    # its name in STUDIO and FUSE
+key = "{_DEMO_KEY}"
 imei = "490154203237518"
 
 [[task]]
-dev_id = "6523"
+dev_id = "{_DEV_ID}"
 manuf = "014"            # Quectel
 model = "01401"          # BC28
 package = "{{package}}"
@@ -109,7 +117,7 @@ def serve_platform(
 ) -> None:
     """Serve the local platform until the stop token is set."""
     if init:
-        _make_folder(call, folder)
+        call.out.say(make_folder(folder))
     platform = LocalPlatform(load(folder), faults="+".join(fault or []))
     call.out.begin(folder=str(folder))
 
@@ -120,14 +128,32 @@ def serve_platform(
         tasks = len(platform.tasks)
         page = styled("OTA platform on [bold]{}[/], {} tasks  (Ctrl-C ends it)", server.url, tasks)
         call.out.event("ready", page, url=server.url)
+        if init and not call.out.json:
+            call.out.say("one of these updates the module on PORT:")
+            for command in update_commands(server.url, folder):
+                call.out.say(f"  {command}")
         idle = threading.Event()
         while not call.stop.is_set:
             idle.wait(SystemClock.slice_s)
     call.done()
 
 
-def _make_folder(call: Call, folder: Path) -> None:
-    """Make a folder to begin with: a task for a simulated BC28, its package, and the key to ask with."""
+def update_commands(url: str, folder: Path) -> tuple[str, ...]:
+    """Return a command for each API that updates a module with the task that ``--init`` makes."""
+    by_name, by_id = f"--device-name {_NAME}", f"--dev-id {_DEV_ID}"
+    rest = f"--product-id {_PRODUCT} --access-key-file {shlex.quote(str(folder / 'access-key'))}"
+    return tuple(
+        f"atota update -p PORT --api {api} --server {url} {name} {rest}"
+        for api, name in (("fuse", by_name), ("studio", by_name), ("generic", by_id))
+    )
+
+
+def make_folder(folder: Path) -> str:
+    """Make a folder to begin with: a task for a simulated BC28, its package, the key; return what was made.
+
+    Raises:
+        ConfigError: there is a task file already, or the folder cannot be filled.
+    """
     base, target, name = "BC28JAR01A03", "BC28JAR01A05", "BC28JAR01A03_TO_BC28JAR01A05.bin"
     tasks = folder / "tasks.toml"
     if tasks.exists():
@@ -139,7 +165,7 @@ def _make_folder(call: Call, folder: Path) -> None:
         (folder / "access-key").write_text(_DEMO_KEY + "\n", encoding="utf-8")
     except OSError as error:
         raise ConfigError(f"{folder} cannot be filled: {error.strerror}") from error
-    call.out.say(f"made {tasks}, {name} and access-key")
+    return f"made {tasks}, {name} and access-key"
 
 
 def write_package(

@@ -138,6 +138,7 @@ def _module_rows(record: Record) -> Iterator[tuple[str, Any]]:
     yield "IMEI", record.imei
     yield "serial number", record.serial
     yield "revision", record.revision
+    yield "full version", record.full_version
     yield "dialect", record.dialect
     yield "its file, sha256", record.dialect_digest
     method = " ".join(filter(None, (record.method, record.evidence and f"({record.evidence})")))
@@ -149,6 +150,7 @@ def _version_rows(record: Record) -> Iterator[tuple[str, Any]]:
         yield "before", record.version_before or "-"
         yield "target", record.version_target or "-"
         yield "after", record.version_after or "not read back"
+        yield "after, in full", record.full_version_after
 
 
 def _package_rows(record: Record) -> Iterator[tuple[str, Any]]:

@@ -8,7 +8,7 @@ import msgspec
 
 import atota
 from atota.cli.view.output import Output, styled
-from atota.dialects.common import Send
+from atota.dialects.texts import Send
 from atota.review.review import Against, Review
 
 

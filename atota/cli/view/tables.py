@@ -9,7 +9,7 @@ from atota.cli.view.output import plain, styled
 from atota.dialects.catalogue import Row
 from atota.dialects.loader import Entry
 from atota.link.ports import PortInfo
-from atota.values import Identity, mask
+from atota.values import Identity, mask, version_problem
 
 _EVIDENCE_COLOURS = {"documented": "green", "family": "cyan", "inferred": "yellow", "none": "dim"}
 
@@ -38,8 +38,9 @@ def identity_table(identity: Identity) -> Table:
     rows = (
         ("manufacturer", identity.manufacturer),
         ("model", identity.model),
-        ("version", identity.version),
+        ("version", _sendable(identity.version)),
         ("revision", identity.revision if identity.revision != identity.version else None),
+        ("full version", identity.full_version),
         ("imei", mask(identity.imei)),
         ("serial", identity.serial),
         ("signal", f"{identity.signal} of 31" if identity.signal is not None else "unknown"),
@@ -56,6 +57,12 @@ def identity_table(identity: Identity) -> Table:
         if value is not None:
             table.add_row(name, plain(value))
     return table
+
+
+def _sendable(version: str | None) -> str | None:
+    """Return a version, with the reason if the platform does not take it."""
+    problem = version_problem(version) if version else None
+    return f"{version} ({problem})" if problem else version
 
 
 def modules_table(rows: Sequence[Row]) -> Table:

@@ -11,6 +11,7 @@ from atota.dialects.common import (
     Ask,
     Command,
     Pattern,
+    Range,
     ReportingSpec,
     TestForm,
     WirePlan,
@@ -21,6 +22,8 @@ from atota.dialects.common import (
 class FileAppendSpec(ReportingSpec, frozen=True, kw_only=True, tag="file-append"):
     """A file in the module's own file system, written in pieces, each behind a line that asks for it.
 
+    A number of ``outcome`` in ``good_outcomes`` is a success, one in ``failed_outcomes`` a failure; any other
+    says nothing of how the update ended.
     ``write`` takes ``{mode}`` (0 anew, 1 append), ``{length}`` and ``{window_ms}``: the time in which
     all bytes of the piece must arrive, so the piece is cut to what the rate can carry in it. ``read``
     takes ``{offset}`` and ``{length}``; ``read_header`` has one group, the count of raw bytes that follow.
@@ -41,13 +44,16 @@ class FileAppendSpec(ReportingSpec, frozen=True, kw_only=True, tag="file-append"
     start: Annotated[str, Command()]
     clear: Annotated[str, Command()] | None = None
     outcome: Ask
-    good_outcomes: tuple[str, ...]
+    good_outcomes: tuple[Annotated[str, Range()], ...]
+    failed_outcomes: tuple[Annotated[str, Range()], ...] = ()
     outcome_words: dict[str, str] = msgspec.field(default_factory=dict)
 
     def mistakes(self, line_limit: int) -> Iterator[tuple[str, str]]:
         """Yield the values that do not fit each other."""
         if not self.good_outcomes:
             yield ".good_outcomes", "No response to the outcome's command would count as success"
+        for code in sorted({*self.good_outcomes} & {*self.failed_outcomes}):
+            yield ".failed_outcomes", f"{code} would mean both success and failure"
         if self.read is not None and self.read_header is None:
             yield ".read_header", "`read` needs it: the count of bytes that follow"
 

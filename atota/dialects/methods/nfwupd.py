@@ -6,7 +6,8 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
-from atota.dialects.common import OK_BYTES, Command, MethodSpec, Profiled, WirePlan, Word, halved
+from atota.dialects.common import OK_BYTES, Command, MethodSpec, Profiled, WirePlan, Word
+from atota.dialects.ranges import halved
 
 _CODES: Final = {0: "erase", 1: "download", 2: "validate", 5: "start"}
 """The codes of AT+NFWUPD that the method sends (M5310-A AT command manual, +NFWUPD)."""
@@ -56,6 +57,7 @@ class NfwupdSpec(MethodSpec, frozen=True, kw_only=True, tag="nfwupd"):
     ``flow``: ``validate-then-start`` (code 2 before code 5) or ``start-then-ask`` (code 5 checks in the
     boot, code 2 afterwards gives the result). ``erase``: ``offered`` sends code 0 where the test form's
     range has it; ``required`` insists on it. ``bare_ok_is_valid``: code 2 answers no text but ``OK``.
+    ``mismatch`` lists the verdicts that name the package as one for another module or version.
     ``unread``: the texts of a code 2 that only reads the status: where it stays at one of them, code 5
     decides and the boot checks. ``unvalidated``: the texts with which code 5 asks for code 2 first, whatever
     the flow. ``started``: those with which it says that the update runs already. ``empty``: the texts of a
@@ -74,6 +76,7 @@ class NfwupdSpec(MethodSpec, frozen=True, kw_only=True, tag="nfwupd"):
     blocks: BlockRule
     valid: tuple[Annotated[str, Word()], ...]
     not_yet: tuple[Annotated[str, Word()], ...] = ()
+    mismatch: tuple[Annotated[str, Word()], ...] = ()
     unread: tuple[Annotated[str, Word()], ...] = ()
     unvalidated: tuple[Annotated[str, Word()], ...] = ()
     started: tuple[Annotated[str, Word()], ...] = ()

@@ -2,7 +2,6 @@
 
 from atota.sim.persona import Persona
 from atota.sim.personas.bc26 import BC26
-from atota.sim.personas.bc28_b500 import BC28_B500
 from atota.sim.personas.clones import BC28_CLONE, EC616, XY1100
 from atota.sim.personas.cmcc import PLATFORM_DRIVEN
 from atota.sim.personas.ens22e import ENS22
@@ -14,7 +13,6 @@ OTHERS: tuple[Persona, ...] = (
     EC616,
     XY1100,
     BC28_CLONE,
-    BC28_B500,
     ENS22,
     UNKNOWN_HI2115,
     N20,

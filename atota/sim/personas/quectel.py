@@ -1,4 +1,4 @@
-"""Quectel EC21, EG25-G, EG18 (upload, then start from the file), EC800M, EC200A (pushed behind FILESTART)."""
+"""Quectel EC21, EC25, EG25-G, EG18 (upload, then start), EC800M, EC200A (pushed behind FILESTART)."""
 
 from dataclasses import replace
 
@@ -92,6 +92,29 @@ EC21 = Persona(
     urcs=(*standard.URCS, b'+QIND: "act","LTE"'),
 )
 
+EC25 = replace(
+    EC21,
+    name="EC25",
+    version="EC25EFAR06A06M4G",
+    version_rest=b"20.200.20.200",
+    sources=(
+        *EC21.sources,
+        "Quectel BG96 AT Commands Manual, 2.26: AT+QGMR, the versions of modem and application",
+        "public BG95 driver: AT+CGMR prints only the first part of it; inferred: the same on EC25",
+        "field log of an EC25: QFOTADL, OK, then END,505 without a reboot",
+    ),
+    answers={
+        **EC21.answers,
+        b"ATI": (b"Quectel\r\nEC25\r\nRevision: {short}",),
+        b"AT+CGMM": (b"EC25",),
+        b"AT+GMM": (b"EC25",),
+        b"AT+CGMR": (b"{short}",),
+        b"AT+GMR": (b"{short}",),
+        b"AT+QGMR": (b"{short}_{rest}",),
+        b"AT+CSUB": (b"SubEdition: V03",),
+    },
+)
+
 EC800M = replace(
     EC21,
     name="EC800M",
@@ -104,12 +127,15 @@ EC800M = replace(
     ),
     answers={
         **EC21.answers,
-        b"ATI": (b"Quectel\r\nEC800M\r\nRevision: {version}",),
+        b"ATI": (b"Quectel\r\nEC800M\r\nRevision: {short}",),
         b"AT+CGMM": (b"EC800M",),
         b"AT+GMM": (b"EC800M",),
-        b"AT+QGMR": (b"{version}",),
-        b"AT+CSUB": (b"SubEdition: V01",),
+        b"AT+CGMR": (b"{short}",),
+        b"AT+GMR": (b"{short}",),
+        b"AT+QGMR": (b"{short}",),
+        b"AT+CSUB": (b"SubEdition: {rest}",),
     },
+    version_rest=b"V01",
     way=Qfota(files=False, push=True),
 )
 
@@ -118,6 +144,7 @@ EG25 = replace(
     name="EG25",
     aliases=("EG25-G",),
     version="EG25GGBR07A08M2G",
+    version_rest=b"30.203.30.203",
     sources=(
         "public outputs of an EG25-G: ATI with EG25 and EG25GGBR07A08M2G, QGMR with _30.203.30.203",
         "Quectel EC2x&EG25-G&EG9x&EM05 FILE AT Commands Manual V1.0: QFUPL, A for each KiB, checksum",
@@ -126,10 +153,10 @@ EG25 = replace(
     ),
     answers={
         **EC21.answers,
-        b"ATI": (b"Quectel\r\nEG25\r\nRevision: {version}",),
+        b"ATI": (b"Quectel\r\nEG25\r\nRevision: {short}",),
         b"AT+CGMM": (b"EG25",),
         b"AT+GMM": (b"EG25",),
-        b"AT+QGMR": (b"{version}_30.203.30.203",),
+        b"AT+QGMR": (b"{short}_{rest}",),
     },
 )
 
@@ -139,6 +166,7 @@ EG18 = replace(
     aliases=("EG18-EA",),
     chip="MDM9x50",
     version="EG18EAPAR01A12M4G",
+    version_rest=b"01.001.01.001",
     sources=(
         "public notes on the update of an EG18-EA: ATI, QGMR, CSUB, QFLST, /cache/ufs/, UPDATING from 0 on",
         "the same: the port goes away behind OK; 10 to 20 minutes, and 30 to 60 s for the reboot",
@@ -146,10 +174,10 @@ EG18 = replace(
     ),
     answers={
         **EC21.answers,
-        b"ATI": (b"Quectel\r\nEG18\r\nRevision: {version}",),
+        b"ATI": (b"Quectel\r\nEG18\r\nRevision: {short}",),
         b"AT+CGMM": (b"EG18",),
         b"AT+GMM": (b"EG18",),
-        b"AT+QGMR": (b"{version}_01.001.01.001",),
+        b"AT+QGMR": (b"{short}_{rest}",),
         b"AT+CSUB": (b"SubEdition: V01",),
     },
     way=Qfota(folder=b"/cache/ufs/", capacity=64 * 1024 * 1024),
@@ -176,7 +204,7 @@ EC200A = replace(
     ),
     answers={
         **EC800M.answers,
-        b"ATI": (b"Quectel\r\nEC200A\r\nRevision: {version}",),
+        b"ATI": (b"Quectel\r\nEC200A\r\nRevision: {short}",),
         b"AT+CGMM": (b"EC200A",),
         b"AT+GMM": (b"EC200A",),
     },

@@ -7,7 +7,7 @@ from atota.sim.reply import PLAIN
 from atota.sim.ways.ufwupd import Ufwupd
 
 _RATES = (9600, 19200, 38400, 57600, 115200, 230400, 460800)
-_REVISION = b"{version} [Feb 03 2018 13:00:41]"
+_REVISION = b"{short} [Feb 03 2018 13:00:41]"
 
 SARA_R410 = Persona(
     name="SARA-R410",
@@ -15,6 +15,7 @@ SARA_R410 = Persona(
     vendor="u-blox",
     chip="MDM9206",
     version="L0.0.00.00.05.06",
+    version_rest=b"A.02.00",
     sources=(
         "u-blox SARA-R4 AT manual UBX-17003787 R16, 14.2: UFWUPD=3, ONGOING, CCC, ten NAKs, OK, under 20 s",
         "the same, 14.1: UFWINSTALL, up to 20 minutes without UART, settings as the new firmware brings them",
@@ -36,7 +37,7 @@ SARA_R410 = Persona(
                 )
             ),
         ),
-        b"ATI9": (b"{version},A.02.00",),
+        b"ATI9": (b"{short},{rest}",),
         b"AT+CGMI": (b"u-blox",),
         b"AT+GMI": (b"u-blox",),
         b"AT+CGMM": (b"SARA-R410M-02B",),

@@ -124,6 +124,10 @@ class NfwupdUpdater(PlainUpdater):
             return self._start()
         return Reply(error=FAILED if code in (3, 4) else BAD_PARAMETER)
 
+    @property
+    def _validates_first(self) -> bool:
+        return self._rules.validate_first or self._chassis.faults.lasts("validate-first") is not None
+
     def _touch(self) -> None:
         self._validated = False
         self._parsed = None
@@ -180,7 +184,7 @@ class NfwupdUpdater(PlainUpdater):
 
     def _validate(self) -> Reply:
         rules = self._rules
-        if not rules.validate_first:
+        if not self._validates_first:
             return Reply((self._line(self._read_status()),))
         if self.last_result is not None:
             return self._answer_status(self.last_result, rules.start_s)
@@ -220,7 +224,7 @@ class NfwupdUpdater(PlainUpdater):
     def _start(self) -> Reply:
         if self._chassis.faults.strike("refuse-start"):
             return self._refuse_start("PACKAGE_NOT_VALIDATION")
-        if self._rules.validate_first and not self._validated:
+        if self._validates_first and not self._validated:
             return self._refuse_start("PACKAGE_NOT_VALIDATION")
         if not self._flash.end or self.last_result is not None:
             return self._refuse_start("PACKAGE_NOT_DOWNLOADED")

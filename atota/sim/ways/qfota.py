@@ -1,5 +1,8 @@
 """Quectel's AT+QFOTADL from the module's file system, and pushed over the UART.
 
+The package is checked before the module restarts: one that it does not accept ends with ``END,505`` and
+without a reboot (LTE Standard(A) Series DFOTA Upgrade Guide V1.5, 4.1; seen on EC25).
+
 Files: Quectel EC2x&EG25-G&EG9x&EM05 FILE AT Commands Manual V1.0 (AT+QFUPL with its acknowledgements and its
 checksum, AT+QFDEL, AT+QFLST, AT+QFLDS). Update: EP06&EG06&EM06 DFOTA User Guide V1.0 (START, UPDATING, END).
 The folder is /data/ufs/ on EC2x (fwupd) and /cache/ufs/ on EG18 (public notes of its update).
@@ -13,10 +16,13 @@ from typing import ClassVar
 
 from atota.sim.boot import Step
 from atota.sim.data import Counted
+from atota.sim.judge import SlotVerdict
 from atota.sim.reply import PLAIN, Reply
 from atota.sim.updater import Chassis, PlainUpdater, Updater
 
 ACK_EVERY = 1024
+CHECK_FAILED, MISMATCHED = 505, 507  # <err> of END
+CHECK_S = 2.0
 INVALID, NOT_FOUND, EXISTS, WRITE_FAILED, NO_SPACE, TIMEOUT = 400, 405, 407, 409, 420, 421
 
 _UPLOAD = re.compile(rb'\+QFUPL="(?:UFS:)?([^"]{1,80})",(\d{1,9})(?:,(\d{1,5}))?(?:,([01]))?', re.IGNORECASE)
@@ -176,7 +182,15 @@ class QfotaUpdater(PlainUpdater):
             return Reply(error=PLAIN)
         if self._slot != match[2]:
             self._fill(match[2], self._files[match[2]])
-        return Reply(start=True, note="started")
+        verdict = self._chassis.judge()
+        if verdict.good:
+            return Reply(start=True, note="started")
+        return Reply(note="package refused", then=lambda then: self._refuse(verdict, then + CHECK_S))
+
+    def _refuse(self, verdict: SlotVerdict, now: float) -> None:
+        is_mismatch = verdict.status == "PACKAGE_VERSION_MISMATCHED" and self._rules.push
+        line = b'\r\n+QIND: "FOTA","END",%d\r\n' % (MISMATCHED if is_mismatch else CHECK_FAILED)
+        self._chassis.plan(now, lambda then: self._chassis.send(then, line))
 
     def _push(self, size: int) -> Reply:
         if not 0 < size <= self._rules.capacity or self._chassis.faults.strike("refuse-start"):
@@ -211,4 +225,13 @@ class QfotaUpdater(PlainUpdater):
     def _pushed(self, data: bytes, _now: float) -> Reply:
         self._chassis.flash.write(0, data)
         line = b'+QIND: "FOTA","FILEEND",0'
-        return Reply((line,), bare=True, seconds=self._rules.write_s, note="piece 0", start=True)
+        verdict = self._chassis.judge()
+        if verdict.good:
+            return Reply((line,), bare=True, seconds=self._rules.write_s, note="piece 0", start=True)
+        return Reply(
+            (line,),
+            bare=True,
+            seconds=self._rules.write_s,
+            note="piece 0",
+            then=lambda then: self._refuse(verdict, then + CHECK_S),
+        )
