@@ -73,18 +73,20 @@ def test_doctor_finds_a_key_of_another_level(cli: Cli, served: Served) -> None:
     assert ran.code == 8
 
 
-def test_a_report_that_waits_names_its_api_and_goes_to_no_other(cli: Cli, served: Served) -> None:
-    server = served.server
+def test_a_report_that_waits_names_its_api_and_goes_to_no_other(
+    cli: Cli, served: Served, tmp_path: Path
+) -> None:
+    server, env = served.server, {**ENV, "ATOTA_JOURNAL": str(tmp_path / "journal.sqlite3")}
     server.is_busy = True
-    ran = cli("update", "-p", "sim://BC28", *served.words, "--json", **ENV)
+    ran = cli("update", "-p", "sim://BC28", *served.words, "--json", **env)
     assert (ran.code, ran.result["outcome"]) == (14, "updated-unreported"), ran.err
     server.is_busy = False
-    listed = cli("report", "--json").result
+    listed = cli("report", "--json", **env).result
     assert [(one["api"], one["dev_id"]) for one in listed["reports"]] == [(server.api, DEVICE)]
     other = {"fuse": "studio", "studio": "fuse"}[server.api]
-    wrong = cli("report", "--pending", "--api", other, "--server", served.url, *DEVICE_WORDS, **ENV)
+    wrong = cli("report", "--pending", "--api", other, "--server", served.url, *DEVICE_WORDS, **env)
     assert (wrong.code, "--api" in wrong.err) == (2, True)
-    assert cli("report", "--pending", *served.words, **ENV).code == 0
+    assert cli("report", "--pending", *served.words, **env).code == 0
     assert server.versions["f_version"] == TARGET
 
 
