@@ -22,7 +22,7 @@ Event = dict[str, Any]
 _KEY = "b2J2aW91c2x5IGEgZmFrZSBrZXk="
 _TASKS = f"""
 [auth]
-product_id = "1000000001"
+product_id = "1000"
 access_key = "{_KEY}"
 
 [[device]]
@@ -167,7 +167,7 @@ class Bench:
     def update(self, port: str, url: str, *more: str) -> Atota:
         """`atota update`, as the README writes it."""
         key = str(self.platform_folder / "access-key")
-        asking = ("--server", url, "--dev-id", "6523", "--product-id", "1000000001", "--access-key-file", key)
+        asking = ("--server", url, "--dev-id", "6523", "--product-id", "1000", "--access-key-file", key)
         return self.start("update", "--port", port, *asking, *more)
 
 

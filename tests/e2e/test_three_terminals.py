@@ -38,7 +38,7 @@ def test_the_three_terminals_of_somebody_who_reads_only_people_s_text(bench: Ben
     told = bench.start("identify", "--port", port).end()[1]
     assert told["module"]["version"] == BASE
     key = str(bench.platform_folder / "access-key")
-    asking = ("--server", url, "--dev-id", "6523", "--product-id", "1000000001", "--access-key-file", key)
+    asking = ("--server", url, "--dev-id", "6523", "--product-id", "1000", "--access-key-file", key)
     assert bench.start("check", "--port", port, *asking).end()[1]["outcome"] == "task"
     output = bench.folder / "p.bin"
     package = bench.start("download", "--port", port, *asking, "-o", str(output)).end()[1]["package"]

@@ -12,7 +12,7 @@ from atota.otaserver.model import load
 from atota.otaserver.service import LocalPlatform
 from tests.otaserver.asking import ask, code, signature
 
-PRODUCT, NAME, DEV_ID = "1000000001", "bench-1", "6523"
+PRODUCT, NAME, DEV_ID = "1000", "bench-1", "6523"
 RESOURCES = (f"products/{PRODUCT}", f"products/{PRODUCT}/devices/{NAME}", "userid/12321")
 
 

@@ -28,7 +28,7 @@ from atota.sim.package import build_package
 from atota.update.events import JobResult, Listener
 from atota.update.job import Job
 
-_PRODUCT = "1000000001"  # has the form of each API's
+_PRODUCT = "1000"
 _KEY = base64.b64encode(b"the demo's own key, no secret at").decode()
 
 

@@ -23,8 +23,8 @@ from atota.values import Digests
 _DEMO_KEY = "a2V5IG9mIHRoZSBsb2NhbCBwbGF0Zm9ybSwgbm8gc2VjcmV0"
 """The base64 of "key of the local platform, no secret": for folders that --init makes."""
 
-_PRODUCT, _DEV_ID, _NAME = "1000000001", "6523", "bench-1"
-"""A product id that has the form of each API's, and the device's names."""
+_PRODUCT, _DEV_ID, _NAME = "1000", "6523", "bench-1"
+"""The product, and the device's names in the generic API and in the others."""
 
 _TASKS = f"""# The local OTA platform of atota: who may ask, and what each device should become.
 # One key for the product, the device and the account, so that a signature of any level is taken.
