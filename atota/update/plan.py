@@ -56,19 +56,16 @@ def decide(
     """
     if is_confirmed or identity.versions.is_exactly(goal.expected):
         return AlreadyCurrent()
-    if goal.expected.lower() in _lower(identity):
-        return Refusal(
-            f"{goal.expected} and {identity.version}, which the module runs, differ in case only",
-            "Give the target as the module prints it. Nothing was changed.",
-        )
+    for printed in (identity.version, identity.revision):
+        if printed is not None and printed != goal.expected and printed.lower() == goal.expected.lower():
+            return Refusal(
+                f"{goal.expected} and {printed}, which the module runs, differ in case only",
+                "Give the target as the module prints it. Nothing was changed.",
+            )
     for refusal in (*refusals, _version_refusal(identity, goal, allowed), _threshold_refusal(identity, goal)):
         if refusal is not None:
             return refusal
     return Proceed(_warnings(identity, goal))
-
-
-def _lower(identity: Identity) -> set[str]:
-    return {version.lower() for version in (identity.version, identity.revision) if version is not None}
 
 
 def require_accepted(board: Board | None, identity: Identity) -> None:

@@ -99,6 +99,11 @@ def test_the_short_name_of_another_build_is_not_already_current() -> None:
     assert OLD in decision.warnings[0]
 
 
+def test_a_name_that_differs_in_case_only_is_refused() -> None:
+    assert "differ in case only" in str(decided(SHORT.lower()))
+    assert "differ in case only" in str(decided(SHORT.lower(), full=None))
+
+
 def test_the_full_name_that_runs_is_already_current() -> None:
     assert isinstance(decided(OLD), AlreadyCurrent)
     assert isinstance(decided(SHORT, full=None), AlreadyCurrent)
