@@ -1,4 +1,4 @@
-"""How a running update reports on itself: unsolicited lines, the numbers in them, and their ranges."""
+"""The reports of a running update: unsolicited lines, the numbers in them, and their ranges."""
 
 import itertools
 import re
