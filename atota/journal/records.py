@@ -34,7 +34,6 @@ def compose(past: PastJob, verdict: Verdict, *, is_cut_off: bool = False) -> Rec
     opened = past.opened
     module = past.latest(Identity) or Identity()
     method = past.latest(MethodFact) or MethodFact()
-    task = past.latest(TaskFact)
     versions = past.latest(VersionsFact) or VersionsFact()
     counters = past.latest(CountersFact) or CountersFact()
     return Record(
@@ -65,9 +64,9 @@ def compose(past: PastJob, verdict: Verdict, *, is_cut_off: bool = False) -> Rec
         evidence=module.evidence,
         block=method.block,
         package=past.latest(PackageFact),
-        task=task,
+        task=past.latest(TaskFact),
         version_before=versions.before or module.version,
-        version_target=versions.target or (task.target if task is not None else None),
+        version_target=_version_target(past),
         version_after=_version_after(past, verdict, module),
         full_version_after=(past.latest(ConfirmedFact) or ConfirmedFact()).full,
         stages=_stages(past),
@@ -83,6 +82,12 @@ def compose(past: PastJob, verdict: Verdict, *, is_cut_off: bool = False) -> Rec
         tool_version=past.tool_version or None,
         host=past.host or None,
     )
+
+
+def _version_target(past: PastJob) -> str | None:
+    versions = past.latest(VersionsFact) or VersionsFact()
+    task = past.latest(TaskFact)
+    return versions.target or (task.target if task is not None else None)
 
 
 def _version_after(past: PastJob, verdict: Verdict, module: Identity) -> str | None:
