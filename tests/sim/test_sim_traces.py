@@ -4,13 +4,22 @@ from pathlib import Path
 
 import pytest
 
-from atota.sim.link import SimLink, open_sim_link
-from atota.sim.personas.catalogue import PERSONAS
-from atota.transcript.trace import Host, Module, Noise, read_trace
+from atota.clock import SimulatedClock
+from atota.sim.link import SimLink, parse_sim_url
+from atota.sim.module import SimModule
+from atota.sim.personas.catalogue import PERSONAS, find_persona
+from atota.transcript.trace import Host, Module, Noise, Trace, read_trace
 
 TRACES = Path(__file__).parents[1] / "traces"
 OURS = sorted(path for persona in PERSONAS for path in (TRACES / persona.name.lower()).glob("*.trace"))
 LONGEST_S = 1500.0
+
+
+def opened(trace: Trace) -> SimLink:
+    """Open the simulated module of a trace; it has the persona's IMEI, and not a random one of its own."""
+    url = parse_sim_url(trace.url)
+    module = SimModule(find_persona(url.model), url.options, faults=url.faults)
+    return SimLink(module, SimulatedClock(), baud=trace.baud, latency_s=url.latency_s)
 
 
 class Replay:
@@ -45,7 +54,7 @@ class Replay:
 @pytest.mark.parametrize("path", OURS, ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_the_persona_speaks_as_in_the_trace(path: Path) -> None:
     trace = read_trace(path)
-    replay = Replay(open_sim_link(trace.url, baud=trace.baud))
+    replay = Replay(opened(trace))
     noise = 0
     for line in trace.lines:
         if isinstance(line, Host):
