@@ -11,7 +11,7 @@ import pytest
 
 from atota.clock import SimulatedClock
 from atota.dialects import loader
-from atota.errors import Refused, WriteFailed
+from atota.errors import Refused
 from atota.fota.registry import method_for
 from atota.module.session import Session
 from atota.settings.spec import Allowed
@@ -138,7 +138,7 @@ def test_free_space_is_asked_before_the_first_byte(tmp_path: Path) -> None:
     method = method_for(session.dialect)
     method.check(package)
     method.prepare(session)
-    with pytest.raises(WriteFailed, match="6999 bytes free; 7000 are needed"):
+    with pytest.raises(Refused, match="6999 bytes free; 7000 are needed"):
         method.write(session, package, lambda _done, _total: None)
     assert "piece 0" not in link.module.history
     assert session.command("AT+CFSINIT").ok, "the file system was not closed"
