@@ -557,7 +557,7 @@ def test_a_refusal_where_the_flash_ends_says_that_the_slot_may_end_there(
         t.write()
     assert f"after it took {count * 512} bytes" in caught.value.message
     assert ("slot seems to end there" in caught.value.message) is full
-    assert ("supply" in caught.value.hint) is not full
+    assert ("a package that is smaller" in caught.value.hint) is full
 
 
 def test_a_package_larger_than_a_documented_slot_is_refused_before_the_first_byte(talk: Make) -> None:

@@ -112,7 +112,7 @@ def test_where_something_was_lost_supply_and_wiring_are_named(tmp_path: Path) ->
     [
         (500, "the module did not receive the whole file", SlotLost),
         (555, "an error of the update that the guides do not explain", SlotLost),
-        (505, "the package failed its check", WriteFailed),
+        (505, "the package does not exist or its check failed", WriteFailed),
         (507, "the package does not match the running version", WriteFailed),
         (525, "the update failed", SlotLost),
         (99, "not explained by its documents", SlotLost),
