@@ -8,6 +8,7 @@ from atota.at.events import Event, Urc
 from atota.clock import Clock, Deadline, StopToken
 from atota.dialects import loader
 from atota.dialects.model import DEFAULT_REBOOT
+from atota.dialects.watch import ReportingSpec
 from atota.errors import AtotaError, LinkError, LinkLost, Refused
 from atota.fota.base import Method
 from atota.fota.eligibility import file_refusal, method_refusal, package_refusal
@@ -173,6 +174,12 @@ class ModuleTarget:
     def starts_itself(self) -> bool:
         """True if its platform brings the package into the module, and starts it."""
         return self.method.spec.starts_itself
+
+    @property
+    def may_turn_down(self) -> bool:
+        """True if the module checks the package after its OK to the start, before it reboots."""
+        spec = self.method.spec
+        return isinstance(spec, ReportingSpec) and not spec.watch.reboots_first
 
     @property
     def can_start_before_activate(self) -> bool:

@@ -146,7 +146,7 @@ class Starter:
             except AtotaError:
                 self._retract()
                 raise
-            if is_certain:
+            if is_certain and not target.may_turn_down:
                 machine.to(JobState.STARTED)
             return is_certain
 

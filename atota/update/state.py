@@ -30,7 +30,7 @@ The transitions, and the reason of each:
 - MAY_HAVE_STARTED -> WRITTEN: the target refused the start, or the command was never sent.
 - STARTED -> WRITTEN: it said that it starts, and turned the package down before it restarted.
 - MAY_HAVE_STARTED -> CHANGED: the start was lost; the target runs what it ran, and its slot is in doubt.
-- MAY_HAVE_STARTED -> STARTED: the target said that it starts, or showed that it did.
+- MAY_HAVE_STARTED -> STARTED: the target said that it starts, and cannot turn the package down any more.
 - MAY_HAVE_STARTED, STARTED -> CONFIRMED: the expected version was read back.
 - MAY_HAVE_STARTED, STARTED -> ENDED_OLD: it rebooted for the update and came back with the old version.
 - MAY_HAVE_STARTED, STARTED -> ENDED_UNKNOWN: it did not come back in time, or with neither version.

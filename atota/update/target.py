@@ -99,6 +99,11 @@ class Target(Protocol):
         ...
 
     @property
+    def may_turn_down(self) -> bool:
+        """True if it may still turn the package down after it took the start command."""
+        ...
+
+    @property
     def clock(self) -> Clock:
         """The time that the target's waits are counted in."""
         ...

@@ -101,6 +101,7 @@ class ChipTarget:
     has_method = True
     can_start_before_activate = False
     block: int | None = None
+    may_turn_down = False
     blocks = retries = boots = 0
     longest_silence_s = 0.0
 
