@@ -75,7 +75,7 @@ BENCHES = (
 )
 
 
-_ON_FUSE: frozenset[str] = frozenset()
+_ON_FUSE = frozenset({"2", "3"})
 """The lanes that speak FUSE; the others speak the generic API."""
 
 
@@ -163,7 +163,7 @@ def _run_one(
     if bench.fault:
         port += f"&fault={bench.fault}"
     with open_platform(api, access) as platform:
-        spec = JobSpec(port=port, dev_id=bench.lane)
+        spec = JobSpec(port=port, dev_id=bench.lane, product_id=_PRODUCT, device_name=device_name)
         downloader = Downloader(platform, clock, Cache(folder))
         return Job(spec, platform=platform, downloader=downloader, listener=listener, stop=stop).run()
 
