@@ -37,6 +37,7 @@ class FlashWrite(Streamed):
         self._md5 = ""
         self._written = 0
         self._is_shortened = False
+        self._is_astray = False
 
     def check(self, package: Path) -> None:
         """Refuse a package that the partition cannot hold, before it is erased."""
@@ -48,11 +49,15 @@ class FlashWrite(Streamed):
             self._md5 = hashlib.file_digest(file, "md5").hexdigest()
 
     def prepare(self, session: Session) -> None:
-        """Erase just the blocks that the package needs; nothing if this job has written to them already."""
+        """Erase just the blocks that the package needs; nothing if this job has written to them already.
+
+        After a write that went astray all blocks are erased: a damaged offset may have hit any of them.
+        """
         super().prepare(session)
         if self._written:
             return
-        command = self.spec.erase.format(blocks=-(-self._size // self.spec.erase_block))
+        blocks = self.spec.most_blocks if self._is_astray else -(-self._size // self.spec.erase_block)
+        command = self.spec.erase.format(blocks=blocks)
         what = "the module refused to erase its FOTA partition"
         with slot_lost_on_reboot("the module rebooted during the erase"):
             self.require_ok(session, command, what, timeout_s=self.spec.erase_s)
@@ -89,7 +94,7 @@ class FlashWrite(Streamed):
         # OK alone is not yet the start: it compares first, and its next line may be damaged on the way.
         if self.follow(session, _VERDICT_S, None) or self.failure is None:
             return self._begun
-        self._written = 0
+        self._written, self._is_astray = 0, True
         raise SlotLost(
             f"the module found that its partition does not hold the package: {self.take_failure()}"
         )

@@ -35,8 +35,8 @@ The transitions, and the reason of each:
 - MAY_HAVE_STARTED, STARTED -> ENDED_OLD: it rebooted for the update and came back with the old version.
 - MAY_HAVE_STARTED, STARTED -> ENDED_UNKNOWN: it did not come back in time, or with neither version.
 - UNTOUCHED, CHANGED, WRITING, WRITTEN -> FAILED: the job ended in a way that settles its task.
-- MAY_HAVE_STARTED, STARTED, CONFIRMED -> UNTOUCHED: the update of an earlier run did not take place, or is
-  confirmed and was not what this job is asked for: it begins anew.
+- WRITTEN, MAY_HAVE_STARTED, STARTED, CONFIRMED -> UNTOUCHED: the update of an earlier run was turned
+  down, did not take place, or is confirmed and was not what this job is asked for: it begins anew.
 
 A job that continues an earlier run begins in the state of that run (`JobMachine.inherit`).
 
@@ -66,7 +66,7 @@ TRANSITIONS: Final[dict[JobState, frozenset[JobState]]] = {
     _S.UNTOUCHED: frozenset({_S.CHANGED, _S.MAY_HAVE_STARTED, _S.FAILED}),
     _S.CHANGED: frozenset({_S.WRITING, _S.WRITTEN, _S.MAY_HAVE_STARTED, _S.FAILED}),
     _S.WRITING: frozenset({_S.CHANGED, _S.WRITTEN, _S.MAY_HAVE_STARTED, _S.FAILED}),
-    _S.WRITTEN: frozenset({_S.CHANGED, _S.MAY_HAVE_STARTED, _S.FAILED}),
+    _S.WRITTEN: frozenset({_S.CHANGED, _S.MAY_HAVE_STARTED, _S.FAILED, _S.UNTOUCHED}),
     _S.MAY_HAVE_STARTED: frozenset(
         {_S.WRITTEN, _S.CHANGED, _S.STARTED, _S.CONFIRMED, _S.ENDED_OLD, _S.ENDED_UNKNOWN, _S.UNTOUCHED}
     ),
