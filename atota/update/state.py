@@ -26,7 +26,7 @@ The transitions, and the reason of each:
 - WRITING -> WRITTEN: every byte is in the slot and, where the target can do that, validated.
 - CHANGED, WRITING, WRITTEN -> MAY_HAVE_STARTED: before the start command is sent. From CHANGED and WRITING:
   a target that can start early (`Target.can_start_before_activate`) refused the write, perhaps because it
-  is already updating.
+  is already updating; or any target is heard to update itself after its start seemed lost.
 - MAY_HAVE_STARTED -> WRITTEN: the target refused the start, or the command was never sent.
 - STARTED -> WRITTEN: it said that it starts, and turned the package down before it restarted.
 - MAY_HAVE_STARTED -> CHANGED: the start was lost; the target runs what it ran, and its slot is in doubt.

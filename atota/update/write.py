@@ -10,10 +10,11 @@ With no retry left a target that still answers is a `RetriesUsedUp`, one that do
 lost port a `LinkLost`. The same retries pay for a start that was lost (`recover`, `refill`).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from atota.errors import AtotaError, LinkLost, ModuleError, PackageError, SlotLost, WriteFailed
+from atota.errors import AtotaError, LinkLost, ModuleError, PackageError, SelfUpdating, SlotLost, WriteFailed
 from atota.journal.facts import UndoFact
 from atota.ota.package import digests_of
 from atota.update.context import JobContext
@@ -128,14 +129,25 @@ class Writer:
             return
         if isinstance(lost, LinkLost):
             raise lost
-        self._target.find()
+        with self._notes_an_update():
+            self._target.find()
         raise RetriesUsedUp(lost.message, hint=lost.hint, tried=lost.tried) from lost
 
     def _find(self, lost: AtotaError) -> None:
         self._context.progress.warn(
             f"{lost.message}; beginning the write again ({self._retries} more tries after this one)"
         )
-        self._target.recover(lost)
+        with self._notes_an_update():
+            self._target.recover(lost)
+
+    @contextmanager
+    def _notes_an_update(self) -> Iterator[None]:
+        """Note that the update has begun after all, where the target is heard to update itself."""
+        try:
+            yield
+        except SelfUpdating:
+            self._context.machine.to(JobState.MAY_HAVE_STARTED)
+            raise
 
     def _prepare(self) -> int:
         """Make the slot ready; bytes of the package that are proven to be in it."""
