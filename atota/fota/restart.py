@@ -81,6 +81,7 @@ class ModuleRestart:
         clock = self._session.clock
         self._began = clock.monotonic()
         self._boots = self._session.boots
+        self._was_turned_down = False
         self._seen_boots, self._last_boot = self._boots, self._began
         self._limit_s = limit_s or self._reboot.limit_s
         self._longest_s = max(self._limit_s, self._reboot.longest_s or 0.0)
@@ -195,7 +196,8 @@ class ModuleRestart:
 
     def _failure(self, versions: Versions) -> AtotaError:
         change, version = self._change(versions), versions.texts[0]
-        if self._is_turned_down and change in (Change.NONE, Change.UNTOLD):
+        is_refused = self._is_turned_down or (self._was_turned_down and not self._method.has_left)
+        if is_refused and change in (Change.NONE, Change.UNTOLD):
             method = self._method
             return PackageTurnedDown(
                 f"the module turned the package down before it rebooted: {method.failure}",
@@ -230,6 +232,8 @@ class ModuleRestart:
         for line in self._session.drain_urcs():
             before = self._method.progress
             self._method.on_line(line)
+            # A reboot that follows for another reason takes nothing back of it.
+            self._was_turned_down = self._was_turned_down or self._is_turned_down
             if self._method.progress != before:
                 self._limit.extend(self._limit_s, until=self._began + self._longest_s)
                 self._settled = self._until_settled()
