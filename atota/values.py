@@ -99,6 +99,10 @@ def _server_problem(text: str) -> str:
     return f"{text!r} is not an address like 'https://ota.heclouds.com'"
 
 
+MAX_VERSION = 20
+"""Characters of a version; the platform page's errno 27, and the console's rule for the target of a task."""
+
+
 def version_problem(version: str) -> str | None:
     """Return the reason for which the platform would refuse ``version``; None if it may be sent.
 
@@ -108,8 +112,8 @@ def version_problem(version: str) -> str | None:
         return None
     if not version:
         return "it is empty"
-    if len(version) > 20:
-        return f"too long for the platform: {len(version)} characters, it takes 20"
+    if len(version) > MAX_VERSION:
+        return f"too long for the platform: {len(version)} characters, it takes {MAX_VERSION}"
     bad = "".join(sorted(set(re.sub(r"[A-Za-z0-9_.\-]", "", version))))
     return f"it holds {bad!r}; allowed are letters, digits, '_', '-' and '.'"
 
