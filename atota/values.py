@@ -28,8 +28,8 @@ _LABELLED = re.compile(
 _IMEI = re.compile(r"\d{15}")  # 3GPP 23.003 section 6.2.1: 14 digits and a check digit
 
 _PRODUCT_ID = re.compile(r"[A-Za-z0-9]{1,32}")  # OneNET: ten letters and digits; older ones have digits only
-# The length: OneNET-MQTT-Kit of China Mobile (dev_name[64+1]). The characters are inferred: no page lists them,
-# every recorded name fits, and the name stands raw in paths, topics and client ids.
+# The length: OneNET-MQTT-Kit of China Mobile (dev_name[64+1]). The characters are inferred: no page lists
+# them, every recorded name fits, and the name stands raw in paths, topics and client ids.
 _DEVICE_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 _SERVER = re.compile(
