@@ -87,6 +87,7 @@ def path_capabilities(api: Literal["studio", "fuse"], access: Access) -> Capabil
         has_secret_token=False,
         has_cancel=True,
         bare_range=True,
+        version_problem=version_problem,
         full="完整包 (full, data.type 1)",
         delta="差分包 (delta, data.type 2)",
     )
