@@ -201,11 +201,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     )] = False  # fmt: skip
     transfer_baud: Annotated[TransferBaud | None, _UPDATE(
         whole(0, 4_000_000), "--transfer-baud", metavar="RATE", board="serial.transfer_baud",
-        help="Raise the rate to this for the transfer; 0 keeps it. Without it, the dialect decides.",
+        help="Raise the rate to this for the transfer; 0 keeps it. Without it, the line decides.",
     )] = None  # fmt: skip
     block: Annotated[int | None, _UPDATE(
         whole(1, 1_000_000), "--block", metavar="BYTES",
-        help="Bytes in a block. Without it, the dialect decides.",
+        help="Bytes in a block. Without it, the largest that is documented and taken.",
     )] = None  # fmt: skip
     reboot_timeout_s: Annotated[Seconds | None, _UPDATE(
         seconds, "--reboot-timeout", metavar="SECONDS", variable="ATOTA_REBOOT_TIMEOUT",

@@ -43,7 +43,7 @@ class Run:
         identity: who it is.
         undo: commands that take back what an earlier run changed.
         written: bytes of the package with ``sha256`` that an earlier run knew to be in the slot.
-        block: bytes in one of the blocks that it wrote.
+        block: bytes in one of the blocks that it wrote; None: they had several lengths, or there are none.
         sha256: the digest of that package.
     """
 
@@ -66,6 +66,7 @@ class Run:
         self._identity = identity
         self._undo = undo
         self._written = (sha256, block, written)
+        self._block = block
         self._fetcher: PackageFetcher | None = None
         self._versions = VersionsFact()
         self._is_ready_due = False
@@ -212,7 +213,7 @@ class Run:
         )
 
     def _choose(self) -> None:
-        choice = self._target.choose()
+        choice = self._target.choose(self._block)
         self._context.entry.fact(
             MethodFact(
                 name=choice.dialect,
