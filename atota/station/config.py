@@ -25,6 +25,21 @@ Count = Annotated[int, msgspec.Meta(ge=0, le=100_000_000)]
 LaneNumber = Annotated[int, msgspec.Meta(ge=1, le=99)]
 
 
+_LISTEN = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(\d{1,5})", re.ASCII)
+
+
+def host_and_port(text: str) -> tuple[str, int]:
+    """Return the parts of ``HOST:PORT``; port 0 takes any free one.
+
+    Raises:
+        ValueError: it is anything else.
+    """
+    match = _LISTEN.fullmatch(text)
+    if match is None or int(match[2]) > 65535:
+        raise ValueError(f"bad address {text!r}: expected HOST:PORT, such as 127.0.0.1:8765")
+    return match[1].strip("[]"), int(match[2])
+
+
 class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A table of the station file."""
 
@@ -241,18 +256,3 @@ def load_station(path: Path) -> StationConfig:
                 hint="Correct the name; a relative path begins at the station file's folder.",
             )
     return config
-
-
-_LISTEN = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(\d{1,5})", re.ASCII)
-
-
-def host_and_port(text: str) -> tuple[str, int]:
-    """Return the parts of ``HOST:PORT``; port 0 takes any free one.
-
-    Raises:
-        ValueError: it is anything else.
-    """
-    match = _LISTEN.fullmatch(text)
-    if match is None or int(match[2]) > 65535:
-        raise ValueError(f"bad address {text!r}: expected HOST:PORT, such as 127.0.0.1:8765")
-    return match[1].strip("[]"), int(match[2])
