@@ -76,7 +76,7 @@ class Tally:
     def __init__(self) -> None:
         self._first: dict[str, Verdict] = {}
         self._last: dict[str, Verdict] = {}
-        self._retested: set[str] = set()
+        self._attempts: Counter[str] = Counter()
         self._causes: Counter[str] = Counter()
         self._cycles: list[int] = []
         self._handlings: list[int] = []
@@ -93,8 +93,7 @@ class Tally:
                 self._causes[attempt.key] += 1
             return
         unit = attempt.unit
-        if unit in self._first:
-            self._retested.add(unit)
+        self._attempts[unit] += 1
         self._first.setdefault(unit, attempt.verdict)
         self._last[unit] = attempt.verdict
         if attempt.verdict is Verdict.PASS:
@@ -107,8 +106,8 @@ class Tally:
             self._handlings.append(attempt.handling_ms)
 
     def attempts_of(self, unit: str) -> int:
-        """Return 2 for a unit that was retested, 1 for one that was run once, else 0."""
-        return 2 if unit in self._retested else int(unit in self._first)
+        """Return the countable attempts of a unit."""
+        return self._attempts[unit]
 
     @property
     def passed(self) -> int:
@@ -123,7 +122,7 @@ class Tally:
     @property
     def retested(self) -> int:
         """Units with more than one countable attempt."""
-        return len(self._retested)
+        return sum(count > 1 for count in self._attempts.values())
 
     @property
     def first_pass_yield(self) -> float | None:
