@@ -191,7 +191,7 @@ def step(lane: Lane, event: Event, now: float, *, settle_s: float = SETTLE_S) ->
     if isinstance(event, Looked):
         return _looked(_with(lane, seen=event.token), now, settle_s)
     if isinstance(event, Block):
-        return _parked(_with(lane, block=lane.block or event.reason), now), ()
+        return _parked(_with(lane, block=event.reason), now), ()
     if isinstance(event, Release):
         return _parked(_with(lane, block=None), now), ()
     if isinstance(event, Switch):
