@@ -13,10 +13,11 @@ from msgspec.structs import replace
 from atota.cli.call import Call
 from atota.cli.platforms import platform_of
 from atota.cli.transcripts import tidy, transcript_path
+from atota.cli.view.output import styled
 from atota.cli.view.station import JsonReporter, PlainReporter
 from atota.cli.wiring import opener_of
 from atota.clock import StopToken, SystemClock
-from atota.errors import Interrupted, LimitReached, Outcome
+from atota.errors import Interrupted, LimitReached, Outcome, extra_missing
 from atota.journal.store import Journal, default_path
 from atota.link.base import Link
 from atota.link.open import open_link
@@ -96,6 +97,13 @@ def run(
     units: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="End after N verdicts; exit 0 if all passed.")
     ] = None,
+    listen: Annotated[
+        str | None,
+        typer.Option(metavar="HOST:PORT", help="Where the operator page is; port 0 takes any free one."),
+    ] = None,
+    token_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The token that the page needs beyond this machine.")
+    ] = None,
     no_page: Annotated[bool, typer.Option("--no-page", help="Serve no operator page.")] = False,
     links: Annotated[
         Path | None, typer.Option(metavar="DIR", help="The folder of the links by USB path.", hidden=True)
@@ -106,8 +114,11 @@ def run(
     check_package(config)
     parts = SettingsParts(call, config)
     parts.check(call.stop)
-    call.out.begin(station=config.file.name, lanes=len(config.file.lane))
-    with _locked(config.path), Journal(_journal_path(call, config), clock=SystemClock()) as journal:
+    with (
+        _locked(config.path),
+        Journal(_journal_path(call, config), clock=SystemClock()) as journal,
+        ExitStack() as stack,
+    ):
         journal.recover()
         folder = LinkFolder() if links is None else LinkFolder(links)
         station = Station(
@@ -121,8 +132,22 @@ def run(
             scan=folder.scan,
             units=units,
         )
+        if not no_page:
+            url = stack.enter_context(_page(station, listen or config.file.page.listen, token_file))
+            call.out.event(
+                "listening", styled("operator page: [bold]{}[/]  (Ctrl-C ends the station)", url), url=url
+            )
+        call.out.begin(station=config.file.name, lanes=len(config.file.lane))
         station.run()
     return _end(call, station, units)
+
+
+def _page(station: Station, listen: str, token_file: Path | None) -> AbstractContextManager[str]:
+    try:
+        from atota.station.page.serve import serving
+    except ModuleNotFoundError as error:
+        raise extra_missing(error, "server", "the operator page (--no-page does without it)") from None
+    return serving(station.hub, listen, token_file)
 
 
 def _reporter(call: Call) -> Reporter:
