@@ -122,6 +122,12 @@ SIM = (
         example="atota sim server ./platform --port 8080",
     ),
     Command(
+        "faults",
+        "faults:explain_faults",
+        "Explain every fault and option of simulated modules, and every fault of the local platform.",
+        example="atota sim faults",
+    ),
+    Command(
         "package",
         "sim:write_package",
         "Write a package that simulated modules accept.",
