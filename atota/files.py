@@ -116,7 +116,7 @@ def shape_hint(mistake: str, kind: Any) -> str | None:
         words = list(dict.fromkeys(_words(root, _steps(path))))
         return advice(word[1], words, known="Allowed") if words else None
     names = list(dict.fromkeys(name for name, _ in _fields(_inside(root, _steps(path)))))
-    elsewhere = [] if near(key[1], names) else _places(root, key[1])
+    elsewhere = [] if near(key[1], names) else _paths(root, key[1])
     if elsewhere:
         return f"Did you mean `{elsewhere[0]}`? Known keys here: {', '.join(names)}."
     return advice(key[1], names, known="Known keys")
@@ -140,13 +140,13 @@ def _fields(types: Sequence[inspect.Type]) -> Iterator[tuple[str, inspect.Type]]
 def _inside(types: Sequence[inspect.Type], steps: Sequence[str]) -> list[inspect.Type]:
     """Return the types that may stand at a place."""
     for step in steps:
-        found = [member for name, info in _fields(types) if name == step for member in _members(info)]
+        members = [member for name, info in _fields(types) if name == step for member in _members(info)]
         for info in types:
             if isinstance(info, inspect.DictType):
-                found += _members(info.value_type)
+                members += _members(info.value_type)
             elif isinstance(info, inspect.VarTupleType | inspect.ListType):
-                found += _members(info.item_type)
-        types = found
+                members += _members(info.item_type)
+        types = members
     return list(types)
 
 
@@ -160,13 +160,13 @@ def _words(root: Sequence[inspect.Type], steps: Sequence[str]) -> Iterator[str]:
             yield str(info.tag)
 
 
-def _places(types: Sequence[inspect.Type], key: str, depth: int = 4) -> list[str]:
-    """Return the places below that have a key of this name, the nearest first."""
+def _paths(types: Sequence[inspect.Type], key: str, depth: int = 4) -> list[str]:
+    """Return the paths below that lead to a key of this name, the shortest first."""
     fields = dict(_fields(types))
-    found = [key] if key in fields else []
+    paths = [key] if key in fields else []
     for name, info in fields.items() if depth else ():
-        found += [f"{name}.{place}" for place in _places(_members(info), key, depth - 1)]
-    return sorted(found, key=lambda place: place.count("."))
+        paths += [f"{name}.{path}" for path in _paths(_members(info), key, depth - 1)]
+    return sorted(paths, key=lambda path: path.count("."))
 
 
 def prepared(kind: type[T]) -> type[T]:

@@ -13,10 +13,10 @@ def near(typed: str, names: Iterable[str]) -> list[str]:
     for name in names:
         folded.setdefault(name.casefold(), name)
     word = typed.strip().casefold()
-    found = get_close_matches(word, folded, n=_MOST, cutoff=_CUTOFF)
-    found.sort(key=lambda name: sorted(name) != sorted(word))  # swapped characters are the commonest slip
-    begun = [name for name in folded if word and name.startswith(word) and name not in found]
-    return [folded[name] for name in (*found, *begun)][:_MOST]
+    matches = get_close_matches(word, folded, n=_MOST, cutoff=_CUTOFF)
+    matches.sort(key=lambda name: sorted(name) != sorted(word))  # swapped characters are the commonest slip
+    begun = [name for name in folded if word and name.startswith(word) and name not in matches]
+    return [folded[name] for name in (*matches, *begun)][:_MOST]
 
 
 def advice(typed: str, names: Iterable[str], *, known: str = "Known") -> str:
@@ -24,4 +24,4 @@ def advice(typed: str, names: Iterable[str], *, known: str = "Known") -> str:
     names = list(names)
     meant = near(typed, names)
     guess = f"Did you mean {' or '.join(meant)}? " if meant else ""
-    return f"{guess}{known}: {', '.join(names)}." if names else f"{guess}There are none."
+    return f"{guess}{known}: {', '.join(names)}." if names else "No name is known here."

@@ -104,7 +104,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         whole(1, 4_000_000), "--baud", "-b", metavar="RATE", variable="ATOTA_BAUD",
         help="The only rate to try, bit/s; searched for if not given.",
     )] = None  # fmt: skip
-    first_baud: Annotated[Baud | None, _row(whole(1, 4_000_000), key="baud", board="serial.baud")] = None
+    first_baud: Annotated[Baud | None, _row(
+        whole(1, 4_000_000), key="baud", board="serial.baud",
+        help="The rate to begin the search with, bit/s.",
+    )] = None  # fmt: skip
     dialect: Annotated[Text | None, _LINK(
         text, "--dialect", metavar="NAME", variable="ATOTA_DIALECT", key="dialect", board="dialect",
         complete="dialects", help="The module's dialect; recognised by its answers if not given.",
@@ -121,6 +124,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         path, "--transcript", metavar="FILE", variable="ATOTA_TRANSCRIPT", key="transcript",
         help="Write every byte of both directions to FILE.",
     )] = None  # fmt: skip
+    transcripts_days: Annotated[int, _row(
+        whole(0, 36_500), variable="ATOTA_TRANSCRIPTS_DAYS", key="transcripts_days",
+        help="Days for which the transcripts of failed jobs are kept.",
+    )] = 90  # fmt: skip
+    transcripts_mb: Annotated[int, _row(
+        whole(0, 1_000_000), variable="ATOTA_TRANSCRIPTS_MB", key="transcripts_mb",
+        help="Megabytes that those transcripts may take together; the oldest go first.",
+    )] = 200  # fmt: skip
     timeout_s: Annotated[Seconds | None, _LINK(
         seconds, "--timeout", metavar="SECONDS", variable="ATOTA_TIMEOUT", key="timeout_s",
         board="limits.timeout_s", help="Time limit of the whole command (exit 124).",
@@ -195,6 +206,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     journal: Annotated[Path | None, _row(
         path, "--journal", metavar="FILE", group=Group.JOURNAL, variable="ATOTA_JOURNAL", key="journal",
         help="The journal of all jobs; without it, the one in the user's data folder.",
+    )] = None  # fmt: skip
+    cache: Annotated[Path | None, _row(
+        path, "--cache", metavar="FOLDER", group=Group.CACHE, variable="ATOTA_CACHE", key="cache",
+        help="The folder of downloaded packages; without it, the user's cache folder.",
     )] = None  # fmt: skip
     any_base: Annotated[bool, _row(
         flag, "--any-base", group=Group.PACKAGE,

@@ -34,7 +34,7 @@ _KINDS = (
     ("becomes=VERSION", "the version that the package of `accept=any` brings"),
     ("push=VERSION", "the version that the platform pushes, where the platform drives the update"),
     ("latency_ms=NUMBER", "milliseconds that its bytes are on their way (1)"),
-    ("timer_ms=NUMBER", "the latency timer of its USB adapter in milliseconds; 0 is none (0)"),
+    ("timer_ms=NUMBER", "the latency timer of its USB adapter in milliseconds; 0: without (0)"),
     ("csq=NUMBER", "the signal that it reports, 0 to 31, or 99 for unknown"),
     ("echo=0|1", "1: echo is on (0)"),
     ("asleep=0|1", "1: it sleeps when idle, and loses the bytes that wake it (0)"),
