@@ -57,7 +57,7 @@ COMMANDS = (
         "platform:download",
         "Ask for a task, then fetch and verify its package: into the cache that all ports share, or FILE.",
         example=f"{_KEY} atota download {_DEVICE} -o new.bin",
-        groups=_ASKING,
+        groups=(*_ASKING, Group.CACHE),
     ),
     Command(
         "flash",
@@ -71,7 +71,7 @@ COMMANDS = (
         "jobs:update",
         "Do the whole job: ask, download, verify, write, start, survive the reboot, confirm, report.",
         example=f"{_KEY} atota update {_DEVICE}",
-        groups=(*_ASKING, Group.UPDATE, Group.JOURNAL),
+        groups=(*_ASKING, Group.UPDATE, Group.CACHE, Group.JOURNAL),
     ),
     Command(
         "report",
@@ -97,9 +97,9 @@ COMMANDS = (
     Command(
         "config",
         "config:config",
-        "Show where files lie, and every setting that has a value, with its origin.",
+        "Show where files lie, and every variable with its value and origin; or begin a configuration file.",
         example="atota config",
-        groups=(Group.LINK, Group.PLATFORM, Group.JOURNAL),
+        groups=(Group.LINK, Group.PLATFORM, Group.CACHE, Group.JOURNAL),
     ),
     Command(
         "replay",
@@ -120,6 +120,12 @@ SIM = (
         "sim:serve_platform",
         "Serve the OTA platform from a folder, until Ctrl-C: for tests, and for lines without internet.",
         example="atota sim server ./platform --port 8080",
+    ),
+    Command(
+        "faults",
+        "faults:explain_faults",
+        "Explain every fault and option of simulated modules, and every fault of the local platform.",
+        example="atota sim faults",
     ),
     Command(
         "package",
@@ -172,6 +178,22 @@ RECORDS = (
         groups=(Group.JOURNAL,),
     ),
 )
+CACHE = (
+    Command(
+        "list",
+        "cache:list_cache",
+        "List the packages that downloads have left, the newest first.",
+        example="atota cache list",
+        groups=(Group.CACHE,),
+    ),
+    Command(
+        "clean",
+        "cache:clean_cache",
+        "Remove packages from the cache; the next job fetches its own again.",
+        example="atota cache clean --older-than 30",
+        groups=(Group.CACHE,),
+    ),
+)
 STATION = (
     Command(
         "run",
@@ -184,6 +206,7 @@ STATION = (
 GROUPS = (
     ("sim", "Simulated modules and the local OTA platform, for any program.", SIM),
     ("dialects", "The dialects of modules: built-in profiles and your own.", DIALECTS),
+    ("cache", "The packages that downloads have left on this machine.", CACHE),
     ("station", "A production station: many lanes, one page.", STATION),
     ("records", "The journal: the outcomes of this machine's jobs.", RECORDS),
 )

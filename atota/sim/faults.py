@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from math import inf
 
 from atota.errors import UsageError
+from atota.names import advice
 
 _POSITION = re.compile(r"[0-9]+|c[1-9][0-9]*|prepare|erase|validate|start")
 _STATUS = re.compile(r"PACKAGE_[A-Z_]+")
@@ -134,11 +135,24 @@ class Fault:
         return ":".join((self.name, *self.args))
 
 
+POSITIONS: tuple[FaultKind, ...] = (
+    FaultKind(
+        "12", "the piece number 12 of the package, from 0; a piece that comes again has the same number"
+    ),
+    FaultKind("c7", "the seventh command line that the module took, from 1"),
+    FaultKind("prepare", "the first command that makes the slot ready, in the module's way of updating"),
+    FaultKind("erase", "the first command that erases the slot"),
+    FaultKind("validate", "the first command that has the package checked"),
+    FaultKind("start", "the first command that starts the update"),
+)
+"""The forms of POS."""
+
+
 def _bad(text: str, why: str) -> UsageError:
-    return UsageError(
-        f"fault {text!r}: {why}",
-        hint="Known faults: " + ", ".join(kind.usage for kind in KNOWN_FAULTS.values()) + ".",
-    )
+    name = text.partition(":")[0].strip()
+    kind = KNOWN_FAULTS.get(name)
+    form = f"Write {kind.usage}." if kind is not None else advice(name, KNOWN_FAULTS, known="Known faults")
+    return UsageError(f"fault {text!r}: {why}", hint=f"{form} `atota sim faults` explains each fault.")
 
 
 def _number(text: str, value: str, *, real: bool = False) -> float:

@@ -84,7 +84,7 @@ def _run(call: Call, spec: JobSpec, platform: Platform | None) -> int:
         job = Job(
             spec,
             platform=platform,
-            downloader=Downloader(platform, SystemClock(), Cache()) if platform is not None else None,
+            downloader=_downloader(call, platform),
             listener=view.listener,
             stop=call.stop,
             opener=module_opener(call, spec, stack),
@@ -94,6 +94,10 @@ def _run(call: Call, spec: JobSpec, platform: Platform | None) -> int:
         result = job.run()
     tidy_transcript(call, spec.transcript, result)
     return end_job(call, result, spec.transcript)
+
+
+def _downloader(call: Call, platform: Platform | None) -> Downloader | None:
+    return None if platform is None else Downloader(platform, SystemClock(), Cache(call.settings.cache))
 
 
 def _may_ask(call: Call) -> bool:

@@ -3,7 +3,6 @@
 import datetime as dt
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
@@ -12,13 +11,16 @@ import msgspec
 import typer
 
 from atota.cli.call import Call
+from atota.cli.completion import complete_outcomes, complete_records, complete_words
 from atota.cli.view.record import list_table, page
 from atota.cli.wiring import journal_path
 from atota.clock import SystemClock, utc_iso
-from atota.errors import ConfigError, Outcome, UsageError
+from atota.errors import ConfigError, UsageError
 from atota.journal.export import as_csv, json_lines
 from atota.journal.model import Record, SentReport
 from atota.journal.store import Journal
+from atota.names import advice
+from atota.outcomes import JOB_OUTCOMES
 from atota.values import is_imei
 
 _FILTERS = "Which records"
@@ -32,6 +34,7 @@ _Outcome = Annotated[
         "--outcome",
         metavar="OUTCOME",
         help="With this outcome, such as updated or write-failed.",
+        autocompletion=complete_outcomes,
         rich_help_panel=_FILTERS,
     ),
 ]
@@ -64,7 +67,6 @@ _Limit = Annotated[
     ),
 ]
 _SHOWN = 20
-_ENDINGS = sorted({outcome.value for outcome in Outcome} - {Outcome.DONE, Outcome.TASK})
 
 
 class _Filter(NamedTuple):
@@ -84,9 +86,9 @@ class _Filter(NamedTuple):
         """
         if imei is not None and not is_imei(imei):
             raise UsageError(f"--imei {imei!r} is not an IMEI: it has fifteen digits")
-        if outcome is not None and outcome not in _ENDINGS:
-            near = get_close_matches(outcome, _ENDINGS) or _ENDINGS
-            raise UsageError(f"--outcome {outcome!r} is unknown", hint=f"Perhaps {', '.join(near)}.")
+        if outcome is not None and outcome not in JOB_OUTCOMES:
+            hint = advice(outcome, JOB_OUTCOMES, known="Outcomes")
+            raise UsageError(f"--outcome {outcome!r} is unknown", hint=hint)
         return cls(
             imei,
             outcome,
@@ -127,7 +129,12 @@ def list_records(
 
 def show_record(
     call: Call,
-    record: Annotated[str, typer.Argument(metavar="ID", help="A record, or the beginning of its id.")],
+    record: Annotated[
+        str,
+        typer.Argument(
+            metavar="ID", help="A record, or the beginning of its id.", autocompletion=complete_records
+        ),
+    ],
 ) -> None:
     """Print one record.
 
@@ -163,7 +170,12 @@ def export_records(
     call: Call,
     format_: Annotated[
         str | None,
-        typer.Option("--format", metavar="json|csv", help="JSON Lines or CSV \\[default: by FILE's ending]."),
+        typer.Option(
+            "--format",
+            metavar="json|csv",
+            help="JSON Lines or CSV \\[default: by FILE's ending].",
+            autocompletion=complete_words("json", "csv"),
+        ),
     ] = None,
     output: Annotated[
         Path | None,
