@@ -8,10 +8,12 @@ column, a wrong key or value its path (`msgspec` words both).
 """
 
 import errno
+import re
 import threading
 from collections.abc import Callable
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import msgspec
 
@@ -59,7 +61,28 @@ def decode_toml(text: str | bytes, into: type[T], *, name: str, hook: Hook | Non
         raise ConfigError(f"{name}: Values are nested too deeply") from None
     except (msgspec.DecodeError, ValueError, OverflowError) as error:
         # ValueError: `tomllib` lets Python's own limit on the digits of an integer through.
-        raise ConfigError(f"{name}: {error}") from error
+        raise ConfigError(f"{name}: {error}", hint=_near_key(str(error), into)) from error
+
+
+_UNKNOWN = re.compile(r"unknown field `([^`]*)`")
+
+
+def _near_key(problem: str, into: Any) -> str | None:
+    """Return a hint that names the keys near to the unknown one; None without one."""
+    match = _UNKNOWN.search(problem)
+    near = get_close_matches(match[1], sorted(_keys(into)), 2) if match is not None else []
+    return f"Did you mean {' or '.join(f'`{key}`' for key in near)}?" if near else None
+
+
+def _keys(kind: Any, seen: frozenset[Any] = frozenset()) -> set[str]:
+    """Return the keys of a document's tables, in any depth."""
+    keys: set[str] = set()
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct) and kind not in seen:
+        for field in msgspec.structs.fields(kind):
+            keys |= {field.encode_name} | _keys(field.type, seen | {kind})
+    for inner in get_args(kind):
+        keys |= _keys(inner, seen)
+    return keys
 
 
 def _read(path: Path, name: str) -> bytes:

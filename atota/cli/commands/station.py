@@ -30,6 +30,8 @@ from atota.settings.table import Settings
 from atota.sim.bench import SimOperator, SimPlace
 from atota.station.config import LaneTable, StationConfig, load_station
 from atota.station.desk import Reporter
+from atota.station.outbox import outbox_of
+from atota.station.reader import Reader
 from atota.station.sockets import LinkFolder, PortSocket, Socket, find_device
 from atota.station.station import Station, check_package
 from atota.update.events import JobResult
@@ -102,12 +104,16 @@ def run(
     ] = None,
 ) -> int:
     """Run the lanes until Ctrl-C, or until N verdicts are there."""
+    if not no_page:
+        call.out.warn("this atota has no operator page yet; --no-page says so")
     config = load_station(file)
     check_package(config)
     parts = SettingsParts(call, config)
     parts.check(call.stop)
     call.out.begin(station=config.file.name, lanes=len(config.file.lane))
-    with _locked(config.path), Journal(_journal_path(call, config), clock=SystemClock()) as journal:
+    with ExitStack() as stack:
+        stack.enter_context(_locked(config.path))
+        journal = stack.enter_context(Journal(_journal_path(call, config), clock=SystemClock()))
         journal.recover()
         folder = LinkFolder() if links is None else LinkFolder(links)
         station = Station(
@@ -121,6 +127,13 @@ def run(
             scan=folder.scan,
             units=units,
         )
+        outbox = outbox_of(config, journal, station, call.out.warn)
+        outbox.start()
+        stack.callback(outbox.end)
+        if config.file.scan.reader is not None:
+            reader = Reader(config.file.scan.reader, station.hub, call.out.warn)
+            reader.start()
+            stack.callback(reader.end)
         station.run()
     return _end(call, station, units)
 
