@@ -177,6 +177,13 @@ RECORDS = (
         example="atota records export -o records.csv",
         groups=(Group.JOURNAL,),
     ),
+    Command(
+        "batch",
+        "batch:summarise_batch",
+        "Show the sums of one batch: yields, retests, failures by their cause, times.",
+        example="atota records batch B-2026-118 -o batch.html",
+        groups=(Group.JOURNAL,),
+    ),
 )
 CACHE = (
     Command(
