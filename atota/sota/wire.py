@@ -25,12 +25,14 @@ class Wire:
     Attributes:
         limit: the time limit of everything that waits.
         longest_silence_s: the longest time without a byte from the chip while one was waited for.
+        has_lines: the steps that were driven last had an effect.
     """
 
     def __init__(self, opener: Callable[[str, int], Link], port: str, baud: int, stop: StopToken) -> None:
         self.port = port
         self.limit: Deadline | None = None
         self.longest_silence_s = 0.0
+        self.has_lines = True
         self.stop = stop
         self._opener = opener
         self._unread = b""
@@ -153,8 +155,9 @@ class Wire:
 
     def drive(self, steps: Sequence) -> bool:
         """Drive the control lines; False if there are no steps, or the port has no such line."""
+        self.has_lines = bool(steps)
         try:
             pulse(self.link, steps)
         except LineUnavailable:
-            return False
-        return bool(steps)
+            self.has_lines = False
+        return self.has_lines

@@ -65,7 +65,11 @@ def test_the_example_in_the_readme_loads() -> None:
     examples = re.findall(
         r"^```toml\n(.*?)^```", README.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
     )
-    assert [decode_board(text, name="README.md").name for text in examples] == ["bench-3", "my-chip", "bench-stm32"]
+    assert [decode_board(text, name="README.md").name for text in examples] == [
+        "bench-3",
+        "my-chip",
+        "bench-stm32",
+    ]
 
 
 def test_the_readme_names_every_field_of_a_chip() -> None:
