@@ -9,7 +9,7 @@ from atota.settings.groups import Group
 _PROMISE = "Take a cellular module from the firmware it has to the firmware that the OTA platform wants."
 _KEY = "ATOTA_ACCESS_KEY=…"
 _DEVICE = "-p /dev/ttyUSB0 --product-id 123 --dev-id 6523"
-_ASKING = (Group.LINK, Group.PLATFORM)
+_ASKING = (Group.LINK, Group.TYPE, Group.PLATFORM)
 
 COMMANDS = (
     Command(
@@ -23,7 +23,7 @@ COMMANDS = (
         "look:identify",
         "Find the baud rate and the dialect, and read who the module is. Changes nothing.",
         example="atota identify -p /dev/ttyUSB0",
-        groups=(Group.LINK, Group.WAIT),
+        groups=(Group.LINK, Group.TYPE, Group.WAIT),
     ),
     Command(
         "at",
@@ -64,7 +64,7 @@ COMMANDS = (
         "jobs:flash",
         "Stream a local package into the module, start it, confirm the new version. No platform is asked.",
         example="atota flash package.bin --md5 MD5 --target BC28JAR01A05 -p /dev/ttyUSB0",
-        groups=(Group.LINK, Group.PACKAGE, Group.UPDATE, Group.JOURNAL),
+        groups=(Group.LINK, Group.TYPE, Group.PACKAGE, Group.UPDATE, Group.JOURNAL),
     ),
     Command(
         "update",
@@ -78,7 +78,7 @@ COMMANDS = (
         "report:report",
         "Show the reports that the platform has not received; with --pending, send them now.",
         example=f"{_KEY} atota report --pending",
-        groups=(Group.PLATFORM, Group.JOURNAL),
+        groups=(Group.TYPE, Group.PLATFORM, Group.JOURNAL),
     ),
     Command(
         "doctor",
@@ -99,7 +99,7 @@ COMMANDS = (
         "config:config",
         "Show where files lie, and every variable with its value and origin; or begin a configuration file.",
         example="atota config",
-        groups=(Group.LINK, Group.PLATFORM, Group.CACHE, Group.JOURNAL),
+        groups=(Group.LINK, Group.TYPE, Group.PLATFORM, Group.CACHE, Group.JOURNAL),
     ),
     Command(
         "replay",

@@ -43,6 +43,8 @@ class ModuleTarget:
         warn: gets what did not work and is not needed.
     """
 
+    overwrites = False
+
     def __init__(
         self,
         module: Module,
@@ -125,7 +127,7 @@ class ModuleTarget:
         is_file = self._spec.package is not None and not self._spec.package.stands_in
         return refusal or (file_refusal(findings.dialect) if is_file else None)
 
-    def package_refusal(self, allowed: Allowed) -> Refusal | None:
+    def package_refusal(self, allowed: Allowed, *, is_delta: bool) -> Refusal | None:  # noqa: ARG002 - modules take both
         """Return why the platform's packages do not fit this chip; None if they do."""
         return package_refusal(self._findings.dialect, allowed)
 
@@ -213,7 +215,7 @@ class ModuleTarget:
         """Set the address from which the module fetches the package; it is a secret."""
         self.method.set_url(url)
 
-    def check(self, package: Path) -> None:
+    def check(self, package: Path, version: str) -> None:  # noqa: ARG002 - packages of modules do not tell it
         """Refuse a package that the module would refuse."""
         self.method.check(package)
 

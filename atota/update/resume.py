@@ -163,6 +163,12 @@ class Resumption:
             past = self._journal.past(port=self._spec.port)
         return prior_run(past) if past is not None and not past.is_alive else None
 
+    @property
+    def version_before(self) -> str | None:
+        """The version that the target on this port ran before a run that was cut off."""
+        prior = self._on_this_port
+        return prior.versions.before if prior is not None else None
+
     def identify(self) -> Identity:
         """Identify the target; if it is silent because an earlier run started its update, wait for it.
 
