@@ -129,7 +129,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 
     Times are UTC, ISO 8601; durations are in milliseconds. ``told`` lists what the platform took;
     ``written`` is how far the write came; ``state`` is the last state of the job. ``nature`` says if the
-    module was a real one; None in records from before it was written.
+    module was a real one; None in records from before it was written. ``previous`` is the digest of the
+    record before it in its journal (`atota.journal.chain`).
     """
 
     id: str
@@ -176,6 +177,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     transcript: TranscriptFact | None = None
     tool_version: str | None = None
     host: str | None = None
+    previous: str | None = None
 
 
 class QueuedReport(msgspec.Struct, frozen=True):
