@@ -73,7 +73,7 @@ def head(db: sqlite3.Connection) -> str:
 
 
 def add_chain(db: sqlite3.Connection) -> None:
-    """Give the records of a version 2 journal their digests, and the journal its first history."""
+    """Give the records of an older journal their digests, and the journal its first history."""
     previous = ""
     for number, document in db.execute("SELECT number, document FROM record ORDER BY number").fetchall():
         previous = digest(previous, document)

@@ -30,6 +30,7 @@ from atota.errors import AtotaError, ServerUnreachable
 from atota.journal.chain import History
 from atota.journal.store import Journal
 from atota.line.client import JournalRefused, LineClient
+from atota.line.escrow import Escrow, Wish
 from atota.line.protocol import BATCH_BYTES, BATCH_RECORDS, Batch, Cursor, Presence
 
 IDLE_S = 1.0
@@ -72,7 +73,8 @@ class Outbox:
         clock: the time.
         on_notice: receives a sentence for people: a new journal was opened, and why.
         activity: returns the station's work.
-        also: called after each step that went well with the identity of the line's database: grants, units.
+        escrow: the station's purse, kept filled and told; it is forfeited when this disk is a copy.
+        wish: returns the stock that the purse should hold.
     """
 
     def __init__(
@@ -83,14 +85,16 @@ class Outbox:
         clock: Clock,
         on_notice: Callable[[str], None] = lambda _text: None,
         activity: Callable[[], Activity] = Activity,
-        also: Callable[[str], None] = lambda _identity: None,
+        escrow: Escrow | None = None,
+        wish: Callable[[], Wish] = Wish,
     ) -> None:
         self._client = client
         self._journal = journal
         self._clock = clock
         self._on_notice = on_notice
         self._activity = activity
-        self._also = also
+        self._escrow = escrow
+        self._wish = wish
         self._stop = StopToken()
         self._wake = threading.Event()
         self._thread = threading.Thread(target=self.run, name="line-outbox", daemon=True)
@@ -99,7 +103,6 @@ class Outbox:
         self._failures = 0
         self._presence_at = -math.inf
         self._recheck_at = -math.inf
-        self.seen = 0
         self._status = LineStatus(is_online=False, since=clock.time(), waiting=self._count_waiting())
 
     @property
@@ -143,8 +146,11 @@ class Outbox:
         """Do one piece of work; return the pause before the next, in seconds."""
         try:
             has_more = self._send_some()
-            self._tell_presence()
-            self._also(self._identity)
+            if self._clock.monotonic() >= self._presence_at:
+                self._tell_presence()
+                if self._escrow is not None:
+                    self._escrow.sync(self._client, self._identity, self._wish())
+                self._presence_at = self._clock.monotonic() + PRESENCE_S
         except AtotaError as error:
             return self._failed(error)
         except Exception as error:  # noqa: BLE001 - a bug here must not end the thread that would show it
@@ -236,7 +242,6 @@ class Outbox:
             if self._identity:  # another database: what the last one had says nothing
                 self._next.clear()
             self._identity = cursor.identity
-            self.seen = 0
 
     def _fork(self, history: History, next_seq: int) -> None:
         """Open a new history behind the last record that the line and this journal share."""
@@ -254,6 +259,8 @@ class Outbox:
             f"the line knows other records behind record {after}: this disk was cloned or restored;"
             f" a new journal was opened, {lost} records belong to it"
         )
+        if self._escrow is not None:
+            self._escrow.forfeit()
         self._journal.open_history(after=after, why=why)
         self._next.pop(history.id, None)
         self._on_notice(why)
@@ -271,8 +278,6 @@ class Outbox:
     # -- presence ---------------------------------------------------------------------------
 
     def _tell_presence(self) -> None:
-        if self._clock.monotonic() < self._presence_at:
-            return
         activity = self._activity()
         here = self._client.presence(
             Presence(
@@ -283,11 +288,10 @@ class Outbox:
                 running=activity.running,
                 note=activity.note,
                 identity=self._identity,
-                seen=self.seen,
+                seen=0 if self._escrow is None else self._escrow.newest_grant,
             )
         )
         self._note(Cursor(next_seq=1, identity=here.identity))
-        self._presence_at = self._clock.monotonic() + PRESENCE_S
 
 
 def back_off(failures: int, chance: float) -> float:

@@ -4,7 +4,8 @@ A record that says too little or something impossible is bad: it goes into quara
 nothing. Definitions, which station and line share:
 
 - a *unit* is a module by its IMEI, else by its serial number;
-- an attempt is *countable* if it reached ``identify`` and did not end by the station's fault;
+- an attempt is *countable* if it reached ``identify``, did not end by the station's fault, and is not that
+  of a golden unit, which proves the station and not itself;
 - an attempt is *passed* if the module is known to run what it should;
 - the *failure key* is ``stage:outcome:code``.
 """
@@ -40,11 +41,12 @@ class _Error(msgspec.Struct):
 class _Bench(msgspec.Struct):
     """The station's part of a record."""
 
-    station: str | None = None
+    name: str | None = None
     lane: int | None = None
     batch: str | None = None
     operator: str | None = None
     serial: str | None = None
+    is_golden: bool = False
 
 
 class _Read(msgspec.Struct):
@@ -72,7 +74,7 @@ class _Read(msgspec.Struct):
 
 
 class Columns(msgspec.Struct, kw_only=True):
-    """A row of the table of records. ``serial`` is the label's, if the station scanned one."""
+    """A row of the table of records. ``label`` is the serial number of the unit's label, if one was scanned."""
 
     journal: str
     seq: int
@@ -84,6 +86,7 @@ class Columns(msgspec.Struct, kw_only=True):
     unit: str | None
     imei: str | None
     serial: str | None
+    label: str | None
     outcome: str
     exit_code: int
     is_countable: bool
@@ -147,7 +150,7 @@ def columns(
         raise BadRecord(f"the outcome {record.outcome!r} is unknown, and it has no exit code")
     exit_code = record.exit_code if record.exit_code is not None else _EXITS[record.outcome]
     bench = _bench(record)
-    unit = record.imei or bench.serial
+    unit = record.imei or record.serial or bench.serial
     ended = _aware(record.ended_at)
     is_passed = record.outcome in PASSED
     return Columns(
@@ -155,15 +158,16 @@ def columns(
         seq=seq,
         digest=digest,
         id=record.id,
-        station=bench.station or station,
+        station=bench.name or station,
         lane=bench.lane,
         batch=bench.batch,
         unit=unit,
         imei=record.imei,
-        serial=bench.serial,
+        serial=record.serial,
+        label=bench.serial,
         outcome=record.outcome,
         exit_code=exit_code,
-        is_countable=_is_countable(record, unit, exit_code),
+        is_countable=not bench.is_golden and _is_countable(record, unit, exit_code),
         is_passed=is_passed,
         failure=None if is_passed else failure_key(record),
         started_at=_aware(record.started_at),
@@ -180,14 +184,15 @@ def columns(
 
 
 def _bench(record: _Read) -> _Bench:
-    """Return the station's part of a record, which older ones have at its top."""
+    """Return the station's part of a record; other programs' records may have it at the top."""
     bench = record.station if isinstance(record.station, _Bench) else _Bench()
     return _Bench(
-        station=record.station if isinstance(record.station, str) else bench.station,
+        name=record.station if isinstance(record.station, str) else bench.name,
         lane=bench.lane if bench.lane is not None else record.lane,
         batch=bench.batch or record.batch,
         operator=bench.operator or record.operator,
-        serial=bench.serial or record.serial,
+        serial=record.serial if record.station is None else bench.serial,
+        is_golden=bench.is_golden,
     )
 
 

@@ -1,31 +1,21 @@
 """Stations for the tests of the line: real journals, filled through the journal, and a real outbox."""
 
-import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from atota.clock import Clock, SimulatedClock, SystemClock
+from atota.clock import Clock, SystemClock, utc_iso
 from atota.errors import Outcome
-from atota.journal.facts import ErrorFact
-from atota.journal.model import Record
+from atota.journal import rows
+from atota.journal.facts import ErrorFact, StationFact
+from atota.journal.model import Opened, Record, RecordStage, Verdict
 from atota.journal.store import Journal
-
-RAM = Path("/dev/shm")
 
 
 def imei_of(number: int) -> str:
     """A fifteen-digit IMEI; the check digit does not matter to a line."""
     return f"{490154200000000 + number:015d}"
-
-
-class BenchRecord(Record, frozen=True, kw_only=True):
-    """A record as a station writes it."""
-
-    batch: str | None = None
-    lane: int | None = None
 
 
 def write(
@@ -39,20 +29,16 @@ def write(
     run: str | None = None,
     code: str = "",
     stage: str = "write",
-    **more: Any,
+    station: str = "",
+    label: str | None = None,
 ) -> None:
     """Append one job with its record to a journal, as a lane does."""
-    from atota.journal import rows
-    from atota.journal.model import Opened, RecordStage, Verdict
-
     clock: Clock = journal._clock
     run = run or f"{abs(hash(str(journal.path))) % 10**8:08d}{number:08d}"
     opened = Opened(run=run, attempt=1, command="update", port="/dev/ttyUSB0")
     journal.open_job(opened)
     ended = clock.time()
-    from atota.clock import utc_iso
-
-    record = BenchRecord(
+    record = Record(
         id=opened.id,
         run=run,
         attempt=1,
@@ -70,9 +56,7 @@ def write(
         ],
         error=ErrorFact(code=code, message="it failed") if code else None,
         tool_version="1.0",
-        batch=batch,
-        lane=lane,
-        **more,
+        station=StationFact(name=station, batch=batch, lane=lane, serial=label),
     )
     with journal._writing("verdict") as db:
         rows.insert_verdict(db, Verdict(outcome, ended), record, ended)
@@ -88,19 +72,5 @@ def documents(journal: Journal) -> list[tuple[str, int, Any]]:
     ]
 
 
-@dataclass
-class Folder:
-    """A folder in memory, where there is such a thing."""
-
-    path: Path
-
-    @classmethod
-    def made(cls) -> "Folder":
-        return cls(Path(tempfile.mkdtemp(dir=RAM if RAM.is_dir() else None)))
-
-
 def journal_in(folder: Path, name: str = "journal", clock: Clock | None = None) -> Journal:
     return Journal(folder / f"{name}.sqlite3", clock=clock or SystemClock())
-
-
-__all__ = ["SimulatedClock"]

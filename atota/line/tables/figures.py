@@ -116,7 +116,7 @@ LEFT JOIN line.record b ON (b.journal, b.seq) = (c.second_journal, c.second_seq)
 ORDER BY c.number DESC LIMIT %(limit)s
 """
 _HISTORY = """
-SELECT document FROM line.record WHERE unit = %(unit)s OR serial = %(unit)s
+SELECT document FROM line.record WHERE unit = %(unit)s OR serial = %(unit)s OR label = %(unit)s
 ORDER BY at, journal, seq LIMIT 200
 """
 _EXPORT = """

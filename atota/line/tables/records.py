@@ -232,7 +232,7 @@ def _insert_all(session: Session, rows: list[Columns]) -> list[Columns]:
 _UNITS = """
 INSERT INTO line.unit AS old
     (imei, serial, change, station, lane, batch, outcome, version, done_at, record)
-SELECT DISTINCT ON (imei) imei, serial, %(change)s, station, lane, batch,
+SELECT DISTINCT ON (imei) imei, label, %(change)s, station, lane, batch,
     CASE WHEN is_passed THEN outcome END, CASE WHEN is_passed THEN version_after END,
     CASE WHEN is_passed THEN at END, id
 FROM line.record
@@ -247,7 +247,7 @@ ON CONFLICT (imei) DO UPDATE SET
 _CONFLICTS = """
 INSERT INTO line.conflict (kind, imei, serial, first_journal, first_seq, second_journal, second_seq)
 SELECT kind, imei, serial, first_journal, first_seq, second_journal, second_seq FROM (
-    SELECT 'updated-twice' AS kind, n.imei, n.serial, o.journal AS first_journal, o.seq AS first_seq,
+    SELECT 'updated-twice' AS kind, n.imei, n.label AS serial, o.journal AS first_journal, o.seq AS first_seq,
         n.journal AS second_journal, n.seq AS second_seq
     FROM line.record n CROSS JOIN LATERAL (
         SELECT journal, seq, version_after FROM line.record o
@@ -258,19 +258,21 @@ SELECT kind, imei, serial, first_journal, first_seq, second_journal, second_seq 
       AND n.outcome IN ('updated', 'updated-unreported')
       AND o.version_after IS NOT DISTINCT FROM n.version_after
   UNION ALL
-    SELECT 'two-serials', n.imei, n.serial, o.journal, o.seq, n.journal, n.seq
+    SELECT 'two-serials', n.imei, n.label, o.journal, o.seq, n.journal, n.seq
     FROM line.record n CROSS JOIN LATERAL (
         SELECT journal, seq FROM line.record o
-        WHERE o.unit = n.unit AND o.serial <> n.serial ORDER BY at DESC LIMIT 1) o
-    WHERE n.journal = %(journal)s AND n.seq = ANY(%(seqs)s) AND n.imei IS NOT NULL AND n.serial IS NOT NULL
+        WHERE o.unit = n.unit AND o.label <> n.label AND (o.lane IS NULL) = (n.lane IS NULL)
+        ORDER BY at DESC LIMIT 1) o
+    WHERE n.journal = %(journal)s AND n.seq = ANY(%(seqs)s) AND n.imei IS NOT NULL AND n.label IS NOT NULL
   UNION ALL
-    SELECT 'two-modules', n.imei, n.serial, o.journal, o.seq, n.journal, n.seq
+    SELECT 'two-modules', n.imei, n.label, o.journal, o.seq, n.journal, n.seq
     FROM line.record n CROSS JOIN LATERAL (
         SELECT journal, seq FROM line.record o
-        WHERE o.serial = n.serial AND o.imei <> n.imei ORDER BY at DESC LIMIT 1) o
-    WHERE n.journal = %(journal)s AND n.seq = ANY(%(seqs)s) AND n.imei IS NOT NULL AND n.serial IS NOT NULL
+        WHERE o.label = n.label AND o.imei <> n.imei AND (o.lane IS NULL) = (n.lane IS NULL)
+        ORDER BY at DESC LIMIT 1) o
+    WHERE n.journal = %(journal)s AND n.seq = ANY(%(seqs)s) AND n.imei IS NOT NULL AND n.label IS NOT NULL
   UNION ALL
-    SELECT 'same-time', n.imei, n.serial, o.journal, o.seq, n.journal, n.seq
+    SELECT 'same-time', n.imei, n.label, o.journal, o.seq, n.journal, n.seq
     FROM line.record n CROSS JOIN LATERAL (
         SELECT journal, seq FROM line.record o
         WHERE o.unit = n.unit AND o.station <> n.station AND o.at > n.started_at + (n.at - n.ended_at)

@@ -59,6 +59,8 @@ CREATE TABLE line.record (
     unit text,
     imei text,
     serial text,
+    -- The serial number of the unit's label; of a record that no station wrote, the module's.
+    label text,
     outcome text NOT NULL,
     exit_code int NOT NULL,
     is_countable boolean NOT NULL,
@@ -79,6 +81,7 @@ CREATE TABLE line.record (
 );
 CREATE INDEX record_unit ON line.record (unit, at);
 CREATE INDEX record_serial ON line.record (serial) WHERE serial IS NOT NULL;
+CREATE INDEX record_label ON line.record (label) WHERE label IS NOT NULL;
 CREATE INDEX record_batch ON line.record (batch, unit, at, journal, seq)
     INCLUDE (is_countable, is_passed, failure) WHERE batch IS NOT NULL;
 CREATE INDEX record_at ON line.record (at);
@@ -204,7 +207,7 @@ CREATE TABLE line.audit (
 
 -- A unit is a module; an attempt counts if it reached the module and did not end by the station's fault.
 CREATE VIEW line.attempt AS
-    SELECT batch, unit, imei, serial, station, lane, operator, outcome, failure, is_passed,
+    SELECT batch, unit, imei, serial, label, station, lane, operator, outcome, failure, is_passed,
            started_at, ended_at, at, duration_ms, version_before, version_after, journal, seq
     FROM line.record WHERE is_countable;
 
