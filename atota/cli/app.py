@@ -4,6 +4,7 @@ import typer
 
 from atota._version import __version__
 from atota.cli.command import Command, Program, declare
+from atota.cli.line import LINE_GROUPS
 from atota.settings.groups import Group
 
 _PROMISE = "Take a cellular module from the firmware it has to the firmware that the OTA platform wants."
@@ -216,7 +217,9 @@ GROUPS = (
     ("cache", "The packages that downloads have left on this machine.", CACHE),
     ("station", "A production station: many lanes, one page.", STATION),
     ("records", "The journal: the outcomes of this machine's jobs.", RECORDS),
+    *LINE_GROUPS,
 )
+"""A group within another comes after it, and has both names."""
 
 app = typer.Typer(
     name="atota",
@@ -229,11 +232,13 @@ app = typer.Typer(
 )
 for command in COMMANDS:
     declare(app, command)
+_made = {"": app}
 for name, about, commands in GROUPS:
-    group = typer.Typer(help=about, cls=Program, no_args_is_help=True)
+    _made[name] = group = typer.Typer(help=about, cls=Program, no_args_is_help=True)
     for command in commands:
         declare(group, command, group=name)
-    app.add_typer(group, name=name)
+    outer, _, own = name.rpartition(" ")
+    _made[outer].add_typer(group, name=own)
 
 
 def _version(is_asked: bool) -> None:
