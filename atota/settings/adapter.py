@@ -1,6 +1,7 @@
 """The check that a board file is used on the adapter that it names."""
 
 import os
+import sys
 
 from atota.errors import BoardMismatch
 from atota.link import ports
@@ -26,10 +27,9 @@ def check_adapter(board: Board, port: str) -> str | None:
         return None
     info = _port_info(port)
     if info is None:
-        missing = "://" not in port and not os.path.exists(port)  # noqa: PTH110 - also names such as COM3
-        return (
-            None if missing else f"{port}: the adapter of board {board.name} cannot be checked on this port"
-        )
+        if is_missing(port):
+            return None
+        return f"{port}: the adapter of board {board.name} cannot be checked on this port"
     if board.adapter.matches(
         usb_id=info.usb_id, serial=info.serial_number, location=info.location, by_path=info.by_path
     ):
@@ -37,6 +37,12 @@ def check_adapter(board: Board, port: str) -> str | None:
     raise BoardMismatch(
         f"{port}: board {board.name} names the adapter {board.adapter}, but this port has {_described(info)}"
     )
+
+
+def is_missing(port: str) -> bool:
+    """True if a port of this machine is not there; a URL's far end cannot be known before it is opened."""
+    is_name = "://" not in port and sys.platform != "win32"  # ports have no files on Windows
+    return is_name and not os.path.exists(port)  # noqa: PTH110 - a name, not a path
 
 
 def _port_info(port: str) -> PortInfo | None:

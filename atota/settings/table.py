@@ -26,6 +26,7 @@ from atota.settings.kinds import (
     one_of,
     path,
     seconds,
+    serve_address,
     server_url,
     text,
     version,
@@ -221,7 +222,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         help="Read back what was written and compare it, where the module can be asked for it.",
     )] = None  # fmt: skip
     serve_url: Annotated[Text | None, _UPDATE(
-        text, "--serve-url", metavar="http://HOST:PORT",
+        serve_address, "--serve-url", metavar="http://HOST:PORT",
         help="Serve the package from here, for modules that fetch it themselves.",
     )] = None  # fmt: skip
     resume: Annotated[Text | None, _UPDATE(

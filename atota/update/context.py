@@ -29,6 +29,7 @@ class ProgressReporter:
         clock: the time of the link, once it is open.
         current: the stage that began last.
         emit: gives an event to the listener.
+        is_in_order: the stages before one that begins are over: those that did not occur do not apply.
     """
 
     def __init__(self, listener: Listener, result: JobResult) -> None:
@@ -36,12 +37,15 @@ class ProgressReporter:
         self.current: Stage | None = None
         self.emit = listener
         self._result = result
+        self.is_in_order = True
         self._seen: set[Stage] = set()
         self._percent = -1
 
     @contextmanager
     def stage(self, stage: Stage) -> Iterator[None]:
         """Mark everything inside as one stage; an `AtotaError` ends it as failed."""
+        if self.is_in_order:
+            self._skip_until(stage)
         self.current, self._percent = stage, -1
         self._seen.add(stage)
         began = self.clock.monotonic() if self.clock is not None else None
@@ -67,7 +71,12 @@ class ProgressReporter:
 
     def skip_the_rest(self) -> None:
         """Show every stage that was not mentioned yet as skipped."""
+        self._skip_until(None)
+
+    def _skip_until(self, end: Stage | None) -> None:
         for stage in STAGES:
+            if stage == end:
+                return
             if stage not in self._seen:
                 self.skip(stage)
 

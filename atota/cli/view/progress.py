@@ -9,6 +9,7 @@ import msgspec
 from atota.cli.view.output import Output, console, plain, styled
 from atota.clock import Clock, SystemClock
 from atota.update.events import STAGES, JobEvent, Listener, Note, Progress, StageEvent, StageShares, UrcEvent
+from atota.update.plan import Proposal
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
@@ -111,7 +112,7 @@ def json_listener(out: Output, **always: str) -> Listener:
     """Return a listener that prints events as JSON lines, each with the fields ``always``."""
 
     def listen(event: JobEvent) -> None:
-        if isinstance(event, StageShares):
+        if isinstance(event, StageShares | Proposal):
             return
         given = msgspec.structs.asdict(event).items()
         fields = {**always, **{key: value for key, value in given if value not in (None, "")}}
