@@ -99,7 +99,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     port: Annotated[Text | None, _LINK(
         text, "--port", "-p", metavar="PORT", variable="ATOTA_PORT", key="port", complete="ports",
-        help="Device, socket://HOST:PORT, rfc2217://HOST:PORT, sim://MODEL, replay://FILE.",
+        help="Device, socket://HOST:PORT, rfc2217://HOST:PORT, sim://MODEL, replay://FILE, or auto: the one "
+        "whose module answers. Without it, the port of the board's adapter.",
     )] = None  # fmt: skip
     baud: Annotated[Baud | None, _LINK(
         whole(1, 4_000_000), "--baud", "-b", metavar="RATE", variable="ATOTA_BAUD",

@@ -46,7 +46,7 @@ def doctor(
         baud=settings.baud,
         transfer_baud=settings.transfer_baud,
     )
-    call.out.begin(port=settings.port)
+    call.out.begin(port=call.port if call.names_port else None)
     findings: list[Finding] = []
     cut_off: AtotaError | None = None
     try:
@@ -69,7 +69,7 @@ def doctor(
 def _examined(call: Call, request: Request) -> Iterator[Finding]:
     """Yield every finding, in the order of its making."""
     limit = Deadline(SystemClock(), call.settings.timeout_s)
-    if call.settings.port is None:
+    if not call.names_port:
         yield from _all_ports(request)
     else:
         yield from examine_port(

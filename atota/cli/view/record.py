@@ -10,9 +10,9 @@ from rich.text import Text
 from atota.cli.view.output import plain, styled
 from atota.clock import utc_iso
 from atota.errors import Outcome
-from atota.journal.model import Record, SentReport
+from atota.journal.model import PastJob, Record, SentReport
 from atota.update.state import MEANINGS
-from atota.values import mask
+from atota.values import Identity, mask
 
 Line = str | Text
 
@@ -61,6 +61,35 @@ def list_table(records: list[Record]) -> Table:
             _outcome(record),
         )
     return table
+
+
+def unended_line(past: PastJob) -> str:
+    """Return a job that has no record yet: it runs, or its process died."""
+    who = past.latest(Identity) or Identity()
+    where = f"{who.model or 'a module'}, IMEI {mask(who.imei)}, on {past.opened.port}"
+    began = moment(utc_iso(past.opened_at))[:16]
+    stage = f" in stage {past.stages[-1].stage}" if past.stages else ""
+    if past.is_alive:
+        return f"{past.id}  began {began} UTC, runs{stage}: {where}"
+    seen = moment(utc_iso(past.last_seen))
+    return f"{past.id}  began {began} UTC, died {seen}{stage}: {where}; the next job closes it as interrupted"
+
+
+def unended_fields(past: PastJob) -> dict[str, Any]:
+    """Return a job that has no record yet, as JSON has it."""
+    who = past.latest(Identity) or Identity()
+    return {
+        "id": past.id,
+        "command": past.opened.command,
+        "port": past.opened.port,
+        "imei": who.imei,
+        "model": who.model,
+        "state": "running" if past.is_alive else "died",
+        "stage": past.stages[-1].stage if past.stages else None,
+        "started_at": utc_iso(past.opened_at),
+        "last_seen_at": utc_iso(past.last_seen),
+        "pid": past.pid,
+    }
 
 
 def _module(record: Record) -> str:
