@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from atota.cli.view.output import plain, styled
+from atota.cli.view.tables import Fitting
 from atota.clock import utc_iso
 from atota.errors import Outcome
 from atota.journal.model import PastJob, Record, SentReport
@@ -46,7 +47,7 @@ def moment(iso: str) -> str:
     return iso[:19].replace("T", " ")
 
 
-def list_table(records: list[Record]) -> Table:
+def list_table(records: list[Record]) -> Fitting:
     """Return a table of records; the IMEI masked, and the version that the module is known to run."""
     table = Table(box=None, header_style="bold")
     for heading in ("record", "ended (UTC)", "module", "IMEI", "version", "outcome"):
@@ -60,7 +61,7 @@ def list_table(records: list[Record]) -> Table:
             plain(_known_version(record)),
             _outcome(record),
         )
-    return table
+    return Fitting(table, "record", "ended (UTC)", "outcome")
 
 
 def unended_line(past: PastJob) -> str:
