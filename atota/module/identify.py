@@ -106,6 +106,8 @@ def identify(
     chosen = dialect or recognised or probed or loader.load("3gpp")
     if dialect is None and expected is not None and recognised is None and probed is None:
         chosen = loader.load(expected.dialect)
+    if dialect is None:  # a user's file of that name must not be passed over silently
+        loader.require_unambiguous(chosen.name)
     session.use_dialect(chosen)
     _set_up(session, chosen)
     fields = _fields(queries, chosen, without=without)
