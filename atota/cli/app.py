@@ -172,9 +172,19 @@ RECORDS = (
         groups=(Group.JOURNAL,),
     ),
 )
+STATION = (
+    Command(
+        "run",
+        "station:run",
+        "Run the lanes of a station: each unit that is put in is updated, and its verdict shown.",
+        example="atota station run bench.toml",
+        groups=(Group.PLATFORM, Group.UPDATE, Group.JOURNAL),
+    ),
+)
 GROUPS = (
     ("sim", "Simulated modules and the local OTA platform, for any program.", SIM),
     ("dialects", "The dialects of modules: built-in profiles and your own.", DIALECTS),
+    ("station", "A production station: many lanes, one page.", STATION),
     ("records", "The journal: the outcomes of this machine's jobs.", RECORDS),
 )
 

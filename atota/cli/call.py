@@ -63,6 +63,12 @@ class Call:
         """The board file, if one is named."""
         return self._merge()[1]
 
+    def settings_on(self, board: Path | None) -> tuple[Settings, Board | None]:
+        """Return the settings merged with another board file than the one that they name; None: with it."""
+        return (
+            self._merge() if board is None else load_settings({**self._options, "board": board}, os.environ)
+        )
+
     @property
     def port(self) -> str:
         """The port that the settings name, or the one that their board's adapter is on.

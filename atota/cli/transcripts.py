@@ -70,26 +70,33 @@ def _close(file: TextIO) -> None:
         file.close()
 
 
-def transcript_path(call: Call) -> Path | None:
+def transcript_path(call: Call, port: str | None = None) -> Path | None:
     """Return the path of a job's transcript: the user's choice, else one among those of failed jobs.
 
-    None if that folder cannot be made: the job is done without a transcript.
+    None if that folder cannot be made: the job is done without a transcript. ``port`` names the file of one
+    of many jobs, for which the user has no choice.
     """
-    if call.settings.transcript is not None:
+    if port is None and call.settings.transcript is not None:
         return call.settings.transcript
     folder = platformdirs.user_data_path("atota", appauthor=False) / "transcripts"
     stamp = dt.datetime.now(dt.UTC).strftime("%Y%m%dT%H%M%S%f")[:-3]
-    port = re.sub(r"[^0-9A-Za-z]+", "-", call.port.split("?")[0]).strip("-")[-40:]
+    name = re.sub(r"[^0-9A-Za-z]+", "-", (port or call.port).split("?")[0]).strip("-")[-40:]
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         call.out.warn(f"no transcript is kept: {folder} cannot be made ({error.strerror})")
         return None
-    return folder / f"{stamp}-{call.out.command}-{port}.transcript"
+    return folder / f"{stamp}-{call.out.command.replace(' ', '-')}-{name}.transcript"
 
 
 def tidy_transcript(call: Call, path: Path | None, result: JobResult) -> None:
     """Remove the transcript of a job that went well, unless the user asked for it."""
-    if path is not None and call.settings.transcript is None and result.error is None:
+    if call.settings.transcript is None:
+        tidy(path, result)
+
+
+def tidy(path: Path | None, result: JobResult) -> None:
+    """Remove the transcript of a job that went well."""
+    if path is not None and result.error is None:
         with suppress(OSError):
             path.unlink()

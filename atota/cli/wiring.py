@@ -13,6 +13,7 @@ from atota.clock import Deadline, SystemClock
 from atota.journal.store import Journal, default_path
 from atota.module.module import Module, Opener, open_module
 from atota.settings.adapter import check_adapter
+from atota.settings.board import Board
 from atota.settings.spec import JobSpec, job_spec
 from atota.values import nature_of
 
@@ -63,9 +64,14 @@ def _show_update(call: Call, percent: int | None, line: str) -> None:
 
 def module_opener(call: Call, spec: JobSpec, stack: ExitStack) -> Opener:
     """Return `open_module` with the transcripts of the options; ``stack`` closes their files."""
+    return opener_of(call, spec, call.board, stack)
+
+
+def opener_of(call: Call, spec: JobSpec, board: Board | None, stack: ExitStack) -> Opener:
+    """Return `open_module` with the transcripts of the options, on another board."""
 
     def opener(port: str, /, **options: Any) -> Module:
-        warning = check_adapter(call.board, port) if call.board is not None else None
+        warning = check_adapter(board, port) if board is not None else None
         if warning is not None:
             call.out.warn(warning)
         return open_module(port, **options)

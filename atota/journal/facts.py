@@ -173,6 +173,33 @@ class TranscriptFact(msgspec.Struct, frozen=True, kw_only=True):
     sha256: str = ""
 
 
+class StationFact(msgspec.Struct, frozen=True, kw_only=True):
+    """The place of a job in a production station.
+
+    ``serial`` is the label's serial number or IMEI, ``scan`` the whole code that was read. ``attempt`` counts
+    the jobs of one unit in one batch. ``handling_ms`` is the time from the
+    verdict before it in its lane to the plug. ``is_golden``: the unit proves the station, not itself.
+    """
+
+    name: str = ""
+    lane: int = 0
+    batch: str | None = None
+    operator: str | None = None
+    serial: str | None = None
+    scan: str | None = None
+    attempt: int = 1
+    handling_ms: int | None = None
+    is_golden: bool = False
+
+
+class ReleaseFact(msgspec.Struct, frozen=True, kw_only=True):
+    """The release of a stop by a person: the stop, the reason and the person's name."""
+
+    stop: str = ""
+    reason: str = ""
+    by: str | None = None
+
+
 class PriorRun(msgspec.Struct, frozen=True, kw_only=True):
     """A run that was cut off, as the next one needs it; the next one writes it down in turn.
 
@@ -219,6 +246,8 @@ Fact = (
     | ErrorFact
     | CountersFact
     | TranscriptFact
+    | StationFact
+    | ReleaseFact
 )
 KINDS: Final[dict[str, type[Fact]]] = {
     "module": Identity,
@@ -236,6 +265,8 @@ KINDS: Final[dict[str, type[Fact]]] = {
     "error": ErrorFact,
     "tally": CountersFact,
     "transcript": TranscriptFact,
+    "station": StationFact,
+    "release": ReleaseFact,
 }
 _KIND_OF: Final = {kind_type: kind for kind, kind_type in KINDS.items()}
 

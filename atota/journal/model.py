@@ -10,7 +10,9 @@ from atota.journal.facts import (
     Fact,
     JobState,
     PackageFact,
+    ReleaseFact,
     StateFact,
+    StationFact,
     TaskFact,
     TranscriptFact,
     WrittenFact,
@@ -174,6 +176,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     error: ErrorFact | None = None
     warnings: list[str] = []
     transcript: TranscriptFact | None = None
+    station: StationFact | None = None
+    release: ReleaseFact | None = None
     tool_version: str | None = None
     host: str | None = None
 

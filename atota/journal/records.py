@@ -11,6 +11,8 @@ from atota.journal.facts import (
     ErrorFact,
     MethodFact,
     PackageFact,
+    ReleaseFact,
+    StationFact,
     TaskFact,
     Told,
     TranscriptFact,
@@ -79,6 +81,8 @@ def compose(past: PastJob, verdict: Verdict, *, is_cut_off: bool = False) -> Rec
         error=past.latest(ErrorFact) or (_cut_off(past) if is_cut_off else None),
         warnings=[fact.text for fact in past.all_of(WarningFact)],
         transcript=past.latest(TranscriptFact),
+        station=past.latest(StationFact),
+        release=past.latest(ReleaseFact),
         tool_version=past.tool_version or None,
         host=past.host or None,
     )

@@ -110,6 +110,16 @@ def _sealed(table: str) -> str:
     return _trigger("sealed", "INSERT", table, ended, "the job has its verdict")
 
 
+def in_document(path: str) -> str:
+    """Return the SQL expression of a value in a record's document; NULL in one that is damaged."""
+    return f"iif(json_valid(document), json_extract(document, '$.{path}'), NULL)"
+
+
+def _index_of_documents(name: str, path: str) -> str:
+    value = in_document(path)
+    return f"CREATE INDEX record_{name} ON record ({value}) WHERE {value} IS NOT NULL"
+
+
 MIGRATIONS: tuple[tuple[str | Callable[[sqlite3.Connection], None], ...], ...] = (
     (
         *_TABLES,
@@ -120,6 +130,11 @@ MIGRATIONS: tuple[tuple[str | Callable[[sqlite3.Connection], None], ...], ...] =
     ),
     # Version 2: a job's state is a fact of its own. Ended jobs get theirs, too, so the seal is lifted for it.
     ("DROP TRIGGER fact_sealed", version1.add_states, _sealed("fact")),
+    # Version 3: records are looked up by a station's batch, and by the serial number of label or module.
+    tuple(
+        _index_of_documents(name, path)
+        for name, path in (("batch", "station.batch"), ("label", "station.serial"), ("serial", "serial"))
+    ),
 )
 """The steps from version N to version N+1: SQL statements and functions."""
 

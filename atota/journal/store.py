@@ -252,10 +252,18 @@ class Journal:
         outcome: str | None = None,
         since: float | None = None,
         until: float | None = None,
+        batch: str | None = None,
+        lane: int | None = None,
+        station: str | None = None,
+        serial: str | None = None,
         limit: int | None = None,
     ) -> list[Record]:
-        """Return records, the newest first, that ended at ``since`` or later and before ``until``."""
+        """Return records, the newest first, that ended at ``since`` or later and before ``until``.
+
+        ``serial`` is the serial number of the unit's label, or the module's own.
+        """
         filters = {"imei": imei, "outcome": outcome, "since": since, "until": until}
+        filters |= {"batch": batch, "lane": lane, "station": station, "serial": serial}
         query, values = search.records(filters, limit)
         with translated(self.path):
             return [rows.record_of(document) for (document,) in self._read(query, values)]
@@ -270,20 +278,26 @@ class Journal:
         with translated(self.path):
             return rows.record_of(document)
 
-    def pending(self) -> list[QueuedReport]:
-        """Return the outbox, the oldest report first."""
+    def pending(self, topic: str | None = None) -> list[QueuedReport]:
+        """Return the outbox, the oldest report first.
+
+        ``topic``: documents for another receiver than the platform, which name it as their ``topic``.
+        """
         queued = self._read(
             "SELECT id, job, at, document FROM report"
-            " WHERE NOT EXISTS (SELECT 1 FROM report_end WHERE report = report.id) ORDER BY id"
+            " WHERE NOT EXISTS (SELECT 1 FROM report_end WHERE report = report.id)"
+            " AND json_extract(document, '$.topic') IS :topic ORDER BY id",
+            {"topic": topic},
         )
         with translated(self.path):
             return [rows.report_of(row) for row in queued]
 
     def reports_of(self, job: str) -> list[SentReport]:
-        """Return all reports of a job, the oldest first, each with its end."""
+        """Return all reports of a job to its platform, the oldest first, each with its end."""
         sent = self._read(
             "SELECT report.at, document, report_end.at, how, detail FROM report"
-            " LEFT JOIN report_end ON report_end.report = report.id WHERE job = :job ORDER BY report.id",
+            " LEFT JOIN report_end ON report_end.report = report.id WHERE job = :job"
+            " AND json_extract(document, '$.topic') IS NULL ORDER BY report.id",
             {"job": job},
         )
         with translated(self.path):

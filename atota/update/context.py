@@ -4,8 +4,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import msgspec
+
 from atota.clock import Clock, StopToken
 from atota.errors import AtotaError, Outcome
+from atota.journal.facts import Fact
 from atota.journal.store import Journal
 from atota.ota.base import Platform
 from atota.ota.download import Downloader
@@ -20,6 +23,24 @@ from atota.update.target import Target
 from atota.values import Identity
 
 Approve = Callable[[Identity, Goal], bool]
+
+
+class Admission(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer to a target that was identified: the platform's names of it, and facts for its record."""
+
+    dev_id: str | None = None
+    product_id: str | None = None
+    device_name: str | None = None
+    facts: tuple[Fact, ...] = ()
+
+    @property
+    def names(self) -> dict[str, str]:
+        """The names that it gives, as fields of `JobSpec`."""
+        given = {"dev_id": self.dev_id, "product_id": self.product_id, "device_name": self.device_name}
+        return {field: name for field, name in given.items() if name is not None}
+
+
+Admit = Callable[[Identity], Admission]
 
 
 class ProgressReporter:

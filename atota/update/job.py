@@ -14,6 +14,7 @@ thresholds of the task (signal, power) are compared once, in the plan: what foll
 radio is off meanwhile.
 """
 
+import dataclasses
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,7 +25,7 @@ from msgspec.structs import replace
 from atota.clock import Clock, Deadline, StopToken, SystemClock
 from atota.errors import AtotaError, Interrupted, JobTimeout, LinkError, UsageError
 from atota.fota.target import open_target
-from atota.journal.facts import PriorRun, Told
+from atota.journal.facts import Fact, PriorRun, Told
 from atota.journal.model import Opened
 from atota.journal.store import Journal
 from atota.module.module import Opener, open_module
@@ -36,7 +37,7 @@ from atota.ota.serve import Serve
 from atota.ota.serve import serve as serve_http
 from atota.settings.spec import JobSpec, checked, completed
 from atota.update import plan
-from atota.update.context import Approve, JobContext, ProgressReporter
+from atota.update.context import Admit, Approve, JobContext, ProgressReporter
 from atota.update.events import JobEvent, JobResult, Listener, StageShares, UrcEvent
 from atota.update.job_journal import JobJournal
 from atota.update.report import Outbox
@@ -63,6 +64,8 @@ class Job:
         journal: holds the jobs of this machine; without it nothing is remembered.
         serve: serves a package to modules that fetch it themselves; over HTTP if not given.
         targets: opens the target; a module behind AT if not given.
+        admit: asked once the target is identified: names the device, or raises what speaks against it.
+        facts: written down about the job, whatever becomes of it.
     """
 
     def __init__(
@@ -80,6 +83,8 @@ class Job:
         journal: Journal | None = None,
         serve: Serve = serve_http,
         targets: TargetOpener | None = None,
+        admit: Admit | None = None,
+        facts: tuple[Fact, ...] = (),
     ) -> None:
         spec = completed(spec)
         if spec.package is None and platform is not None:
@@ -100,6 +105,8 @@ class Job:
             warn=progress.warn,
         )
         self._machine = JobMachine(entry.state, stop)
+        self._admit = admit
+        self._facts = facts
         self._context = JobContext(
             spec=spec,
             result=result,
@@ -115,11 +122,18 @@ class Job:
             serve=serve,
         )
 
+    @property
+    def id(self) -> str:
+        """The job's id, and its record's; one that continues a run has another once it is identified."""
+        return self._entry.id
+
     def run(self) -> JobResult:
         """Run the job. Never raises an `AtotaError`; it is in the result."""
         context, result = self._context, self._context.result
         with self._machine:
             try:
+                for fact in self._facts:
+                    self._entry.fact(fact)
                 with self._opened() as target:
                     self._run(target)
             except AtotaError as error:
@@ -134,6 +148,9 @@ class Job:
     def _run(self, target: Target) -> None:
         resumption = Resumption(self._context, target)
         identity = self._identify(target, resumption)
+        if self._admit is not None:
+            self._context = self._admitted(self._admit, target, identity)
+            resumption = Resumption(self._context, target)
         prior = resumption.of(identity)
         self._entry.begin(self._spec, identity, target.adapter, prior)
         run = Run(self._context, target, identity)
@@ -151,6 +168,25 @@ class Job:
             elif duty is AfterCrash.WRITE_AGAIN:
                 run = self._continued(target, identity, prior)
         run.execute()
+
+    def _admitted(self, admit: Admit, target: Target, identity: Identity) -> JobContext:
+        """Return the context with the device that the admission names; a refusal has a record, too."""
+        context = self._context
+        try:
+            admission = admit(identity)
+            self._spec = spec = replace(self._spec, **admission.names)
+            for fact in admission.facts:
+                self._entry.fact(fact)
+            self._check(spec)
+        except AtotaError:
+            self._entry.begin(self._spec, identity, target.adapter, None)
+            raise
+        target.limit = Deadline(target.clock, spec.timeout_s)  # a person may have been waited for
+        return dataclasses.replace(context, spec=spec)
+
+    def _check(self, spec: JobSpec) -> None:
+        platform = self._context.platform
+        checked(spec, platform.capabilities.naming if platform is not None else None)
 
     def _continued(self, target: Target, identity: Identity, prior: PriorRun) -> Run:
         """Return the run that continues a write of an earlier one."""
@@ -171,7 +207,8 @@ class Job:
             has_platform = context.platform is not None and context.downloader is not None
             if spec.package is None and not (has_platform or spec.dry_run):
                 raise UsageError("a job needs a platform or a package")
-            checked(spec, context.platform.capabilities.naming if context.platform is not None else None)
+            if self._admit is None:  # else the device has no name yet
+                self._check(spec)
             context.result.package = self._local_package()
             if context.journal is not None:
                 context.journal.recover()
