@@ -113,7 +113,9 @@ class Job:
             progress=progress,
             entry=entry,
             machine=self._machine,
-            outbox=Outbox(journal, lambda: entry.id, progress.warn, self._on_told),
+            outbox=Outbox(
+                journal, lambda: entry.id, progress.warn, self._on_told, lambda: self._spec.product_id
+            ),
             stop=stop,
             journal=journal,
             platform=platform,

@@ -20,7 +20,7 @@ from atota.errors import (
 from atota.journal.facts import MethodFact, PackageFact, TaskFact, VersionsFact
 from atota.ota.base import CheckQuery, Platform, Status, Task
 from atota.update import plan
-from atota.update.context import JobContext
+from atota.update.context import QUEUED, JobContext
 from atota.update.package import PackageFetcher, obtain_package, task_query
 from atota.update.plan import Goal, Proposal
 from atota.update.report import deliver_waiting, open_handle
@@ -363,6 +363,8 @@ class Run:
             except PlatformRefused as error:
                 self._progress.warn(error.message)
             is_reported = self._fetcher.reporter.updated(self._fetcher.task, goal.target)
+            if not is_reported:
+                self._progress.detail = QUEUED
         self._context.end_updated(is_reported=is_reported)
 
     def _report_failure(self, status: Status) -> None:

@@ -54,6 +54,8 @@ def _platform_options(call: Call) -> str:
         ("--server", settings.server),
         ("--product-id", settings.product_id),
         ("--device-name", settings.device_name),
+        ("--user-id", settings.user_id),
+        ("--key-level", settings.key_level),
     )
     return "".join(f" {flag} {shlex.quote(value)}" for flag, value in named if value is not None)
 
