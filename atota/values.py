@@ -84,6 +84,23 @@ def parse_server(text: str) -> ServerUrl:
     return ServerUrl(f"{match[1].lower()}://{match[2].lower()}{port}")
 
 
+def parse_serve_url(text: str) -> tuple[str, int]:
+    """Parse ``http://HOST:PORT``, an address of this machine, into its host and port.
+
+    Raises:
+        ValueError: it is not such an address.
+    """
+    parts = urlsplit(text.strip())
+    try:
+        port = parts.port
+    except ValueError:
+        port = None
+    is_whole = parts.path in ("", "/") and not (parts.query or parts.fragment or "@" in parts.netloc)
+    if parts.scheme != "http" or not parts.hostname or port is None or not is_whole:
+        raise ValueError(f"{text!r} is not an http://HOST:PORT")
+    return parts.hostname, port
+
+
 def is_local_server(url: str) -> bool:
     """True if the server runs on this machine."""
     return urlsplit(url).hostname in ("localhost", "127.0.0.1", "::1")
@@ -257,6 +274,11 @@ class Versions(msgspec.Struct, frozen=True, kw_only=True):
         """All texts, the one that is sent to the platform first."""
         return tuple(dict.fromkeys(text for text in (self.version, self.revision, self.full) if text))
 
+    @property
+    def names(self) -> frozenset[str]:
+        """Every text and every spelling of the full name."""
+        return frozenset(self.texts) | self._full_names
+
     def has(self, name: str) -> bool:
         """True if ``name`` is one of its texts; other builds may have it, too."""
         return name in self.texts or name in self._full_names
@@ -354,7 +376,8 @@ class MethodChoice(msgspec.Struct, frozen=True, kw_only=True):
     """The way in which a target is written.
 
     ``digest`` is the SHA-256 of the dialect's files, ``block`` in bytes (None: the package is not cut), and
-    ``window_s`` the seconds for which the target waits for bytes that it asked for.
+    ``window_s`` the seconds for which the target waits for bytes that it asked for. ``room`` is the largest
+    package that the slot takes, in bytes (None: no document says it).
     """
 
     dialect: str
@@ -362,6 +385,7 @@ class MethodChoice(msgspec.Struct, frozen=True, kw_only=True):
     method: str
     block: int | None
     window_s: float
+    room: int | None = None
 
 
 class LineState(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,7 +12,7 @@ import typer
 
 from atota.cli.call import Call
 from atota.cli.completion import complete_outcomes, complete_records, complete_words
-from atota.cli.view.record import list_table, page
+from atota.cli.view.record import list_table, page, unended_fields, unended_line
 from atota.cli.wiring import journal_path
 from atota.clock import SystemClock, utc_iso
 from atota.errors import ConfigError, UsageError
@@ -153,15 +153,21 @@ def list_records(
     is_cut = limit is None and not call.out.json
     with _journal(call) as (journal, path):
         records = filter_.apply(journal, _SHOWN + 1 if is_cut else limit)
+        unended = journal.unended() if journal is not None and filter_.outcome is None else []
     shown = records[:_SHOWN] if is_cut else records
+    for past in unended:
+        call.out.say(unended_line(past))
     call.done(
-        partial(list_table, shown) if shown else None, journal=str(path), records=msgspec.to_builtins(records)
+        partial(list_table, shown) if shown else None,
+        journal=str(path),
+        records=msgspec.to_builtins(records),
+        unended=[unended_fields(past) for past in unended],
     )
     if len(shown) < len(records):
         call.out.say(f"  these are the newest {_SHOWN}; --limit N shows more")
     if journal is None:
         call.out.say(_no_journal(path))
-    elif not records:
+    elif not records and not unended:
         call.out.say("no record fits")
 
 
