@@ -143,10 +143,10 @@ class Job:
                     self._entry.fact(fact)
                 with self._opened() as target:
                     self._run(target)
+                if not result.exit_code:
+                    context.progress.skip_the_rest()
             except AtotaError as error:
                 self._fail(error)
-            if not result.exit_code:
-                context.progress.skip_the_rest()
             self._entry.end(self._spec, result)
         result.record_id = "" if self._spec.dry_run else self._entry.id
         result.resumes = self._entry.opened.resumes
