@@ -82,6 +82,10 @@ class LinkFolder:
         fitting = [place for name, place in self._links.items() if _is_at(name, tail)]
         return fitting[0] if len(fitting) == 1 else None
 
+    def places(self) -> dict[str, str]:
+        """Return the identity of every link, by its name."""
+        return {name: token for name, (token, _) in self._links.items()}
+
     def names_at(self, tail: str) -> list[str]:
         """Return the names of all links at ``tail``."""
         return sorted(name for name in self._links if _is_at(name, tail))

@@ -3,9 +3,11 @@
 import hashlib
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
+import msgspec
 import platformdirs
 import typer
 from msgspec.structs import replace
@@ -13,10 +15,13 @@ from msgspec.structs import replace
 from atota.cli.call import Call
 from atota.cli.platforms import platform_of
 from atota.cli.transcripts import tidy, transcript_path
+from atota.cli.view.findings import findings_page
+from atota.cli.view.output import styled
 from atota.cli.view.station import JsonReporter, PlainReporter
 from atota.cli.wiring import opener_of
 from atota.clock import StopToken, SystemClock
-from atota.errors import Interrupted, LimitReached, Outcome
+from atota.doctor.findings import Finding, Group, blamed, ending, summary
+from atota.errors import AtotaError, Interrupted, LimitReached, Outcome, UsageError
 from atota.journal.store import Journal, default_path
 from atota.link.base import Link
 from atota.link.open import open_link
@@ -24,12 +29,16 @@ from atota.locks import lock
 from atota.module.module import Opener
 from atota.ota.base import Platform
 from atota.ota.cache import Cache
+from atota.ota.http import reach
+from atota.ota.registry import chosen
 from atota.settings.board import Board
 from atota.settings.spec import JobSpec, LocalPackage, job_spec
 from atota.settings.table import Settings
 from atota.sim.bench import SimOperator, SimPlace
-from atota.station.config import LaneTable, StationConfig, load_station
+from atota.station.check import examine_station
+from atota.station.config import MOST_LANES, LaneTable, StationConfig, load_station
 from atota.station.desk import Reporter
+from atota.station.learn import appearing, tail_of, write_paths
 from atota.station.outbox import outbox_of
 from atota.station.reader import Reader
 from atota.station.sockets import LinkFolder, PortSocket, Socket, find_device
@@ -37,6 +46,13 @@ from atota.station.station import Station, check_package
 from atota.update.events import JobResult
 from atota.values import nature_of
 
+_REACH_S = 10.0
+_Links = Annotated[
+    Path | None,
+    typer.Option(
+        "--links", metavar="DIR", help="The folder of the links by USB path, as `atota sim bench` makes one."
+    ),
+]
 _File = Annotated[Path, typer.Argument(metavar="FILE", help="The station file.")]
 
 
@@ -51,6 +67,7 @@ class SettingsParts:
     def __init__(self, call: Call, config: StationConfig) -> None:
         self._call = call
         self._work = config.file.work
+        self._line = config.file.line
         self._package = None if self._work.package is None else config.beside(self._work.package)
         self._settings: dict[int, tuple[Settings, Board | None]] = {
             lane.number: call.settings_on(config.board_path(lane)) for lane in config.file.lane
@@ -85,6 +102,14 @@ class SettingsParts:
         settings, _ = self._settings[lane]
         return settings.baud or settings.first_baud
 
+    def servers(self) -> Iterator[tuple[Literal["platform", "line"], str]]:
+        """Yield the servers that the station talks to."""
+        if self._work.command == "update":
+            named = {chosen(settings.api, settings.server)[1] for settings, _ in self._settings.values()}
+            yield from (("platform", server) for server in sorted(named))
+        if self._line is not None:
+            yield "line", self._line.url
+
     def check(self, stop: StopToken) -> None:
         """Open each platform once: a key that is missing is told before the shift begins."""
         for lane in self._settings if self._work.command == "update" else ():
@@ -99,9 +124,7 @@ def run(
         int | None, typer.Option(min=1, metavar="N", help="End after N verdicts; exit 0 if all passed.")
     ] = None,
     no_page: Annotated[bool, typer.Option("--no-page", help="Serve no operator page.")] = False,
-    links: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="The folder of the links by USB path.", hidden=True)
-    ] = None,
+    links: _Links = None,
 ) -> int:
     """Run the lanes until Ctrl-C, or until N verdicts are there."""
     if not no_page:
@@ -115,7 +138,7 @@ def run(
         stack.enter_context(_locked(config.path))
         journal = stack.enter_context(Journal(_journal_path(call, config), clock=SystemClock()))
         journal.recover()
-        folder = LinkFolder() if links is None else LinkFolder(links)
+        folder = _folder(links)
         station = Station(
             config,
             sockets=_sockets(config, parts, folder),
@@ -136,6 +159,83 @@ def run(
             stack.callback(reader.end)
         station.run()
     return _end(call, station, units)
+
+
+def check(
+    call: Call,
+    file: _File,
+    links: _Links = None,
+) -> int:
+    """Print the findings; return the exit code of the worst."""
+    call.out.begin()
+    config = load_station(file)
+    check_package(config)
+    parts = SettingsParts(call, config)
+    findings = list(
+        examine_station(
+            config,
+            links=_folder(links),
+            rate=parts.rate,
+            journal=_journal_path(call, config),
+            clock=SystemClock(),
+        )
+    )
+    for name, server in parts.servers():
+        findings.append(_reached(name, server, call.settings.ca_file))
+    call.out.page(partial(findings_page, findings, summary(findings)))
+    error = ending(findings)
+    fields = msgspec.to_builtins(findings)
+    if error is not None:
+        return call.out.failure(error, findings=fields)
+    call.done(findings=fields)
+    return 0
+
+
+def _reached(name: Literal["platform", "line"], server: str, ca_file: Path | None) -> Finding:
+    """Return whether a server can be reached."""
+    group: Group = "platform" if name == "platform" else "station"
+    try:
+        reach(server, clock=SystemClock(), timeout_s=_REACH_S, ca_file=ca_file)
+    except AtotaError as error:
+        return blamed(group, name, error)
+    return Finding(group=group, check=name, state="ok", says=f"{server} answers")
+
+
+def learn(
+    call: Call,
+    file: _File,
+    lanes: Annotated[
+        int | None,
+        typer.Option(min=1, max=MOST_LANES, metavar="N", help="Learn lanes 1 to N; else those of FILE."),
+    ] = None,
+    links: _Links = None,
+) -> None:
+    """Learn the USB paths of the lanes, one after the other, and write them into FILE."""
+    call.out.begin()
+    if lanes is None:
+        numbers = [lane.number for lane in load_station(file).file.lane if lane.path is not None]
+    else:
+        numbers = list(range(1, lanes + 1))
+    if not numbers:
+        raise UsageError(f"{file} has no lane with a `path`", hint="Give --lanes N to learn N lanes.")
+    paths: dict[int, str] = {}
+    appeared = appearing(_folder(links), SystemClock(), call.stop)
+    for number in numbers:
+        call.out.event("plug", styled("plug lane [bold]{}[/] in now", number), lane=number)
+        while number not in paths:
+            path = tail_of(next(appeared))
+            taken = next((lane for lane, other in paths.items() if other == path), None)
+            if taken is not None:
+                call.out.warn(f"{path} is lane {taken} already: plug another one in")
+                continue
+            paths[number] = path
+            call.out.event("learned", f"  lane {number}: {path}", lane=number, path=path)
+    write_paths(file, paths)
+    call.done(f"{len(paths)} lanes written into {file}", lanes=paths)
+
+
+def _folder(links: Path | None) -> LinkFolder:
+    return LinkFolder() if links is None else LinkFolder(links)
 
 
 def _reporter(call: Call) -> Reporter:
