@@ -3,6 +3,7 @@
     AtotaError
     ├── UsageError            the call itself is wrong                        2  usage
     ├── ConfigError           a file the user edits is wrong                  3  bad-config
+    │   └── HookError             a hook program that failed (station)
     ├── LinkError             the wire                                        4  port
     │   ├── PortNotFound
     │   ├── PortBusy
@@ -10,6 +11,7 @@
     │   ├── LineUnavailable       the port has no DTR, RTS or such a mode
     │   ├── BoardMismatch         the port's adapter is not the one of the board file
     │   ├── LinkLost
+    │   ├── PrinterError          a printer that does not print (station)
     │   └── ReplayDiverged        the host does something else than its recording
     ├── ModuleError           the conversation with the module                5  no-answer
     │   ├── NoAnswer
@@ -33,6 +35,7 @@
     │   └── SameName              its version cannot tell old from new
     ├── OldVersion            it came back with the old version              12  old-version
     ├── LimitReached          job limit, lock or duplicate                   13  limit
+    │   └── UnitDone              a unit that was done before (station)
     ├── JobTimeout            time limit of the job                         124  timeout
     └── Interrupted           Ctrl-C                                        130  interrupted
 

@@ -33,10 +33,8 @@ def compose(past: PastJob, verdict: Verdict, *, is_cut_off: bool = False) -> Rec
     # Rows from before the module was known may have been written later, with their own times.
     started_at = min(past.opened_at, past.first_seen)
     elapsed_ms = round(1000 * (ended_at - started_at))
-    opened = past.opened
-    module = past.latest(Identity) or Identity()
-    method = past.latest(MethodFact) or MethodFact()
-    versions = past.latest(VersionsFact) or VersionsFact()
+    opened, module = past.opened, past.latest(Identity) or Identity()
+    method, versions = past.latest(MethodFact) or MethodFact(), past.latest(VersionsFact) or VersionsFact()
     counters = past.latest(CountersFact) or CountersFact()
     return Record(
         id=past.id,

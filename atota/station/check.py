@@ -61,37 +61,39 @@ def examine_station(
     if file.label is not None:
         load_template(config.beside(file.label.template))
         problem = printer_problem(file.label.printer)
-        yield _told("printer", problem, f"{file.label.printer} is ready", "Look at its supply and its paper.")
+        yield _judged(
+            "printer", problem, f"{file.label.printer} is ready", "Look at its supply and its paper."
+        )
     if file.scan.reader is not None:
         problem = None if os.path.exists(file.scan.reader) else f"the scanner {file.scan.reader} is not there"  # noqa: PTH110 - one call
-        yield _told("scanner", problem, file.scan.reader, "Plug it in, and set it to USB-COM.")
+        yield _judged("scanner", problem, file.scan.reader, "Plug it in, and set it to USB-COM.")
 
 
 def _lane(lane: LaneTable, links: LinkFolder, names: dict[int, str]) -> Iterator[Finding]:
     """Yield the findings of one lane; put its device into ``names``."""
-    place = f"lane {lane.number}"
+    title = f"lane {lane.number}"
     if lane.path is not None:
         fitting = links.names_at(lane.path)
         if len(fitting) > 1:
-            says = f"{place}: {len(fitting)} adapters are at {lane.path}: {', '.join(fitting)}"
+            says = f"{title}: {len(fitting)} adapters are at {lane.path}: {', '.join(fitting)}"
             yield _finding("lane", "bad", says, "Write more of the name into `path`, up to the controller.")
             return
-        found_place = links.find(lane.path)
-        if found_place is None:
+        occupant = links.find(lane.path)
+        if occupant is None:
             yield Finding(
                 group="port",
                 check="lane",
                 state="bad",
-                says=f"{place}: no adapter is at {lane.path}",
+                says=f"{title}: no adapter is at {lane.path}",
                 next="Plug it in; where adapters come with units, put a unit into each lane for this check.",
                 port=lane.path,
             )
             return
-        name = found_place[1]
+        name = occupant[1]
     else:
         name = lane.port or ""
         if "://" in name:
-            yield _finding("lane", "ok", f"{place}: {name}")
+            yield _finding("lane", "ok", f"{title}: {name}")
             return
     names[lane.number] = name
     facts = gather(name)
@@ -135,10 +137,10 @@ def _disk(config: StationConfig, journal: Path) -> Finding:
     free_mb = shutil.disk_usage(folder).free / _MB
     needed = config.file.stop.min_free_mb
     says = f"{free_mb:.0f} MB are free, {needed} are needed"
-    return _told("disk", says if free_mb < needed else None, says, "Make room on the disk of the journal.")
+    return _judged("disk", says if free_mb < needed else None, says, "Make room on the disk of the journal.")
 
 
-def _told(check: str, problem: str | None, fine: str, next_: str) -> Finding:
+def _judged(check: str, problem: str | None, fine: str, next_: str) -> Finding:
     if problem is None:
         return _finding(check, "ok", fine)
     return _finding(check, "bad", problem, next_)

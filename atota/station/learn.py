@@ -34,13 +34,13 @@ def appearing(links: LinkFolder, clock: Clock, stop: StopToken) -> Iterator[str]
         Interrupted: the stop token was set.
     """
     links.scan()
-    known = links.places()
+    known = links.tokens()
     while True:
         if stop.is_set:
             raise Interrupted("stopped before all lanes were learned")
         clock.sleep(LOOK_EVERY_S)
         links.scan()
-        now = links.places()
+        now = links.tokens()
         fresh = sorted(name for name, token in now.items() if known.get(name) != token)
         known = now
         if fresh:
@@ -51,23 +51,23 @@ def appearing(links: LinkFolder, clock: Clock, stop: StopToken) -> Iterator[str]
 def with_paths(text: str, paths: dict[int, str]) -> str:
     """Return a station file with other paths of its lanes."""
     lines = text.splitlines()
-    left = dict(paths)
+    remaining = dict(paths)
     heads = [index for index, line in enumerate(lines) if re.match(r"\s*\[", line)]
     for head, end in reversed(list(pairwise([*heads, len(lines)]))):
         if not re.match(r"\s*\[\[\s*lane\s*\]\]", lines[head]):
             continue
         block = lines[head:end]
         number = next((int(match[1]) for line in block if (match := _NUMBER.match(line))), None)
-        if number not in left:
+        if number not in remaining:
             continue
-        path = f'path = "{left.pop(number)}"'
+        path = f'path = "{remaining.pop(number)}"'
         at = next((index for index, line in enumerate(block) if _KEY.match(line)), None)
         if at is None:
             block.insert(1, path)
         else:
             block[at] = path
         lines[head:end] = block
-    for number, tail in sorted(left.items()):
+    for number, tail in sorted(remaining.items()):
         lines += ["", "[[lane]]", f"number = {number}", f'path = "{tail}"']
     return "\n".join(lines) + "\n"
 

@@ -34,7 +34,7 @@ from atota.ota.registry import chosen
 from atota.settings.board import Board
 from atota.settings.spec import JobSpec, LocalPackage, job_spec
 from atota.settings.table import Settings
-from atota.sim.bench import SimOperator, SimPlace
+from atota.sim.bench import SimLane, SimOperator
 from atota.station.check import examine_station
 from atota.station.config import MOST_LANES, LaneTable, StationConfig, load_station
 from atota.station.desk import Reporter
@@ -276,7 +276,7 @@ def _sockets(config: StationConfig, parts: SettingsParts, folder: LinkFolder) ->
     sockets: dict[int, Socket] = {}
     for lane in config.file.lane:
         if lane.port is not None and lane.port.startswith("sim://"):
-            sockets[lane.number] = SimPlace(lane.port, operator)
+            sockets[lane.number] = SimLane(lane.port, operator)
         else:
             sockets[lane.number] = _port_socket(lane, parts, folder, clock)
     return sockets
