@@ -109,7 +109,7 @@ class _Filter(NamedTuple):
         outcome: str | None,
         since: str | None,
         until: str | None,
-        **place: Any,
+        **station_filters: Any,
     ) -> "_Filter":
         """Parse the options.
 
@@ -126,7 +126,7 @@ class _Filter(NamedTuple):
             outcome,
             None if since is None else _moment("--since", since),
             None if until is None else _moment("--until", until, whole_day=True),
-            **place,
+            **station_filters,
         )
 
     def apply(self, journal: Journal | None, limit: int | None) -> list[Record]:
@@ -148,8 +148,8 @@ def list_records(
 ) -> None:
     """Print the records that fit, the newest first."""
     call.out.begin()
-    place = {"batch": batch, "station": station, "lane": lane, "serial": serial}
-    filter_ = _Filter.of(imei, outcome, since, until, **place)
+    station_filters = {"batch": batch, "station": station, "lane": lane, "serial": serial}
+    filter_ = _Filter.of(imei, outcome, since, until, **station_filters)
     is_cut = limit is None and not call.out.json
     with _journal(call) as (journal, path):
         records = filter_.apply(journal, _SHOWN + 1 if is_cut else limit)
@@ -241,8 +241,8 @@ def export_records(
         raise UsageError("with --json, stdout is for JSON Lines", hint="Give -o FILE for the CSV.")
     call.out.begin()
     with _journal(call) as (journal, path):
-        place = {"batch": batch, "station": station, "lane": lane, "serial": serial}
-        records = _Filter.of(imei, outcome, since, until, **place).apply(journal, limit)
+        station_filters = {"batch": batch, "station": station, "lane": lane, "serial": serial}
+        records = _Filter.of(imei, outcome, since, until, **station_filters).apply(journal, limit)
     if journal is None:
         call.out.say(_no_journal(path))
     if output is None and call.out.json:
