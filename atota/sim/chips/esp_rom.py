@@ -20,7 +20,7 @@ from operator import xor
 from typing import NoReturn
 
 from atota.sim.chips import esp_registers, slip
-from atota.sim.chips.chip import Next, Program, SimChip
+from atota.sim.chips.chip import Need, Next, Program, SimChip
 
 SYNC_DATA = b"\x07\x07\x12\x20" + b"\x55" * 32
 _NAMES = {
@@ -59,7 +59,7 @@ _ERASE_S = 0.045  # of a sector: W25Q32JV datasheet, table 9.6, typical
 _WRITE_S = 0.0007 / 256  # of a byte, from the page's time in the same table
 _MD5_S = 0.25e-6  # of a byte; esptool allows 8 s a MB
 
-Handler = Generator[int | bytes | float, bytes, Next | None]
+Handler = Generator[Need, bytes, Next | None]
 
 
 class _Refused(Exception):
