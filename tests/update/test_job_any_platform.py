@@ -193,7 +193,7 @@ def test_a_refused_report_waits_and_goes_out_later(bench: Bench, call: str) -> N
     def refuse(platform: Platform) -> None:
         taken = getattr(platform, call)
 
-        def refused(*given: Any, **how: Any) -> None:
+        def refused(*given: Any, **how: Any) -> Any:
             if call == "report_step" and given[-1] != Status.UPGRADED:
                 return taken(*given, **how)
             raise PlatformRefused("not now", result=StepResult.REFUSED)
