@@ -23,7 +23,7 @@ MODELS: dict[str, tuple[str, str, str, str]] = {
     "ME3616": ("020", "02001", "ME3616E1AV0.0B01", "ME3616E1AV0.0B02"),
     "BC26": ("014", "01405", "BC26NBR01A01", "BC26NBR01A02"),
     "M5311": ("001", "00108", "M5311-PLBH0S01", "M5311-PLBH0S02"),
-    # Not in the platform's table: flashed from a file.
+    # Not in the platform's table: flashed from a file, or updated by an API that needs no codes.
     "EC21": ("000", "00001", "EC21EFAR06A04M4G", "EC21EFAR06A05M4G"),
     "EC800M": ("000", "00001", "EC800MCNLAR06A03M08", "EC800MCNLAR06A04M08"),
     "EG25": ("000", "00001", "EG25GGBR07A08M2G", "EG25GGBR07A09M2G"),
@@ -89,8 +89,8 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def flashed(self) -> bool:
-        """True if the package comes from a file, without a platform."""
-        return self.model in FLASHED
+        """True if the package comes from a file: the generic API has no codes for the model."""
+        return self.model in FLASHED and self.has_policy
 
     @property
     def has_policy(self) -> bool:
@@ -343,12 +343,13 @@ def draw(
     method = method or rng.choice((*METHODS, "nfwupd", "nfwupd", "nfwupd"))
     model = rng.choice(METHODS[method])
     drawn_api = rng.choice(_apis_with(fault))
-    api = "generic" if model in FLASHED else api or drawn_api
+    api = api or drawn_api
+    is_flashed = model in FLASHED and api == "generic"
     knobs = {} if api == "generic" else {name: rng.choice(values) for name, values in KNOBS.items()}
     size = rng.choice((300, 512, 1024, 1024, 2048))
     blocks = size // 256
     count = rng.choice((0, 1, 1, 1, 1, 2, 2, 2, 3, 4))
-    faults = [_one(rng, blocks, model, api) for _ in range(count)]
+    faults = [_one(rng, blocks, api, is_flashed=is_flashed) for _ in range(count)]
     if fault is not None:
         faults.append(_named(fault, api)(rng, blocks))
     if stage is not None:
@@ -369,9 +370,9 @@ def draw(
     )
 
 
-def _one(rng: random.Random, blocks: int, model: str, api: str) -> str:
+def _one(rng: random.Random, blocks: int, api: str, *, is_flashed: bool) -> str:
     pairs = list(zip(_families(api).values(), _WEIGHTS, strict=True))
-    if model in FLASHED:
+    if is_flashed:
         pairs = [pairs[0], pairs[2]]
     family = rng.choices([family for family, _ in pairs], [weight for _, weight in pairs])[0]
     return str(rng.choice(list(family.values()))(rng, blocks))
