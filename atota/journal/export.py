@@ -14,6 +14,8 @@ _PARTS = {
     "written": ("done", "total"),
     "error": ("code", "message", "hint"),
     "transcript": ("path", "sha256"),
+    "station": ("name", "lane", "batch", "operator", "serial", "scan", "attempt", "handling_ms", "is_golden"),
+    "release": ("stop", "reason", "by"),
 }
 """Of these the parts are columns of their own."""
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")

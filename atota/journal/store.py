@@ -23,7 +23,7 @@ from atota.errors import LimitReached, Outcome
 from atota.journal import chain, connect, rows, search
 from atota.journal.chain import History, Link
 from atota.journal.connect import Database
-from atota.journal.facts import Fact
+from atota.journal.facts import KNOWN_FOR_S, Fact, LineFact
 from atota.journal.model import Opened, PastJob, QueuedReport, Record, SentReport, Verdict
 from atota.journal.owners import GivenOwners
 from atota.journal.records import compose
@@ -240,6 +240,12 @@ class Journal:
         with self._lock, translated(self.path):
             row = self._db.execute(query, values).fetchone()
             return None if row is None else rows.load(self._db, row[0], self._alive)
+
+    def line(self, subject: str) -> LineFact | None:
+        """Return the newest fact about a line (`LineFact.subject`), as long as the line is known."""
+        with self._lock, translated(self.path):
+            fact = rows.line(self._db, subject)
+        return fact if fact is not None and self._clock.time() - fact.since < KNOWN_FOR_S else None
 
     def records(
         self,

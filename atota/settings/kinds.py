@@ -7,6 +7,7 @@ from typing import Annotated
 
 import msgspec
 
+from atota.names import near
 from atota.values import ServerUrl, parse_server, version_problem
 
 Text = Annotated[str, msgspec.Meta(min_length=1)]
@@ -78,16 +79,24 @@ def seconds(value: object) -> float:
     return number
 
 
-def one_of(*words: str) -> Callable[[object], str]:
-    """Return a parser that takes these words, in any case."""
+class OneOf:
+    """The parser of a setting that takes one of a few words, in any case."""
 
-    def parse(value: object) -> str:
+    def __init__(self, *words: str) -> None:
+        self.words = words
+
+    def __call__(self, value: object) -> str:
+        """Return the word.
+
+        Raises:
+            ValueError: it is not one of them.
+        """
         word = str(value).strip().lower()
-        if word not in words:
-            raise ValueError(f"{value!r} is not one of: {', '.join(words)}")
+        if word not in self.words:
+            meant = near(word, self.words)
+            guess = f"; did you mean {' or '.join(meant)}?" if meant else ""
+            raise ValueError(f"{value!r} is not one of: {', '.join(self.words)}{guess}")
         return word
-
-    return parse
 
 
 def server_url(value: object) -> ServerUrl:
