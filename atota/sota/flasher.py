@@ -32,7 +32,7 @@ class Flasher:
         on_line: gets lines that a program prints.
 
     Attributes:
-        overwrites: the package is written over the running application.
+        transfer_baud: the rate that the user wants for the transfer; None: the flasher's own choice.
         may_run: the chip may run the package before `activate`.
         block: bytes in one block; None: the flasher does not cut the package.
         blocks: blocks that were acknowledged.
@@ -40,7 +40,7 @@ class Flasher:
         has_erased: the old application may be damaged.
     """
 
-    overwrites = True
+    transfer_baud: int | None = None
     may_run = False
     block: int | None = None
 
@@ -54,6 +54,11 @@ class Flasher:
         self.blocks = 0
         self.retries = 0
         self.has_erased = False
+
+    @property
+    def overwrites(self) -> bool:
+        """True if the package is written over the running application."""
+        return True
 
     @property
     def validates(self) -> bool:

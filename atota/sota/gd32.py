@@ -153,7 +153,7 @@ class Gd32(Flasher):
             if not allowed.erase:
                 raise Refused(
                     "the chip is protected against reading: lifting that erases all of its flash",
-                    hint="Give --allow-erase if it holds no private bootloader or parameters that are needed.",
+                    hint="Give --allow-erase if it holds no bootloader or parameters that are needed.",
                 )
         elif product in _F1_IDS:
             self._compare(int.from_bytes(size, "little"), len(data))

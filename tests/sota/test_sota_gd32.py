@@ -168,7 +168,7 @@ def test_a_protected_chip_is_erased_with_consent(desk: Desk) -> None:
     assert not link.script
 
 
-NACKS = {
+NACKS: dict[str, Script] = {
     "erase command": [(bits("43 BC"), b"\x1f")],
     "erase pages": [(bits("43 BC"), A), (bits("00 00 00"), b"\x1f")],
     "write command": [*ERASED, (bits("31 CE"), b"\x1f")],
