@@ -3,17 +3,21 @@
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Literal, Self
 
 import msgspec
 
+Parity = Literal["N", "E", "O"]
+"""None, even or odd: pyserial's letters."""
+
 
 class Sent(msgspec.Struct, frozen=True):
-    """Bytes that the module begins to send at ``when``, at its rate ``baud``."""
+    """Bytes that a device begins to send at ``when``, at its rate ``baud`` and with its ``parity``."""
 
     when: float
     data: bytes
     baud: int
+    parity: Parity = "N"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +28,7 @@ class Options:
         version: the firmware that runs.
         baud: the stored rate, at which the module is.
         asleep: it sleeps when idle, from the beginning on; the bytes that wake it are lost.
+        reset: the control line that is wired to its reset pin, if any.
         network: there is one to attach to.
         push: the version that the platform wants it to run, where the platform drives the update.
         fetch: downloads a URL, where the module downloads by itself; None: every URL is unreachable.
@@ -36,6 +41,7 @@ class Options:
     baud: int | None = None
     echo: bool = False
     asleep: bool = False
+    reset: Literal["", "rts", "dtr"] = ""
     accept_any: bool = False
     becomes: str = ""
     network: bool = True

@@ -14,7 +14,7 @@ from typing import Protocol
 
 from atota.clock import Clock, StopToken, SystemClock
 from atota.errors import LineUnavailable, PortBusy, UsageError
-from atota.sim.module import SimModule
+from atota.sim.device import Device
 from atota.sim.uart import Wire
 
 _TCGETS2 = 0x802C542A  # Linux ioctl: struct termios2, 44 bytes, the last two words are the rates
@@ -83,18 +83,18 @@ class _Simulated(Wire):
 
     @property
     def first_baud(self) -> int:
-        return self.module.baud
+        return self.device.baud
 
     @property
     def unplugged(self) -> bool:
-        return self.module.unplugged
+        return self.device.unplugged
 
     def plug(self, now: float) -> None:  # noqa: ARG002 - part of `Served`
-        self.module.unplugged = False
+        self.device.unplugged = False
 
 
-def _served(module: SimModule | Served, clock: Clock, *, paced: bool) -> Served:
-    if isinstance(module, SimModule):
+def _served(module: Device | Served, clock: Clock, *, paced: bool) -> Served:
+    if isinstance(module, Device):
         return _Simulated(module, module.baud if paced else None, now=clock.monotonic())
     return module
 
@@ -166,7 +166,7 @@ def _host_baud(fd: int) -> int | None:
 
 
 def serve_pty(
-    module: SimModule | Served,
+    module: Device | Served,
     clock: Clock,
     on_ready: Callable[[str], None],
     stop: StopToken,
@@ -223,7 +223,7 @@ def _set_module_rate(slave: int, baud: int) -> None:
 
 
 def serve_tcp(
-    module: SimModule | Served,
+    module: Device | Served,
     host: str,
     port: int,
     *,

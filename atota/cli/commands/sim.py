@@ -15,7 +15,7 @@ from atota.errors import ConfigError, UsageError
 from atota.otaserver.model import load
 from atota.otaserver.serve import RunningServer
 from atota.otaserver.service import LocalPlatform
-from atota.sim.link import make_module, parse_sim_url
+from atota.sim.link import parse_sim_url
 from atota.sim.package import build_package
 from atota.sim.serve import serve_pty, serve_tcp
 from atota.values import Digests
@@ -52,7 +52,13 @@ _Fault = Annotated[list[str] | None, typer.Option(metavar="NAME[:ARG]", help="A 
 
 def serve_module(
     call: Call,
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="BC28, M5310-A, BC95-B8 or SARA-N200.")],
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL",
+            help="A module as BC28, M5310-A, BC95-B8; or a chip: ESP32, nrf52832, GD32, other.",
+        ),
+    ],
     tcp: Annotated[
         str | None, typer.Option(metavar="HOST:PORT", help="Serve a TCP port instead of a pty.")
     ] = None,
@@ -82,9 +88,7 @@ def serve_module(
             call.out.say(f"try: atota identify -p {port}")
 
     call.out.begin(model=url.model)
-    module = make_module(
-        url.model, url.options.as_a_module_of_its_own(), faults=url.faults, on_change=on_change
-    )
+    module = url.device(on_change)
     if tcp is None:
         serve_pty(module, clock, on_ready, call.stop)
     else:
