@@ -115,15 +115,17 @@ class Esp32(Flasher):
         """Read the fuses, choose the slot, and see that the package fits."""
         self._refuse_protection()
         table = parse_table(self._table_bytes, self.chip.table or 0x8000)
-        place = otadata(table)
-        selections = parse_selections(self._read(place.offset, _SECTOR_2)) if place is not None else ()
+        partition = otadata(table)
+        selections = (
+            parse_selections(self._read(partition.offset, _SECTOR_2)) if partition is not None else ()
+        )
         self._plan = chosen = plan(table, selections)
-        partition = chosen.partition
-        if len(data) > partition.size:
+        slot = chosen.partition
+        if len(data) > slot.size:
             raise PackageError(
-                f"the package has {len(data)} bytes, and the slot {partition.label} only {partition.size}"
+                f"the package has {len(data)} bytes, and the slot {slot.label} only {slot.size}"
             )
-        self.note(f"writing into {partition.label} at 0x{partition.offset:x}")
+        self.note(f"writing into {slot.label} at 0x{slot.offset:x}")
         if chosen.overwrites:
             self.note("the chip has one place for an application only: a cut needs another run")
 
@@ -259,7 +261,7 @@ class Esp32(Flasher):
                     limit_s=self.chip.limit_s or 300.0,
                     quiet_s=self.chip.quiet_s or 60.0,
                     check=self.wire.check,
-                    on_line=lambda line: self._hear(line, on_percent),
+                    on_line=lambda line: self._on_line(line, on_percent),
                     more={"ESPTOOL_CFGFILE": str(config)},
                 )
             except RebootTimeout as killed:
@@ -267,7 +269,7 @@ class Esp32(Flasher):
                     raise
                 raise NoAnswer(killed.message, hint=_BUTTONS) from killed
 
-    def _hear(self, line: str, on_percent: Callable[[float], None]) -> None:
+    def _on_line(self, line: str, on_percent: Callable[[float], None]) -> None:
         if (match := _PERCENT.search(line)) is not None:
             on_percent(float(match[1]))
         elif line.strip():

@@ -169,7 +169,7 @@ def _crc(sequence: int) -> int:
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """Where a package goes.
+    """The place of a package.
 
     ``selection`` is the address and the sequence number of the entry that will select it; None: the chip
     boots this partition in any case. ``overwrites``: it is the one that the chip runs.
@@ -197,9 +197,9 @@ def plan(table: tuple[Partition, ...], selections: tuple[Selection, ...]) -> Pla
     newest = selections[0] if selections else None
     if newest is None:
         # Without a valid entry the factory application boots, else the first slot.
-        place = slots[0] if factory is not None or len(slots) == 1 else slots[1]
-        sector, sequence = 0, slots.index(place) + 1
-        return _checked(Plan(place, (data.offset, sequence), overwrites=factory is None and len(slots) == 1))
+        slot = slots[0] if factory is not None or len(slots) == 1 else slots[1]
+        sector, sequence = 0, slots.index(slot) + 1
+        return _checked(Plan(slot, (data.offset, sequence), overwrites=factory is None and len(slots) == 1))
     running = (newest.sequence - 1) % len(slots)
     number = (running + 1) % len(slots)
     sequence = newest.sequence + 1
