@@ -38,6 +38,7 @@ class Flasher:
         blocks: blocks that were acknowledged.
         retries: blocks that were sent again.
         has_erased: the old application may be damaged.
+        state_words: the state of a chip whose application tells no version, for messages.
     """
 
     transfer_baud: int | None = None
@@ -54,6 +55,7 @@ class Flasher:
         self.blocks = 0
         self.retries = 0
         self.has_erased = False
+        self.state_words = ""
 
     @property
     def overwrites(self) -> bool:
@@ -119,11 +121,6 @@ class Flasher:
     def running_version(self) -> str | None:
         """Return the version that the running application tells by the flasher's own protocol."""
         return None
-
-    @property
-    def has_running_version(self) -> bool:
-        """True if the protocol can ask the running application."""
-        return False
 
     @property
     def old_slot_pattern(self) -> tuple[str, str] | None:
