@@ -32,9 +32,13 @@ def on_pty(device: Device, clock: Clock | None = None) -> contextlib.AbstractCon
     return serving(lambda ready, stop: serve_pty(device, clock or ScaledClock(20), ready, stop))
 
 
-def on_tcp(device: Device, clock: Clock | None = None) -> contextlib.AbstractContextManager[str]:
+def on_tcp(
+    device: Device, clock: Clock | None = None, *, rfc2217: bool = False
+) -> contextlib.AbstractContextManager[str]:
     """Serve a device on a TCP port."""
     time = clock or ScaledClock(20)
     return serving(
-        lambda ready, stop: serve_tcp(device, "127.0.0.1", 0, clock=time, on_ready=ready, stop=stop)
+        lambda ready, stop: serve_tcp(
+            device, "127.0.0.1", 0, clock=time, on_ready=ready, stop=stop, rfc2217=rfc2217
+        )
     )

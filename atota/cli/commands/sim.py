@@ -62,6 +62,9 @@ def serve_module(
     tcp: Annotated[
         str | None, typer.Option(metavar="HOST:PORT", help="Serve a TCP port instead of a pty.")
     ] = None,
+    rfc2217: Annotated[
+        bool, typer.Option("--rfc2217", help="The TCP client sets rate, parity and lines by RFC 2217.")
+    ] = False,
     fault: _Fault = None,
     options: Annotated[
         str | None,
@@ -76,6 +79,8 @@ def serve_module(
         [*parse_qsl(options or "", keep_blank_values=True), *(("fault", f) for f in fault or [])]
     )
     url = parse_sim_url(f"sim://{model}?{query}")
+    if rfc2217 and tcp is None:
+        raise UsageError("--rfc2217 is for a TCP port", hint="Add --tcp HOST:PORT; port 0 takes a free one.")
     clock = clock_at(speed)
 
     def on_change(change: str) -> None:
@@ -93,7 +98,7 @@ def serve_module(
         serve_pty(module, clock, on_ready, call.stop)
     else:
         host, port = tcp_address(tcp)
-        serve_tcp(module, host, port, clock=clock, on_ready=on_ready, stop=call.stop)
+        serve_tcp(module, host, port, clock=clock, on_ready=on_ready, stop=call.stop, rfc2217=rfc2217)
     call.done()
 
 

@@ -3,10 +3,12 @@
 from collections.abc import Callable, Iterable
 
 from atota.sim.chips.chip import SimChip
+from atota.sim.chips.esp32 import Esp32
 from atota.sim.chips.gd32 import Gd32
+from atota.sim.chips.nrf52 import Nrf52832
 from atota.sim.chips.options import ChipOptions
 
-CHIPS: dict[str, type[SimChip]] = {"GD32": Gd32, "other": Gd32}
+CHIPS: dict[str, type[SimChip]] = {"ESP32": Esp32, "nrf52832": Nrf52832, "GD32": Gd32, "other": Gd32}
 """By the platform's names. "other" stands for a chip with a program of its vendor: it is one that
 ``stm32flash`` can write."""
 

@@ -6,6 +6,7 @@ yields for what it waits for and is sent what has come::
 
     command = yield 2          two bytes
     frame = yield b"\xc0"      bytes up to this one
+    frame = yield b"\xc0", 1.0 the same, or nothing when the time is over
     yield 0.04                 time passes; of the bytes that come, the UART keeps its FIFO's worth
 
 and it returns what comes next: "reset", "app" or "hang". A power cut is an exception in its midst.
@@ -26,7 +27,8 @@ from atota.sim.faults import FaultPlan
 from atota.sim.options import Parity, Sent
 
 Next = Literal["reset", "app", "hang"]
-Program = Generator[int | bytes | float, bytes, Next]
+Need = int | bytes | float | tuple[bytes, float]
+Program = Generator[Need, bytes, Next]
 Mode = Literal["reset", "loader", "app", "hung"]
 
 _TOLERANCE = 0.03  # of a rate: about half a bit in ten
@@ -84,6 +86,7 @@ class SimChip(Device):
         self._boot_pin = self._held_in_reset = self._sampled = False
         self._program: Program | None = None
         self._needed: int | bytes | float = 0.0
+        self._waits = 0
         self._held = bytearray()
         self._position: frozenset[str] = frozenset()
         self._is_mute = self.silent = self.faults.lasts("mute") is not None
@@ -286,7 +289,7 @@ class SimChip(Device):
         program = self._program
         assert program is not None
         try:
-            self._needed = next(program) if piece is None else program.send(piece)
+            needed = next(program) if piece is None else program.send(piece)
         except StopIteration as ended:
             self._end(ended.value)
         except (PowerCut, Interrupted) as event:
@@ -294,8 +297,22 @@ class SimChip(Device):
             self._out.clear()
             self.restart(self.now)
         else:
-            if isinstance(self._needed, float):
-                self.timeline.at(self.now + self._needed, self._resume)
+            self._wait(needed)
+
+    def _wait(self, needed: Need) -> None:
+        """Wait for what the program has yielded."""
+        self._waits += 1
+        number = self._waits
+        self._needed = needed[0] if isinstance(needed, tuple) else needed
+        if isinstance(needed, float):
+            self.timeline.at(self.now + needed, self._resume)
+        elif isinstance(needed, tuple):
+            self.timeline.at(self.now + needed[1], lambda then: self._give_up(number, then))
+
+    def _give_up(self, number: int, now: float) -> None:
+        """End a wait whose time is over, if it is still the same one."""
+        if number == self._waits:
+            self._resume(now)
 
     def _resume(self, now: float) -> None:
         self.now = now

@@ -17,7 +17,7 @@ from operator import xor
 from typing import ClassVar
 
 from atota.sim.chips.application import RAM, build_application, read_application, talk
-from atota.sim.chips.chip import Next, Program, SimChip
+from atota.sim.chips.chip import Need, Next, Program, SimChip
 from atota.sim.chips.memory import ChipFlash
 
 ACK, NACK, SYNC = 0x79, 0x1F, 0x7F
@@ -45,7 +45,7 @@ _NAMES = {
     0x92: "unprotect",
 }
 
-Command = Generator[int | bytes | float, bytes, Next | None]
+Command = Generator[Need, bytes, Next | None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,6 +72,7 @@ def test_stm32flash_is_refused_by_a_protected_chip_and_frees_it_by_a_mass_erase(
     assert flash(made, tmp_path, "-w", str(image(tmp_path)))[0] == 1
     assert made.stored == "V1.0.0"
     made.press(0.0, boot=True)
+    made.tick(1.0)
     assert flash(made, tmp_path, "-k")[0] == 0
     assert not made.protected
     assert made.flash.read(FLASH, 1024) == b"\xff" * 1024
