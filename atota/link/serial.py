@@ -231,6 +231,18 @@ class SerialLink:
         except FOREIGN as exc:
             raise line_fault(self.name, exc) from exc
 
+    def keep_lines(self) -> None:
+        """Let DTR and RTS keep their levels when the port is closed; not on Windows, where they always fall.
+
+        Linux drops both at the last close, unless HUPCL is off (termios(3)).
+        """
+        if sys.platform == "win32" or not self._is_tty:
+            return
+        with contextlib.suppress(OSError, termios.error):
+            attributes = termios.tcgetattr(self._serial.fileno())
+            attributes[2] &= ~termios.HUPCL
+            termios.tcsetattr(self._serial.fileno(), termios.TCSANOW, attributes)
+
     def close(self) -> None:
         """Close the port and restore the settings that opening it changed. May be called twice."""
         if self._closed:

@@ -29,6 +29,7 @@ class SimUrl(msgspec.Struct, frozen=True, kw_only=True):
     latency_s: float = 0.001  # a USB adapter in low-latency mode
     timer_s: float = 0.0
     reset: Literal["", "rts", "dtr"] = ""
+    power: Literal["", "rts", "dtr"] = ""
     id: str = ""
     options: Options = Options()
 
@@ -83,9 +84,10 @@ def parse_sim_url(url: str) -> SimUrl:
     speed = given.get("speed", "max")
     if not is_speed(speed):
         raise _wrong("speed", speed, "max, real or a factor from 1 is needed")
-    reset = given.get("reset", "")
-    if reset not in ("", "rts", "dtr"):
-        raise _wrong("reset", reset, "rts or dtr is needed")
+    lines = {key: given.get(key, "") for key in ("reset", "power")}
+    for key, line in lines.items():
+        if line not in ("", "rts", "dtr"):
+            raise _wrong(key, line, "rts or dtr is needed")
     persona = find_persona(unquote(parts.netloc))
     if "push" in given and persona.way.name != "platform":
         raise _wrong("push", given["push"], f"no platform drives the update of a {persona.name}")
@@ -95,7 +97,8 @@ def parse_sim_url(url: str) -> SimUrl:
         speed=speed,
         latency_s=_integer("latency_ms", given.get("latency_ms", "1"), 0, 10_000) / 1000,
         timer_s=_integer("timer_ms", given.get("timer_ms", "0"), 0, 255) / 1000,
-        reset=reset,  # type: ignore[arg-type]
+        reset=lines["reset"],  # type: ignore[arg-type]
+        power=lines["power"],  # type: ignore[arg-type]
         id=given.get("id", ""),
         options=_options(given),
     )
@@ -154,6 +157,7 @@ class SimLink:
         timer_s: the latency timer of a USB adapter (FTDI: 0.016, in low-latency mode 0.001): it hands over
             its bytes when the timer runs out or 62 bytes are there; 0: every byte at once.
         reset: the control line that is wired to the reset pin, if any.
+        power: the control line that switches the module's supply, if any: asserted is on.
         wire: the wire that already leads to the module, where there is one.
     """
 
@@ -166,6 +170,7 @@ class SimLink:
         latency_s: float = 0.0,
         timer_s: float = 0.0,
         reset: str = "",
+        power: str = "",
         name: str | None = None,
         wire: Wire | None = None,
     ) -> None:
@@ -175,7 +180,8 @@ class SimLink:
         self._wire = wire or Wire(module, baud, latency_s=latency_s, timer_s=timer_s, now=clock.monotonic())
         self._baud = baud
         self._reset = reset
-        self._held = False
+        self._power = power
+        self._held = self._is_off = False
         self._closed = False
 
     @property
@@ -230,6 +236,7 @@ class SimLink:
     def set_lines(self, *, dtr: bool | None = None, rts: bool | None = None) -> None:
         """Set the control lines; the one that is wired to the reset pin resets when it is let go."""
         self._check()
+        self._switch({"dtr": dtr, "rts": rts}.get(self._power))
         level = {"dtr": dtr, "rts": rts}.get(self._reset)
         if level is None:
             return
@@ -238,6 +245,14 @@ class SimLink:
             self._wire.advance(now)
             self._wire.disturb(now, self.module.reset_pin(now))
         self._held = level
+
+    def _switch(self, is_on: bool | None) -> None:
+        """Switch the supply; a module without one says nothing and hears nothing."""
+        if is_on is None or is_on is not self._is_off:
+            return
+        self._is_off = not is_on
+        self.power_cycle()
+        self.module.silent = self.module.silent or self._is_off
 
     def power_cycle(self) -> None:
         """Take the module's supply away for a moment."""
@@ -261,14 +276,17 @@ class SimLink:
         now = self.clock.monotonic()
         self._wire.cut(now)
         self._wire.set_baud(baud or self._baud, now)
-        return SimLink(
+        link = SimLink(
             self.module,
             self.clock,
             baud=baud or self._baud,
             reset=self._reset,
+            power=self._power,
             name=self.name,
             wire=self._wire,
         )
+        link._is_off = self._is_off
+        return link
 
     def close(self) -> None:
         """Close the link; the module goes on. May be called twice."""
@@ -326,6 +344,7 @@ def _new_link(parsed: SimUrl, url: str, baud: int, clock: Clock | None) -> SimLi
         latency_s=parsed.latency_s,
         timer_s=parsed.timer_s,
         reset=parsed.reset,
+        power=parsed.power,
         name=url,
     )
 

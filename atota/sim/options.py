@@ -39,6 +39,7 @@ _KINDS = (
     ("echo=0|1", "1: echo is on (0)"),
     ("asleep=0|1", "1: it sleeps when idle, and loses the bytes that wake it (0)"),
     ("reset=rts|dtr", "the control line that is wired to its reset pin"),
+    ("power=rts|dtr", "the control line that switches its supply: asserted is on"),
     ("network=0|1", "0: it has no network (1)"),
     ("id=NAME", "opened again under this name in one program, it is the same module"),
 )
