@@ -4,12 +4,13 @@ import typer
 
 from atota._version import __version__
 from atota.cli.command import Command, Program, declare
+from atota.cli.line import LINE_GROUPS
 from atota.settings.groups import Group
 
 _PROMISE = "Take a cellular module from the firmware it has to the firmware that the OTA platform wants."
 _KEY = "ATOTA_ACCESS_KEY=…"
 _DEVICE = "-p /dev/ttyUSB0 --product-id 123 --dev-id 6523"
-_ASKING = (Group.LINK, Group.PLATFORM)
+_ASKING = (Group.LINK, Group.TYPE, Group.PLATFORM)
 
 COMMANDS = (
     Command(
@@ -23,7 +24,7 @@ COMMANDS = (
         "look:identify",
         "Find the baud rate and the dialect, and read who the module is. Changes nothing.",
         example="atota identify -p /dev/ttyUSB0",
-        groups=(Group.LINK, Group.WAIT),
+        groups=(Group.LINK, Group.TYPE, Group.WAIT),
     ),
     Command(
         "at",
@@ -78,7 +79,7 @@ COMMANDS = (
         "jobs:flash",
         "Stream a local package into the module, start it, confirm the new version. No platform is asked.",
         example="atota flash package.bin --md5 MD5 --target BC28JAR01A05 -p /dev/ttyUSB0",
-        groups=(Group.LINK, Group.PACKAGE, Group.UPDATE, Group.JOURNAL),
+        groups=(Group.LINK, Group.TYPE, Group.PACKAGE, Group.UPDATE, Group.JOURNAL),
     ),
     Command(
         "update",
@@ -92,7 +93,7 @@ COMMANDS = (
         "report:report",
         "Show the reports that the platform has not received; with --pending, send them now.",
         example=f"{_KEY} atota report --pending",
-        groups=(Group.PLATFORM, Group.JOURNAL),
+        groups=(Group.TYPE, Group.PLATFORM, Group.JOURNAL),
     ),
     Command(
         "doctor",
@@ -113,7 +114,7 @@ COMMANDS = (
         "config:config",
         "Show where files lie, and every variable with its value and origin; or begin a configuration file.",
         example="atota config",
-        groups=(Group.LINK, Group.PLATFORM, Group.CACHE, Group.JOURNAL),
+        groups=(Group.LINK, Group.TYPE, Group.PLATFORM, Group.CACHE, Group.JOURNAL),
     ),
     Command(
         "replay",
@@ -191,6 +192,13 @@ RECORDS = (
         example="atota records export -o records.csv",
         groups=(Group.JOURNAL,),
     ),
+    Command(
+        "batch",
+        "batch:summarise_batch",
+        "Show the sums of one batch: yields, retests, failures by their cause, times.",
+        example="atota records batch B-2026-118 -o batch.html",
+        groups=(Group.JOURNAL,),
+    ),
 )
 CACHE = (
     Command(
@@ -223,7 +231,9 @@ GROUPS = (
     ("cache", "The packages that downloads have left on this machine.", CACHE),
     ("station", "A production station: many lanes, one page.", STATION),
     ("records", "The journal: the outcomes of this machine's jobs.", RECORDS),
+    *LINE_GROUPS,
 )
+"""A group within another comes after it, and has both names."""
 
 app = typer.Typer(
     name="atota",
@@ -236,11 +246,13 @@ app = typer.Typer(
 )
 for command in COMMANDS:
     declare(app, command)
+_made = {"": app}
 for name, about, commands in GROUPS:
-    group = typer.Typer(help=about, cls=Program, no_args_is_help=True)
+    _made[name] = group = typer.Typer(help=about, cls=Program, no_args_is_help=True)
     for command in commands:
         declare(group, command, group=name)
-    app.add_typer(group, name=name)
+    outer, _, own = name.rpartition(" ")
+    _made[outer].add_typer(group, name=own)
 
 
 def _version(is_asked: bool) -> None:

@@ -13,6 +13,7 @@ from atota.doctor.findings import Finding, Group, blamed, unseen
 from atota.errors import LinkError, LinkLost, ModuleError, NoAnswer, Refused
 from atota.link.ports import PortInfo, latency_timer_ms
 from atota.module.module import Module
+from atota.values import LineState
 
 Opener = Callable[[], AbstractContextManager[Module]]
 Note = Callable[[str], None]
@@ -27,13 +28,14 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     """The user's request for an examination.
 
     ``size``: bytes of the update whose time is estimated; ``baud``: the only rate to try, if one is given;
-    ``transfer_baud``: the board's rate for transfers.
+    ``transfer_baud``: the board's rate for transfers; ``known``: the state of the line in the last job on it.
     """
 
     exchanges: int = line.DEFAULT_EXCHANGES
     size: int = timing.DEFAULT_SIZE
     baud: int | None = None
     transfer_baud: int | None = None
+    known: LineState | None = None
 
 
 def examine_unopened(info: PortInfo, request: Request) -> Iterator[Finding]:
@@ -203,4 +205,5 @@ class Examination:
             target=0 if self._fixed else self._request.transfer_baud,
             assumed=self._fixed,
             port=self._name,
+            known=self._request.known,
         )

@@ -10,7 +10,8 @@ from atota.link.base import Link
 from atota.link.open import open_link
 from atota.module.module import Module, pulse
 from atota.settings.adapter import check_adapter
-from atota.settings.board import Board, Step
+from atota.settings.board import Board
+from atota.settings.steps import Step
 
 
 @runtime_checkable

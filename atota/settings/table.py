@@ -157,9 +157,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         text, "--product-id", metavar="ID", variable="ATOTA_PRODUCT_ID", key="product_id",
         board="ota.product_id", help="The product of the device and of the access key.",
     )] = None  # fmt: skip
-    task_type: Annotated[TaskType, _PLATFORM(
-        OneOf("fota", "sota"), "--type", metavar="fota|sota", variable="ATOTA_TYPE", key="type",
-        board="ota.type", help="Module firmware or application firmware.",
+    task_type: Annotated[TaskType, _row(
+        OneOf("fota", "sota"), "--type", metavar="fota|sota", group=Group.TYPE, variable="ATOTA_TYPE",
+        key="type", board="ota.type", help="Module firmware, or the application of a chip.",
     )] = "fota"  # fmt: skip
     fw_version: Annotated[Text | None, _PLATFORM(
         version, "--fw-version", metavar="TEXT", variable="ATOTA_FW_VERSION", key="fw_version",
@@ -217,11 +217,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     )] = False  # fmt: skip
     transfer_baud: Annotated[TransferBaud | None, _UPDATE(
         whole(0, 4_000_000), "--transfer-baud", metavar="RATE", board="serial.transfer_baud",
-        help="Raise the rate to this for the transfer; 0 keeps it. Without it, the dialect decides.",
+        help="Raise the rate to this for the transfer; 0 keeps it. Without it, the line decides.",
     )] = None  # fmt: skip
     block: Annotated[int | None, _UPDATE(
         whole(1, 1_000_000), "--block", metavar="BYTES",
-        help="Bytes in a block. Without it, the dialect decides.",
+        help="Bytes in a block. Without it, the largest that is documented and taken.",
     )] = None  # fmt: skip
     reboot_timeout_s: Annotated[Seconds | None, _UPDATE(
         seconds, "--reboot-timeout", metavar="SECONDS", variable="ATOTA_REBOOT_TIMEOUT",
@@ -255,6 +255,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         bool,
         _UPDATE(flag, "--allow-downgrade", board="accept.downgrade", help="Allow an older version."),
     ] = False
+    allow_erase: Annotated[bool, _UPDATE(
+        flag, "--allow-erase",
+        help="Erase all flash of a chip that is protected against reading, as lifting the protection does.",
+    )] = False  # fmt: skip
     yes: Annotated[bool, _UPDATE(flag, "--yes", "-y", help="Do not ask before the update begins.")] = False
     detailed_exit_code: Annotated[
         bool, _UPDATE(flag, "--detailed-exit-code", help="Exit 10 if there was nothing to do.")

@@ -34,6 +34,7 @@ class FaultKind:
 
 
 _ALWAYS = (
+    "bad-above",
     "urc-before-reply",
     "urc-inside-reply",
     "urc-behind-reply",
@@ -105,6 +106,10 @@ _TABLE = (
     ("urc-inside-reply[:TIMES]", "an unsolicited line before the final result (always, without TIMES)"),
     ("urc-behind-reply[:TIMES]", "an unsolicited line right behind a reply (always, without TIMES)"),
     (
+        "bad-above:RATE[:BYTES]",
+        "above RATE bit/s one bit of about every BYTES-th byte (100) is turned over, both ways (always)",
+    ),
+    (
         "resumed-update",
         "a power cut was in the middle of an update: with the module's first moment it goes on by itself",
     ),
@@ -170,7 +175,7 @@ def _check(text: str, name: str, args: tuple[str, ...]) -> float:
             raise _bad(text, f"{value!r} is not a position (12, c7, prepare, erase, validate, start)")
         if kind == "STATUS" and not _STATUS.fullmatch(value):
             raise _bad(text, f"{value!r} is not a status (PACKAGE_...)")
-        if kind in ("BYTE", "RATE", "COMMANDS"):
+        if kind in ("BYTE", "BYTES", "RATE", "COMMANDS"):
             _number(text, value)
         if kind == "SECONDS":
             _number(text, value, real=True)
@@ -199,7 +204,7 @@ class FaultPlan:
 
     Attributes:
         struck: the faults that have struck, in order, once for each time.
-        shown: which of those that last (echo, mute, urc-storm, quiet-update) have shown.
+        shown: which of those that last (echo, mute, urc-storm, quiet-update, bad-above) have shown.
     """
 
     def __init__(self, texts: Iterable[str] = ()) -> None:

@@ -10,6 +10,7 @@ from atota.errors import (
     LinkLost,
     OldVersion,
     Outcome,
+    PackageError,
     PackageTurnedDown,
     PlatformRefused,
     Refused,
@@ -43,8 +44,9 @@ class Run:
         identity: who it is.
         undo: commands that take back what an earlier run changed.
         written: bytes of the package with ``sha256`` that an earlier run knew to be in the slot.
-        block: bytes in one of the blocks that it wrote.
+        block: bytes in one of the blocks that it wrote; None: they had several lengths, or there are none.
         sha256: the digest of that package.
+        before: the version that the target ran before an earlier run that was cut off.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class Run:
         written: int = 0,
         block: int | None = None,
         sha256: str = "",
+        before: str | None = None,
     ) -> None:
         self._context = context
         self._spec = context.spec
@@ -64,8 +67,10 @@ class Run:
         self._progress = context.progress
         self._target = target
         self._identity = identity
+        self._before = before
         self._undo = undo
         self._written = (sha256, block, written)
+        self._block = block
         self._fetcher: PackageFetcher | None = None
         self._versions = VersionsFact()
         self._is_ready_due = False
@@ -114,7 +119,7 @@ class Run:
         assert context.downloader is not None
         with self._progress.stage("check"):
             self._deliver_waiting()
-            query = task_query(self._spec, self._identity, platform.capabilities)
+            query = task_query(self._spec, self._identity, platform.capabilities, before=self._before)
             reporter = Reporter(platform, query.dev_id, query.type, context.outbox)
             clock = self._target.clock
             fetcher = PackageFetcher(
@@ -189,7 +194,9 @@ class Run:
         is_confirmed = self._is_confirmed(goal)
         decision = plan.decide(self._identity, goal, allowed, *refusals, is_confirmed=is_confirmed)
         if isinstance(decision, plan.Proceed) and self._spec.package is None:
-            refusal = self._target.package_refusal(allowed)
+            assert self._fetcher is not None
+            is_delta = self._fetcher.task.kind == "delta"
+            refusal = self._target.package_refusal(allowed, is_delta=is_delta)
             return decision if refusal is None else self._in_words(refusal)
         return decision
 
@@ -212,7 +219,7 @@ class Run:
         )
 
     def _choose(self) -> None:
-        choice = self._target.choose()
+        choice = self._target.choose(self._block)
         self._context.entry.fact(
             MethodFact(
                 name=choice.dialect,
@@ -264,6 +271,7 @@ class Run:
             self._spec,
             self._target,
             self._fetcher,
+            version=self._versions.expected,
             stage=self._progress.stage,
             serve=self._context.serve,
             stack=serving,
@@ -287,6 +295,10 @@ class Run:
             self._result.version_after = starter.run(writer)
         except OldVersion:
             self._report_failure(Status.UPGRADE_UNKNOWN)
+            raise
+        except PackageError:
+            if self._context.machine.state is JobState.CHANGED:  # it does not fit, and nothing was written
+                self._report_failure(Status.UPGRADE_MISMATCH)
             raise
         except PackageTurnedDown as refusal:
             # A module that has the goal's name already may have refused since it runs that very build.

@@ -15,7 +15,7 @@ from atota.cli.view.job import end_job
 from atota.cli.view.output import plain
 from atota.cli.view.progress import JobView, job_view
 from atota.cli.view.prompt import confirm
-from atota.cli.wiring import module_opener, opened_journal
+from atota.cli.wiring import chip_opener, module_opener, opened_journal
 from atota.clock import SystemClock
 from atota.errors import UsageError
 from atota.ota.base import Platform
@@ -88,6 +88,7 @@ def _run(call: Call, spec: JobSpec, platform: Platform | None) -> int:
             listener=view.listener,
             stop=call.stop,
             opener=module_opener(call, spec, stack),
+            targets=chip_opener(call, spec, stack) if spec.task_type == "sota" else None,
             approve=_Approval(view) if _may_ask(call) else None,
             journal=journal,
         )

@@ -12,8 +12,9 @@ from atota.cli.wiring import require_settled
 from atota.errors import ConfigError, Interrupted, UsageError
 from atota.module.lines import drive
 from atota.names import advice
-from atota.settings.board import Board, Sequence
+from atota.settings.board import Board
 from atota.settings.spec import job_spec
+from atota.settings.steps import Sequence
 
 _FORCE = Annotated[
     bool, typer.Option("--force", help="Also if the journal says that the module may be updating itself.")

@@ -56,6 +56,27 @@ _Until = Annotated[
         rich_help_panel=_FILTERS,
     ),
 ]
+_Batch = Annotated[
+    str | None,
+    typer.Option("--batch", metavar="BATCH", help="Of this batch of a station.", rich_help_panel=_FILTERS),
+]
+_Station = Annotated[
+    str | None,
+    typer.Option("--station", metavar="NAME", help="Of this station.", rich_help_panel=_FILTERS),
+]
+_Lane = Annotated[
+    int | None,
+    typer.Option("--lane", min=1, metavar="N", help="Of this lane of a station.", rich_help_panel=_FILTERS),
+]
+_Serial = Annotated[
+    str | None,
+    typer.Option(
+        "--serial",
+        metavar="TEXT",
+        help="Of the unit whose label or module has this serial number.",
+        rich_help_panel=_FILTERS,
+    ),
+]
 _Limit = Annotated[
     int | None,
     typer.Option(
@@ -76,9 +97,20 @@ class _Filter(NamedTuple):
     outcome: str | None
     since: float | None
     until: float | None
+    batch: str | None = None
+    station: str | None = None
+    lane: int | None = None
+    serial: str | None = None
 
     @classmethod
-    def of(cls, imei: str | None, outcome: str | None, since: str | None, until: str | None) -> "_Filter":
+    def of(
+        cls,
+        imei: str | None,
+        outcome: str | None,
+        since: str | None,
+        until: str | None,
+        **place: Any,
+    ) -> "_Filter":
         """Parse the options.
 
         Raises:
@@ -94,6 +126,7 @@ class _Filter(NamedTuple):
             outcome,
             None if since is None else _moment("--since", since),
             None if until is None else _moment("--until", until, whole_day=True),
+            **place,
         )
 
     def apply(self, journal: Journal | None, limit: int | None) -> list[Record]:
@@ -107,11 +140,16 @@ def list_records(
     outcome: _Outcome = None,
     since: _Since = None,
     until: _Until = None,
+    batch: _Batch = None,
+    station: _Station = None,
+    lane: _Lane = None,
+    serial: _Serial = None,
     limit: _Limit = None,
 ) -> None:
     """Print the records that fit, the newest first."""
     call.out.begin()
-    filter_ = _Filter.of(imei, outcome, since, until)
+    place = {"batch": batch, "station": station, "lane": lane, "serial": serial}
+    filter_ = _Filter.of(imei, outcome, since, until, **place)
     is_cut = limit is None and not call.out.json
     with _journal(call) as (journal, path):
         records = filter_.apply(journal, _SHOWN + 1 if is_cut else limit)
@@ -185,6 +223,10 @@ def export_records(
     outcome: _Outcome = None,
     since: _Since = None,
     until: _Until = None,
+    batch: _Batch = None,
+    station: _Station = None,
+    lane: _Lane = None,
+    serial: _Serial = None,
     limit: _Limit = None,
 ) -> None:
     """Write the records that fit to a file or to stdout."""
@@ -193,7 +235,8 @@ def export_records(
         raise UsageError("with --json, stdout is for JSON Lines", hint="Give -o FILE for the CSV.")
     call.out.begin()
     with _journal(call) as (journal, path):
-        records = _Filter.of(imei, outcome, since, until).apply(journal, limit)
+        place = {"batch": batch, "station": station, "lane": lane, "serial": serial}
+        records = _Filter.of(imei, outcome, since, until, **place).apply(journal, limit)
     if journal is None:
         call.out.say(_no_journal(path))
     if output is None and call.out.json:
