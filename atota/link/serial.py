@@ -17,6 +17,7 @@ from serial.serialutil import SerialBase
 from atota.clock import Clock, Deadline, SystemClock
 from atota.errors import LineUnavailable, LinkError, LinkLost, UsageError
 from atota.link.base import SERIAL_SCHEMES, Parity
+from atota.link.hold import hold_lines
 from atota.link.latency import restore_low_latency, set_low_latency
 from atota.link.pipes import DescriptorPipe, Pipe, PollingPipe, QueuePipe
 from atota.link.translate import FOREIGN, line_fault, open_fault, use_fault, using
@@ -245,16 +246,8 @@ class SerialLink:
             raise line_fault(self.name, exc) from exc
 
     def keep_lines(self) -> None:
-        """Let DTR and RTS keep their levels when the port is closed; not on Windows, where they always fall.
-
-        Linux drops both at the last close, unless HUPCL is off (termios(3)).
-        """
-        if sys.platform == "win32" or not self._is_tty:
-            return
-        with contextlib.suppress(OSError, termios.error):
-            attributes = termios.tcgetattr(self._serial.fileno())
-            attributes[2] &= ~termios.HUPCL
-            termios.tcsetattr(self._serial.fileno(), termios.TCSANOW, attributes)
+        """Let DTR and RTS keep their levels when the port is closed, where the system lets them."""
+        hold_lines(self._serial.fileno() if self._is_tty else -1)
 
     def close(self) -> None:
         """Close the port and restore the settings that opening it changed. May be called twice."""
