@@ -6,6 +6,7 @@
     │   ├── TooLarge              its body is (line)
     │   └── ProtocolTooNew        the station is newer than the line's server (line)
     ├── ConfigError           a file the user edits is wrong                  3  bad-config
+    │   └── HookError             a hook program that failed (station)
     ├── LinkError             the wire                                        4  port
     │   ├── PortNotFound
     │   ├── PortBusy
@@ -13,6 +14,7 @@
     │   ├── LineUnavailable       the port has no DTR, RTS or such a mode
     │   ├── BoardMismatch         the port's adapter is not the one of the board file
     │   ├── LinkLost
+    │   ├── PrinterError          a printer that does not print (station)
     │   └── ReplayDiverged        the host does something else than its recording
     ├── ModuleError           the conversation with the module                5  no-answer
     │   ├── NoAnswer
@@ -42,7 +44,8 @@
     ├── LimitReached          job limit, lock or duplicate                   13  limit
     │   ├── GapFound              records of a journal are missing (line)
     │   ├── ForkFound             a journal has another history (line)
-    │   └── JournalRefused        the line refuses a journal for one of the two (line)
+    │   ├── JournalRefused        the line refuses a journal for one of the two (line)
+    │   └── UnitDone              a unit that was done before (station)
     ├── JobTimeout            time limit of the job                         124  timeout
     └── Interrupted           Ctrl-C                                        130  interrupted
 

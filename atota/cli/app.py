@@ -224,6 +224,19 @@ STATION = (
         example="atota station run bench.toml",
         groups=(Group.PLATFORM, Group.UPDATE, Group.JOURNAL),
     ),
+    Command(
+        "check",
+        "station:check",
+        "Tell what is wrong with a station before its shift begins. Opens no port, changes nothing.",
+        example="atota station check bench.toml",
+        groups=(Group.PLATFORM, Group.JOURNAL),
+    ),
+    Command(
+        "learn",
+        "station:learn",
+        "Learn which USB path is which lane: plug one in after the other. Writes them into the station file.",
+        example="atota station learn bench.toml --lanes 8",
+    ),
 )
 GROUPS = (
     ("sim", "Simulated modules and the local OTA platform, for any program.", SIM),

@@ -24,12 +24,13 @@ from atota.values import nature_of
 
 
 @contextmanager
-def opened_module(call: Call, *, restarts: bool = True) -> Iterator[Module]:
+def opened_module(call: Call, *, restarts: bool = True, shows_search: bool = True) -> Iterator[Module]:
     """Open the module on the port that the settings name, behind a transcript where one is wanted.
 
     Args:
         call: the call, with its settings.
         restarts: let the lines of the board restart the module; never if it may be in mid-update.
+        shows_search: show the outcome at each rate that is not answered.
     """
     settings = call.settings
     spec = job_spec(settings, call.board, port=call.port)
@@ -52,11 +53,19 @@ def opened_module(call: Call, *, restarts: bool = True) -> Iterator[Module]:
             listener=None,
         )
         with module:
+            if shows_search:
+                module.on_try = partial(_show_try, call)
             if settings.wait:
                 module.on_update = partial(_show_update, call)
             if settings.timeout_s is not None:
                 module.session.limit = Deadline(module.session.clock, settings.timeout_s)
             yield module
+
+
+def _show_try(call: Call, line: str) -> None:
+    """Show that the module does not answer at a rate."""
+    call.out.say(f"  no answer at {line}")
+    call.out.event("note", level="info", text=f"no answer at {line}")
 
 
 def _show_update(call: Call, percent: int | None, line: str) -> None:

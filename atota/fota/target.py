@@ -105,6 +105,7 @@ class ModuleTarget:
 
     def identify(self) -> Identity:
         """Return who the module is; one whose answers contradict its name only with ``--allow-unproven``."""
+        self._module.on_try = lambda line: self._note(f"no answer at {line}")
         identity = self._identified()
         if not self._spec.allowed.unproven:
             identify.require_consistent(self._findings)
@@ -144,6 +145,18 @@ class ModuleTarget:
         """Return why the platform's packages do not fit this chip; None if they do."""
         return package_refusal(self._findings.dialect, allowed)
 
+    def unreadable(self, expected: str) -> Refusal | None:
+        """Return why the dialect could never read ``expected`` as the version of this module."""
+        findings = self._findings
+        if identify.can_read(findings, expected):
+            return None
+        return Refusal(
+            f"{expected} cannot be confirmed: the dialect {findings.dialect.name} does not read it as a "
+            f"version where this module prints {findings.identity.version or findings.identity.revision}",
+            "Give the text that the module will print, as --target or --expect-version, or correct the "
+            "dialect's pattern for the version. Nothing was changed.",
+        )
+
     def choose(self, block: int | None = None) -> MethodChoice:
         """Choose the method of the module's dialect; ``block`` as an earlier run had it, if none is asked."""
         dialect = self._findings.dialect
@@ -160,6 +173,7 @@ class ModuleTarget:
             method=dialect.method.kind if dialect.method is not None else "none",
             block=method.block,
             window_s=method.window_s,
+            room=method.room,
         )
 
     @property

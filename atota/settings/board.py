@@ -6,8 +6,9 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from atota.dialects import catalogue
+from atota.dialects import catalogue, loader
 from atota.dialects.common import pattern_problem
+from atota.errors import ConfigError, UsageError
 from atota.files import decode_toml, load_toml
 from atota.settings.chip import Chip
 from atota.settings.kinds import Baud, Text, TransferBaud
@@ -184,7 +185,37 @@ def load_board(path: str | Path) -> Board:
     Raises:
         ConfigError: it is missing, unreadable, or wrong; the text is ``FILE: what, and where``.
     """
-    return load_toml(path, Board, hook=decode_step)
+    board = load_toml(path, Board, hook=decode_step)
+    require_dialect(board.dialect, str(path), "$.dialect")
+    require_supported(board, str(path))
+    return board
+
+
+def require_dialect(name: str | None, file: str, place: str) -> None:
+    """Refuse a ``file`` that names a dialect which cannot be used.
+
+    Raises:
+        ConfigError: there is no such dialect, or its own file is wrong.
+    """
+    if name is None:
+        return
+    try:
+        loader.load(name)
+    except UsageError as error:
+        raise ConfigError(f"{file}: {error.message} - at `{place}`", hint=error.hint) from error
+
+
+def require_supported(board: Board, name: str) -> None:
+    """Refuse a board that asks for more than this program has; ``name`` is its name in the error.
+
+    Raises:
+        ConfigError: it does.
+    """
+    if board.serial.flow == "xon-xoff":
+        raise ConfigError(
+            f'{name}: flow = "xon-xoff" is not supported - at `$.serial.flow`',
+            hint='Use "none" or "rts-cts": AT links of this kind are acknowledged line by line.',
+        )
 
 
 def decode_board(text: str | bytes, *, name: str) -> Board:

@@ -182,6 +182,10 @@ class ChipTarget:
             "Have the operator upload the whole image, and create the task anew. Nothing was changed.",
         )
 
+    def unreadable(self, expected: str) -> Refusal | None:  # noqa: ARG002 - any text may be a version
+        """Return None: a chip's profile reads any text as the application's version."""
+        return None
+
     def choose(self, block: int | None = None) -> MethodChoice:  # noqa: ARG002 - a chip's blocks are its flasher's
         """Describe the flasher."""
         protocol = self._chip.protocol or "tool"

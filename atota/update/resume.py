@@ -39,7 +39,7 @@ from atota.journal.facts import (
 )
 from atota.journal.model import FactRow, PastJob
 from atota.ota.base import Status
-from atota.update.context import JobContext
+from atota.update.context import QUEUED, JobContext
 from atota.update.report import Report
 from atota.update.start import Starter
 from atota.update.state import MEANINGS, AfterCrash, JobState
@@ -340,7 +340,10 @@ class Resumption:
         if platform is None or not report.is_for(platform):
             return outbox.send(None, report).is_delivered
         with self._context.progress.stage("report"):
-            return outbox.send(platform, report).is_delivered
+            is_delivered = outbox.send(platform, report).is_delivered
+            if not is_delivered:
+                self._context.progress.detail = QUEUED
+            return is_delivered
 
 
 _WHEN = {

@@ -130,7 +130,7 @@ def wait(
 
 def _look(call: Call) -> _Seen:
     try:
-        with opened_module(call, restarts=False) as module:
+        with opened_module(call, restarts=False, shows_search=False) as module:
             return _Seen(module.identify())
     except (ModuleError, PortNotFound, LinkLost, JobTimeout) as error:
         return _Seen(error=error)
