@@ -15,12 +15,17 @@ from atota.module.module import Module, Opener, open_module
 from atota.settings.adapter import check_adapter
 from atota.settings.board import Board
 from atota.settings.spec import JobSpec, job_spec
+from atota.sota.opening import open_chip
+from atota.update.target import TargetOpener
 from atota.values import nature_of
 
 
 @contextmanager
-def opened_module(call: Call) -> Iterator[Module]:
-    """Open the module on the port that the settings name, behind a transcript where one is wanted."""
+def opened_module(call: Call, *, shows_search: bool = True) -> Iterator[Module]:
+    """Open the module on the port that the settings name, behind a transcript where one is wanted.
+
+    ``shows_search``: show the outcome at each rate that is not answered.
+    """
     settings = call.settings
     spec = job_spec(settings, call.board, port=call.port)
     with ExitStack() as stack:
@@ -36,11 +41,19 @@ def opened_module(call: Call) -> Iterator[Module]:
             listener=None,
         )
         with module:
+            if shows_search:
+                module.on_try = partial(_show_try, call)
             if settings.wait:
                 module.on_update = partial(_show_update, call)
             if settings.timeout_s is not None:
                 module.session.limit = Deadline(module.session.clock, settings.timeout_s)
             yield module
+
+
+def _show_try(call: Call, line: str) -> None:
+    """Show that the module does not answer at a rate."""
+    call.out.say(f"  no answer at {line}")
+    call.out.event("note", level="info", text=f"no answer at {line}")
 
 
 def _show_update(call: Call, percent: int | None, line: str) -> None:
@@ -66,6 +79,11 @@ def opener_of(call: Call, spec: JobSpec, board: Board | None, stack: ExitStack) 
         return open_module(port, **options)
 
     return partial(opener, wrap=recording(call, spec, stack))
+
+
+def chip_opener(call: Call, spec: JobSpec, stack: ExitStack) -> TargetOpener:
+    """Return `open_chip` with the transcripts of the options; ``stack`` closes their files."""
+    return partial(open_chip, wrap=recording(call, spec, stack))
 
 
 @contextmanager

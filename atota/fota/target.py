@@ -43,6 +43,8 @@ class ModuleTarget:
         warn: gets what did not work and is not needed.
     """
 
+    overwrites = False
+
     def __init__(
         self,
         module: Module,
@@ -102,6 +104,7 @@ class ModuleTarget:
 
     def identify(self) -> Identity:
         """Return who the module is; one whose answers contradict its name only with ``--allow-unproven``."""
+        self._module.on_try = lambda line: self._note(f"no answer at {line}")
         identity = self._module.identify(without=() if self._spec.asks_conditions else identify.CONDITIONS)
         if not self._spec.allowed.unproven:
             identify.require_consistent(self._findings)
@@ -125,9 +128,21 @@ class ModuleTarget:
         is_file = self._spec.package is not None and not self._spec.package.stands_in
         return refusal or (file_refusal(findings.dialect) if is_file else None)
 
-    def package_refusal(self, allowed: Allowed) -> Refusal | None:
+    def package_refusal(self, allowed: Allowed, *, is_delta: bool) -> Refusal | None:  # noqa: ARG002 - modules take both
         """Return why the platform's packages do not fit this chip; None if they do."""
         return package_refusal(self._findings.dialect, allowed)
+
+    def unreadable(self, expected: str) -> Refusal | None:
+        """Return why the dialect could never read ``expected`` as the version of this module."""
+        findings = self._findings
+        if identify.can_read(findings, expected):
+            return None
+        return Refusal(
+            f"{expected} cannot be confirmed: the dialect {findings.dialect.name} does not read it as a "
+            f"version where this module prints {findings.identity.version or findings.identity.revision}",
+            "Give the text that the module will print, as --target or --expect-version, or correct the "
+            "dialect's pattern for the version. Nothing was changed.",
+        )
 
     def choose(self, block: int | None = None) -> MethodChoice:
         """Choose the method of the module's dialect; ``block`` as an earlier run had it, if none is asked."""
@@ -145,6 +160,7 @@ class ModuleTarget:
             method=dialect.method.kind if dialect.method is not None else "none",
             block=method.block,
             window_s=method.window_s,
+            room=method.room,
         )
 
     @property
@@ -213,7 +229,7 @@ class ModuleTarget:
         """Set the address from which the module fetches the package; it is a secret."""
         self.method.set_url(url)
 
-    def check(self, package: Path) -> None:
+    def check(self, package: Path, version: str) -> None:  # noqa: ARG002 - packages of modules do not tell it
         """Refuse a package that the module would refuse."""
         self.method.check(package)
 

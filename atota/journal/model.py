@@ -140,7 +140,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     Times are UTC, ISO 8601; durations are in milliseconds. ``told`` lists what the platform took;
     ``written`` is how far the write came; ``state`` is the last state of the job. ``nature`` says if the
     module was a real one; None in records from before it was written. ``line`` is the rate that the line
-    proved, and the length of the blocks that the module took.
+    proved, and the length of the blocks that the module took. ``previous`` is the digest of the record
+    before it in its journal (`atota.journal.chain`).
     """
 
     id: str
@@ -190,6 +191,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     release: ReleaseFact | None = None
     tool_version: str | None = None
     host: str | None = None
+    previous: str | None = None
 
 
 class QueuedReport(msgspec.Struct, frozen=True):

@@ -8,6 +8,7 @@ import msgspec
 
 from atota.errors import Outcome
 from atota.files import prepared
+from atota.journal import chain
 from atota.journal.facts import Fact, LineFact, kind_of, read_fact
 from atota.journal.model import FactRow, Opened, PastJob, QueuedReport, Record, SentReport, StageRow, Verdict
 from atota.link.ports import PortInfo
@@ -141,14 +142,18 @@ def insert_fact(db: sqlite3.Connection, job: str, at: float, fact: Fact) -> None
     )
 
 
-def insert_verdict(db: sqlite3.Connection, verdict: Verdict, record: Record, ended_at: float) -> None:
-    """A job's verdict and its record."""
+def insert_verdict(db: sqlite3.Connection, verdict: Verdict, record: Record, ended_at: float) -> Record:
+    """Insert a job's verdict and its record, which is returned as a link of the chain."""
     db.execute(
         "INSERT INTO verdict (job, outcome, exit_code, at) VALUES (?, ?, ?, ?)",
         (record.id, verdict.outcome.value, verdict.outcome.exit_code, verdict.at),
     )
     imei = record.imei if record.imei is None else text(record.imei)
+    previous = chain.head(db)
+    linked = msgspec.structs.replace(record, previous=previous or None)
+    document = encoded(linked)
     db.execute(
-        "INSERT INTO record (job, imei, outcome, ended_at, document) VALUES (?, ?, ?, ?, ?)",
-        (record.id, imei, text(record.outcome), ended_at, encoded(record)),
+        "INSERT INTO record (job, imei, outcome, ended_at, document, digest) VALUES (?, ?, ?, ?, ?, ?)",
+        (record.id, imei, text(record.outcome), ended_at, document, chain.digest(previous, document)),
     )
+    return linked

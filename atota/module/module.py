@@ -7,7 +7,7 @@ from atota.at.events import Event
 from atota.clock import Clock, StopToken
 from atota.dialects import catalogue, loader
 from atota.dialects.model import Dialect
-from atota.errors import ConfigError, LineUnavailable, LinkLost, NoAnswer, UsageError
+from atota.errors import LineUnavailable, LinkLost, NoAnswer, UsageError
 from atota.link.base import Link
 from atota.link.open import open_link
 from atota.module import identify
@@ -16,8 +16,9 @@ from atota.module.identify import Findings
 from atota.module.self_update import OnUpdate
 from atota.module.session import Session
 from atota.settings.adapter import check_adapter
-from atota.settings.board import Board, Step
+from atota.settings.board import Board, require_supported
 from atota.settings.spec import JobSpec, completed
+from atota.settings.steps import Step
 from atota.values import Identity, TaskType
 
 
@@ -36,6 +37,7 @@ class Module:
     Attributes:
         on_update: gets the progress of an update that the module carries out by itself, which is waited
             for; None: it is not.
+        on_try: called with the outcome at each rate that is not answered; None: in silence.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class Module:
         self.session = Session(link, dialect or loader.stranger(), stop=stop, listener=listener)
         self.findings: Findings | None = None
         self.on_update: OnUpdate | None = None
+        self.on_try: Callable[[str], None] | None = None
         self._dialect = dialect
         self._expected = expected
         self._baud = baud
@@ -62,6 +65,15 @@ class Module:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    @property
+    def clock(self) -> Clock:
+        """The time of the link."""
+        return self.session.clock
+
+    def check(self) -> None:
+        """Raise if the user or the job's time limit wants the end."""
+        self.session.check()
 
     def close(self) -> None:
         """Close the link."""
@@ -85,7 +97,13 @@ class Module:
             SelfUpdating: the module updates itself, and that is not waited for.
         """
         only = self._baud if self.findings is None else None
-        return find_baud(self.session, first=self.session.link.baud, only=only, on_update=self.on_update)
+        return find_baud(
+            self.session,
+            first=self.session.link.baud,
+            only=only,
+            on_update=self.on_update,
+            on_try=self.on_try if self.findings is None else None,
+        )
 
     def identify(self, *, without: Container[str] = ()) -> Identity:
         """Read who the module is; the fields in ``without`` are not asked for.
@@ -194,11 +212,7 @@ def open_module(
 
 
 def _open(port: str, baud: int | None, board: Board, clock: Clock | None) -> Link:
-    if board.serial.flow == "xon-xoff":
-        raise ConfigError(
-            f'board {board.name}: flow = "xon-xoff" is not supported - at `$.serial.flow`',
-            hint='Use "none" or "rts-cts": AT links of this kind are acknowledged line by line.',
-        )
+    require_supported(board, f"board {board.name}")
     return open_link(
         port,
         baud=baud,

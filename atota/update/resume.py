@@ -36,7 +36,7 @@ from atota.journal.facts import (
 )
 from atota.journal.model import FactRow, PastJob
 from atota.ota.base import Status
-from atota.update.context import JobContext
+from atota.update.context import QUEUED, JobContext
 from atota.update.report import Report
 from atota.update.start import Starter
 from atota.update.state import MEANINGS, AfterCrash, JobState
@@ -162,6 +162,12 @@ class Resumption:
         elif past is None:
             past = self._journal.past(port=self._spec.port)
         return prior_run(past) if past is not None and not past.is_alive else None
+
+    @property
+    def version_before(self) -> str | None:
+        """The version that the target on this port ran before a run that was cut off."""
+        prior = self._on_this_port
+        return prior.versions.before if prior is not None else None
 
     def identify(self) -> Identity:
         """Identify the target; if it is silent because an earlier run started its update, wait for it.
@@ -312,7 +318,10 @@ class Resumption:
         if platform is None or not report.is_for(platform):
             return outbox.send(None, report).is_delivered
         with self._context.progress.stage("report"):
-            return outbox.send(platform, report).is_delivered
+            is_delivered = outbox.send(platform, report).is_delivered
+            if not is_delivered:
+                self._context.progress.detail = QUEUED
+            return is_delivered
 
 
 _WHEN = {

@@ -13,7 +13,8 @@ from atota.module.identify import Findings, identify, recognise, require_consist
 from atota.module.module import Module, expected_row, open_module
 from atota.module.reboot import await_return
 from atota.module.session import Session
-from atota.settings.board import Board, Power, Reset, Serial, Step
+from atota.settings.board import Board, Power, Reset, Serial
+from atota.settings.steps import Step
 
 Scripted = Callable[..., Any]
 OK = b"\r\nOK\r\n"

@@ -102,6 +102,7 @@ class ChipTarget:
     can_start_before_activate = False
     block: int | None = None
     may_turn_down = False
+    overwrites = False
     blocks = retries = boots = 0
     longest_silence_s = 0.0
 
@@ -129,7 +130,10 @@ class ChipTarget:
     def refusal(self, _allowed: Allowed) -> Refusal | None:
         return self._chip.refusal
 
-    def package_refusal(self, _allowed: Allowed) -> Refusal | None:
+    def package_refusal(self, _allowed: Allowed, *, is_delta: bool) -> Refusal | None:
+        return None
+
+    def unreadable(self, _expected: str) -> Refusal | None:
         return None
 
     def choose(self, block: int | None = None) -> MethodChoice:
@@ -140,7 +144,7 @@ class ChipTarget:
     def set_url(self, url: str) -> None:
         raise AssertionError(f"the chip fetches nothing: {url}")
 
-    def check(self, _package: Path) -> None: ...
+    def check(self, _package: Path, _version: str) -> None: ...
 
     def watch_line(self, known: LineState | None, on_change: Callable[[LineState], None]) -> None:
         on_change(known or LineState(rate=115200))
