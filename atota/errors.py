@@ -4,16 +4,14 @@
     ├── UsageError            wrong call; BadRequest, TooLarge, ProtocolTooNew  2  usage
     ├── ConfigError           a file the user edits is wrong; HookError       3  bad-config
     ├── LinkError             the wire                                        4  port
-    │   ├── PortNotFound
-    │   ├── PortBusy
-    │   ├── PortForbidden
+    │   ├── PortNotFound, PortBusy, PortForbidden
     │   ├── LineUnavailable       the port has no DTR, RTS or such a mode
     │   ├── BoardMismatch         the port's adapter is not the one of the board file
     │   ├── LinkLost
     │   ├── PrinterError          a printer that does not print (station)
     │   └── ReplayDiverged        the host does something else than its recording
     ├── ModuleError           the conversation with the module                5  no-answer
-    │   ├── NoAnswer
+    │   ├── NoAnswer              Looped: only the own bytes come back
     │   │   └── SelfUpdating      it updates itself, and does not listen
     │   ├── Desynchronised
     │   ├── ModuleRebooted

@@ -41,6 +41,20 @@ COMMANDS = (
         groups=(Group.LINK,),
     ),
     Command(
+        "reset",
+        "lines:reset",
+        "Reset the module by the control lines that its board file names.",
+        example="atota reset -p /dev/ttyUSB0 --board bench-3.toml",
+        groups=(Group.LINK, Group.JOURNAL),
+    ),
+    Command(
+        "power",
+        "lines:power",
+        "Switch the module's supply on or off by the control lines that its board file names.",
+        example="atota power on -p /dev/ttyUSB0 --board bench-3.toml",
+        groups=(Group.LINK, Group.JOURNAL),
+    ),
+    Command(
         "modules",
         "look:list_modules",
         "Show every row of the platform's module table: chip, dialect, method and the evidence for it.",
