@@ -2,6 +2,9 @@
 
     AtotaError
     ├── UsageError            the call itself is wrong                        2  usage
+    │   ├── BadRequest            a request that is not of the line's protocol (line)
+    │   ├── TooLarge              its body is (line)
+    │   └── ProtocolTooNew        the station is newer than the line's server (line)
     ├── ConfigError           a file the user edits is wrong                  3  bad-config
     ├── LinkError             the wire                                        4  port
     │   ├── PortNotFound
@@ -21,8 +24,12 @@
     ├── PackageError          size, digest or format                          7  bad-package
     ├── ServerError           the platform or the network                     8  server
     │   ├── ServerUnreachable
+    │   │   ├── StoreBusy             the line's database does not answer in time (line)
+    │   │   └── StoreFull             it has no room (line)
     │   ├── PlatformRefused       a refusal by the platform
-    │   │   └── DownloadRefused       its one-byte answer to a download
+    │   │   ├── DownloadRefused       its one-byte answer to a download
+    │   │   └── KeyRefused            the key is not that of a station of the line (line)
+    │   ├── BadData               a value that the line's database cannot store (line)
     │   └── BadAnswer             not what the platform documents
     ├── WriteFailed           the slot was not activated                      9  write-failed
     │   ├── PackageTurnedDown     the module refused the package before it rebooted
@@ -33,6 +40,9 @@
     │   └── SameName              its version cannot tell old from new
     ├── OldVersion            it came back with the old version              12  old-version
     ├── LimitReached          job limit, lock or duplicate                   13  limit
+    │   ├── GapFound              records of a journal are missing (line)
+    │   ├── ForkFound             a journal has another history (line)
+    │   └── JournalRefused        the line refuses a journal for one of the two (line)
     ├── JobTimeout            time limit of the job                         124  timeout
     └── Interrupted           Ctrl-C                                        130  interrupted
 

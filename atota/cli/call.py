@@ -17,7 +17,7 @@ from atota.clock import StopToken
 from atota.errors import AtotaError, ConfigError, Interrupted, Outcome, UsageError
 from atota.settings.adapter import port_of
 from atota.settings.board import Board
-from atota.settings.resolve import load_settings
+from atota.settings.resolve import load_settings, unknown_variables
 from atota.settings.table import Settings
 
 _HANGUP: signal.Signals | None = getattr(signal, "SIGHUP", None)  # Windows has none
@@ -108,6 +108,9 @@ class Call:
 
     def _merge(self) -> tuple[Settings, Board | None]:
         if self._merged is None:
+            for name, meant in unknown_variables(os.environ).items():
+                guess = f"; did you mean {' or '.join(meant)}?" if meant else ""
+                self.out.warn(f"the variable {name} is unknown{guess}")
             self._merged = load_settings(self._options, os.environ)
             if self.out.verbosity > 0:
                 for line in self._merged[0].explain():

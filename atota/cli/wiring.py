@@ -15,6 +15,8 @@ from atota.module.module import Module, Opener, open_module
 from atota.settings.adapter import check_adapter
 from atota.settings.board import Board
 from atota.settings.spec import JobSpec, job_spec
+from atota.sota.opening import open_chip
+from atota.update.target import TargetOpener
 from atota.values import nature_of
 
 
@@ -77,6 +79,11 @@ def opener_of(call: Call, spec: JobSpec, board: Board | None, stack: ExitStack) 
         return open_module(port, **options)
 
     return partial(opener, wrap=recording(call, spec, stack))
+
+
+def chip_opener(call: Call, spec: JobSpec, stack: ExitStack) -> TargetOpener:
+    """Return `open_chip` with the transcripts of the options; ``stack`` closes their files."""
+    return partial(open_chip, wrap=recording(call, spec, stack))
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import functools
 import re
 import string
 from collections.abc import Iterator
-from typing import Annotated, Any, ClassVar, Generic, NamedTuple, TypeVar, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Generic, NamedTuple, Self, TypeVar, get_args, get_origin
 
 import msgspec
 
@@ -187,6 +187,15 @@ class MethodSpec(Profiled, frozen=True, kw_only=True, tag_field="kind"):
     def kind(self) -> str:
         """The method's name."""
         return self.method_name()
+
+    def with_block(self, block: int) -> Self:  # noqa: ARG002 - not every method cuts the package
+        """Return the method with ``block`` as the length of its blocks, where it has such a length."""
+        return self
+
+    @property
+    def store_s(self) -> float:
+        """The usual time in seconds that the module takes to store a piece, beyond that of any response."""
+        return 0.0
 
     @property
     def validates(self) -> bool:

@@ -24,6 +24,7 @@ from atota.dialects.layers import Layer, merge, values
 from atota.dialects.model import Dialect
 from atota.errors import ConfigError, UsageError
 from atota.files import decode_toml, load_toml, prepared
+from atota.names import advice
 
 _PROFILES = importlib.resources.files("atota.dialects") / "profiles"
 _OWN = Path("boards") / "dialects"
@@ -106,10 +107,10 @@ def load(name: str) -> Dialect:
     chain = layers(name)
     wrong = mistakes(chain)
     if wrong:
-        hint = "Correct the file at the place named."
+        hint = wrong[0].hint or "Correct the file at the place named."
         if len(wrong) > 1:
             check = f"`atota dialects check {chain[0].label}`"
-            hint = f"Correct the file: {check} lists all {len(wrong)} mistakes."
+            hint = f"{wrong[0].hint or 'Correct the file.'} {check} lists all {len(wrong)} mistakes."
         raise ConfigError(str(wrong[0]), hint=" ".join((hint, *registry.problems())))
     return _resolve(chain)
 
@@ -170,7 +171,7 @@ def _first(name: str) -> Layer:
         return Layer(Path(name).stem, load_toml(name, dict[str, Any]), Path(name))
     layer = _layer(name, None)
     if layer is None:
-        hint = f"Known dialects: {', '.join((*names(), *own_files()))}; or give a FILE.toml."
+        hint = f"{advice(name, (*names(), *own_files()), known='Known dialects')} Or give a FILE.toml."
         raise UsageError(f"unknown dialect {name!r}", hint=hint)
     return layer
 

@@ -15,6 +15,7 @@ from atota.doctor.findings import Finding, Group, blamed, unseen
 from atota.errors import LinkError, LinkLost, ModuleError, NoAnswer, Refused
 from atota.link.ports import PortInfo, latency_timer_ms, list_ports, rate_doubt
 from atota.module.module import Module
+from atota.values import LineState
 
 Opener = Callable[[], AbstractContextManager[Module]]
 Note = Callable[[str], None]
@@ -29,13 +30,14 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     """The user's request for an examination.
 
     ``size``: bytes of the update whose time is estimated; ``baud``: the only rate to try, if one is given;
-    ``transfer_baud``: the board's rate for transfers.
+    ``transfer_baud``: the board's rate for transfers; ``known``: the state of the line in the last job on it.
     """
 
     exchanges: int = line.DEFAULT_EXCHANGES
     size: int = timing.DEFAULT_SIZE
     baud: int | None = None
     transfer_baud: int | None = None
+    known: LineState | None = None
 
 
 def examine_unopened(info: PortInfo, request: Request) -> Iterator[Finding]:
@@ -210,4 +212,5 @@ class Examination:
             echo=bool(seen.echo),
             target=self._request.transfer_baud,
             port=self._name,
+            known=self._request.known,
         )

@@ -16,7 +16,7 @@ from serial.serialutil import SerialBase
 
 from atota.clock import Clock, Deadline, SystemClock
 from atota.errors import LineUnavailable, LinkError, LinkLost, UsageError
-from atota.link.base import SERIAL_SCHEMES
+from atota.link.base import SERIAL_SCHEMES, Parity
 from atota.link.latency import restore_low_latency, set_low_latency
 from atota.link.pipes import DescriptorPipe, Pipe, PollingPipe, QueuePipe
 from atota.link.translate import FOREIGN, line_fault, open_fault, use_fault, using
@@ -198,6 +198,19 @@ class SerialLink:
         except FOREIGN as exc:
             raise use_fault(self.name, exc) from exc
         self._baud = baud
+
+    def set_parity(self, parity: Parity) -> None:
+        """Wait until everything written has left, then change the parity; plain TCP has none to change.
+
+        Raises:
+            LinkLost: the port went away, or written bytes do not leave it.
+        """
+        if self._closed:
+            raise self._closed_error()
+        if not self.name.lower().startswith("socket:"):
+            with using(self.name):
+                self._drain()
+                self._serial.parity = parity
 
     def _drain(self) -> None:
         """Wait until the written bytes have left, with a limit: a held CTS would block ``tcdrain``."""

@@ -13,10 +13,11 @@ itself (`atota.module.self_update`): its rate is right, and an update ends the s
 within its fallback time, so a failed change always ends at the old rate.
 """
 
+import enum
 from collections.abc import Callable, Sequence
 
 from atota.clock import Deadline
-from atota.dialects.model import Dialect
+from atota.dialects.model import Dialect, RaiseBaud
 from atota.errors import LinkError, LinkLost, NoAnswer, Refused
 from atota.link.base import sets_rate
 from atota.module.loopback import OwnBytes, raise_if_looped
@@ -160,14 +161,22 @@ def _answers_after_start(session: Session, log: LineLog) -> bool:
 
 
 def transfer_rate(dialect: Dialect, baud: int, requested: int | None) -> int:
-    """Return the rate for a transfer to a module at ``baud``, bit/s.
+    """Return the highest rate for a transfer to a module at ``baud``, bit/s.
 
-    ``requested`` is the user's or the board's value (0: stay); None: the profile's own, if that is higher.
+    ``requested`` is the user's or the board's value (0: stay); None: the fastest of the profile.
     """
     if requested is not None:
         return requested or baud
     raising = dialect.uart.raising
-    return max(baud, raising.default) if raising is not None else baud
+    return max(baud, *raising.bauds) if raising is not None else baud
+
+
+class Switched(enum.Enum):
+    """The end of an attempt to change the rate."""
+
+    DONE = "the module answers at the new rate"
+    REFUSED = "the module refused; both ends are at the old rate"
+    DEAF = "the module heard nothing at the new rate; both ends are back at the old one"
 
 
 def raise_baud(session: Session, target: int) -> bool:
@@ -179,20 +188,31 @@ def raise_baud(session: Session, target: int) -> bool:
         LinkError: the port can't run at ``target``; the module is at its old rate again.
         Refused: this dialect knows no way to ``target``.
     """
-    rule, old = session.dialect.uart.raising, session.link.baud
-    if target == old:
+    rule = session.dialect.uart.raising
+    if target == session.link.baud:
         return True
     if rule is None or target not in rule.bauds:
         known = ", ".join(map(str, rule.bauds)) if rule is not None else "none"
         raise Refused(
             f"{session.dialect.title} cannot be raised to {target} baud", hint=f"Known rates: {known}."
         )
+    return switch(session, rule, target) is Switched.DONE
+
+
+def switch(session: Session, rule: RaiseBaud, target: int) -> Switched:
+    """Change the rate of both ends to ``target``, which is any rate of the module's, lower ones too.
+
+    Raises:
+        NoAnswer, ModuleRebooted, LinkError: as `raise_baud`.
+    """
+    old = session.link.baud
     try:
-        response = session.command(rule.command.format(baud=target, fallback_s=rule.fallback_s))
+        text = rule.command.format(baud=target, fallback_s=rule.fallback_s)
+        response = session.command(text, timeout_s=rule.fallback_s / 2)
         if not response.ok:
-            return False
+            return Switched.REFUSED
     except NoAnswer:
-        pass  # the response may have been lost; the attempts at the new rate show whether it switched
+        pass  # the response may have been lost; in the time that is left the attempts show if it switched
     session.listen(_SWITCH_S)
     try:
         session.set_baud(target)
@@ -202,7 +222,7 @@ def raise_baud(session: Session, target: int) -> bool:
         session.listen(rule.fallback_s + _MARGIN_S)
         raise
     if any(session.is_alive(_TRY_S) for _ in range(_ATTEMPTS)):
-        return True
+        return Switched.DONE
     # The module hears nothing it understands: after its own time limit it goes back.
     session.set_baud(old)
     session.listen(rule.fallback_s + _MARGIN_S)
@@ -213,4 +233,4 @@ def raise_baud(session: Session, target: int) -> bool:
             tried=(f"{target} baud: no answer", f"{old} baud after {rule.fallback_s} s: no answer"),
             hint="Reset the module and run the command again with --transfer-baud 0.",
         )
-    return False
+    return Switched.DEAF

@@ -9,6 +9,7 @@ The order, once `atota.module.baud.find_baud` has found the rate::
     -> AT+NFWUPD=?, …           probes, only if they choose none; test forms only
     -> (the dialect's queries)  version, IMEI, signal, supply, …
     -> (the version queries)    once more: the wire has no checksum of its own
+    -> (the query for the IMEI) once more, only if its check digit does not fit
 
 Each query is sent once, whatever needs its response; again only after silence or an error. But the answers
 that choose the dialect are free text, and a start-up word that no family is known by looks like one: so each
@@ -27,7 +28,7 @@ from atota.dialects.model import Dialect, Recognise
 from atota.errors import NoAnswer, Refused
 from atota.module.query import QueryCache, send_query, wait_until_free
 from atota.module.session import Session
-from atota.values import Identity, Versions, version_token
+from atota.values import Identity, Versions, is_unique_imei, version_token
 
 _WHO = (("AT+CGMI",), ("AT+CGMM", "ATI"), ("AT+CGMR",))
 """The queries for manufacturer, model and version, whatever the dialect."""
@@ -112,6 +113,8 @@ def identify(
     _set_up(session, chosen)
     fields = _fields(queries, chosen, without=without)
     fields.update(_confirmed(session, {name: fields[name] for name in _VERSIONS if name in fields}))
+    if "imei" not in without:
+        fields["imei"] = _checked_imei(session, fields.get("imei", ""))
     row = catalogue.find(fields.get("manufacturer"), "\n".join((fields.get("model", ""), model)), version)
     mismatch = _mismatch(expected, row, recognised or dialect)
     identity = _identity(fields, session.link.baud, chosen, expected or row)
@@ -257,7 +260,7 @@ def _identity(fields: dict[str, str], baud: int, dialect: Dialect, row: catalogu
         version=fields.get("version"),
         revision=fields.get("revision"),
         full_version=fields.get("full_version"),
-        imei=fields.get("imei"),
+        imei=fields.get("imei") or None,
         serial=fields.get("serial"),
         signal=whole_number(fields.get("signal")),
         supply_mv=whole_number(fields.get("supply_mv")),
@@ -303,3 +306,16 @@ def _confirmed(session: Session, versions: dict[str, str]) -> dict[str, str]:
         f"the module reports a different version on every query: {listed}",
         hint="The line damages bytes: check ground, cable length and level shifters, or try a lower rate.",
     )
+
+
+def _checked_imei(session: Session, first: str) -> str:
+    """Return the module's IMEI, ``first`` if its check digit fits; without one that fits, what comes twice.
+
+    The journal knows a module by its IMEI: with a digit that was lost on the way it is a stranger's.
+    """
+    reports = [first]
+    for _ in range(_ATTEMPTS):
+        if is_unique_imei(reports[-1]) or reports.count(reports[-1]) > 1:
+            break
+        reports.append(_fields(QueryCache(session), session.dialect, ("imei",)).get("imei", ""))
+    return reports[-1]

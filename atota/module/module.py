@@ -16,8 +16,9 @@ from atota.module.identify import Findings
 from atota.module.self_update import OnUpdate
 from atota.module.session import Session
 from atota.settings.adapter import check_adapter
-from atota.settings.board import Board, Step, require_supported
+from atota.settings.board import Board, require_supported
 from atota.settings.spec import JobSpec, completed
+from atota.settings.steps import Step
 from atota.values import Identity, TaskType
 
 
@@ -64,6 +65,15 @@ class Module:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    @property
+    def clock(self) -> Clock:
+        """The time of the link."""
+        return self.session.clock
+
+    def check(self) -> None:
+        """Raise if the user or the job's time limit wants the end."""
+        self.session.check()
 
     def close(self) -> None:
         """Close the link."""

@@ -12,6 +12,7 @@ from typing import NamedTuple, cast
 from urllib.parse import urlsplit
 
 from atota.errors import ConfigError, UsageError
+from atota.names import advice
 from atota.ota.base import Access, Platform
 from atota.values import ServerUrl, parse_server
 
@@ -109,4 +110,4 @@ def _entry(name: str) -> EntryPoint:
         return EntryPoint(name, _BUILT_IN[name].factory, GROUP)
     for entry in entry_points(group=GROUP, name=name):
         return entry
-    raise UsageError(f"{name!r} is not a platform API", hint=f"Known: {', '.join(names())}.")
+    raise UsageError(f"{name!r} is not a platform API", hint=advice(name, names()))

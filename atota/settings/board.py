@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -10,53 +10,12 @@ from atota.dialects import catalogue, loader
 from atota.dialects.common import pattern_problem
 from atota.errors import ConfigError, UsageError
 from atota.files import decode_toml, load_toml
+from atota.settings.chip import Chip
 from atota.settings.kinds import Baud, Text, TransferBaud
+from atota.settings.steps import Sequence, decode_step
 from atota.settings.table import board_table, in_board
 
 HexId = Annotated[str, msgspec.Meta(pattern=r"^[0-9A-Fa-f]{4}\Z")]
-
-_LINE = re.compile(r"(dtr|rts):([01])", re.ASCII)
-_WAIT = re.compile(r"wait:(\d{1,4}(?:\.\d{1,6})?)", re.ASCII)
-_STEP_FORMS: Final = "expected 'rts:0', 'rts:1', 'dtr:0', 'dtr:1' or 'wait:SECONDS'"
-
-
-class Step:
-    """One step of a reset or power sequence: set a control line, or wait.
-
-    Attributes:
-        line: ``"dtr"`` or ``"rts"``; None for a wait.
-        asserted: the level for ``line``. Asserted is 1; at the pin of a TTL adapter that is the low level.
-        wait_s: seconds to wait; 0.0 for a line.
-    """
-
-    __slots__ = ("asserted", "line", "wait_s")
-
-    def __init__(self, text: str) -> None:
-        self.line: Literal["dtr", "rts"] | None = None
-        self.asserted = False
-        self.wait_s = 0.0
-        if match := _LINE.fullmatch(text):
-            self.line = "dtr" if match[1] == "dtr" else "rts"
-            self.asserted = match[2] == "1"
-        elif match := _WAIT.fullmatch(text):
-            self.wait_s = float(match[1])
-        else:
-            raise ValueError(f"Bad step {text!r}: {_STEP_FORMS}")
-
-    def __str__(self) -> str:
-        return f"{self.line}:{self.asserted:d}" if self.line else f"wait:{self.wait_s:g}"
-
-    def __repr__(self) -> str:
-        return f"Step({str(self)!r})"
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Step) and str(self) == str(other)
-
-    def __hash__(self) -> int:
-        return hash(str(self))
-
-
-Sequence = tuple[Step, ...]
 
 
 class Adapter(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -167,6 +126,7 @@ class Board(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     ota: Ota = Ota()
     limits: Limits = Limits()
     accept: Accept = Accept()
+    chip: Chip | None = None
 
     @property
     def start_steps(self) -> Sequence:
@@ -204,7 +164,7 @@ def load_board(path: str | Path) -> Board:
     Raises:
         ConfigError: it is missing, unreadable, or wrong; the text is ``FILE: what, and where``.
     """
-    board = load_toml(path, Board, hook=_step)
+    board = load_toml(path, Board, hook=decode_step)
     require_dialect(board.dialect, str(path), "$.dialect")
     require_supported(board, str(path))
     return board
@@ -243,13 +203,7 @@ def decode_board(text: str | bytes, *, name: str) -> Board:
     Raises:
         ConfigError: it is wrong; the text is ``NAME: what, and where``.
     """
-    return decode_toml(text, Board, name=name, hook=_step)
-
-
-def _step(kind: type, value: Any) -> Any:
-    if kind is not Step or not isinstance(value, str):
-        raise ValueError(f"Bad step {value!r}: {_STEP_FORMS}")
-    return Step(value)
+    return decode_toml(text, Board, name=name, hook=decode_step)
 
 
 def _base(path: str) -> str:

@@ -19,6 +19,7 @@ class Allowed(msgspec.Struct, frozen=True):
     downgrade: bool = False
     any_base: bool = False
     vendor_package: bool = False
+    erase: bool = False
 
 
 class LocalPackage(msgspec.Struct, frozen=True):
@@ -180,5 +181,6 @@ _ALLOWED = {
     "downgrade": "allow_downgrade",
     "any_base": "any_base",
     "vendor_package": "vendor_package",
+    "erase": "allow_erase",
 }
 """The setting of each permission."""

@@ -11,9 +11,10 @@ import msgspec
 
 from atota.clock import Clock, clock_at, is_speed
 from atota.errors import LinkLost, PortBusy, UsageError
+from atota.names import advice
 from atota.sim.fetch import http_fetch
 from atota.sim.module import SimModule
-from atota.sim.options import Options
+from atota.sim.options import KNOWN_OPTIONS, Options
 from atota.sim.personas.catalogue import PERSONAS, find_persona
 from atota.sim.uart import Wire
 from atota.values import is_imei
@@ -36,15 +37,11 @@ class SimUrl(msgspec.Struct, frozen=True, kw_only=True):
         return clock_at(self.speed)
 
 
-_KEYS = (  # noqa: SIM905
-    "fault seed speed baud version imei accept becomes latency_ms timer_ms csq echo asleep reset id network "
-    "push"
-).split()
-
-
 def _wrong(key: str, value: str, needed: str) -> UsageError:
+    kind = KNOWN_OPTIONS.get(key)
+    form = f"Write {kind.usage}." if kind is not None else advice(key, KNOWN_OPTIONS, known="Known options")
     return UsageError(
-        f"sim:// option {key}={value!r}: {needed}", hint="Known options: " + ", ".join(_KEYS) + "."
+        f"sim:// option {key}={value!r}: {needed}", hint=f"{form} `atota sim faults` explains each option."
     )
 
 
@@ -61,13 +58,7 @@ def _flag(key: str, value: str) -> bool:
 def parse_sim_url(url: str) -> SimUrl:
     """Take a ``sim://MODEL?option=value&...`` URL apart.
 
-    Options: ``fault`` (see `atota.sim.faults`; repeat it or join with ``+``), ``seed``, ``speed`` (``max``:
-    simulated time; ``real``; a number: that many times as fast), ``baud`` (the rate it
-    is fixed to; without it a module that can takes the rate of the first AT), ``version``, ``imei``,
-    ``csq``, ``accept=any`` with ``becomes=VERSION``, ``push=VERSION`` (the platform's target, where it
-    drives the update), ``network=0`` (no network), ``latency_ms``, ``timer_ms`` (of a USB adapter, see
-    `SimLink`; 0: none), ``echo=1``, ``asleep=1``, ``reset=rts|dtr`` (that line is wired to the reset pin),
-    ``id=NAME`` (opened again in this process, it is the same module).
+    `atota.sim.options.KNOWN_OPTIONS` has the options, `atota.sim.faults` the faults.
 
     Raises:
         UsageError: the model, an option or a value is unknown; the known ones are listed.
@@ -84,7 +75,7 @@ def parse_sim_url(url: str) -> SimUrl:
     given: dict[str, str] = {}
     faults: list[str] = []
     for key, value in parse_qsl(parts.query, keep_blank_values=True):
-        if key not in _KEYS:
+        if key not in KNOWN_OPTIONS:
             raise _wrong(key, value, "unknown option")
         if key == "fault":
             faults.append(value)

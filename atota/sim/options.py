@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import NamedTuple, Self
 
 import msgspec
 
@@ -14,6 +14,37 @@ class Sent(msgspec.Struct, frozen=True):
     when: float
     data: bytes
     baud: int
+
+
+class OptionKind(NamedTuple):
+    """An option of ``sim://`` URLs: its syntax and its effect."""
+
+    usage: str
+    help: str
+
+
+_KINDS = (
+    ("fault=NAME[:ARGUMENT]", "a fault; give it again, or join several with +"),
+    ("seed=NUMBER", "the seed of its noise and its pauses: the same seed repeats a run (0)"),
+    ("speed=max|real|FACTOR", "its time: simulated (max), the machine's, or so many times as fast (max)"),
+    ("baud=RATE", "its stored rate, to which it is fixed; without it many take the rate of the first AT"),
+    ("version=TEXT", "the version that it runs"),
+    ("imei=DIGITS", "its IMEI, fifteen digits; without it each one has its own"),
+    ("accept=any&becomes=VERSION", "any bytes are a good package, which brings VERSION"),
+    ("becomes=VERSION", "the version that the package of `accept=any` brings"),
+    ("push=VERSION", "the version that the platform pushes, where the platform drives the update"),
+    ("latency_ms=NUMBER", "milliseconds that its bytes are on their way (1)"),
+    ("timer_ms=NUMBER", "the latency timer of its USB adapter in milliseconds; 0: without (0)"),
+    ("csq=NUMBER", "the signal that it reports, 0 to 31, or 99 for unknown"),
+    ("echo=0|1", "1: echo is on (0)"),
+    ("asleep=0|1", "1: it sleeps when idle, and loses the bytes that wake it (0)"),
+    ("reset=rts|dtr", "the control line that is wired to its reset pin"),
+    ("network=0|1", "0: it has no network (1)"),
+    ("id=NAME", "opened again under this name in one program, it is the same module"),
+)
+KNOWN_OPTIONS: dict[str, OptionKind] = {
+    usage.partition("=")[0]: OptionKind(usage, text) for usage, text in _KINDS
+}
 
 
 @dataclass(frozen=True, slots=True)

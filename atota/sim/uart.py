@@ -1,7 +1,8 @@
 """The wire between a host and a simulated module: bytes take time, and another rate is noise.
 
 A byte is ten bit times (8N1). Both directions are independent. What arrives at another rate than
-the receiver's is garbage from a seeded generator, as many bytes as the receiver would count.
+the receiver's is garbage from a seeded generator, as many bytes as the receiver would count. A line with
+the fault ``bad-above`` damages single bits at the rates that it is not good for.
 """
 
 import heapq
@@ -12,7 +13,7 @@ from math import ceil, inf, nextafter
 
 from atota.clock import Clock
 from atota.sim.module import SimModule
-from atota.sim.noise import Noise
+from atota.sim.noise import BadLine, Noise
 from atota.sim.options import Sent
 
 _BITS = 10
@@ -83,6 +84,8 @@ class Wire:
         self._faults = module.faults
         self._module_noise = Noise(("in", module.options.seed))
         self._host_noise = Noise(("out", module.options.seed))
+        self._line_in = BadLine(module.faults, ("in", module.options.seed))
+        self._line_out = BadLine(module.faults, ("out", module.options.seed))
         module.at_power_cut = self._silenced
         module.power_on(now)
 
@@ -215,6 +218,7 @@ class Wire:
         if not data:
             return
         if self._baud is not None:
+            data = self._line_in.carry(data, flight.baud)
             intact = self.module.demodulate(data, flight.baud)
             noise = self._module_noise
             data = noise.of(len(data), flight.baud, self.module.baud) if intact is None else intact
@@ -265,6 +269,8 @@ class Wire:
                 self._counted += len(piece)
                 self._arrived += len(piece)
                 piece = self._faults.distort_back(piece, self._arrived - len(piece))
+                if self._baud is not None:
+                    piece = self._line_out.carry(piece, flight.baud)
                 if flight.baud != self._baud is not None:
                     piece = self._host_noise.of(len(piece), flight.baud, self._baud)
                 out += piece

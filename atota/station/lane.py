@@ -181,6 +181,11 @@ class Lane(msgspec.Struct, frozen=True, kw_only=True):
         """True if a job has it."""
         return self.state in AT_WORK
 
+    @property
+    def is_vacant(self) -> bool:
+        """True if neither a job nor a verdict has it."""
+        return self.state in _VACANT or self.state in (LaneState.OFF, LaneState.BLOCKED)
+
     def flaps(self, now: float) -> bool:
         """True if its unit sits badly."""
         return len([at for at in self.appearances if now - at <= FLAP_WINDOW_S]) >= FLAPS

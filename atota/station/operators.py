@@ -131,7 +131,7 @@ class Operators:
     def _scanned(self, command: ScanCommand) -> Reply:
         with self._lock:
             now = self._clock.monotonic()
-            code = self._scanner.read(command.text, now)
+            code = self._scanner.read(command.text, now, command.lane)
             if code.kind == "repeated":
                 return Reply(ok=True, sentence=f"{code.text} was read already")
             if code.kind == "operator":

@@ -40,14 +40,17 @@ class Scanner:
             ("lane", table.lane),
             ("label", table.pattern),
         )
-        self._last: tuple[str, float] = ("", -ONCE_S)
+        self._last: tuple[str, int | None, float] = ("", None, -ONCE_S)
 
-    def read(self, text: str, now: float) -> Code:
-        """Return the meaning of a code; control characters round and in it do not belong to it."""
+    def read(self, text: str, now: float, lane: int | None = None) -> Code:
+        """Return the meaning of a code; control characters round and in it do not belong to it.
+
+        ``lane``: the lane that it was read for, if that is known.
+        """
         cleaned = "".join(char for char in text if char.isprintable()).strip()[:MOST_CHARACTERS]
-        last, at = self._last
-        self._last = cleaned, now
-        if cleaned == last and now - at < ONCE_S:
+        last, last_lane, at = self._last
+        self._last = cleaned, lane, now
+        if (cleaned, lane) == (last, last_lane) and now - at < ONCE_S:
             return Code(kind="repeated", text=cleaned)
         for kind, pattern in self._patterns:
             match = re.fullmatch(pattern, cleaned) if pattern is not None else None

@@ -247,7 +247,8 @@ class Station:
     def _govern(self, desk: LaneDesk) -> None:
         """Block a lane that has to stop, and free one that may go on."""
         reason = next((stop.text for stop in self._stops if stop.lane in (None, desk.number)), None)
-        if reason is None and self._units is not None and self._started >= self._units:
+        is_over = self._units is not None and self._started >= self._units
+        if reason is None and is_over and desk.lane.is_vacant:
             reason = f"the run ends after {self._units} units"
         if reason != desk.lane.block:
             desk.handle(Release() if reason is None else Block(reason))

@@ -196,13 +196,13 @@ class Worker:
 
     def _end(self, job: str, result: JobResult) -> None:
         self._module = None
-        self._admissions.leave(self._number, had_slot=self._has_slot)
-        self._has_slot = False
         try:
             record = self._journal.record(result.record_id)
         except AtotaError:
             record = None
         self._desk.ended(job, result, record)
+        self._admissions.leave(self._number, had_slot=self._has_slot)
+        self._has_slot = False
 
     # -- admission -------------------------------------------------------------------------------------
 

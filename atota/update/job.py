@@ -36,6 +36,7 @@ from atota.ota.package import verify_file
 from atota.ota.serve import Serve
 from atota.ota.serve import serve as serve_http
 from atota.settings.spec import JobSpec, checked, completed
+from atota.sota.opening import open_chip
 from atota.update import plan
 from atota.update.context import Admit, Approve, JobContext, ProgressReporter
 from atota.update.events import JobEvent, JobResult, Listener, StageShares, UrcEvent
@@ -63,7 +64,7 @@ class Job:
         approve: asked before anything is downloaded or written, if it is given.
         journal: holds the jobs of this machine; without it nothing is remembered.
         serve: serves a package to modules that fetch it themselves; over HTTP if not given.
-        targets: opens the target; a module behind AT if not given.
+        targets: opens the target; if not given, a module behind AT, or a chip for a task of type ``sota``.
         admit: asked once the target is identified: names the device, or raises what speaks against it.
         facts: written down about the job, whatever becomes of it.
     """
@@ -92,7 +93,11 @@ class Job:
         stop = stop or StopToken()
         self._spec = spec
         self._clock = clock
-        self._targets = targets or partial(open_target, opener=opener, adapters=adapters)
+        self._targets = targets or (
+            partial(open_chip, adapters=adapters)
+            if spec.task_type == "sota"
+            else partial(open_target, opener=opener, adapters=adapters)
+        )
         self._listener = listener or (lambda _: None)
         result = JobResult()
         progress = ProgressReporter(self._on_event, result)
@@ -155,7 +160,7 @@ class Job:
             resumption = Resumption(self._context, target)
         prior = resumption.of(identity)
         self._entry.begin(self._spec, identity, target.adapter, prior)
-        run = Run(self._context, target, identity)
+        run = Run(self._context, target, identity, before=resumption.version_before)
         if prior is not None:
             duty = MEANINGS[prior.state].after_crash
             if duty is not AfterCrash.NOTHING:
@@ -225,6 +230,7 @@ class Job:
         try:
             target.limit = Deadline(target.clock, spec.timeout_s)
             progress.clock = target.clock
+            self._machine.overwrites = target.overwrites
             yield target
         finally:
             context.result.longest_silence_ms = round(1000 * target.longest_silence_s)

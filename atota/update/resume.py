@@ -25,7 +25,7 @@ from atota.errors import (
 from atota.journal.facts import (
     ConfirmedFact,
     ErrorFact,
-    MethodFact,
+    LineFact,
     PackageFact,
     PriorRun,
     StateFact,
@@ -74,10 +74,10 @@ def prior_run(past: PastJob | None) -> PriorRun | None:
         versions=past.latest(VersionsFact) or VersionsFact(),
         package=past.latest(PackageFact) or PackageFact(),
         task=past.latest(TaskFact),
-        method=past.latest(MethodFact) or MethodFact(),
+        method=past.method,
         undo=undo,
         written=_written(past.facts),
-        block=_block(past.latest(WrittenFact), past.latest(MethodFact)),
+        block=_block(past),
     )
 
 
@@ -108,11 +108,15 @@ def _written(rows: tuple[FactRow, ...]) -> int:
     return written
 
 
-def _block(written: WrittenFact | None, method: MethodFact | None) -> int | None:
-    """Bytes in one of the blocks that were written last; of the method, where none is noted."""
-    if written is not None and written.block is not msgspec.UNSET:
+def _block(past: PastJob) -> int | None:
+    """Bytes in one of the blocks that were sent last; None: they had several lengths, or there are none.
+
+    The line is written down before each change of the length, so it is not older than what was written.
+    """
+    written = past.latest(WrittenFact)
+    if past.latest(LineFact) is None and written is not None and written.block is not msgspec.UNSET:
         return written.block
-    return method.block if method is not None else None
+    return past.method.block
 
 
 class Resumption:
@@ -158,6 +162,12 @@ class Resumption:
         elif past is None:
             past = self._journal.past(port=self._spec.port)
         return prior_run(past) if past is not None and not past.is_alive else None
+
+    @property
+    def version_before(self) -> str | None:
+        """The version that the target on this port ran before a run that was cut off."""
+        prior = self._on_this_port
+        return prior.versions.before if prior is not None else None
 
     def identify(self) -> Identity:
         """Identify the target; if it is silent because an earlier run started its update, wait for it.

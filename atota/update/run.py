@@ -44,8 +44,9 @@ class Run:
         identity: who it is.
         undo: commands that take back what an earlier run changed.
         written: bytes of the package with ``sha256`` that an earlier run knew to be in the slot.
-        block: bytes in one of the blocks that it wrote.
+        block: bytes in one of the blocks that it wrote; None: they had several lengths, or there are none.
         sha256: the digest of that package.
+        before: the version that the target ran before an earlier run that was cut off.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class Run:
         written: int = 0,
         block: int | None = None,
         sha256: str = "",
+        before: str | None = None,
     ) -> None:
         self._context = context
         self._spec = context.spec
@@ -65,8 +67,10 @@ class Run:
         self._progress = context.progress
         self._target = target
         self._identity = identity
+        self._before = before
         self._undo = undo
         self._written = (sha256, block, written)
+        self._block = block
         self._fetcher: PackageFetcher | None = None
         self._versions = VersionsFact()
         self._is_ready_due = False
@@ -123,7 +127,7 @@ class Run:
         assert context.downloader is not None
         with self._progress.stage("check"):
             self._deliver_waiting()
-            query = task_query(self._spec, self._identity, platform.capabilities)
+            query = task_query(self._spec, self._identity, platform.capabilities, before=self._before)
             reporter = Reporter(platform, query.dev_id, query.type, context.outbox)
             clock = self._target.clock
             fetcher = PackageFetcher(
@@ -199,7 +203,9 @@ class Run:
         is_confirmed = self._is_confirmed(goal)
         decision = plan.decide(self._identity, goal, allowed, *refusals, is_confirmed=is_confirmed)
         if isinstance(decision, plan.Proceed) and self._spec.package is None:
-            refusal = self._target.package_refusal(allowed)
+            assert self._fetcher is not None
+            is_delta = self._fetcher.task.kind == "delta"
+            refusal = self._target.package_refusal(allowed, is_delta=is_delta)
             return decision if refusal is None else self._in_words(refusal)
         return decision
 
@@ -225,17 +231,9 @@ class Run:
         """Choose the method, ask the target for it, and note what is to be done."""
         choice = self._choose()
         self._target.probe()
-        local, package, task = self._spec.package, self._result.package, self._result.task
-        proposal = Proposal(
-            identity=self._identity,
-            dialect=choice.dialect,
-            method=choice.method,
-            block=choice.block,
-            room=choice.room,
-            goal=goal,
-            package=local.path.name if local is not None and not local.stands_in else None,
-            size=package.size if package is not None else task.size if task is not None else None,
-        )
+        file = self._result.package or self._result.task
+        size = file.size if file is not None else None
+        proposal = Proposal.of(self._identity, choice, goal, self._spec.package, size)
         self._result.proposal = proposal
         self._progress.emit(proposal)
 
@@ -254,7 +252,7 @@ class Run:
         self._context.end(Outcome.DONE)
 
     def _choose(self) -> MethodChoice:
-        choice = self._target.choose()
+        choice = self._target.choose(self._block)
         self._context.entry.fact(
             MethodFact(
                 name=choice.dialect,
@@ -307,6 +305,7 @@ class Run:
             self._spec,
             self._target,
             self._fetcher,
+            version=self._versions.expected,
             stage=self._progress.stage,
             serve=self._context.serve,
             stack=serving,
@@ -330,6 +329,10 @@ class Run:
             self._result.version_after = starter.run(writer)
         except OldVersion:
             self._report_failure(Status.UPGRADE_UNKNOWN)
+            raise
+        except PackageError:
+            if self._context.machine.state is JobState.CHANGED:  # it does not fit, and nothing was written
+                self._report_failure(Status.UPGRADE_MISMATCH)
             raise
         except PackageTurnedDown as refusal:
             # A module that has the goal's name already may have refused since it runs that very build.

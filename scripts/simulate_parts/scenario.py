@@ -191,6 +191,7 @@ MODULE_FAULTS = {
     "urc-behind-reply": _module("urc-behind-reply"),
     "boot-garbage": _module("boot-garbage"),
     "mute": _module("mute"),
+    "bad-above": _module("bad-above", "9600|57600|115200|230400|460800", "100|1000|3000"),
 }
 
 

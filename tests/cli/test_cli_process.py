@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from atota.cli.options import complete_dialects, complete_models, complete_ports
+from atota.cli.completion import complete_dialects, complete_models, complete_ports
 from atota.values import Digests
 from tests.cli.running import KEY, PACKAGE, TARGET
 

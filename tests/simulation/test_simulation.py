@@ -109,6 +109,9 @@ FOUND = {
     "a module that ends its boot in silence at a rate that was tried already is found": Scenario(
         seed=133879, model="EC616", size=300, pause_s=0.0, faults=("m/boot-garbage", "h/timeout:1")
     ),
+    "a digit of an IMEI that is lost on the way makes no stranger of a module": Scenario(
+        seed=882627, model="SARA-R410", size=300, faults=("m/drop-back:902",)
+    ),
 }
 
 

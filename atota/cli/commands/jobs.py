@@ -16,7 +16,7 @@ from atota.cli.view.output import plain, write
 from atota.cli.view.progress import JobView, job_view
 from atota.cli.view.prompt import confirm
 from atota.cli.view.proposal import proposal_text
-from atota.cli.wiring import module_opener, opened_journal
+from atota.cli.wiring import chip_opener, module_opener, opened_journal
 from atota.clock import SystemClock
 from atota.errors import UsageError
 from atota.ota.base import Platform
@@ -100,16 +100,21 @@ def _run(call: Call, spec: JobSpec, platform: Platform | None) -> int:
         job = Job(
             spec,
             platform=platform,
-            downloader=Downloader(platform, SystemClock(), Cache()) if platform is not None else None,
+            downloader=_downloader(call, platform),
             listener=approval.listen,
             stop=call.stop,
             opener=module_opener(call, spec, stack),
+            targets=chip_opener(call, spec, stack) if spec.task_type == "sota" else None,
             approve=approval if _may_ask(call) else None,
             journal=journal,
         )
         result = job.run()
     tidy_transcript(call, spec.transcript, result)
     return end_job(call, spec, result)
+
+
+def _downloader(call: Call, platform: Platform | None) -> Downloader | None:
+    return None if platform is None else Downloader(platform, SystemClock(), Cache(call.settings.cache))
 
 
 def _may_ask(call: Call) -> bool:

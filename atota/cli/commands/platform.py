@@ -144,7 +144,7 @@ def download(
             call.done(_NO_TASK, outcome=Outcome.NO_TASK, task=None)
             return
         bar = stack.enter_context(transfer_bar(call.out, "download", task.size))
-        package = Downloader(platform, SystemClock(), Cache()).fetch(
+        package = Downloader(platform, SystemClock(), Cache(call.settings.cache)).fetch(
             task,
             query.dev_id,
             sha256=sha256,

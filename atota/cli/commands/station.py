@@ -31,6 +31,8 @@ from atota.settings.table import Settings
 from atota.sim.bench import SimOperator, SimPlace
 from atota.station.config import LaneTable, StationConfig, load_station
 from atota.station.desk import Reporter
+from atota.station.outbox import outbox_of
+from atota.station.reader import Reader
 from atota.station.sockets import LinkFolder, PortSocket, Socket, find_device
 from atota.station.station import Station, check_package
 from atota.update.events import JobResult
@@ -114,11 +116,9 @@ def run(
     check_package(config)
     parts = SettingsParts(call, config)
     parts.check(call.stop)
-    with (
-        _locked(config.path),
-        Journal(_journal_path(call, config), clock=SystemClock()) as journal,
-        ExitStack() as stack,
-    ):
+    with ExitStack() as stack:
+        stack.enter_context(_locked(config.path))
+        journal = stack.enter_context(Journal(_journal_path(call, config), clock=SystemClock()))
         journal.recover()
         folder = LinkFolder() if links is None else LinkFolder(links)
         station = Station(
@@ -138,6 +138,13 @@ def run(
                 "listening", styled("operator page: [bold]{}[/]  (Ctrl-C ends the station)", url), url=url
             )
         call.out.begin(station=config.file.name, lanes=len(config.file.lane))
+        outbox = outbox_of(config, journal, station, call.out.warn)
+        outbox.start()
+        stack.callback(outbox.end)
+        if config.file.scan.reader is not None:
+            reader = Reader(config.file.scan.reader, station.hub, call.out.warn)
+            reader.start()
+            stack.callback(reader.end)
         station.run()
     return _end(call, station, units)
 

@@ -31,7 +31,7 @@ _AGAIN_S = 2.0
 
 def at(
     call: Call,
-    commands: Annotated[list[str], typer.Argument(metavar="COMMAND…", help="AT commands, sent in order.")],
+    commands: Annotated[list[str], typer.Argument(metavar="COMMAND", help="AT commands, sent in order.")],
     within: Annotated[
         float, typer.Option(min=0.1, max=3600, metavar="SECONDS", help="Limit for each response.")
     ] = 10.0,

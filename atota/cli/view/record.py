@@ -118,6 +118,7 @@ def page(record: Record, reports: Sequence[SentReport] = ()) -> Text:
     for title, rows in (
         ("Module", _module_rows(record)),
         ("Versions", _version_rows(record)),
+        ("Station", _station_rows(record)),
         ("Package", _package_rows(record)),
         ("Port", _port_rows(record)),
         ("Job", _job_rows(record)),
@@ -201,6 +202,24 @@ def _version_rows(record: Record) -> Iterator[tuple[str, Any]]:
         yield "target", record.version_target or "-"
         yield "after", record.version_after or "not read back"
         yield "after, in full", record.full_version_after
+
+
+def _station_rows(record: Record) -> Iterator[tuple[str, Any]]:
+    station, release = record.station, record.release
+    if station is not None:
+        yield "station", station.name
+        yield "lane", station.lane or None
+        yield "batch", station.batch
+        yield "operator", station.operator
+        yield "label", station.serial
+        yield "scanned", station.scan
+        yield "attempt", station.attempt if release is None else None
+        yield "handling", duration(station.handling_ms) if station.handling_ms is not None else None
+        yield "golden unit", "yes" if station.is_golden else None
+    if release is not None:
+        yield "released", release.stop
+        yield "reason", release.reason
+        yield "by", release.by
 
 
 def _package_rows(record: Record) -> Iterator[tuple[str, Any]]:
