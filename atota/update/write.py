@@ -140,8 +140,8 @@ class Writer:
         raise RetriesUsedUp(lost.message, hint=lost.hint, tried=lost.tried) from lost
 
     def _find(self, lost: AtotaError) -> None:
-        left = "1 more try" if self._retries == 1 else f"{self._retries or 'no'} more tries"
-        self._context.progress.warn(f"{lost.message}; beginning the write again ({left} after this one)")
+        tries = "1 more try" if self._retries == 1 else f"{self._retries or 'no'} more tries"
+        self._context.progress.warn(f"{lost.message}; beginning the write again ({tries} after this one)")
         self._pause()
         with self._notes_an_update():
             self._target.recover(lost)

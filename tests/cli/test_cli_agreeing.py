@@ -63,7 +63,11 @@ def test_what_cannot_begin_at_all_says_its_own_reason(cli: Cli, package: Path) -
         ({"more": ("--dialect", "hi2116")}, 2, "unknown dialect 'hi2116'"),
         ({"more": ("--dialect", "bad.toml")}, 3, "bad.toml: "),
         ({"more": ("--board", "board.toml")}, 3, "board.toml: unknown dialect 'hi2116' - at `$.dialect`"),
-        ({"more": ("--board", "flow.toml")}, 3, 'flow.toml: flow = "xon-xoff" is not supported - at `$.serial'),
+        (
+            {"more": ("--board", "flow.toml")},
+            3,
+            'flow.toml: flow = "xon-xoff" is not supported - at `$.serial',
+        ),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else None,
 )
@@ -184,7 +188,13 @@ def test_a_dry_run_without_a_key_asks_no_platform(cli: Cli) -> None:
     ("model", "base", "target", "more", "words"),
     [
         ("BC28", BASE, TARGET, "--verify read-back", "no command is known that reads a package back"),
-        ("ME3616", "ME3616G1AV1.0B07", "ME3616G1AV1.0B08", "--block 512", "blocks of 512 bytes are not taken"),
+        (
+            "ME3616",
+            "ME3616G1AV1.0B07",
+            "ME3616G1AV1.0B08",
+            "--block 512",
+            "blocks of 512 bytes are not taken",
+        ),
         ("BC28", BASE, TARGET, "--block 100000", "blocks of 100000 bytes are not taken"),
     ],
 )

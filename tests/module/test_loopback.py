@@ -2,7 +2,7 @@
 
 import pytest
 
-from atota.clock import SimulatedClock
+from atota.clock import Clock, SimulatedClock
 from atota.errors import NoAnswer
 from atota.module.loopback import Looped
 from atota.module.module import Module
@@ -19,7 +19,7 @@ class Wire:
     name = "wire"
 
     def __init__(self, behind: bytes = b"", rate: int | None = None) -> None:
-        self.clock = SimulatedClock()
+        self.clock: Clock = SimulatedClock()
         self.baud = 9600
         self.behind = behind
         self.rate = rate

@@ -67,8 +67,8 @@ def _sentence(result: JobResult) -> Text:
     if result.outcome == Outcome.ALREADY_CURRENT:
         return styled("[bold green]already-current[/]  {} runs {} already", name, result.version_after)
     if result.outcome == Outcome.REFUSED:
-        said = "[bold]not updated[/]  {} stays as it is, as you said[dim]  ({}, exit {})[/]"
-        return styled(said, name, result.outcome, result.exit_code)
+        sentence = "[bold]not updated[/]  {} stays as it is, as you said[dim]  ({}, exit {})[/]"
+        return styled(sentence, name, result.outcome, result.exit_code)
     if result.outcome == Outcome.DONE:
         return styled("[bold]dry run[/]  nothing stands against it, and nothing was written")
     seconds = sum(result.stages_ms.values()) / 1000
