@@ -19,7 +19,7 @@ UART = PortInfo(device="/dev/ttyAMA0")
 
 
 @pytest.fixture
-def have(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[PortInfo]]:
+def have(monkeypatch: pytest.MonkeyPatch) -> list[PortInfo]:
     """The ports of this machine."""
     ports: list[PortInfo] = []
     for place in ("atota.link.ports.list_ports", "atota.module.search.list_ports"):
