@@ -9,6 +9,7 @@ import typer
 from atota.cli.call import Call
 from atota.cli.completion import complete_methods
 from atota.cli.known import known_of
+from atota.cli.view.output import plural
 from atota.cli.view.tables import identity_table, modules_table, ports_page
 from atota.cli.wiring import opened_module
 from atota.dialects import catalogue
@@ -90,4 +91,4 @@ def list_modules(
         partial(modules_table, rows),
         modules=[{name: getattr(row, name) for name in _FIELDS} for row in rows],
     )
-    call.out.say(f"{len(rows)} of {len(catalogue.rows())} rows")
+    call.out.say(f"{len(rows)} of {plural(len(catalogue.rows()), 'row')}")

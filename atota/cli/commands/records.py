@@ -12,6 +12,7 @@ import typer
 
 from atota.cli.call import Call
 from atota.cli.completion import complete_outcomes, complete_records, complete_words
+from atota.cli.view.output import plural
 from atota.cli.view.record import list_table, page, unended_fields, unended_line
 from atota.cli.wiring import journal_path
 from atota.clock import SystemClock, utc_iso
@@ -253,8 +254,9 @@ def export_records(
         if output is None:
             call.out.data(data)
         else:
+            call.out.warn_if_replaced(output)
             _write(output, data)
-            call.out.say(f"{len(records)} records written to {output}")
+            call.out.say(f"{plural(len(records), 'record')} written to {output}")
     call.done(journal=str(path), count=len(records), output=None if output is None else str(output))
 
 

@@ -10,7 +10,7 @@ import typer
 
 from atota.cli.call import Call
 from atota.cli.completion import complete_faults, complete_platform_faults, complete_simulated
-from atota.cli.view.output import styled
+from atota.cli.view.output import plural, styled
 from atota.clock import SystemClock, clock_at
 from atota.errors import ConfigError, UsageError
 from atota.otaserver.model import load
@@ -145,8 +145,8 @@ def serve_platform(
         call.out.event("request", f"  {line}", line=line)
 
     with RunningServer(platform, host, port, log=log) as server:
-        tasks = len(platform.tasks)
-        page = styled("OTA platform on [bold]{}[/], {} tasks  (Ctrl-C ends it)", server.url, tasks)
+        tasks = plural(len(platform.tasks), "task")
+        page = styled("OTA platform on [bold]{}[/], {}  (Ctrl-C ends it)", server.url, tasks)
         call.out.event("ready", page, url=server.url)
         if init and not call.out.json:
             call.out.say("one of these updates the module on PORT:")
@@ -200,6 +200,7 @@ def write_package(
 ) -> None:
     """Write a package to a file."""
     data = build_package(model=model, base=base, target=target, size=size)
+    call.out.warn_if_replaced(output)
     try:
         output.write_bytes(data)
     except OSError as error:
