@@ -122,6 +122,12 @@ SIM = (
         example="atota sim server ./platform --port 8080",
     ),
     Command(
+        "bench",
+        "sim:serve_bench",
+        "Serve a whole bench on ptys: modules that an operator plugs in and takes out, until Ctrl-C.",
+        example="atota sim bench ./by-path --lanes 4 --pulled 0.1",
+    ),
+    Command(
         "package",
         "sim:write_package",
         "Write a package that simulated modules accept.",

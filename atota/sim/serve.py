@@ -76,26 +76,29 @@ class Served(Protocol):
         ...
 
 
-class _Simulated(Wire):
+class SimulatedWire(Wire):
     """A simulated module, served."""
 
     over = False
 
     @property
     def first_baud(self) -> int:
+        """The module's rate, bit/s."""
         return self.module.baud
 
     @property
     def unplugged(self) -> bool:
+        """True if the adapter was pulled out."""
         return self.module.unplugged
 
     def plug(self, now: float) -> None:  # noqa: ARG002 - part of `Served`
+        """Plug the adapter in."""
         self.module.unplugged = False
 
 
 def _served(module: SimModule | Served, clock: Clock, *, paced: bool) -> Served:
     if isinstance(module, SimModule):
-        return _Simulated(module, module.baud if paced else None, now=clock.monotonic())
+        return SimulatedWire(module, module.baud if paced else None, now=clock.monotonic())
     return module
 
 
