@@ -206,6 +206,12 @@ STATION = (
         "Learn which USB path is which lane: plug one in after the other. Writes them into the station file.",
         example="atota station learn bench.toml --lanes 8",
     ),
+    Command(
+        "demo",
+        "station_demo:demo",
+        "Run a simulated station of eight lanes with its page: no hardware, no network.",
+        example="atota station demo",
+    ),
 )
 GROUPS = (
     ("sim", "Simulated modules and the local OTA platform, for any program.", SIM),

@@ -2,8 +2,8 @@
 
 Each lane has a link by its USB path, made and removed as udev does it, so a program that looks for adapters
 finds them. One operator plugs: both hands on one unit, ``handling_s`` seconds each. A module is taken out
-once the program has left it alone for a while. The operator makes mistakes where they are asked for, from a seed:
-units that are pulled in the middle of the work, that flap, or that are clones of one before.
+once the program has left it alone for a while. The operator makes mistakes where they are asked for, from a
+seed: units that are pulled in the middle of the work, that flap, or that are clones of one before.
 
 What really happened is told event by event: the version that each module had when it was taken out.
 """
