@@ -72,9 +72,9 @@ def _cells(lane: LaneView) -> list[Text | str | ProgressBar]:
     unit = lane.serial or (mask(lane.imei) if lane.imei else "")
     is_running = lane.verdict is None and lane.stage is not None
     bar = ProgressBar(total=1.0, completed=lane.progress, width=20) if is_running else ""
-    said = lane.blocked or lane.sentence
+    sentence = lane.blocked or lane.sentence
     if lane.waiting_for:
-        said = f"waiting for {lane.waiting_for}"
+        sentence = f"waiting for {lane.waiting_for}"
     return [
         Text(f"{lane.number:>4}", "bold"),
         lane.state.value,
@@ -82,5 +82,5 @@ def _cells(lane: LaneView) -> list[Text | str | ProgressBar]:
         plain(unit),
         lane.stage or "" if is_running else "",
         bar,
-        plain(said),
+        plain(sentence),
     ]
