@@ -8,14 +8,14 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TextIO
 
-import platformdirs
-
 from atota.cli.call import Call
+from atota.clock import SystemClock
 from atota.errors import ConfigError
 from atota.files import DISK_FULL
 from atota.link.base import Link
 from atota.settings.head import head_of
 from atota.settings.spec import JobSpec
+from atota.transcript.kept import kept_folder, prune
 from atota.transcript.masking import Masker
 from atota.transcript.writer import TranscriptLink
 from atota.update.events import JobResult
@@ -78,7 +78,7 @@ def transcript_path(call: Call, port: str | None = None) -> Path | None:
     """
     if port is None and call.settings.transcript is not None:
         return call.settings.transcript
-    folder = platformdirs.user_data_path("atota", appauthor=False) / "transcripts"
+    folder = kept_folder()
     stamp = dt.datetime.now(dt.UTC).strftime("%Y%m%dT%H%M%S%f")[:-3]
     name = re.sub(r"[^0-9A-Za-z]+", "-", (port or call.port).split("?")[0]).strip("-")[-40:]
     try:
@@ -90,9 +90,10 @@ def transcript_path(call: Call, port: str | None = None) -> Path | None:
 
 
 def tidy_transcript(call: Call, path: Path | None, result: JobResult) -> None:
-    """Remove the transcript of a job that went well, unless the user asked for it."""
+    """Remove the transcript of a job that went well, unless the user asked for it; and those of long ago."""
     if call.settings.transcript is None:
         tidy(path, result)
+    prune_transcripts(call, path)
 
 
 def tidy(path: Path | None, result: JobResult) -> None:
@@ -100,3 +101,17 @@ def tidy(path: Path | None, result: JobResult) -> None:
     if path is not None and result.error is None:
         with suppress(OSError):
             path.unlink()
+
+
+def prune_transcripts(call: Call, present: Path | None = None) -> None:
+    """Remove the transcripts of failed jobs that are too old or too many; ``present`` stays."""
+    settings = call.settings
+    removed = prune(
+        kept_folder(),
+        now=SystemClock().time(),
+        days=settings.transcripts_days,
+        megabytes=settings.transcripts_mb,
+        present=present,
+    )
+    if removed and call.out.verbosity > 0:
+        call.out.say(f"  transcripts removed, for their age or their size: {len(removed)}")

@@ -12,7 +12,7 @@ import msgspec
 
 from atota.errors import AtotaError
 from atota.files import prepared
-from atota.values import Identity, Versions
+from atota.values import Identity, LineState, Versions
 
 
 class JobState(enum.StrEnum):
@@ -92,6 +92,45 @@ class MethodFact(msgspec.Struct, frozen=True, kw_only=True):
     block: int | None = None
     window_s: float = 0.0
     allowed: dict[str, bool] = {}
+
+
+KNOWN_FOR_S: Final = 24 * 3600.0
+"""How long a line is known: cables and adapters are replaced, and one bad moment must not last."""
+
+
+def line_subject(adapter: str | None, port: str, board: str | None) -> str:
+    """Return the name of a line: its adapter's serial number, else its port, and its board."""
+    return f"{adapter or port} {board or ''}".rstrip()
+
+
+class LineFact(msgspec.Struct, frozen=True, kw_only=True):
+    """The line of a transfer: what the next job on the same adapter and board begins with.
+
+    ``rate`` is in bit/s; ``block`` in bytes, None where blocks of several lengths were sent; ``bad`` lists
+    the rates for which the line was too bad; ``block_s`` is how long the module itself took for a block, in
+    seconds, once one was written whole. ``adapter`` is the adapter's serial number, ``port`` stands
+    for it where it has none. ``since`` is the time of the first job of those that began with each other's
+    word about the line, in seconds since the epoch.
+    """
+
+    rate: int
+    block: int | None = None
+    bad: tuple[int, ...] = ()
+    block_s: float | None = None
+    adapter: str | None = None
+    port: str = ""
+    board: str | None = None
+    since: float = 0.0
+
+    @property
+    def state(self) -> LineState:
+        """The state of the line."""
+        return LineState(rate=self.rate, block=self.block, bad=self.bad, block_s=self.block_s)
+
+    @property
+    def subject(self) -> str:
+        """The adapter and the board, as the journal looks the fact up."""
+        return line_subject(self.adapter, self.port, self.board)
 
 
 class PackageFact(msgspec.Struct, frozen=True, kw_only=True):
@@ -237,6 +276,7 @@ Fact = (
     | TaskFact
     | VersionsFact
     | MethodFact
+    | LineFact
     | PackageFact
     | UndoFact
     | WrittenFact
@@ -256,6 +296,7 @@ KINDS: Final[dict[str, type[Fact]]] = {
     "task": TaskFact,
     "target": VersionsFact,
     "dialect": MethodFact,
+    "line": LineFact,
     "package": PackageFact,
     "changed": UndoFact,
     "written": WrittenFact,

@@ -9,7 +9,7 @@ from atota.journal.facts import (
     ConfirmedFact,
     CountersFact,
     ErrorFact,
-    MethodFact,
+    LineFact,
     PackageFact,
     ReleaseFact,
     StationFact,
@@ -29,12 +29,10 @@ def compose(past: PastJob, verdict: Verdict, *, is_cut_off: bool = False) -> Rec
 
     ``is_cut_off``: its process died, so the job ended when it was last seen, not when it is closed.
     """
-    ended_at = past.last_seen if is_cut_off else verdict.at
-    # Rows from before the module was known may have been written later, with their own times.
-    started_at = min(past.opened_at, past.first_seen)
+    started_at, ended_at = _span(past, verdict, is_cut_off=is_cut_off)
     elapsed_ms = round(1000 * (ended_at - started_at))
-    opened, module = past.opened, past.latest(Identity) or Identity()
-    method, versions = past.latest(MethodFact) or MethodFact(), past.latest(VersionsFact) or VersionsFact()
+    opened, module, method = past.opened, past.latest(Identity) or Identity(), past.method
+    versions = past.latest(VersionsFact) or VersionsFact()
     counters = past.latest(CountersFact) or CountersFact()
     return Record(
         id=past.id,
@@ -63,6 +61,7 @@ def compose(past: PastJob, verdict: Verdict, *, is_cut_off: bool = False) -> Rec
         method=method.method or module.method,
         evidence=module.evidence,
         block=method.block,
+        line=past.latest(LineFact),
         package=past.latest(PackageFact),
         task=past.latest(TaskFact),
         version_before=versions.before or module.version,
@@ -84,6 +83,12 @@ def compose(past: PastJob, verdict: Verdict, *, is_cut_off: bool = False) -> Rec
         tool_version=past.tool_version or None,
         host=past.host or None,
     )
+
+
+def _span(past: PastJob, verdict: Verdict, *, is_cut_off: bool) -> tuple[float, float]:
+    """Return the beginning and the end of a job, seconds since the epoch."""
+    # Rows from before the module was known may have been written later, with their own times.
+    return min(past.opened_at, past.first_seen), past.last_seen if is_cut_off else verdict.at
 
 
 def _version_target(past: PastJob) -> str | None:

@@ -17,8 +17,8 @@ from pathlib import Path
 import msgspec
 
 from atota.clock import Clock, StopToken, SystemClock
-from atota.sim.link import make_module
 from atota.sim.module import SimModule
+from atota.sim.modules import make_module
 from atota.sim.options import Options
 from atota.sim.serve import SimulatedWire, serve_pty
 
@@ -141,7 +141,7 @@ class PtyBench:
         wire = _WatchedWire(module, module.baud, now=self._clock.monotonic())
         wire.watch = self._watch
         pulled_s = self._random.uniform(*PULL_S) if mistake == "pulled" else None
-        end = _Removal(self._stop, wire, self._watch, TOUCH_S if mistake == "touched" else pulled_s)
+        end = _Removal(self._stop, wire, module, self._watch, TOUCH_S if mistake == "touched" else pulled_s)
 
         def on_ready(port: str) -> None:
             link.symlink_to(port)
@@ -174,8 +174,11 @@ class _WatchedWire(SimulatedWire):
 class _Removal(StopToken):
     """The moment at which a unit is taken out."""
 
-    def __init__(self, stop: StopToken, wire: _WatchedWire, clock: Clock, after_s: float | None) -> None:
+    def __init__(
+        self, stop: StopToken, wire: _WatchedWire, module: SimModule, clock: Clock, after_s: float | None
+    ) -> None:
         super().__init__()
+        self._module = module
         self._bench = stop
         self._wire = wire
         self._clock = clock
@@ -193,7 +196,7 @@ class _Removal(StopToken):
         heard_at = self._wire.heard_at
         if heard_at is None:
             return now - self._began >= STAY_S
-        return not self._wire.module.booting and now - heard_at >= QUIET_S
+        return not self._module.booting and now - heard_at >= QUIET_S
 
 
 def link_name(lane: int) -> str:

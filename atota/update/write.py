@@ -72,6 +72,7 @@ class Writer:
     def fill(self) -> None:
         """Prepare, write and validate: nothing is started yet."""
         progress, target = self._context.progress, self._target
+        target.watch_line(self._context.entry.known_line(), self._context.entry.line)
         with progress.stage("prepare"):
             resumed = self._again(self._prepare)
             if resumed:
@@ -165,6 +166,7 @@ class Writer:
     def _write(self) -> int:
         if not self._target.streams:
             return 0
+        self._context.machine.overwrites = self._target.overwrites
         self._context.machine.to(JobState.WRITING)
         sha256 = self._target.write(self._package, self._on_written)
         if (sha256 or digests_of(self._package).sha256) != self._digests.sha256:

@@ -10,16 +10,19 @@ import msgspec
 import typer
 
 from atota.cli.call import Call
+from atota.cli.completion import complete_faults, complete_platform_faults, complete_simulated
 from atota.cli.view.output import styled
 from atota.clock import SystemClock, clock_at
 from atota.errors import ConfigError, UsageError
 from atota.otaserver.model import load
 from atota.otaserver.serve import RunningServer
 from atota.otaserver.service import LocalPlatform
+from atota.sim.chips.catalogue import CHIPS
 from atota.sim.hands import BenchEvent, Mistakes, PtyBench
-from atota.sim.link import make_module, parse_sim_url
 from atota.sim.package import build_package
+from atota.sim.personas.catalogue import PERSONAS
 from atota.sim.serve import serve_pty, serve_tcp
+from atota.sim.url import parse_sim_url
 from atota.values import Digests, mask
 
 _DEMO_KEY = "a2V5IG9mIHRoZSBsb2NhbCBwbGF0Zm9ybSwgbm8gc2VjcmV0"
@@ -49,22 +52,37 @@ model = "01401"          # BC28
 package = "{{package}}"
 target = "{{target}}"
 """
-_Fault = Annotated[list[str] | None, typer.Option(metavar="NAME[:ARG]", help="A fault; may be given again.")]
+_FAULT_HELP = "A fault; may be given again. `atota sim faults` explains them all."
+_Fault = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME[:ARG]", help=_FAULT_HELP, autocompletion=complete_faults),
+]
+_PlatformFault = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME[:ARG]", help=_FAULT_HELP, autocompletion=complete_platform_faults),
+]
+_MODELS = ", ".join((*(persona.name for persona in PERSONAS), *CHIPS))
 
 _Share = Annotated[float, typer.Option(min=0, max=1, metavar="SHARE", help="Units handled so, 0 to 1.")]
 
 
 def serve_module(
     call: Call,
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="BC28, M5310-A, BC95-B8 or SARA-N200.")],
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help=f"One of: {_MODELS}.", autocompletion=complete_simulated)
+    ],
     tcp: Annotated[
         str | None, typer.Option(metavar="HOST:PORT", help="Serve a TCP port instead of a pty.")
     ] = None,
+    rfc2217: Annotated[
+        bool, typer.Option("--rfc2217", help="The TCP client sets rate, parity and lines by RFC 2217.")
+    ] = False,
     fault: _Fault = None,
     options: Annotated[
         str | None,
         typer.Option(
-            metavar="KEY=VALUE&…", help="The options of a sim:// URL: version, imei, baud, csq, echo…"
+            metavar="KEY=VALUE&…",
+            help="The options of a sim:// URL, such as version=TEXT; `atota sim faults` explains them all.",
         ),
     ] = None,
     speed: Annotated[float, typer.Option(min=0.1, max=1000, help="The speed of its time.")] = 1.0,
@@ -74,6 +92,8 @@ def serve_module(
         [*parse_qsl(options or "", keep_blank_values=True), *(("fault", f) for f in fault or [])]
     )
     url = parse_sim_url(f"sim://{model}?{query}")
+    if rfc2217 and tcp is None:
+        raise UsageError("--rfc2217 is for a TCP port", hint="Add --tcp HOST:PORT; port 0 takes a free one.")
     clock = clock_at(speed)
 
     def on_change(change: str) -> None:
@@ -86,14 +106,12 @@ def serve_module(
             call.out.say(f"try: atota identify -p {port}")
 
     call.out.begin(model=url.model)
-    module = make_module(
-        url.model, url.options.as_a_module_of_its_own(), faults=url.faults, on_change=on_change
-    )
+    module = url.device(on_change)
     if tcp is None:
         serve_pty(module, clock, on_ready, call.stop)
     else:
         host, port = tcp_address(tcp)
-        serve_tcp(module, host, port, clock=clock, on_ready=on_ready, stop=call.stop)
+        serve_tcp(module, host, port, clock=clock, on_ready=on_ready, stop=call.stop, rfc2217=rfc2217)
     call.done()
 
 
@@ -155,7 +173,7 @@ def serve_platform(
     ],
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0: any.")] = 8080,
-    fault: _Fault = None,
+    fault: _PlatformFault = None,
     init: Annotated[
         bool, typer.Option("--init", help="Make FOLDER with a task and a package for a simulated BC28.")
     ] = False,
@@ -216,7 +234,9 @@ def make_folder(folder: Path) -> str:
 def write_package(
     call: Call,
     output: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write.")],
-    model: Annotated[str, typer.Option(help="The simulated model that it is for.")],
+    model: Annotated[
+        str, typer.Option(help="The simulated model that it is for.", autocompletion=complete_simulated)
+    ],
     base: Annotated[str, typer.Option("--from", metavar="VERSION", help="The version it is made for.")],
     target: Annotated[str, typer.Option("--to", metavar="VERSION", help="The version it brings.")],
     size: Annotated[int, typer.Option(min=0, max=4_000_000, help="Bytes at least.")] = 20_000,
