@@ -244,6 +244,9 @@ class Esp32(Flasher):
             raise Refused("esptool is not installed", hint="Install it with: pip install 'atota[esp32]'")
         is_local = is_device(self.wire.port)
         before = "default-reset" if is_local and self.wire.has_lines else "no-reset"
+        if not is_local and self.wire.has_lines:
+            # esptool's own soft reset at the end of each call need not land in the bootloader.
+            self.wire.drive(self.chip.enter or ())
         rate = _SLOW if self._failures else self.transfer_baud or speed
         with tempfile.TemporaryDirectory(prefix="atota-") as name, lent_port(self.wire, urls=True) as port:
             config = Path(name) / "esptool.cfg"
