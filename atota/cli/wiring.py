@@ -14,8 +14,8 @@ from atota.journal.store import Journal, default_path
 from atota.module.module import Module, Opener, open_module
 from atota.settings.adapter import check_adapter
 from atota.settings.spec import JobSpec, job_spec
-from atota.sota.opening import open_chip
-from atota.update.target import TargetOpener
+from atota.sota.opening import ChipOpener, open_chip
+from atota.sota.target import ChipTarget
 from atota.values import nature_of
 
 
@@ -44,6 +44,24 @@ def opened_module(call: Call) -> Iterator[Module]:
             yield module
 
 
+@contextmanager
+def opened_chip(call: Call) -> Iterator[ChipTarget]:
+    """Open the chip on the port that the settings name, behind a transcript where one is wanted."""
+    spec = job_spec(call.settings, call.board, port=call.port)
+    with ExitStack() as stack:
+        chip = chip_opener(call, spec, stack)(
+            spec,
+            clock=None,
+            stop=call.stop,
+            note=call.out.say,
+            warn=call.out.warn,
+            on_urc=lambda text: call.out.event("urc", text=text),
+        )
+        stack.callback(chip.close)
+        chip.limit = Deadline(chip.clock, call.settings.timeout_s)
+        yield chip
+
+
 def _show_update(call: Call, percent: int | None, line: str) -> None:
     """Show the progress of an update that the module carries out by itself."""
     shown = f"{percent} %: " if percent is not None else ""
@@ -64,7 +82,7 @@ def module_opener(call: Call, spec: JobSpec, stack: ExitStack) -> Opener:
     return partial(opener, wrap=recording(call, spec, stack))
 
 
-def chip_opener(call: Call, spec: JobSpec, stack: ExitStack) -> TargetOpener:
+def chip_opener(call: Call, spec: JobSpec, stack: ExitStack) -> ChipOpener:
     """Return `open_chip` with the transcripts of the options; ``stack`` closes their files."""
     return partial(open_chip, wrap=recording(call, spec, stack))
 

@@ -111,7 +111,7 @@ class _Bridge:
             return
 
     def _gathered(self) -> bytes:
-        """Return what arrives, in pieces that are worth a packet: simulated links hand out a few bytes each."""
+        """Return the bytes that arrive, as one packet: simulated links hand out a few bytes each."""
         pieces = bytearray()
         while len(pieces) < _PACKET and (piece := self._link.read(_LOOK_S)):
             pieces += piece

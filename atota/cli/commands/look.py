@@ -8,7 +8,7 @@ import typer
 
 from atota.cli.call import Call
 from atota.cli.view.tables import identity_table, modules_table, ports_page
-from atota.cli.wiring import opened_module
+from atota.cli.wiring import opened_chip, opened_module
 from atota.dialects import catalogue
 from atota.link import ports
 from atota.module.identify import require_consistent
@@ -34,12 +34,17 @@ def list_serial_ports(call: Call) -> None:
 
 
 def identify(call: Call) -> None:
-    """Print the identity of the module on the port.
+    """Print the identity of the module or the chip on the port.
 
     Raises:
         Refused: it contradicts the user's ``--model``.
     """
     call.out.begin(port=call.port)
+    if call.settings.task_type == "sota":
+        with opened_chip(call) as chip:
+            identity = chip.identify()
+        call.done(partial(identity_table, identity), module=msgspec.to_builtins(identity))
+        return
     with opened_module(call) as module:
         identity = module.identify()
         findings = module.findings
