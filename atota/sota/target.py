@@ -198,6 +198,12 @@ class ChipTarget:
             window_s=0.0,
         )
 
+    @property
+    def tools(self) -> str:
+        """The programs that write the chip, for people."""
+        programs = self._flasher.tools()
+        return f", by {programs}" if programs else ", without a program of others"
+
     def probe(self) -> None:
         """Ask nothing: a bootloader can be asked only once the application is interrupted."""
 

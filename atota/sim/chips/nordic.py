@@ -1,4 +1,4 @@
-"""What the three bootloaders of an nRF52832 have in common: a place in its flash, and an application."""
+"""The base of the three bootloaders of an nRF52832: a place in its flash, and an application."""
 
 import re
 from abc import ABC, abstractmethod
@@ -24,7 +24,11 @@ class Bootloader(ABC):
 
     @abstractmethod
     def application(self) -> str | None:
-        """Return the version of the application that would run, or None."""
+        """Return the version of the application that starts now, or None if none can run."""
+
+    def stored(self) -> str | None:
+        """Return the version of the application that would run after a reset, or None."""
+        return self.application()
 
     @abstractmethod
     def boot(self) -> Program:
@@ -40,6 +44,6 @@ class Bootloader(ABC):
 
 def numbers_of(version: str) -> tuple[int, int, int]:
     """Return the first three numbers of a version; those that are missing are 0."""
-    found = [int(number) for number in re.findall(r"\d{1,4}", version)][:3]
-    major, minor, revision = [*found, 0, 0, 0][:3]
+    numbers = [int(number) for number in re.findall(r"\d{1,4}", version)][:3]
+    major, minor, revision = [*numbers, 0, 0, 0][:3]
     return major, minor, revision

@@ -6,10 +6,11 @@ from atota.sim.chips.chip import Program, SimChip
 from atota.sim.chips.legacy_dfu import LegacyDfu
 from atota.sim.chips.memory import ChipFlash
 from atota.sim.chips.nordic import PAGE, Bootloader
+from atota.sim.chips.smp import Mcuboot
 from atota.sim.options import Sent
 
 _SIZE = 512 * 1024
-_BOOTLOADERS: dict[str, type[Bootloader]] = {"nordic-legacy": LegacyDfu}
+_BOOTLOADERS: dict[str, type[Bootloader]] = {"smp": Mcuboot, "nordic-legacy": LegacyDfu}
 
 
 class Nrf52832(SimChip):
@@ -28,8 +29,13 @@ class Nrf52832(SimChip):
         return self.flash
 
     def application(self) -> str | None:
-        """Return the version of the application that would run, or None."""
+        """Return the version of the application that starts now, or None if none can run."""
         return self.loader.application()
+
+    @property
+    def stored(self) -> str | None:
+        """The version of the application that would run after a reset; None: none would."""
+        return self.loader.stored()
 
     def boot(self) -> Program:
         """Run the bootloader."""
