@@ -310,7 +310,7 @@ def faults(bench: Bench, arguments: argparse.Namespace) -> tuple[str, bool]:
     with bench.store() as store, store.transaction(limit_ms=600_000) as session:
         rows = session.value("SELECT count(*) FROM line.record")
         distinct = session.value("SELECT count(DISTINCT (journal, seq)) FROM line.record")
-        heads = dict(session.rows("SELECT id, head FROM line.journal"))
+        heads: dict[str, str] = dict(session.rows("SELECT id, head FROM line.journal"))
     is_once = rows == distinct == each * len(senders) and heads == {one.name: one.head for one in senders}
     text = f"{rows:,} records stored once, {kills[0]} kills of PostgreSQL, {kills[1]} of the server"
     return text, is_once

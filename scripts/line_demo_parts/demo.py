@@ -69,7 +69,8 @@ def serve(stack: ExitStack, database: str, folder: Path, host: str, port: int) -
         threading.Thread(target=work, args=(folder, number, LineClient(running.url, key, clock=clock), over))
         for number, key in enumerate(keys)
     ]
-    stack.callback(lambda: [thread.join() for thread in threads])
+    for thread in threads:
+        stack.callback(thread.join)
     stack.callback(over.set)
     for thread in threads:
         thread.start()
