@@ -2,17 +2,16 @@
 
     AtotaError
     ├── UsageError            wrong call; BadRequest, TooLarge, ProtocolTooNew  2  usage
-    ├── ConfigError           a file the user edits is wrong                  3  bad-config
+    ├── ConfigError           a file the user edits is wrong; HookError       3  bad-config
     ├── LinkError             the wire                                        4  port
-    │   ├── PortNotFound
-    │   ├── PortBusy
-    │   ├── PortForbidden
+    │   ├── PortNotFound, PortBusy, PortForbidden
     │   ├── LineUnavailable       the port has no DTR, RTS or such a mode
     │   ├── BoardMismatch         the port's adapter is not the one of the board file
     │   ├── LinkLost
+    │   ├── PrinterError          a printer that does not print (station)
     │   └── ReplayDiverged        the host does something else than its recording
     ├── ModuleError           the conversation with the module                5  no-answer
-    │   ├── NoAnswer
+    │   ├── NoAnswer              Looped: only the own bytes come back
     │   │   └── SelfUpdating      it updates itself, and does not listen
     │   ├── Desynchronised
     │   ├── ModuleRebooted
@@ -35,7 +34,7 @@
     ├── RebootTimeout         it did not come back in time                   11  unknown-after-reboot
     │   └── SameName              its version cannot tell old from new
     ├── OldVersion            it came back with the old version              12  old-version
-    ├── LimitReached          lock, duplicate; GapFound, ForkFound, JournalRefused 13  limit
+    ├── LimitReached          lock, duplicate; GapFound, ForkFound, JournalRefused, UnitDone 13  limit
     ├── JobTimeout            time limit of the job                         124  timeout
     └── Interrupted           Ctrl-C                                        130  interrupted
 

@@ -41,6 +41,20 @@ COMMANDS = (
         groups=(Group.LINK,),
     ),
     Command(
+        "reset",
+        "lines:reset",
+        "Reset the module by the control lines that its board file names.",
+        example="atota reset -p /dev/ttyUSB0 --board bench-3.toml",
+        groups=(Group.LINK, Group.JOURNAL),
+    ),
+    Command(
+        "power",
+        "lines:power",
+        "Switch the module's supply on or off by the control lines that its board file names.",
+        example="atota power on -p /dev/ttyUSB0 --board bench-3.toml",
+        groups=(Group.LINK, Group.JOURNAL),
+    ),
+    Command(
         "modules",
         "look:list_modules",
         "Show every row of the platform's module table: chip, dialect, method and the evidence for it.",
@@ -209,6 +223,19 @@ STATION = (
         "Run the lanes of a station: each unit that is put in is updated, and its verdict shown.",
         example="atota station run bench.toml",
         groups=(Group.PLATFORM, Group.UPDATE, Group.JOURNAL),
+    ),
+    Command(
+        "check",
+        "station:check",
+        "Tell what is wrong with a station before its shift begins. Opens no port, changes nothing.",
+        example="atota station check bench.toml",
+        groups=(Group.PLATFORM, Group.JOURNAL),
+    ),
+    Command(
+        "learn",
+        "station:learn",
+        "Learn which USB path is which lane: plug one in after the other. Writes them into the station file.",
+        example="atota station learn bench.toml --lanes 8",
     ),
 )
 GROUPS = (

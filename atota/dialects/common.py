@@ -202,6 +202,16 @@ class MethodSpec(Profiled, frozen=True, kw_only=True, tag_field="kind"):
         """True if the slot is validated before the start, not in the boot after it."""
         return False
 
+    @property
+    def longest_block(self) -> int | None:
+        """The longest block that the user may choose, in bytes; None if the package is not cut."""
+        return None
+
+    @property
+    def reads_back(self) -> bool:
+        """True if the module can be asked for the bytes that were written."""
+        return False
+
     def sends(self) -> Iterator[tuple[str, str]]:
         """Yield ``(path below the spec, text)`` of commands that no field holds as they are sent."""
         yield from ()

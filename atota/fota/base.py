@@ -118,6 +118,11 @@ class Method(ABC):
         """Read the progress or the end of the update from an unsolicited line."""
 
     @property
+    def room(self) -> int | None:
+        """The largest package that the slot takes, in bytes; None where no document says it."""
+        return self.spec.slot.bytes if self.spec.slot is not None else None
+
+    @property
     def progress(self) -> object:
         """The module's own figures of its progress: they change as long as it gets on."""
         return self.percent
@@ -221,9 +226,9 @@ class Method(ABC):
         for magic, why in self.spec.refused_magic.items():
             if head.startswith(magic.encode()):
                 raise PackageError(f"{package.name}: {why}")
-        slot = self.spec.slot
-        if slot is not None and size > slot.bytes:
-            raise too_large(package, size, f"the module's FOTA slot holds {slot.bytes}")
+        room = self.room
+        if room is not None and size > room:
+            raise too_large(package, size, f"the module's FOTA slot holds {room}")
         return size
 
     def shorten(self, length: int, shorter: int | None) -> int:

@@ -7,6 +7,7 @@ is noise at any other one: so the erase, the check and the start are at the firs
 from collections.abc import Callable
 
 from atota.fota.base import Method
+from atota.link.base import sets_rate
 from atota.module.baud import Switched, raise_baud, switch
 from atota.module.ladder import RateLadder
 from atota.module.module import Module
@@ -57,11 +58,6 @@ class TransferLine:
     def _rate(self) -> int:
         return self._module.session.link.baud
 
-    @property
-    def _is_fixed(self) -> bool:
-        """True if the far end's rate cannot be set from here; then a high rate hardly ever works."""
-        return self._module.session.link.name.lower().startswith("socket:")
-
     def raise_rate(self, method: Method) -> None:
         """Raise the rate for ``method``: to the user's, else to the fastest that the line proves.
 
@@ -72,14 +68,16 @@ class TransferLine:
         rule = self._module.session.dialect.uart.raising
         if is_second:
             method.be_careful()
-        if self._requested is not None:
+        if not sets_rate(self._module.session.link.name):
+            self._note("the transfer keeps its rate: the far end of this port has a rate of its own")
+        elif self._requested is not None:
             self._raise_to(self._requested or self._rate)
         elif rule is not None:
             plan = method.spec.wire_plan(self._rate, _ANY_SIZE)
             self._ladder = RateLadder(
                 self._module.session,
                 rule,
-                ceiling=rule.default if is_second or self._is_fixed else None,
+                ceiling=rule.default if is_second else None,
                 length=plan.line + plan.data if plan is not None else 0,
                 bad=self.known.bad if self.known is not None else (),
             )

@@ -140,8 +140,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     Times are UTC, ISO 8601; durations are in milliseconds. ``told`` lists what the platform took;
     ``written`` is how far the write came; ``state`` is the last state of the job. ``nature`` says if the
     module was a real one; None in records from before it was written. ``line`` is the rate that the line
-    proved, and the length of the blocks that the module took. ``previous`` is the digest of the record before
-    it in its journal (`atota.journal.chain`).
+    proved, and the length of the blocks that the module took. ``previous`` is the digest of the record
+    before it in its journal (`atota.journal.chain`).
     """
 
     id: str

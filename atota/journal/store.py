@@ -168,6 +168,12 @@ class Journal:
             self._owners.tidy()
         return [past for past in closed if past is not None]
 
+    def unended(self) -> list[PastJob]:
+        """Return the jobs without a verdict, the oldest first: they run, or their process died."""
+        jobs = self._read("SELECT id FROM job WHERE id NOT IN (SELECT job FROM verdict) ORDER BY number")
+        with self._lock, translated(self.path):
+            return [rows.load(self._db, job, self._alive) for (job,) in jobs]
+
     def _close_dead(self, job: str) -> PastJob | None:
         with self._writing("verdict") as db:
             past = rows.load(db, job, self._alive)

@@ -14,11 +14,13 @@ within its fallback time, so a failed change always ends at the old rate.
 """
 
 import enum
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from atota.clock import Deadline
 from atota.dialects.model import Dialect, RaiseBaud
 from atota.errors import LinkError, LinkLost, NoAnswer, Refused
+from atota.link.base import sets_rate
+from atota.module.loopback import OwnBytes, raise_if_looped
 from atota.module.self_update import LineLog, OnUpdate
 from atota.module.session import Session
 
@@ -47,6 +49,7 @@ def find_baud(
     first: int | None = None,
     only: int | None = None,
     on_update: OnUpdate | None = None,
+    on_try: Callable[[str], None] | None = None,
 ) -> int:
     """Find the rate at which the module answers, wake it if it sleeps, and leave the link at that rate.
 
@@ -56,36 +59,45 @@ def find_baud(
         only: the only rate to try, bit/s.
         on_update: wait for the end of an update that the module carries out by itself, and call this
             with its progress; None: do not wait.
+        on_try: called with the outcome at each rate that is not answered.
 
     Raises:
         NoAnswer: nothing intelligible at any rate; ``tried`` has one line for each.
         SelfUpdating: the module updates itself, and ``on_update`` is None.
     """
-    if only is not None:
-        bauds: tuple[int, ...] = (only,)
+    if not sets_rate(session.link.name):  # the far end has a rate of its own: patience is all that helps
+        bauds: tuple[int, ...] = (session.link.baud,) * _LIKELY
+    elif only is not None:
+        bauds = (only,)
     else:
         start = (first,) if first is not None else ()
         bauds = tuple(dict.fromkeys((*start, *session.dialect.uart.bauds)))
     tried: dict[int, str] = {}
     for _ in range(_ROUNDS):
-        if _found_among(session, bauds, tried, on_update):
+        if _found_among(session, bauds, tried, on_update, on_try):
             return session.link.baud
         # Noise, and yet no rate fits: the module may be in its boot, and all rates are worth another round.
         if not any("bytes" in line for line in tried.values()):
             # Silence may be a boot, too, that ended at a rate which had had its turn.
-            if _found_among(session, bauds[:_LIKELY], tried, on_update):
+            if _found_among(session, bauds[:_LIKELY], tried, on_update, on_try):
                 return session.link.baud
             break
     hint = "Check power, TX/RX (crossed?) and ground; in deep sleep it may need its wake-up or reset line."
     if any("text" in line for line in tried.values()):
         hint = "It sends and does not answer: check the wire to its RX, or wait until it has started."
     raise NoAnswer(
-        "no readable response from the module", tried=tuple(tried[baud] for baud in bauds), hint=hint
+        "no readable response from the module",
+        tried=tuple(tried[baud] for baud in dict.fromkeys(bauds)),
+        hint=hint,
     )
 
 
 def _found_among(
-    session: Session, bauds: Sequence[int], tried: dict[int, str], on_update: OnUpdate | None
+    session: Session,
+    bauds: Sequence[int],
+    tried: dict[int, str],
+    on_update: OnUpdate | None,
+    on_try: Callable[[str], None] | None,
 ) -> bool:
     """True if the module answers at one of the rates; ``tried`` gets a line for each of the others.
 
@@ -105,6 +117,8 @@ def _found_among(
                     session.listen(_CALM_S)
                     return True
         tried.setdefault(baud, log.description)
+        if on_try is not None:
+            on_try(tried[baud])
     return False
 
 
@@ -120,8 +134,11 @@ def _answers_at(session: Session, baud: int, attempts: int, tried: dict[int, str
         return False
     for _ in range(attempts):
         received, noise = session.received_bytes, session.garbage_bytes
-        if session.is_alive(_FIRST_TRY_S):
-            return True
+        with OwnBytes(session) as own:
+            if session.is_alive(_FIRST_TRY_S):
+                return True
+        if own.are_all(1):
+            raise_if_looped(session)
         talks = session.received_bytes - received > 2 * (session.garbage_bytes - noise)
         if session.booting or talks:
             return _answers_after_start(session, log)

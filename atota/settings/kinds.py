@@ -8,7 +8,7 @@ from typing import Annotated
 import msgspec
 
 from atota.names import near
-from atota.values import ServerUrl, parse_server, version_problem
+from atota.values import ServerUrl, parse_serve_url, parse_server, version_problem
 
 Text = Annotated[str, msgspec.Meta(min_length=1)]
 Baud = Annotated[
@@ -106,6 +106,17 @@ def server_url(value: object) -> ServerUrl:
         ValueError: it is not an address of a host.
     """
     return parse_server(text(value))
+
+
+def serve_address(value: object) -> str:
+    """Parse an address of this machine at which a package is served.
+
+    Raises:
+        ValueError: it is not an ``http://HOST:PORT``.
+    """
+    address = text(value)
+    parse_serve_url(address)
+    return address
 
 
 def version(value: object) -> str:

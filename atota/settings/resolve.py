@@ -9,11 +9,12 @@ from typing import Any
 
 import platformdirs
 
-from atota.errors import AtotaError, UsageError
+from atota.dialects import catalogue
+from atota.errors import AtotaError, ConfigError, UsageError
 from atota.files import load_toml
 from atota.names import near
 from atota.settings import kinds
-from atota.settings.board import Board, board_values, load_board
+from atota.settings.board import Board, board_values, load_board, require_dialect
 from atota.settings.secret import Secret
 from atota.settings.table import Row, Settings, in_config, rows, toml_table
 
@@ -104,6 +105,14 @@ def load_user_config(env: Mapping[str, str]) -> dict[str, object]:
     if not env.get(CONFIG_VARIABLE) and not file.is_file():
         return {}
     config = load_toml(file, UserConfig)
+    require_dialect(config.dialect, str(file), "$.dialect")
+    if config.model is not None and not (
+        catalogue.by_name(config.model) or catalogue.by_name(config.model, "sota")
+    ):
+        near = " or ".join(catalogue.suggestions(config.model)) or "one of `atota modules`"
+        raise ConfigError(
+            f"{file}: the catalogue has no model {config.model!r} - at `$.model`", hint=f"Name {near}."
+        )
     values = {row: getattr(config, key) for key, row in in_config().items()}
     return {
         row.name: file.parent / kinds.path(value) if row.is_path else row.parse(value)

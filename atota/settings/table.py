@@ -26,6 +26,7 @@ from atota.settings.kinds import (
     flag,
     path,
     seconds,
+    serve_address,
     server_url,
     text,
     version,
@@ -98,7 +99,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     port: Annotated[Text | None, _LINK(
         text, "--port", "-p", metavar="PORT", variable="ATOTA_PORT", key="port", complete="ports",
-        help="Device, socket://HOST:PORT, rfc2217://HOST:PORT, sim://MODEL, replay://FILE.",
+        help="Device, socket://HOST:PORT, rfc2217://HOST:PORT, sim://MODEL, replay://FILE, or auto: the one "
+        "whose module answers. Without it, the port of the board's adapter.",
     )] = None  # fmt: skip
     baud: Annotated[Baud | None, _LINK(
         whole(1, 4_000_000), "--baud", "-b", metavar="RATE", variable="ATOTA_BAUD",
@@ -237,7 +239,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         help="Read back what was written and compare it, where the module can be asked for it.",
     )] = None  # fmt: skip
     serve_url: Annotated[Text | None, _UPDATE(
-        text, "--serve-url", metavar="http://HOST:PORT",
+        serve_address, "--serve-url", metavar="http://HOST:PORT",
         help="Serve the package from here, for modules that fetch it themselves.",
     )] = None  # fmt: skip
     resume: Annotated[Text | None, _UPDATE(

@@ -99,7 +99,9 @@ class Gd32(Flasher):
         else:
             raise NoAnswer(
                 "the chip's bootloader does not answer",
-                hint="Check BOOT0, NRST, TX/RX and ground. The bootloader speaks 8E1 on PA9 and PA10.",
+                hint=LOST
+                if self.has_erased
+                else "Check BOOT0, NRST, TX/RX and ground. The bootloader speaks 8E1 on PA9 and PA10.",
                 tried=(f"sent 7F {_SYNCS} times at {self.wire.link.baud} bit/s, 8E1",),
             )
         self._commands = self._get()
@@ -153,7 +155,7 @@ class Gd32(Flasher):
             if not allowed.erase:
                 raise Refused(
                     "the chip is protected against reading: lifting that erases all of its flash",
-                    hint="Give --allow-erase if it holds no private bootloader or parameters that are needed.",
+                    hint="Give --allow-erase if it holds no bootloader or parameters that are needed.",
                 )
         elif product in _F1_IDS:
             self._compare(int.from_bytes(size, "little"), len(data))

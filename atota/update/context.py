@@ -22,6 +22,8 @@ from atota.update.state import JobMachine
 from atota.update.target import Target
 from atota.values import Identity
 
+QUEUED = "queued: the platform has not taken it yet"
+"""The truth about a report that is not delivered, as the stage's word."""
 Approve = Callable[[Identity, Goal], bool]
 
 
@@ -49,21 +51,27 @@ class ProgressReporter:
     Attributes:
         clock: the time of the link, once it is open.
         current: the stage that began last.
+        detail: one sentence about its good end; it may be set while it lasts.
         emit: gives an event to the listener.
+        is_in_order: the stages before one that begins are over: those that did not occur do not apply.
     """
 
     def __init__(self, listener: Listener, result: JobResult) -> None:
         self.clock: Clock | None = None
         self.current: Stage | None = None
+        self.detail = ""
         self.emit = listener
         self._result = result
+        self.is_in_order = True
         self._seen: set[Stage] = set()
         self._percent = -1
 
     @contextmanager
     def stage(self, stage: Stage) -> Iterator[None]:
         """Mark everything inside as one stage; an `AtotaError` ends it as failed."""
-        self.current, self._percent = stage, -1
+        if self.is_in_order:
+            self._skip_until(stage)
+        self.current, self.detail, self._percent = stage, "", -1
         self._seen.add(stage)
         began = self.clock.monotonic() if self.clock is not None else None
         self.emit(StageEvent(stage, "started"))
@@ -72,7 +80,7 @@ class ProgressReporter:
         except AtotaError as error:
             self.emit(StageEvent(stage, "failed", error.message, self._elapsed_ms(stage, began)))
             raise
-        self.emit(StageEvent(stage, "done", "", self._elapsed_ms(stage, began)))
+        self.emit(StageEvent(stage, "done", self.detail, self._elapsed_ms(stage, began)))
 
     def _elapsed_ms(self, stage: Stage, began: float | None) -> int | None:
         if self.clock is None or began is None:
@@ -88,7 +96,12 @@ class ProgressReporter:
 
     def skip_the_rest(self) -> None:
         """Show every stage that was not mentioned yet as skipped."""
+        self._skip_until(None)
+
+    def _skip_until(self, end: Stage | None) -> None:
         for stage in STAGES:
+            if stage == end:
+                return
             if stage not in self._seen:
                 self.skip(stage)
 

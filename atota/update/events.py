@@ -7,6 +7,7 @@ import msgspec
 
 from atota.errors import AtotaError, Outcome
 from atota.journal.facts import TaskFact
+from atota.update.plan import Proposal
 from atota.values import STAGES as STAGES
 from atota.values import Digests, Identity
 from atota.values import Stage as Stage
@@ -51,7 +52,7 @@ class StageShares(msgspec.Struct, frozen=True):
     shares: dict[str, float]
 
 
-JobEvent = StageShares | StageEvent | Progress | Note | UrcEvent
+JobEvent = StageShares | StageEvent | Progress | Note | UrcEvent | Proposal
 Listener = Callable[[JobEvent], None]
 """Gets every event of a job as it happens."""
 
@@ -110,7 +111,8 @@ class JobMeter:
 class JobResult(msgspec.Struct, kw_only=True):
     """The result of a job. ``error`` is the error that ended it, if one did.
 
-    ``record_id`` names its record in the journal; ``resumes`` the job that it continued.
+    ``record_id`` names its record in the journal; ``resumes`` the job that it continued; ``proposal`` is what
+    was to be done, once it was planned.
     """
 
     outcome: Outcome = Outcome.ERROR
@@ -118,6 +120,7 @@ class JobResult(msgspec.Struct, kw_only=True):
     record_id: str = ""
     identity: Identity | None = None
     task: TaskFact | None = None
+    proposal: Proposal | None = None
     package: Digests | None = None
     version_before: str | None = None
     version_after: str | None = None

@@ -24,7 +24,7 @@ from msgspec.structs import replace
 
 from atota.clock import Clock, Deadline, StopToken, SystemClock
 from atota.errors import AtotaError, Interrupted, JobTimeout, LinkError, UsageError
-from atota.fota.target import open_target
+from atota.fota.open import open_target
 from atota.journal.facts import Fact, PriorRun, Told
 from atota.journal.model import Opened
 from atota.journal.store import Journal
@@ -32,6 +32,7 @@ from atota.module.module import Opener, open_module
 from atota.module.reconnect import Adapters
 from atota.ota.base import Platform
 from atota.ota.download import Downloader
+from atota.ota.package import verify_file
 from atota.ota.serve import Serve
 from atota.ota.serve import serve as serve_http
 from atota.settings.spec import JobSpec, checked, completed
@@ -41,11 +42,11 @@ from atota.update.context import Admit, Approve, JobContext, ProgressReporter
 from atota.update.events import JobEvent, JobResult, Listener, StageShares, UrcEvent
 from atota.update.job_journal import JobJournal
 from atota.update.report import Outbox
-from atota.update.resume import Resumption
+from atota.update.resume import Resumption, may_be_updating
 from atota.update.run import Run
 from atota.update.state import MEANINGS, AfterCrash, JobMachine
 from atota.update.target import Target, TargetOpener
-from atota.values import Identity
+from atota.values import Digests, Identity
 
 
 class Job:
@@ -117,7 +118,9 @@ class Job:
             progress=progress,
             entry=entry,
             machine=self._machine,
-            outbox=Outbox(journal, lambda: entry.id, progress.warn, self._on_told),
+            outbox=Outbox(
+                journal, lambda: entry.id, progress.warn, self._on_told, lambda: self._spec.product_id
+            ),
             stop=stop,
             journal=journal,
             platform=platform,
@@ -140,12 +143,12 @@ class Job:
                     self._entry.fact(fact)
                 with self._opened() as target:
                     self._run(target)
+                if not result.exit_code:
+                    context.progress.skip_the_rest()
             except AtotaError as error:
                 self._fail(error)
-            if not result.exit_code:
-                context.progress.skip_the_rest()
             self._entry.end(self._spec, result)
-        result.record_id = self._entry.id
+        result.record_id = "" if self._spec.dry_run else self._entry.id
         result.resumes = self._entry.opened.resumes
         return result
 
@@ -163,8 +166,11 @@ class Job:
             if duty is not AfterCrash.NOTHING:
                 self._machine.inherit(prior.state)
             if duty is AfterCrash.CONFIRM:
+                # If nothing had been started after all, the earlier stages still come.
+                self._context.progress.is_in_order = False
                 if resumption.finish(prior, identity):
                     return
+                self._context.progress.is_in_order = True
                 run = Run(self._context, target, self._identify(target, resumption), undo=prior.undo)
             elif duty is AfterCrash.WRITE_AGAIN:
                 run = self._continued(target, identity, prior)
@@ -187,7 +193,7 @@ class Job:
 
     def _check(self, spec: JobSpec) -> None:
         platform = self._context.platform
-        checked(spec, *((platform.capabilities.naming,) if platform is not None else ()))
+        checked(spec, platform.capabilities.naming if platform is not None else None)
 
     def _continued(self, target: Target, identity: Identity, prior: PriorRun) -> Run:
         """Return the run that continues a write of an earlier one."""
@@ -205,14 +211,16 @@ class Job:
     def _opened(self) -> Iterator[Target]:
         spec, context, progress = self._spec, self._context, self._context.progress
         with progress.stage("open"):
-            if spec.package is None and (context.platform is None or context.downloader is None):
+            has_platform = context.platform is not None and context.downloader is not None
+            if spec.package is None and not (has_platform or spec.dry_run):
                 raise UsageError("a job needs a platform or a package")
             if self._admit is None:  # else the device has no name yet
                 self._check(spec)
+            context.result.package = self._local_package()
             if context.journal is not None:
                 context.journal.recover()
             target = self._targets(
-                spec,
+                self._careful(spec),
                 clock=self._clock,
                 stop=context.stop,
                 note=progress.note,
@@ -222,12 +230,33 @@ class Job:
         try:
             target.limit = Deadline(target.clock, spec.timeout_s)
             progress.clock = target.clock
-            self._machine.overwrites = target.overwrites
             yield target
         finally:
             context.result.longest_silence_ms = round(1000 * target.longest_silence_s)
             context.result.boots = target.boots
             target.close()
+
+    def _careful(self, spec: JobSpec) -> JobSpec:
+        """Return the spec for opening the port: no line of the board restarts a module in mid-update."""
+        journal, board = self._context.journal, spec.board
+        if journal is None or board is None or spec.task_type == "sota":
+            return spec  # a reset harms no chip: its loader is in ROM
+        now = (self._clock or SystemClock()).time()
+        if not may_be_updating(journal.past(port=spec.port), now):
+            return spec
+        self._context.progress.note("the module may be in the middle of an update: its lines are left alone")
+        return replace(spec, board=board.untouched)
+
+    def _local_package(self) -> Digests | None:
+        """Verify the package of this machine before the port is opened; it is verified again later.
+
+        Raises:
+            PackageError: it is not the right file.
+        """
+        local = self._spec.package
+        if local is None or local.stands_in:
+            return None
+        return verify_file(local.path, md5=local.md5, sha256=local.sha256)
 
     def _identify(self, target: Target, resumption: Resumption) -> Identity:
         context = self._context

@@ -170,6 +170,10 @@ class Target(Protocol):
         """
         ...
 
+    def unreadable(self, expected: str) -> Refusal | None:
+        """Return why ``expected`` could never be read as this target's version; None if it could."""
+        ...
+
     @property
     def has_method(self) -> bool:
         """True if there is a way to write into the target."""

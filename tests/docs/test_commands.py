@@ -83,7 +83,9 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_bytes((ROOT / path).read_bytes())
     (folder / "package.bin").write_bytes(PACKAGE)
-    (folder / "bench-3.toml").write_text('name = "bench-3"\n', encoding="utf-8")
+    (folder / "bench-3.toml").write_text(
+        'name = "bench-3"\n[power]\non = ["dtr:1"]\noff = ["dtr:0"]\n', encoding="utf-8"
+    )
     (dialect,) = (text for text in re.findall(r"(?ms)^ *```toml\n(.*?)^ *```$", BOARDS) if "acme-x1" in text)
     (folder / "boards" / "dialects").mkdir()
     (folder / "boards" / "dialects" / "acme-x1.toml").write_text(

@@ -133,6 +133,9 @@ class ChipTarget:
     def package_refusal(self, _allowed: Allowed, *, is_delta: bool) -> Refusal | None:
         return None
 
+    def unreadable(self, _expected: str) -> Refusal | None:
+        return None
+
     def choose(self, block: int | None = None) -> MethodChoice:
         return MethodChoice(dialect="chip", digest="0" * 64, method="pages", block=BLOCK, window_s=0.0)
 

@@ -50,7 +50,7 @@ def doctor(
         transfer_baud=settings.transfer_baud,
         known=_known_line(call),
     )
-    call.out.begin(port=settings.port)
+    call.out.begin(port=call.port if call.names_port else None)
     findings: list[Finding] = []
     cut_off: AtotaError | None = None
     try:
@@ -93,7 +93,7 @@ def _known_line(call: Call) -> LineState | None:
 def _examined(call: Call, request: Request) -> Iterator[Finding]:
     """Yield every finding, in the order of its making."""
     limit = Deadline(SystemClock(), call.settings.timeout_s)
-    if call.settings.port is None:
+    if not call.names_port:
         yield from _all_ports(request)
     else:
         yield from examine_port(

@@ -8,6 +8,7 @@ import typer
 
 from atota.cli.call import Call
 from atota.cli.completion import complete_methods
+from atota.cli.known import known_of
 from atota.cli.view.tables import identity_table, modules_table, ports_page
 from atota.cli.wiring import opened_module
 from atota.dialects import catalogue
@@ -44,14 +45,23 @@ def identify(call: Call) -> None:
         Refused: it contradicts the user's ``--model``.
     """
     call.out.begin(port=call.port)
+    known = known_of(call)
+    if known is not None:
+        call.out.warn(known)
     with opened_module(call) as module:
         identity = module.identify()
         findings = module.findings
+    if (
+        known is None
+        and identity.imei is not None
+        and (known := known_of(call, imei=identity.imei)) is not None
+    ):
+        call.out.warn(known)
     if findings is not None and call.settings.model is not None:
         require_consistent(findings)
     elif findings is not None and findings.mismatch is not None:
         call.out.warn(findings.mismatch)
-    call.done(partial(identity_table, identity), module=msgspec.to_builtins(identity))
+    call.done(partial(identity_table, identity), module=msgspec.to_builtins(identity), journal=known)
 
 
 def list_modules(

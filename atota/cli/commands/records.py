@@ -12,7 +12,7 @@ import typer
 
 from atota.cli.call import Call
 from atota.cli.completion import complete_outcomes, complete_records, complete_words
-from atota.cli.view.record import list_table, page
+from atota.cli.view.record import list_table, page, unended_fields, unended_line
 from atota.cli.wiring import journal_path
 from atota.clock import SystemClock, utc_iso
 from atota.errors import ConfigError, UsageError
@@ -109,7 +109,7 @@ class _Filter(NamedTuple):
         outcome: str | None,
         since: str | None,
         until: str | None,
-        **place: Any,
+        **station_filters: Any,
     ) -> "_Filter":
         """Parse the options.
 
@@ -126,7 +126,7 @@ class _Filter(NamedTuple):
             outcome,
             None if since is None else _moment("--since", since),
             None if until is None else _moment("--until", until, whole_day=True),
-            **place,
+            **station_filters,
         )
 
     def apply(self, journal: Journal | None, limit: int | None) -> list[Record]:
@@ -148,20 +148,26 @@ def list_records(
 ) -> None:
     """Print the records that fit, the newest first."""
     call.out.begin()
-    place = {"batch": batch, "station": station, "lane": lane, "serial": serial}
-    filter_ = _Filter.of(imei, outcome, since, until, **place)
+    station_filters = {"batch": batch, "station": station, "lane": lane, "serial": serial}
+    filter_ = _Filter.of(imei, outcome, since, until, **station_filters)
     is_cut = limit is None and not call.out.json
     with _journal(call) as (journal, path):
         records = filter_.apply(journal, _SHOWN + 1 if is_cut else limit)
+        unended = journal.unended() if journal is not None and filter_.outcome is None else []
     shown = records[:_SHOWN] if is_cut else records
+    for past in unended:
+        call.out.say(unended_line(past))
     call.done(
-        partial(list_table, shown) if shown else None, journal=str(path), records=msgspec.to_builtins(records)
+        partial(list_table, shown) if shown else None,
+        journal=str(path),
+        records=msgspec.to_builtins(records),
+        unended=[unended_fields(past) for past in unended],
     )
     if len(shown) < len(records):
         call.out.say(f"  these are the newest {_SHOWN}; --limit N shows more")
     if journal is None:
         call.out.say(_no_journal(path))
-    elif not records:
+    elif not records and not unended:
         call.out.say("no record fits")
 
 
@@ -235,8 +241,8 @@ def export_records(
         raise UsageError("with --json, stdout is for JSON Lines", hint="Give -o FILE for the CSV.")
     call.out.begin()
     with _journal(call) as (journal, path):
-        place = {"batch": batch, "station": station, "lane": lane, "serial": serial}
-        records = _Filter.of(imei, outcome, since, until, **place).apply(journal, limit)
+        station_filters = {"batch": batch, "station": station, "lane": lane, "serial": serial}
+        records = _Filter.of(imei, outcome, since, until, **station_filters).apply(journal, limit)
     if journal is None:
         call.out.say(_no_journal(path))
     if output is None and call.out.json:

@@ -41,7 +41,7 @@ def at(
         _require_line(command)
     call.out.begin(port=call.port)
     responses: list[Response] = []
-    with opened_module(call) as module:
+    with opened_module(call, restarts=False) as module:
         module.identify()
         module.session.take_urcs()
         for command in commands:
@@ -130,7 +130,7 @@ def wait(
 
 def _look(call: Call) -> _Seen:
     try:
-        with opened_module(call) as module:
+        with opened_module(call, restarts=False, shows_search=False) as module:
             return _Seen(module.identify())
     except (ModuleError, PortNotFound, LinkLost, JobTimeout) as error:
         return _Seen(error=error)

@@ -18,6 +18,7 @@ from atota.update.events import (
     StageShares,
     UrcEvent,
 )
+from atota.update.plan import Proposal
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
@@ -69,7 +70,7 @@ def json_listener(out: Output, **always: str | int) -> Listener:
     """Return a listener that prints events as JSON lines, each with the fields ``always``."""
 
     def listen(event: JobEvent) -> None:
-        if isinstance(event, StageShares):
+        if isinstance(event, StageShares | Proposal):
             return
         given = msgspec.structs.asdict(event).items()
         fields = {**always, **{key: value for key, value in given if value not in (None, "")}}

@@ -8,11 +8,12 @@ from rich.table import Table
 from rich.text import Text
 
 from atota.cli.view.output import plain, styled
+from atota.cli.view.tables import Fitting
 from atota.clock import utc_iso
 from atota.errors import Outcome
-from atota.journal.model import Record, SentReport
+from atota.journal.model import PastJob, Record, SentReport
 from atota.update.state import MEANINGS
-from atota.values import mask
+from atota.values import Identity, mask
 
 Line = str | Text
 
@@ -46,7 +47,7 @@ def moment(iso: str) -> str:
     return iso[:19].replace("T", " ")
 
 
-def list_table(records: list[Record]) -> Table:
+def list_table(records: list[Record]) -> Fitting:
     """Return a table of records; the IMEI masked, and the version that the module is known to run."""
     table = Table(box=None, header_style="bold")
     for heading in ("record", "ended (UTC)", "module", "IMEI", "version", "outcome"):
@@ -60,7 +61,36 @@ def list_table(records: list[Record]) -> Table:
             plain(_known_version(record)),
             _outcome(record),
         )
-    return table
+    return Fitting(table, "record", "ended (UTC)", "outcome")
+
+
+def unended_line(past: PastJob) -> str:
+    """Return a job that has no record yet: it runs, or its process died."""
+    who = past.latest(Identity) or Identity()
+    where = f"{who.model or 'a module'}, IMEI {mask(who.imei)}, on {past.opened.port}"
+    began = moment(utc_iso(past.opened_at))[:16]
+    stage = f" in stage {past.stages[-1].stage}" if past.stages else ""
+    if past.is_alive:
+        return f"{past.id}  began {began} UTC, runs{stage}: {where}"
+    seen = moment(utc_iso(past.last_seen))
+    return f"{past.id}  began {began} UTC, died {seen}{stage}: {where}; the next job closes it as interrupted"
+
+
+def unended_fields(past: PastJob) -> dict[str, Any]:
+    """Return a job that has no record yet, as JSON has it."""
+    who = past.latest(Identity) or Identity()
+    return {
+        "id": past.id,
+        "command": past.opened.command,
+        "port": past.opened.port,
+        "imei": who.imei,
+        "model": who.model,
+        "state": "running" if past.is_alive else "died",
+        "stage": past.stages[-1].stage if past.stages else None,
+        "started_at": utc_iso(past.opened_at),
+        "last_seen_at": utc_iso(past.last_seen),
+        "pid": past.pid,
+    }
 
 
 def _module(record: Record) -> str:

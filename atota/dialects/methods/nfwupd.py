@@ -106,6 +106,11 @@ class NfwupdSpec(MethodSpec, frozen=True, kw_only=True, tag="nfwupd"):
         """True if the slot is validated before the start, not in the boot after it."""
         return self.flow == "validate-then-start"
 
+    @property
+    def longest_block(self) -> int:
+        """The longest block that the firmware takes."""
+        return max(self.blocks.only) if self.blocks.only else self.blocks.largest
+
     def status_words(self, status: str) -> str:
         """Return the meaning of a status text; firmwares cut the longest, so its start must match."""
         for name, words in self.statuses.items():
