@@ -74,7 +74,7 @@ class GrantMemory:
             return self._known[identity]
 
     def note(self, identity: str, count: int) -> None:
-        """Remember a count, before the grant is told."""
+        """Remember a count, before the station hears of the grant."""
         if count <= self.known(identity):
             return
         with self._lock:
@@ -143,10 +143,11 @@ class LineService:
         request = read(body, GrantRequest)
         with self.store.transaction() as session:
             station = stations.of_key(session, key)
+            quota.lock(session)
             identity = self._database(session)
             quota.check_count(session, identity, self._memory.known(identity))
             answer = quota.grant(session, station, request)
-            self._memory.note(identity, answer.number)
+        self._memory.note(answer.identity, answer.number)
         return answer
 
     def post_settlements(self, key: str, body: bytes) -> Here:
@@ -154,6 +155,7 @@ class LineService:
         word = read(body, Settlements)
         with self.store.transaction() as session:
             station = stations.of_key(session, key)
+            quota.lock(session)
             for settlement in word.settlements:
                 quota.settle(session, station, settlement)
             return stations.here(session)

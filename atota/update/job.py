@@ -230,7 +230,6 @@ class Job:
         try:
             target.limit = Deadline(target.clock, spec.timeout_s)
             progress.clock = target.clock
-            self._machine.overwrites = target.overwrites
             yield target
         finally:
             context.result.longest_silence_ms = round(1000 * target.longest_silence_s)

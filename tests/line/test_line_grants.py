@@ -170,8 +170,8 @@ def test_a_purse_is_filled_spent_offline_and_settled_later(line: Line, folder: P
         assert escrow.take("B-1", "job-3"), "a job that has a ticket keeps it"
         for number in range(6):
             escrow.spend(f"job-{number}")
-        escrow.give_back("job-6")
-        escrow.give_back("job-0")
+        escrow.put_back("job-6")
+        escrow.put_back("job-0")
         assert (escrow.held("B-1"), escrow.taken()) == (1, ["job-7"])
         assert escrow.device("P", imei_of(1)) == escrow.device("P", imei_of(1)) == "d0"
         client = line.client(line.key("st-1"))
@@ -182,7 +182,8 @@ def test_a_purse_is_filled_spent_offline_and_settled_later(line: Line, folder: P
         escrow.sync(client, outbox.identity, Wish())
         assert sums(line.store) == (6, 7, 12)
     with line.store.transaction() as session:
-        assert session.rows("SELECT id, imei FROM line.device WHERE state = 'bound'") == [("d0", imei_of(1))]
+        rows = session.rows("SELECT id, imei FROM line.device WHERE state = 'bound'")
+    assert rows == [("d0", imei_of(1))]
     with Escrow(folder / "purse") as escrow:
         assert (escrow.held("B-1"), escrow.taken()) == (0, ["job-7"])
 

@@ -76,9 +76,7 @@ def serve(
     tls_key: Annotated[Path | None, typer.Option(metavar="FILE", help="The certificate's key (PEM).")] = None,
     host_name: Annotated[
         list[str] | None,
-        typer.Option(
-            metavar="HOST[:PORT]", help="A name that the page may be opened under; may be repeated."
-        ),
+        typer.Option(metavar="HOST", help="A name that the page is opened under; may be repeated."),
     ] = None,
 ) -> None:
     """Serve until the stop token is set."""

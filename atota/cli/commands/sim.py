@@ -16,7 +16,8 @@ from atota.errors import ConfigError, UsageError
 from atota.otaserver.model import load
 from atota.otaserver.serve import RunningServer
 from atota.otaserver.service import LocalPlatform
-from atota.sim.link import make_module, parse_sim_url
+from atota.sim.chips.catalogue import CHIPS
+from atota.sim.link import parse_sim_url
 from atota.sim.package import build_package
 from atota.sim.personas.catalogue import PERSONAS
 from atota.sim.serve import serve_pty, serve_tcp
@@ -58,7 +59,7 @@ _PlatformFault = Annotated[
     list[str] | None,
     typer.Option(metavar="NAME[:ARG]", help=_FAULT_HELP, autocompletion=complete_platform_faults),
 ]
-_MODELS = ", ".join(persona.name for persona in PERSONAS)
+_MODELS = ", ".join((*(persona.name for persona in PERSONAS), *CHIPS))
 
 
 def serve_module(
@@ -69,6 +70,9 @@ def serve_module(
     tcp: Annotated[
         str | None, typer.Option(metavar="HOST:PORT", help="Serve a TCP port instead of a pty.")
     ] = None,
+    rfc2217: Annotated[
+        bool, typer.Option("--rfc2217", help="The TCP client sets rate, parity and lines by RFC 2217.")
+    ] = False,
     fault: _Fault = None,
     options: Annotated[
         str | None,
@@ -84,6 +88,8 @@ def serve_module(
         [*parse_qsl(options or "", keep_blank_values=True), *(("fault", f) for f in fault or [])]
     )
     url = parse_sim_url(f"sim://{model}?{query}")
+    if rfc2217 and tcp is None:
+        raise UsageError("--rfc2217 is for a TCP port", hint="Add --tcp HOST:PORT; port 0 takes a free one.")
     clock = clock_at(speed)
 
     def on_change(change: str) -> None:
@@ -96,14 +102,12 @@ def serve_module(
             call.out.say(f"try: atota identify -p {port}")
 
     call.out.begin(model=url.model)
-    module = make_module(
-        url.model, url.options.as_a_module_of_its_own(), faults=url.faults, on_change=on_change
-    )
+    module = url.device(on_change)
     if tcp is None:
         serve_pty(module, clock, on_ready, call.stop)
     else:
         host, port = tcp_address(tcp)
-        serve_tcp(module, host, port, clock=clock, on_ready=on_ready, stop=call.stop)
+        serve_tcp(module, host, port, clock=clock, on_ready=on_ready, stop=call.stop, rfc2217=rfc2217)
     call.done()
 
 

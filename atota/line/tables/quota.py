@@ -240,6 +240,11 @@ def audit(session: Session, person: str, action: str, detail: dict[str, object])
     )
 
 
+def lock(session: Session) -> None:
+    """Order all that grants and settles: the line's state is locked first, then a batch."""
+    session.run("SELECT 1 FROM line.state FOR UPDATE")
+
+
 def check_count(session: Session, identity: str, seen: int) -> None:
     """Hold all grants if this database gave grant ``seen`` and has forgotten it."""
     session.run(
