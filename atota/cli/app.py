@@ -104,6 +104,13 @@ COMMANDS = (
         groups=(*_ASKING, Group.WAIT),
     ),
     Command(
+        "bugreport",
+        "bugreport:bugreport",
+        "Pack one job into a zip to give away: record, transcript, doctor, versions; identities masked.",
+        example="atota bugreport 3f9c2a71",
+        groups=(Group.JOURNAL,),
+    ),
+    Command(
         "demo",
         "demo:demo",
         "Run the whole chain on simulated modules and a local platform: no hardware, no network.",

@@ -10,7 +10,7 @@ from typing import Any
 from atota.cli.call import Call
 from atota.cli.transcripts import recording
 from atota.clock import Deadline, SystemClock
-from atota.errors import AtotaError, Refused
+from atota.errors import AtotaError, ConfigError, Refused
 from atota.journal.model import PastJob
 from atota.journal.store import Journal, default_path
 from atota.module.module import Module, Opener, open_module
@@ -155,6 +155,20 @@ def opened_journal(call: Call) -> Iterator[Journal]:
     """
     with Journal(journal_path(call), clock=SystemClock()) as journal:
         yield journal
+
+
+def write_output(path: Path, data: bytes, option: str) -> None:
+    """Write a file that the user asked for by ``option``.
+
+    Raises:
+        ConfigError: it cannot be written.
+    """
+    try:
+        path.write_bytes(data)
+    except OSError as error:
+        raise ConfigError(
+            f"{path} cannot be written: {error.strerror}", hint=f"Name another file with {option}."
+        ) from error
 
 
 def journal_path(call: Call) -> Path:
