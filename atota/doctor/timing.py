@@ -12,8 +12,8 @@ import msgspec
 from atota.dialects.model import DEFAULT_REBOOT, Dialect
 from atota.doctor.findings import Finding
 from atota.errors import UsageError
+from atota.link.state import LineState
 from atota.module import baud as rates_of
-from atota.values import LineState
 
 DEFAULT_SIZE = 200 * 1024
 """Difference packages of NB-IoT modules have some tens to some hundreds of KiB."""

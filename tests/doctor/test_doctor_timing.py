@@ -13,10 +13,10 @@ from atota.doctor.timing import estimate, judge_time, parse_size, spell, transfe
 from atota.errors import UsageError
 from atota.fota.registry import method_for
 from atota.journal.store import Journal
+from atota.link.state import LineState
 from atota.module.module import open_module
 from atota.sim.package import build_package
 from atota.testing.bench import Bench
-from atota.values import LineState
 
 WIRED = [one.name for one in loader.all_built_in() if one.method is not None and one.method.streams]
 OTHERS = [one.name for one in loader.all_built_in() if one.name not in WIRED]
