@@ -88,23 +88,6 @@ def parse_server(text: str) -> ServerUrl:
     return ServerUrl(f"{match[1].lower()}://{match[2].lower()}{port}")
 
 
-def parse_serve_url(text: str) -> tuple[str, int]:
-    """Parse ``http://HOST:PORT``, an address of this machine, into its host and port.
-
-    Raises:
-        ValueError: it is not such an address.
-    """
-    parts = urlsplit(text.strip())
-    try:
-        port = parts.port
-    except ValueError:
-        port = None
-    is_whole = parts.path in ("", "/") and not (parts.query or parts.fragment or "@" in parts.netloc)
-    if parts.scheme != "http" or not parts.hostname or port is None or not is_whole:
-        raise ValueError(f"{text!r} is not an http://HOST:PORT")
-    return parts.hostname, port
-
-
 def is_local_server(url: str) -> bool:
     """True if the server runs on this machine."""
     return urlsplit(url).hostname in ("localhost", "127.0.0.1", "::1")
