@@ -209,7 +209,6 @@ class Examination:
             size=self._request.size,
             baud=baud,
             turn_s=timing.UNMEASURED_TURN_S if seen.turn_s is None else seen.turn_s,
-            echo=bool(seen.echo),
             target=self._request.transfer_baud,
             port=self._name,
             known=self._request.known,
