@@ -63,6 +63,7 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         timer_ms: the adapter's latency timer.
         api: the API that the job speaks.
         knobs: of the platform, where no source says how it answers (`atota.otaserver.model.Knobs`).
+        cached: the package is in the cache, as after an update of a sister device.
         read_back: what was written is read back and compared, where the module can be asked.
         imei: of the module; the simulator's own if empty.
         pause_s: the time between two attempts.
@@ -77,6 +78,7 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     retry: int = 0
     api: str = "generic"
     timer_ms: int = 16
+    cached: bool = False
     read_back: bool = False
     pause_s: float = 30.0
     imei: str = ""
@@ -363,6 +365,7 @@ def draw(
         retry=rng.choice((0, 0, 1, 3)),
         api=api,
         timer_ms=rng.choices(*_TIMERS)[0],
+        cached=rng.random() < 0.15,
         read_back=model == "SIM7000C" and rng.random() < 0.6,
         pause_s=rng.choice((0.0, 1.0, 5.0, 30.0, 90.0, 600.0)),
         faults=tuple(dict.fromkeys(faults)),
