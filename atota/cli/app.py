@@ -245,9 +245,18 @@ STATION = (
         example="atota station learn bench.toml --lanes 8",
     ),
 )
+PACKAGE = (
+    Command(
+        "show",
+        "package:show_package",
+        "Show base, target, size and digests of a package, as its format, its name and files beside it tell.",
+        example="atota package show package.bin",
+    ),
+)
 GROUPS = (
     ("sim", "Simulated modules and the local OTA platform, for any program.", SIM),
     ("dialects", "The dialects of modules: built-in profiles and your own.", DIALECTS),
+    ("package", "Packages as files.", PACKAGE),
     ("cache", "The packages that downloads have left on this machine.", CACHE),
     ("station", "A production station: many lanes, one page.", STATION),
     ("records", "The journal: the outcomes of this machine's jobs.", RECORDS),
