@@ -34,6 +34,13 @@ COMMANDS = (
         groups=(Group.LINK,),
     ),
     Command(
+        "term",
+        "term:term",
+        "Talk to the module line by line: each line is a command, unasked lines have another colour.",
+        example="atota term -p /dev/ttyUSB0 --transcript talk.txt",
+        groups=(Group.LINK,),
+    ),
+    Command(
         "wait",
         "talk:wait",
         "Wait until the module answers, or runs a version (exit 11: no answer; 12: another version).",
