@@ -151,6 +151,12 @@ SIM = (
         example="atota sim server ./platform --port 8080",
     ),
     Command(
+        "bench",
+        "sim:serve_bench",
+        "Serve a whole bench on ptys: modules that an operator plugs in and takes out, until Ctrl-C.",
+        example="atota sim bench ./by-path --lanes 4 --pulled 0.1",
+    ),
+    Command(
         "faults",
         "faults:explain_faults",
         "Explain every fault and option of simulated modules, and every fault of the local platform.",
@@ -250,6 +256,12 @@ STATION = (
         "station:learn",
         "Learn which USB path is which lane: plug one in after the other. Writes them into the station file.",
         example="atota station learn bench.toml --lanes 8",
+    ),
+    Command(
+        "demo",
+        "station_demo:demo",
+        "Run a simulated station of eight lanes with its page: no hardware, no network.",
+        example="atota station demo",
     ),
 )
 PACKAGE = (

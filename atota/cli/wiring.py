@@ -17,9 +17,9 @@ from atota.module.module import Module, Opener, open_module
 from atota.settings.adapter import check_adapter
 from atota.settings.board import Board
 from atota.settings.spec import JobSpec, job_spec
-from atota.sota.opening import open_chip
+from atota.sota.opening import ChipOpener, open_chip
+from atota.sota.target import ChipTarget
 from atota.update.resume import may_be_updating
-from atota.update.target import TargetOpener
 from atota.values import nature_of
 
 
@@ -66,6 +66,24 @@ def _show_try(call: Call, line: str) -> None:
     """Show that the module does not answer at a rate."""
     call.out.say(f"  no answer at {line}")
     call.out.event("note", level="info", text=f"no answer at {line}")
+
+
+@contextmanager
+def opened_chip(call: Call) -> Iterator[ChipTarget]:
+    """Open the chip on the port that the settings name, behind a transcript where one is wanted."""
+    spec = job_spec(call.settings, call.board, port=call.port)
+    with ExitStack() as stack:
+        chip = chip_opener(call, spec, stack)(
+            spec,
+            clock=None,
+            stop=call.stop,
+            note=call.out.say,
+            warn=call.out.warn,
+            on_urc=lambda text: call.out.event("urc", text=text),
+        )
+        stack.callback(chip.close)
+        chip.limit = Deadline(chip.clock, call.settings.timeout_s)
+        yield chip
 
 
 def _show_update(call: Call, percent: int | None, line: str) -> None:
@@ -122,7 +140,7 @@ def opener_of(call: Call, spec: JobSpec, board: Board | None, stack: ExitStack) 
     return partial(opener, wrap=recording(call, spec, stack))
 
 
-def chip_opener(call: Call, spec: JobSpec, stack: ExitStack) -> TargetOpener:
+def chip_opener(call: Call, spec: JobSpec, stack: ExitStack) -> ChipOpener:
     """Return `open_chip` with the transcripts of the options; ``stack`` closes their files."""
     return partial(open_chip, wrap=recording(call, spec, stack))
 

@@ -57,6 +57,9 @@ class Journal:
             record, which are one write.
         before_write: called with it before each.
         database: an open one instead of ``path``; see `on` and `reading`.
+
+    Attributes:
+        delivering: held by the thread that delivers the outbox.
     """
 
     def __init__(
@@ -75,6 +78,7 @@ class Journal:
         self._clock = clock
         self._after_write = after_write
         self._before_write = before_write
+        self.delivering = threading.Lock()
         self._lock = threading.RLock()
         self._owner: str | None = None
 

@@ -76,6 +76,10 @@ class Flasher:
         """Return why this machine or this description cannot write the chip; None if it can."""
         return None
 
+    def tools(self) -> str:
+        """Return the programs that it runs, and their versions where they tell them."""
+        return ""
+
     def check(self, data: bytes, version: str) -> None:
         """Refuse a package that is not an application image for this chip with this version.
 

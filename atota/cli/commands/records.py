@@ -13,6 +13,7 @@ from atota.cli.call import Call
 from atota.cli.completion import complete_records, complete_words
 from atota.cli.filters import Filter, filtered
 from atota.cli.options import ShowImei
+from atota.cli.view.output import plural
 from atota.cli.view.record import list_table, page, unended_fields, unended_line
 from atota.cli.view.record_html import html_page
 from atota.cli.wiring import journal_path, write_output
@@ -131,8 +132,9 @@ def export_records(
         if output is None:
             call.out.data(data)
         else:
+            call.out.warn_if_replaced(output)
             write_output(output, data, "-o FILE")
-            call.out.say(f"{len(records)} records written to {output}")
+            call.out.say(f"{plural(len(records), 'record')} written to {output}")
     call.done(journal=str(path), count=len(records), output=None if output is None else str(output))
 
 

@@ -40,6 +40,11 @@ def plain(value: object) -> str:
     return "".join(char if char.isprintable() or char == "\n" else ascii(char)[1:-1] for char in text)
 
 
+def plural(count: int, noun: str) -> str:
+    """Return a number of things: ``1 task``, ``2 tasks``."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def styled(template: str, *values: object) -> "Text":
     """Return rich markup with values in its ``{}``, each shown as it is, whatever brackets it holds."""
     from rich.markup import escape
