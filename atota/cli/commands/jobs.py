@@ -22,6 +22,8 @@ from atota.errors import UsageError
 from atota.ota.base import Platform
 from atota.ota.cache import Cache
 from atota.ota.download import Downloader
+from atota.ota.package import verify_file
+from atota.ota.sidecar import stated_digests
 from atota.settings.adapter import check_adapter, is_missing
 from atota.settings.spec import JobSpec, LocalPackage, checked, job_spec
 from atota.update.events import JobEvent
@@ -37,16 +39,42 @@ _DryRun = Annotated[
 def flash(
     call: Call,
     package: Annotated[Path, typer.Argument(metavar="PACKAGE", help="The package file.")],
-    md5: Annotated[str, typer.Option(metavar="HEX", help="The MD5 that the package must have.")],
     target: Annotated[str, typer.Option(metavar="TEXT", help="The version that the module will print.")],
+    md5: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HEX",
+            help="The MD5 that the package must have. Without it: PACKAGE.md5 or SHA256SUMS beside it.",
+        ),
+    ] = None,
     sha256: Annotated[str | None, typer.Option(metavar="HEX", help="A SHA-256 it must have, too.")] = None,
     dry_run: _DryRun = False,
 ) -> int:
     """Run a job with a package of this machine; return the exit code."""
-    digest = checked_sha256(sha256) if sha256 is not None else None
-    local = LocalPackage(package, checked_md5(md5), _target(target), digest)
+    local = _local(call, package, md5, sha256, _target(target))
     spec = job_spec(call.settings, call.board, port=call.port, package=local, dry_run=dry_run)
     return _run(call, spec, None)
+
+
+def _local(call: Call, package: Path, md5: str | None, sha256: str | None, target: str) -> LocalPackage:
+    """Return the package with the digests that the user gave, else with those that lie beside it.
+
+    Raises:
+        UsageError: there are none.
+    """
+    sha256 = checked_sha256(sha256) if sha256 is not None else None
+    if md5 is None and sha256 is None:
+        stated = stated_digests(package)
+        md5, sha256 = stated.md5, stated.sha256
+        if not stated.files:
+            raise UsageError(
+                f"no digest of {package.name} was given",
+                hint=f"Give --md5 HEX, or put {package.name}.md5 or SHA256SUMS beside the package.",
+            )
+        call.out.say(f"  the digest of the package is that of {', '.join(stated.files)}")
+    if md5 is None:  # the SHA-256 vouches for it
+        md5 = verify_file(package, sha256=sha256).md5
+    return LocalPackage(package, checked_md5(md5), target, sha256)
 
 
 def _target(text: str) -> str:
