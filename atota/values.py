@@ -16,10 +16,12 @@ _STAMP = re.compile(
     r"(?:\[[^\]]*\]|\([^)]*\)|(?:build|built|compiled|date|release)\b.*"
     r"|(?:(?:mon|tue|wed|thu|fri|sat|sun)\w*,?\s+)?(?:\d{1,2}[ -])?"
     r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)\w*[ .,-]+\d.*"
-    r"|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}\b.*|\d{8}\b.*|\d{1,2}:\d\d\b.*)",
+    r"|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}\b.*|\d{8}(?:\b|T\d).*|\d{1,2}:\d\d\b.*"
+    r"|(?:\S+\s+){1,3}\d{4}[-/.]\d\d[-/.]\d\d\s+\d\d:\d\d\b.*)",
     re.ASCII | re.IGNORECASE,
 )
-"""A build's stamp behind a version: ``[Feb 03 2018 13:00:41]`` (u-blox SARA-R4), a date, a time."""
+"""A build's stamp behind a version: ``[Feb 03 2018 13:00:41]`` (u-blox SARA-R4), a date, a time; the source's
+revision and the builder before both (``r7040 CARMD-EV-FRMWR2 2017/05/19 06:23:09``, Sierra's modules)."""
 _LABELLED = re.compile(
     r"(?:(?:(?:sw|fw|hw|modem|software|firmware|application)[ _]?)?(?:revision|version)\s*[:=]?\s*)?"
     r"\"?(?P<token>[A-Za-z0-9_.\-]+)\"?(?P<rest>.*)",
@@ -28,7 +30,9 @@ _LABELLED = re.compile(
 _IMEI = re.compile(r"\d{15}")  # 3GPP 23.003 section 6.2.1: 14 digits and a check digit
 
 _PRODUCT_ID = re.compile(r"[A-Za-z0-9]{1,32}")  # OneNET: ten letters and digits; older ones have digits only
-_DEVICE_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")  # OneNET's console: 1-64 letters, digits, "_" and "-"
+# The length: OneNET-MQTT-Kit of China Mobile (dev_name[64+1]). The characters are inferred: no page lists
+# them, every recorded name fits, and the name stands raw in paths, topics and client ids.
+_DEVICE_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 _SERVER = re.compile(
     r"(https?)://(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::([0-9]{1,5}))?/?", re.ASCII | re.IGNORECASE
@@ -99,6 +103,10 @@ def _server_problem(text: str) -> str:
     return f"{text!r} is not an address like 'https://ota.heclouds.com'"
 
 
+MAX_VERSION = 20
+"""Characters of a version; the platform page's errno 27, and the console's rule for the target of a task."""
+
+
 def version_problem(version: str) -> str | None:
     """Return the reason for which the platform would refuse ``version``; None if it may be sent.
 
@@ -108,8 +116,8 @@ def version_problem(version: str) -> str | None:
         return None
     if not version:
         return "it is empty"
-    if len(version) > 20:
-        return f"too long for the platform: {len(version)} characters, it takes 20"
+    if len(version) > MAX_VERSION:
+        return f"too long for the platform: {len(version)} characters, it takes {MAX_VERSION}"
     bad = "".join(sorted(set(re.sub(r"[A-Za-z0-9_.\-]", "", version))))
     return f"it holds {bad!r}; allowed are letters, digits, '_', '-' and '.'"
 

@@ -41,6 +41,20 @@ COMMANDS = (
         groups=(Group.LINK,),
     ),
     Command(
+        "reset",
+        "lines:reset",
+        "Reset the module by the control lines that its board file names.",
+        example="atota reset -p /dev/ttyUSB0 --board bench-3.toml",
+        groups=(Group.LINK, Group.JOURNAL),
+    ),
+    Command(
+        "power",
+        "lines:power",
+        "Switch the module's supply on or off by the control lines that its board file names.",
+        example="atota power on -p /dev/ttyUSB0 --board bench-3.toml",
+        groups=(Group.LINK, Group.JOURNAL),
+    ),
+    Command(
         "modules",
         "look:list_modules",
         "Show every row of the platform's module table: chip, dialect, method and the evidence for it.",
@@ -90,6 +104,13 @@ COMMANDS = (
         groups=(*_ASKING, Group.WAIT),
     ),
     Command(
+        "bugreport",
+        "bugreport:bugreport",
+        "Pack one job into a zip to give away: record, transcript, doctor, versions; identities masked.",
+        example="atota bugreport 3f9c2a71",
+        groups=(Group.JOURNAL,),
+    ),
+    Command(
         "demo",
         "demo:demo",
         "Run the whole chain on simulated modules and a local platform: no hardware, no network.",
@@ -121,6 +142,12 @@ SIM = (
         "sim:serve_platform",
         "Serve the OTA platform from a folder, until Ctrl-C: for tests, and for lines without internet.",
         example="atota sim server ./platform --port 8080",
+    ),
+    Command(
+        "bench",
+        "sim:serve_bench",
+        "Serve a whole bench on ptys: modules that an operator plugs in and takes out, until Ctrl-C.",
+        example="atota sim bench ./by-path --lanes 4 --pulled 0.1",
     ),
     Command(
         "faults",
@@ -209,6 +236,25 @@ STATION = (
         "Run the lanes of a station: each unit that is put in is updated, and its verdict shown.",
         example="atota station run bench.toml",
         groups=(Group.PLATFORM, Group.UPDATE, Group.JOURNAL),
+    ),
+    Command(
+        "check",
+        "station:check",
+        "Tell what is wrong with a station before its shift begins. Opens no port, changes nothing.",
+        example="atota station check bench.toml",
+        groups=(Group.PLATFORM, Group.JOURNAL),
+    ),
+    Command(
+        "learn",
+        "station:learn",
+        "Learn which USB path is which lane: plug one in after the other. Writes them into the station file.",
+        example="atota station learn bench.toml --lanes 8",
+    ),
+    Command(
+        "demo",
+        "station_demo:demo",
+        "Run a simulated station of eight lanes with its page: no hardware, no network.",
+        example="atota station demo",
     ),
 )
 GROUPS = (

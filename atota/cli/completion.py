@@ -34,6 +34,9 @@ def complete_ports(incomplete: str) -> list[str]:
 
 def complete_sim_urls(incomplete: str) -> list[str]:
     """Return ``sim://`` URLs that begin so: the model first, then an option, then a fault."""
+    from atota.sim.chips.catalogue import find_chip
+    from atota.sim.chips.faults import CHIP_FAULTS
+    from atota.sim.chips.options import CHIP_OPTIONS
     from atota.sim.faults import KNOWN_FAULTS
     from atota.sim.options import KNOWN_OPTIONS
 
@@ -41,17 +44,21 @@ def complete_sim_urls(incomplete: str) -> list[str]:
     if begun is None:
         return [f"sim://{model}" for model in complete_simulated(incomplete.removeprefix("sim://"))]
     head, option, equals, value = begun.groups()
+    chip = find_chip(incomplete.removeprefix("sim://").partition("?")[0])
     if equals is None:
-        return [f"{head}{name}=" for name in KNOWN_OPTIONS if name.startswith(option)]
-    names = KNOWN_FAULTS if option == "fault" else ()
+        options = CHIP_OPTIONS if chip else KNOWN_OPTIONS
+        return [f"{head}{name}=" for name in options if name.startswith(option)]
+    faults = CHIP_FAULTS.kinds if chip else KNOWN_FAULTS
+    names = faults if option == "fault" else ()
     return [f"{head}{option}{equals}{name}" for name in names if name.startswith(value)]
 
 
 def complete_simulated(incomplete: str) -> list[str]:
-    """Return names of simulated modules."""
+    """Return names of simulated modules and chips."""
+    from atota.sim.chips.catalogue import CHIPS
     from atota.sim.personas.catalogue import PERSONAS
 
-    return _begun(incomplete, (persona.name for persona in PERSONAS))
+    return _begun(incomplete, (*(persona.name for persona in PERSONAS), *CHIPS))
 
 
 def complete_faults(incomplete: str) -> list[tuple[str, str]]:

@@ -58,11 +58,6 @@ class TransferLine:
     def _rate(self) -> int:
         return self._module.session.link.baud
 
-    @property
-    def _is_fixed(self) -> bool:
-        """True if the far end's rate cannot be set from here: the module would leave it alone at its rate."""
-        return not sets_rate(self._module.session.link.name)
-
     def raise_rate(self, method: Method) -> None:
         """Raise the rate for ``method``: to the user's, else to the fastest that the line proves.
 
@@ -73,9 +68,11 @@ class TransferLine:
         rule = self._module.session.dialect.uart.raising
         if is_second:
             method.be_careful()
-        if self._requested is not None:
+        if not sets_rate(self._module.session.link.name):
+            self._note("the transfer keeps its rate: the far end of this port has a rate of its own")
+        elif self._requested is not None:
             self._raise_to(self._requested or self._rate)
-        elif rule is not None and not self._is_fixed:
+        elif rule is not None:
             plan = method.spec.wire_plan(self._rate, _ANY_SIZE)
             self._ladder = RateLadder(
                 self._module.session,

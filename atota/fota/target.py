@@ -4,21 +4,21 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from atota.at.events import Event, Urc
-from atota.clock import Clock, Deadline, StopToken
+from atota.clock import Clock, Deadline
 from atota.dialects import loader
 from atota.dialects.model import DEFAULT_REBOOT
 from atota.dialects.watch import ReportingSpec
-from atota.errors import AtotaError, LinkLost
+from atota.errors import AtotaError, Desynchronised, LinkLost, NoAnswer
 from atota.fota.base import Method
 from atota.fota.eligibility import file_refusal, method_refusal, package_refusal, version_refusal
 from atota.fota.line import TransferLine
 from atota.fota.registry import method_for
 from atota.fota.restart import ModuleRestart, await_earlier_update
 from atota.module.identify import CONDITIONS, Findings, read_versions, require_consistent
-from atota.module.module import Module, Opener, open_module
+from atota.module.lines import answer_after_restart
+from atota.module.module import Module
 from atota.module.query import send_query, wait_until_free
-from atota.module.reconnect import Adapters, Reconnector, UsbAdapters
+from atota.module.reconnect import Adapters, Reconnector
 from atota.settings.spec import Allowed, JobSpec
 from atota.values import Identity, LineState, MethodChoice, Refusal, Versions
 
@@ -60,6 +60,7 @@ class ModuleTarget:
         self._note = note
         self._warn = warn
         self._method: Method | None = None
+        self._has_activated = False
         self._line = TransferLine(module, spec.transfer_baud, note=note, warn=warn)
 
     # -- the module ----------------------------------------------------------------------------
@@ -104,12 +105,24 @@ class ModuleTarget:
     def identify(self) -> Identity:
         """Return who the module is; one whose answers contradict its name only with ``--allow-unproven``."""
         self._module.on_try = lambda line: self._note(f"no answer at {line}")
-        identity = self._module.identify(without=() if self._spec.asks_conditions else CONDITIONS)
+        identity = self._identified()
         if not self._spec.allowed.unproven:
             require_consistent(self._findings)
         elif self._findings.mismatch:
             self._warn(self._findings.mismatch)
         return identity
+
+    def _identified(self) -> Identity:
+        without = () if self._spec.asks_conditions else CONDITIONS
+        try:
+            return self._module.identify(without=without)
+        except (NoAnswer, Desynchronised) as silence:
+            # Only where a reset at opening has ended any update that the module was carrying out.
+            board = self._spec.board
+            if board is None or board.reset is None:
+                raise
+            answer_after_restart(self._module, silence, self._warn)
+            return self._module.identify(without=without)
 
     @property
     def _findings(self) -> Findings:
@@ -261,6 +274,7 @@ class ModuleTarget:
 
     def activate(self) -> bool:
         """Start the update; True if the module said that it starts."""
+        self._has_activated = True
         return self.method.activate(self._module.session) is not False
 
     def restart(
@@ -318,9 +332,18 @@ class ModuleTarget:
 
     def recover(self, lost: AtotaError) -> None:
         """Find the module again, whatever rate it fell back to, and set it up."""
-        session = self._module.session
         if isinstance(lost, LinkLost):
             self.reconnect(lost)
+        try:
+            self._set_up()
+        except (NoAnswer, Desynchronised) as silence:
+            if self._has_activated or self.starts_itself or self.can_start_before_activate:
+                raise  # it may be in the middle of its update
+            answer_after_restart(self._module, silence, self._warn)
+            self._set_up()
+
+    def _set_up(self) -> None:
+        session = self._module.session
         self.find()
         wait_until_free(session)
         for command in session.dialect.setup:
@@ -363,38 +386,3 @@ class ModuleTarget:
         wait_s = limit_s or (profile.reboot or DEFAULT_REBOOT).limit_s
         self._note(f"waiting up to {wait_s:g} s for the module to come back")
         await_earlier_update(session, profile, wait_s)
-
-
-def open_target(
-    spec: JobSpec,
-    *,
-    clock: Clock | None,
-    stop: StopToken,
-    note: Callable[[str], None],
-    warn: Callable[[str], None],
-    on_urc: Callable[[str], None],
-    opener: Opener = open_module,
-    adapters: Adapters | None = None,
-) -> ModuleTarget:
-    """Open the module on a job's port.
-
-    `atota.update.target.TargetOpener` describes the arguments that every opener of targets has. ``opener``
-    opens the module; ``adapters`` finds an adapter again that was unplugged (default: those on the USB).
-    """
-
-    def on_event(event: Event) -> None:
-        if isinstance(event, Urc):
-            on_urc(event.text)
-
-    module = opener(
-        spec.port,
-        baud=spec.baud,
-        first_baud=spec.first_baud,
-        dialect=spec.dialect,
-        model=spec.model,
-        board=spec.board,
-        clock=clock,
-        stop=stop,
-        listener=on_event,
-    )
-    return ModuleTarget(module, spec, adapters or UsbAdapters(), note=note, warn=warn)

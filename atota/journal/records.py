@@ -31,9 +31,7 @@ def compose(past: PastJob, verdict: Verdict, *, is_cut_off: bool = False) -> Rec
     """
     started_at, ended_at = _span(past, verdict, is_cut_off=is_cut_off)
     elapsed_ms = round(1000 * (ended_at - started_at))
-    opened = past.opened
-    module = past.latest(Identity) or Identity()
-    method = past.method
+    opened, module, method = past.opened, past.latest(Identity) or Identity(), past.method
     versions = past.latest(VersionsFact) or VersionsFact()
     counters = past.latest(CountersFact) or CountersFact()
     return Record(

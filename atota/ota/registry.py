@@ -87,7 +87,7 @@ _ADDRESS_HINT = "Example: --server ota.heclouds.com, or --server http://127.0.0.
 
 def _spoken_at(server: ServerUrl) -> str | None:
     """Return the API of a server that speaks one only; None for any other."""
-    host = urlsplit(server).hostname
+    host = (urlsplit(server).hostname or "").rstrip(".")  # a name with its root's dot is the same host
     return next((name for name, row in _BUILT_IN.items() if urlsplit(row.server).hostname == host), None)
 
 

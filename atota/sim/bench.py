@@ -10,7 +10,7 @@ from collections import deque
 from urllib.parse import parse_qs, urlsplit
 
 from atota.clock import Clock
-from atota.sim.link import parse_sim_url
+from atota.sim.url import parse_sim_url
 
 HANDLING_S = 10.0
 _AT_FULL_SPEED_S = 0.2
@@ -27,16 +27,16 @@ class SimOperator:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._waiting: deque[SimPlace] = deque()
-        self._serving: tuple[SimPlace, float] | None = None
+        self._waiting: deque[SimLane] = deque()
+        self._serving: tuple[SimLane, float] | None = None
         self._lock = threading.Lock()
 
-    def ask(self, place: "SimPlace") -> None:
-        """Ask for another module in a place."""
+    def ask(self, lane: "SimLane") -> None:
+        """Ask for another module in a lane."""
         with self._lock:
-            busy = self._serving is not None and self._serving[0] is place
-            if not busy and place not in self._waiting:
-                self._waiting.append(place)
+            busy = self._serving is not None and self._serving[0] is lane
+            if not busy and lane not in self._waiting:
+                self._waiting.append(lane)
 
     def move(self) -> None:
         """Let the hands do what they have time for."""
@@ -46,17 +46,17 @@ class SimOperator:
                 if self._serving is None:
                     if not self._waiting:
                         return
-                    place = self._waiting.popleft()
-                    place.take_out()
-                    self._serving = place, now + place.handling_s
-                place, ends_at = self._serving
+                    lane = self._waiting.popleft()
+                    lane.take_out()
+                    self._serving = lane, now + lane.handling_s
+                lane, ends_at = self._serving
                 if now < ends_at:
                     return
-                place.put_in()
+                lane.put_in()
                 self._serving = None
 
 
-class SimPlace:
+class SimLane:
     """One lane of a simulated bench.
 
     Args:
@@ -87,7 +87,7 @@ class SimPlace:
     def release(self) -> None:
         """Do nothing: the port is opened by jobs only."""
 
-    def told(self, state: str) -> None:
+    def take_state(self, state: str) -> None:
         """Ask for the operator once the module in it is done."""
         if state in _DONE and self._is_in:
             self._operator.ask(self)

@@ -14,14 +14,14 @@ description says always.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import inf
+from typing import Self
 
 from atota.errors import UsageError
 from atota.names import advice
 
-_POSITION = re.compile(r"[0-9]+|c[1-9][0-9]*|prepare|erase|validate|start")
 _STATUS = re.compile(r"PACKAGE_[A-Z_]+")
 
 
@@ -46,13 +46,18 @@ _ALWAYS = (
     "fail-download",
 )
 
-_TABLE = (
+BYTE_FAULTS = (
     ("drop-byte:BYTE", "byte number BYTE from the host never arrives"),
     ("flip-byte:BYTE", "one bit of byte number BYTE from the host is turned over"),
     ("double-byte:BYTE", "byte number BYTE from the host arrives twice"),
-    ("drop-back:BYTE", "byte number BYTE from the module never reaches the host"),
-    ("flip-back:BYTE", "one bit of byte number BYTE from the module is turned over"),
-    ("double-back:BYTE", "byte number BYTE from the module reaches the host twice"),
+    ("drop-back:BYTE", "byte number BYTE from the device never reaches the host"),
+    ("flip-back:BYTE", "one bit of byte number BYTE from the device is turned over"),
+    ("double-back:BYTE", "byte number BYTE from the device reaches the host twice"),
+)
+"""The faults of bytes on the wire, which every device has."""
+
+_TABLE = (
+    *BYTE_FAULTS,
     ("lose-command:POS[:TIMES]", "the command line is not heard: no echo, no effect, no reply"),
     ("lose-reply:POS[:TIMES]", "the command is carried out, its reply is never sent"),
     ("late-reply:POS:SECONDS", "the reply comes SECONDS later; the module is busy (deaf) until then"),
@@ -116,9 +121,37 @@ _TABLE = (
     ("boot-garbage", "the module is just being powered on when the port is opened: noise and a boot banner"),
 )
 
-KNOWN_FAULTS: dict[str, FaultKind] = {
-    re.split(r"[:\[]", usage)[0]: FaultKind(usage, text) for usage, text in _TABLE
-}
+
+@dataclass(frozen=True, slots=True)
+class FaultTable:
+    """The faults that one kind of device knows.
+
+    Attributes:
+        always: those that strike again and again, unless they say how often.
+        position: the form of a ``POS``; ``positions`` are examples of it.
+    """
+
+    kinds: Mapping[str, FaultKind]
+    always: tuple[str, ...]
+    position: re.Pattern[str]
+    positions: str
+
+    @classmethod
+    def of(
+        cls, rows: Iterable[tuple[str, str]], always: tuple[str, ...], position: str, positions: str
+    ) -> Self:
+        """Make a table of pairs of syntax and effect."""
+        kinds = {re.split(r"[:\[]", usage)[0]: FaultKind(usage, text) for usage, text in rows}
+        return cls(kinds, always, re.compile(position), positions)
+
+
+MODULE_FAULTS = FaultTable.of(
+    _TABLE,
+    _ALWAYS,
+    r"[0-9]+|c[1-9][0-9]*|prepare|erase|validate|start",
+    "12, c7, prepare, erase, validate, start",
+)
+KNOWN_FAULTS = MODULE_FAULTS.kinds
 
 
 @dataclass(slots=True)
@@ -148,67 +181,68 @@ POSITIONS: tuple[FaultKind, ...] = (
 """The forms of POS."""
 
 
-def _bad(text: str, why: str) -> UsageError:
+def _bad(text: str, why: str, table: FaultTable) -> UsageError:
     name = text.partition(":")[0].strip()
-    kind = KNOWN_FAULTS.get(name)
-    form = f"Write {kind.usage}." if kind is not None else advice(name, KNOWN_FAULTS, known="Known faults")
+    kind = table.kinds.get(name)
+    form = f"Write {kind.usage}." if kind is not None else advice(name, table.kinds, known="Known faults")
     return UsageError(f"fault {text!r}: {why}", hint=f"{form} `atota sim faults` explains each fault.")
 
 
-def _number(text: str, value: str, *, real: bool = False) -> float:
+def _number(text: str, value: str, table: FaultTable, *, real: bool = False) -> float:
     pattern = r"[0-9]{1,9}(\.[0-9]{1,9})?" if real else r"[1-9][0-9]{0,11}"
     if not re.fullmatch(pattern, value) or (real and float(value) <= 0):
-        raise _bad(text, f"{value!r} is not a number above zero")
+        raise _bad(text, f"{value!r} is not a number above zero", table)
     return float(value)
 
 
-def _check(text: str, name: str, args: tuple[str, ...]) -> float:
+def _check(text: str, name: str, args: tuple[str, ...], table: FaultTable) -> float:
     """Check the arguments by the usage line; return how often the fault may strike."""
-    usage = KNOWN_FAULTS[name].usage
+    usage = table.kinds[name].usage
     kinds = re.findall(r":([A-Z]+)", usage)
     least = len(re.findall(r":([A-Z]+)", usage.split("[")[0]))
     if not least <= len(args) <= len(kinds):
-        raise _bad(text, f"it is written {usage}")
-    times = inf if name in _ALWAYS else 1
+        raise _bad(text, f"it is written {usage}", table)
+    times = inf if name in table.always else 1
     for kind, value in zip(kinds, args, strict=False):
-        if kind == "POS" and not _POSITION.fullmatch(value):
-            raise _bad(text, f"{value!r} is not a position (12, c7, prepare, erase, validate, start)")
+        if kind == "POS" and not table.position.fullmatch(value):
+            raise _bad(text, f"{value!r} is not a position ({table.positions})", table)
         if kind == "STATUS" and not _STATUS.fullmatch(value):
-            raise _bad(text, f"{value!r} is not a status (PACKAGE_...)")
+            raise _bad(text, f"{value!r} is not a status (PACKAGE_...)", table)
         if kind in ("BYTE", "BYTES", "RATE", "COMMANDS"):
-            _number(text, value)
+            _number(text, value, table)
         if kind == "SECONDS":
-            _number(text, value, real=True)
+            _number(text, value, table, real=True)
         if kind == "TIMES":
-            times = _number(text, value)
+            times = _number(text, value, table)
     return times
 
 
-def parse_fault(text: str) -> Fault:
-    """Parse one fault.
+def parse_fault(text: str, table: FaultTable = MODULE_FAULTS) -> Fault:
+    """Parse one fault of a table.
 
     Raises:
         UsageError: the name is unknown or an argument is wrong; the known faults are listed.
     """
     name, *args = text.strip().split(":")
-    if name not in KNOWN_FAULTS:
-        raise _bad(text, "unknown fault")
-    return Fault(name, tuple(args), _check(text, name, tuple(args)))
+    if name not in table.kinds:
+        raise _bad(text, "unknown fault", table)
+    return Fault(name, tuple(args), _check(text, name, tuple(args), table))
 
 
 class FaultPlan:
-    """The faults of one simulated module.
+    """The faults of one simulated device.
 
     Args:
         texts: each one or several faults joined with ``+``.
+        table: the faults that it may have.
 
     Attributes:
         struck: the faults that have struck, in order, once for each time.
         shown: which of those that last (echo, mute, urc-storm, quiet-update, bad-above) have shown.
     """
 
-    def __init__(self, texts: Iterable[str] = ()) -> None:
-        self.faults = [parse_fault(one) for text in texts for one in re.split(r"[+ ]", text) if one]
+    def __init__(self, texts: Iterable[str] = (), table: FaultTable = MODULE_FAULTS) -> None:
+        self.faults = [parse_fault(one, table) for text in texts for one in re.split(r"[+ ]", text) if one]
         self.struck: list[str] = []
         self.shown: list[str] = []
         self._named: dict[str, list[Fault]] = {}
@@ -250,6 +284,15 @@ class FaultPlan:
                 return fault
         return None
 
+    def reached(self, name: str, before: int, after: int) -> Fault | None:
+        """Use up the fault whose byte number is above ``before`` and at most ``after``, if there is one."""
+        for fault in self._named.get(name, ()):
+            if fault.left > 0 and before < int(fault.args[0]) <= after:
+                fault.left -= 1
+                self.struck.append(fault.text)
+                return fault
+        return None
+
     def refuses_length(self, length: int) -> bool:
         """True if a block or piece of so many bytes is longer than ``refuse-length`` lets through."""
         fault = self.has("refuse-length")
@@ -270,7 +313,7 @@ class FaultPlan:
         return self._distorted(self._inward, data, count) if self._inward else data
 
     def distort_back(self, data: bytes, count: int) -> bytes:
-        """Distort bytes from the module, as `distort` does those from the host."""
+        """Distort bytes from the device, as `distort` does those from the host."""
         return self._distorted(self._outward, data, count) if self._outward else data
 
     def _distorted(self, kinds: dict[int, str], data: bytes, count: int) -> bytes:

@@ -1,4 +1,4 @@
-"""A simulated module: bytes in, bytes out, and the time only as a number that is passed in.
+"""A simulated module.
 
 `SimModule` is the module behind its AT port: power, boot, update, and the truth about its slot. The port is
 `atota.sim.port`, the rate `atota.sim.rates`, the commands `atota.sim.commands`, and the way of updating an
@@ -7,12 +7,11 @@
 
 import random
 import re
-from collections import deque
 from collections.abc import Callable, Iterable
-from math import inf
 
 from atota.sim.boot import Step
 from atota.sim.commands import Commands
+from atota.sim.device import Device
 from atota.sim.faults import FaultPlan
 from atota.sim.flash import PAGE, Flash
 from atota.sim.judge import SlotVerdict, judge
@@ -21,17 +20,16 @@ from atota.sim.persona import Persona
 from atota.sim.port import POWER_ON, AtPort
 from atota.sim.rates import BITS, UartRate
 from atota.sim.reply import DataPhase, Reply
-from atota.sim.timeline import Action, Timeline
+from atota.sim.timeline import Action
 
 RESET_PIN = b"REBOOT_CAUSE_SECURITY_RESET_PIN"
 WATCHDOG = b"REBOOT_CAUSE_APPLICATION_WATCHDOG"
 _FAILED = SlotVerdict("PACKAGE_VALIDATION_FAILURE")
 
 
-class SimModule:
-    """A cellular module as its AT port shows it. No clock, no thread, no I/O.
+class SimModule(Device):
+    """A cellular module as its AT port shows it.
 
-    Times are seconds on any one scale that never goes back; the module is powered at its first moment.
     The attributes, with `updating`, `slot` and `truth`, are its true state; its answers may differ.
 
     Args:
@@ -48,13 +46,9 @@ class SimModule:
         reboots: how often it restarted, for any reason.
         commands: how many command lines it took.
         booting: it starts, an update included; it is deaf meanwhile.
-        silent: neither a byte in nor out until a hardware reset.
-        mute: nor after one.
+        mute: silent, and after a hardware reset, too.
+        has_supply: False while the control line that switches its supply is let go.
         dead: its port is dead since the start of an update, which goes on; only `heal` brings it back.
-        unplugged: the adapter was pulled out.
-        at_power_cut: called when `heal` takes its power away: the wire drops the bytes not sent yet.
-        timeline: the actions planned without the host, and when the next is due.
-        history: the last thousand changes, as for ``on_change``.
     """
 
     def __init__(
@@ -67,34 +61,27 @@ class SimModule:
     ) -> None:
         self.persona = persona
         self.options = options or Options()
-        self.faults = FaultPlan(faults)
-        self.on_change = on_change
+        super().__init__(persona.name, self.options.seed, FaultPlan(faults), on_change)
         self.version = self.options.version or persona.version
         self.updates = self.reboots = self.commands = 0
         self.starts: list[str] = []
-        self.history: deque[str] = deque(maxlen=1000)
-        self.booting = self.silent = self.dead = self.unplugged = False
-        self.at_power_cut: Callable[[float], None] = lambda _now: None
+        self.booting = self.dead = False
         self.random = random.Random(f"{persona.name} {self.options.seed}")  # noqa: S311
         leftover = persona.way.leftover
         page = self.random.randbytes(min(leftover, PAGE))  # over and over: random bytes for a slot take long
         self.flash = Flash(persona.way.capacity, (page * (leftover // PAGE + 1))[:leftover])
-        self.timeline = Timeline()
         self.rate = UartRate(persona, self.options.baud, self.timeline, self.tell)
         self.updater = persona.way.updater(self)
         self.settings = Commands(persona, self.updater, self._fields)
         self.settings.echo = self._echo_at_boot
         self._port = AtPort(self)
-        self._out: list[Sent] = []
-        self._received = 0
-        self._updating = self._start_planned = self._stuck = self._powered = False
+        self._held = False
+        self.has_supply = True
+        self._updating = self._start_planned = self._stuck = False
         self.mute = self.silent = self.faults.lasts("mute") is not None
 
-    def power_on(self, now: float) -> None:
-        """Set the module's first moment; without this call, it is the first contact."""
-        if self._powered:
-            return
-        self._powered = True
+    def first_moment(self, now: float) -> None:
+        """Begin to live: with the faults that show by themselves."""
         if storm := self.faults.lasts("urc-storm"):
             period = float(storm.args[0]) if storm.args else 0.2
             self.timeline.at(now + period, lambda then: self._storm(then, period), lasting=True)
@@ -141,27 +128,9 @@ class SimModule:
 
     # --- bytes and time ------------------------------------------------------------------------------
 
-    def feed(self, data: bytes, now: float) -> list[tuple[float, bytes]]:
-        """Take bytes that have arrived at ``now`` intact; return the answers with their times."""
-        return [(sent.when, sent.data) for sent in self.receive(data, now)]
-
-    def receive(self, data: bytes, now: float) -> list[Sent]:
-        """Do as `feed`, and return the rate at which each answer leaves."""
-        self.power_on(now)
-        self.timeline.run(now)
-        data, self._received = self.faults.distort(data, self._received), self._received + len(data)
+    def take(self, data: bytes, now: float) -> None:
+        """Take bytes that the UART has read."""
         self._port.receive(data, now)
-        return self._drain()
-
-    def tick(self, now: float) -> list[Sent]:
-        """Carry out what is due until ``now``."""
-        self.power_on(now)
-        self.timeline.run(now)
-        return self._drain()
-
-    def next_due(self) -> float | None:
-        """Return the time of the next thing that it does by itself, or None."""
-        return None if self.timeline.due == inf else self.timeline.due
 
     @property
     def bytes_needed(self) -> int | None:
@@ -176,6 +145,11 @@ class SimModule:
     def demodulate(self, data: bytes, baud: int) -> bytes | None:
         """Return the bytes that the UART reads of bytes sent at ``baud``; None: noise of another rate."""
         return self.rate.demodulate(data, baud, booting=self.booting)
+
+    def set_lines(self, now: float, *, dtr: bool, rts: bool) -> list[Sent] | None:
+        """Reset when the control line that is wired to the reset pin is let go."""
+        was_held, self._held = self._held, {"dtr": dtr, "rts": rts}.get(self.options.reset, False)
+        return self.reset_pin(now) if was_held and not self._held else None
 
     def reset_pin(self, now: float) -> list[Sent]:
         """Pull the reset line and let it go."""
@@ -193,10 +167,6 @@ class SimModule:
             self.restart(now, cause)
         return self._drain()
 
-    def _drain(self) -> list[Sent]:
-        out, self._out = self._out, []
-        return sorted(out, key=lambda sent: sent.when) if len(out) > 1 else out
-
     # --- the calls of the updater ---------------------------------------------------------------------
 
     def plan(self, when: float, action: Action) -> None:
@@ -207,12 +177,6 @@ class SimModule:
         """Send these very bytes, if the module can speak."""
         if data and not self.silent and not self.dead:
             self._out.append(Sent(when, data, baud or self.baud))
-
-    def tell(self, text: str) -> None:
-        """Report a change of the module's true state."""
-        self.history.append(text)
-        if self.on_change is not None:
-            self.on_change(text)
 
     def judge(self) -> SlotVerdict:
         """Return the security core's verdict on the slot."""

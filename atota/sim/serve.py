@@ -1,4 +1,4 @@
-"""A simulated module on a pty or a TCP port, for any program that can open one.
+"""A simulated device on a pty or a TCP port, for any program that can open one.
 
 Bytes are paced to the module's rate on an absolute schedule, in the time of the clock that is passed in.
 A replayed module can be served, too: anything that is a `Served`.
@@ -14,7 +14,8 @@ from typing import Protocol
 
 from atota.clock import Clock, StopToken, SystemClock
 from atota.errors import LineUnavailable, PortBusy, UsageError
-from atota.sim.module import SimModule
+from atota.sim.device import Device
+from atota.sim.rfc2217 import Lines, Rate, TelnetPort
 from atota.sim.uart import Wire
 
 _TCGETS2 = 0x802C542A  # Linux ioctl: struct termios2, 44 bytes, the last two words are the rates
@@ -34,7 +35,7 @@ def _speed(clock: Clock) -> float:
 
 
 class Served(Protocol):
-    """A module at the end of a wire, simulated or replayed. Times are the clock's, in seconds."""
+    """A device at the end of a wire, simulated or replayed. Times are the clock's, in seconds."""
 
     @property
     def first_baud(self) -> int:
@@ -76,26 +77,29 @@ class Served(Protocol):
         ...
 
 
-class _Simulated(Wire):
-    """A simulated module, served."""
+class SimulatedWire(Wire):
+    """A simulated device, served."""
 
     over = False
 
     @property
     def first_baud(self) -> int:
-        return self.module.baud
+        """The device's rate, bit/s."""
+        return self.device.baud
 
     @property
     def unplugged(self) -> bool:
-        return self.module.unplugged
+        """True if the adapter was pulled out."""
+        return self.device.unplugged
 
     def plug(self, now: float) -> None:  # noqa: ARG002 - part of `Served`
-        self.module.unplugged = False
+        """Plug the adapter in."""
+        self.device.unplugged = False
 
 
-def _served(module: SimModule | Served, clock: Clock, *, paced: bool) -> Served:
-    if isinstance(module, SimModule):
-        return _Simulated(module, module.baud if paced else None, now=clock.monotonic())
+def _served(module: Device | Served, clock: Clock, *, paced: bool) -> Served:
+    if isinstance(module, Device):
+        return SimulatedWire(module, module.baud if paced else None, now=clock.monotonic())
     return module
 
 
@@ -130,7 +134,7 @@ class _Server:
                 return
             data = self.wire.to_host(now)
             if not self.wire.unplugged:
-                self._give(write, data)
+                self._give(write, self.to_client(data))
 
     def _take(self, read: Callable[[int], bytes], now: float) -> bool:
         try:
@@ -140,14 +144,55 @@ class _Server:
         except OSError:
             return False
         if data:
-            self.wire.from_host(data, now)
+            self.from_client(data, now)
         return bool(data)
+
+    def begin(self) -> None:
+        """Begin with a new program."""
+
+    def from_client(self, data: bytes, now: float) -> None:
+        """Take bytes of the program."""
+        self.wire.from_host(data, now)
+
+    def to_client(self, data: bytes) -> bytes:
+        """Return bytes of the device as the program gets them."""
+        return data
 
     def _give(self, write: Callable[[bytes], object], data: bytes) -> None:
         """Write; bytes that a full buffer does not take are lost, as on a UART."""
         with contextlib.suppress(OSError):
             if data:
                 write(data)
+
+
+class _TelnetServer(_Server):
+    """Moves bytes between a wire and a client of RFC 2217, whose settings are the wire's."""
+
+    def __init__(self, wire: SimulatedWire, clock: Clock, stop: StopToken) -> None:
+        super().__init__(wire, clock, stop)
+        self._simulated = wire
+        self._port = TelnetPort()
+
+    def begin(self) -> None:
+        """Begin with a new program."""
+        self._port = TelnetPort()
+
+    def from_client(self, data: bytes, now: float) -> None:
+        """Take data and settings in the order in which the program sent them."""
+        for event in self._port.receive(data):
+            if isinstance(event, bytes):
+                self._simulated.from_host(event, now)
+            elif isinstance(event, Lines):
+                self._simulated.set_lines(now, dtr=event.dtr, rts=event.rts)
+            elif isinstance(event, Rate):
+                self._simulated.set_baud(event.baud, now)
+            else:
+                self._simulated.set_parity(event.parity, now)
+
+    def to_client(self, data: bytes) -> bytes:
+        """Return answers to settings, then the data."""
+        answers, self._port.answers = self._port.answers, b""
+        return answers + self._port.encoded(data)
 
 
 def _host_baud(fd: int) -> int | None:
@@ -166,7 +211,7 @@ def _host_baud(fd: int) -> int | None:
 
 
 def serve_pty(
-    module: SimModule | Served,
+    module: Device | Served,
     clock: Clock,
     on_ready: Callable[[str], None],
     stop: StopToken,
@@ -223,31 +268,40 @@ def _set_module_rate(slave: int, baud: int) -> None:
 
 
 def serve_tcp(
-    module: SimModule | Served,
+    module: Device | Served,
     host: str,
     port: int,
     *,
     clock: Clock,
     on_ready: Callable[[str], None],
     stop: StopToken,
+    rfc2217: bool = False,
 ) -> None:
-    """Serve ``module`` on a TCP port until ``stop`` is set: plain bytes, one client at a time, no rate check.
+    """Serve ``module`` on a TCP port until ``stop`` is set, to one client at a time.
 
-    The module lives on between clients. An unplugged adapter closes the connection; the next one plugs it in.
+    The client sends and gets plain bytes, and the rate does not matter. The device lives on between clients.
+    An unplugged adapter closes the connection; the next one plugs it in.
 
     Args:
         module: it belongs to this call; a simulated one reports by its ``on_change``.
         host: the address to listen on.
         port: the port, 0 for any that is free.
         clock: the system's or a scaled one.
-        on_ready: called with ``socket://HOST:PORT`` when it listens.
+        on_ready: called with ``socket://HOST:PORT`` (``rfc2217://…``) when it listens.
         stop: set it from another thread or a signal handler.
+        rfc2217: the client speaks RFC 2217, and its rate, parity and control lines count; for a simulated
+            device.
 
     Raises:
         PortBusy: the address can't be had.
         UsageError: the clock does not run by itself.
     """
-    server = _Server(_served(module, clock, paced=False), clock, stop)
+    if rfc2217:
+        assert isinstance(module, Device), "a replay has no control lines"
+        wire = SimulatedWire(module, module.baud, parity="N", now=clock.monotonic())
+        server: _Server = _TelnetServer(wire, clock, stop)
+    else:
+        server = _Server(_served(module, clock, paced=False), clock, stop)
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -259,7 +313,7 @@ def serve_tcp(
             ) from error
         listener.listen(1)
         shown = f"[{host}]" if ":" in host else host
-        on_ready(f"socket://{shown}:{listener.getsockname()[1]}")
+        on_ready(f"{'rfc2217' if rfc2217 else 'socket'}://{shown}:{listener.getsockname()[1]}")
         while not (stop.is_set or server.wire.over):
             if select.select([listener], [], [], server.nap_s())[0]:
                 _serve_client(server, listener)
@@ -272,5 +326,6 @@ def _serve_client(server: _Server, listener: socket.socket) -> None:
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         client.setblocking(False)
         server.wire.plug(server.clock.monotonic())
+        server.begin()
         server.run(client.fileno(), client.recv, client.send)
         server.wire.cut(server.clock.monotonic())

@@ -1,8 +1,9 @@
-"""The wire between a host and a simulated module: bytes take time, and another rate is noise.
+"""The wire between a host and a simulated device: bytes take time, and another rate is noise.
 
-A byte is ten bit times (8N1). Both directions are independent. What arrives at another rate than
-the receiver's is garbage from a seeded generator, as many bytes as the receiver would count. A line with
-the fault ``bad-above`` damages single bits at the rates that it is not good for.
+A byte is ten bit times (8N1), or eleven with parity. Both directions are independent. What arrives at
+another rate than the receiver's is garbage from a seeded generator, as many bytes as the receiver would
+count. At another parity those bytes survive whose parity bit looks like a stop bit. A line with the fault
+``bad-above`` damages single bits at the rates that it is not good for.
 """
 
 import heapq
@@ -12,11 +13,11 @@ from itertools import count
 from math import ceil, inf, nextafter
 
 from atota.clock import Clock
-from atota.sim.module import SimModule
+from atota.sim.device import Device
 from atota.sim.noise import BadLine, Noise
-from atota.sim.options import Sent
+from atota.sim.options import Parity, Sent
 
-_BITS = 10
+_BITS: dict[Parity | None, int] = {None: 10, "N": 10, "E": 11, "O": 11}
 _SLACK = 1e-9  # seconds; floating point sums of bit times
 # FTDI application note AN232B-04, "Small Amounts of Data and End of Buffer Conditions": a packet to the host
 # is 64 bytes, two of them status; it goes when it is full, or when the latency timer (16 ms, in low-latency
@@ -32,8 +33,9 @@ class _Flight:
     byte_s: float
     data: bytes
     baud: int
+    parity: Parity | None = None
     position: int = 0
-    looked_at: int = -1  # the position for which `line_end` was found
+    looked_at: tuple[int, bytes] = (-1, b"")  # the position and the byte for which `line_end` was found
     line_end: float = inf
 
     def arrived(self, now: float) -> int:
@@ -43,29 +45,46 @@ class _Flight:
         return self.start + (position + 1) * self.byte_s
 
 
+def _misread(data: bytes, sender: Parity | None, receiver: Parity | None, noise: Noise) -> bytes:
+    """Return the bytes that a receiver reads of bytes sent with another parity; None: any parity will do.
+
+    Where one side has no parity, its stop bit (a one) is the other's parity bit.
+    """
+    if sender == receiver or sender is None or receiver is None:
+        return data
+    pair = {sender, receiver}
+    if "N" not in pair:
+        return noise.of(len(data), 1, 1)
+    odd = "E" in pair
+    return bytes([byte if (byte.bit_count() % 2 == 1) == odd else noise.of(1, 1, 1)[0] for byte in data])
+
+
 class Wire:
-    """A serial line with a module at its end.
+    """A serial line with a device at its end.
 
     Args:
-        module: it belongs to this wire alone from now on.
-        baud: the host's rate; None: always the module's, as on a network socket.
+        device: it belongs to this wire alone from now on.
+        baud: the host's rate; None: always the device's, as on a network socket.
+        parity: the host's; None: always the device's.
         latency_s: the time that bytes from the host's adapter are on their way.
         timer_s: a USB adapter's latency timer: it hands over its bytes when that runs out or 62 bytes are
             there; 0: every byte at once.
-        now: the first moment of the module, if it had none yet.
+        now: the first moment of the device, if it had none yet.
     """
 
     def __init__(
         self,
-        module: SimModule,
+        device: Device,
         baud: int | None = None,
         *,
+        parity: Parity | None = None,
         latency_s: float = 0.0,
         timer_s: float = 0.0,
         now: float = 0.0,
     ) -> None:
-        self.module = module
+        self.device = device
         self._baud = baud
+        self._parity = parity
         self._latency = latency_s
         self._timer = timer_s
         self._tx: deque[_Flight] = deque()
@@ -80,19 +99,19 @@ class Wire:
         self._tx_free = self._rx_free = now
         self._due = inf  # the last result of `_hand_over_at`
         self._rx_due = inf  # when the host can have something; no look is needed before
-        self._timeline = module.timeline
-        self._faults = module.faults
-        self._module_noise = Noise(("in", module.options.seed))
-        self._host_noise = Noise(("out", module.options.seed))
-        self._line_in = BadLine(module.faults, ("in", module.options.seed))
-        self._line_out = BadLine(module.faults, ("out", module.options.seed))
-        module.at_power_cut = self._silenced
-        module.power_on(now)
+        self._timeline = device.timeline
+        self._faults = device.faults
+        self._device_noise = Noise(("in", device.seed))
+        self._host_noise = Noise(("out", device.seed))
+        self._line_in = BadLine(device.faults, ("in", device.seed))
+        self._line_out = BadLine(device.faults, ("out", device.seed))
+        device.at_power_cut = self._silenced
+        device.power_on(now)
 
     @property
     def baud(self) -> int:
         """The host's rate."""
-        return self._baud or self.module.baud
+        return self._baud or self.device.baud
 
     @property
     def idle_at(self) -> float:
@@ -102,20 +121,37 @@ class Wire:
     def set_baud(self, baud: int, now: float) -> None:
         """Change the host's rate; bytes that have arrived by ``now`` had the old one."""
         if baud != self._baud:
-            self.advance(now)
-            self._collect(now)
-            if self._timer:
-                self._held += self._received(now)
-                self._rx_due = self._hand_over_at() + self._latency
+            self._settle(now)
             self._baud = baud
-            if self._ready:
-                self._rx_due = -inf
+
+    def set_parity(self, parity: Parity, now: float) -> None:
+        """Change the host's parity; bytes that have arrived by ``now`` had the old one."""
+        if parity != self._parity:
+            self._settle(now)
+            self._parity = parity
+
+    def _settle(self, now: float) -> None:
+        """Take the bytes that have arrived by ``now`` as the receiver is set until now."""
+        self.advance(now)
+        self._collect(now)
+        if self._timer:
+            self._held += self._received(now)
+            self._rx_due = self._hand_over_at() + self._latency
+        if self._ready:
+            self._rx_due = -inf
+
+    def set_lines(self, now: float, *, dtr: bool, rts: bool) -> None:
+        """Set the host's control lines; one of them may be wired to a reset pin."""
+        self.advance(now)
+        sent = self.device.set_lines(now, dtr=dtr, rts=rts)
+        if sent is not None:
+            self.disturb(now, sent)
 
     def from_host(self, data: bytes, now: float) -> None:
         """Put bytes of the host on the wire, behind those that still occupy it."""
         self.advance(now)
         start = max(now, self._tx_free)
-        flight = _Flight(start, _BITS / self.baud, data, self.baud)
+        flight = _Flight(start, _BITS[self._parity] / self.baud, data, self.baud, self._parity)
         self._tx.append(flight)
         self._tx_free = start + flight.byte_s * len(data)
 
@@ -129,16 +165,16 @@ class Wire:
             event = self._timeline.due == first
             self._deliver(first, before=event and self._delivery() > first + _SLACK)
             if event:
-                self._queue(self.module.tick(first))
+                self._queue(self.device.tick(first))
 
     def disturb(self, now: float, sent: list[Sent]) -> None:
-        """Take the bytes that the module sends after a reset or a power cut."""
+        """Take the bytes that the device sends after a reset or a power cut."""
         self._pending.clear()
         self._rx_free = now
         self._queue(sent)
 
     def _silenced(self, now: float) -> None:
-        """Drop the bytes not sent yet: the module is about to lose its power."""
+        """Drop the bytes not sent yet: the device is about to lose its power."""
         self.advance(now)
         self.disturb(now, [])
 
@@ -194,19 +230,20 @@ class Wire:
         if not self._tx:
             return inf
         flight = self._tx[0]
-        needed = self.module.bytes_needed
+        needed = self.device.bytes_needed
         if needed is not None:
             return flight.arrival(min(flight.position + needed, len(flight.data)) - 1)
-        if flight.looked_at != flight.position:
-            end = flight.data.find(b"\r", flight.position)
+        line_end = self.device.line_end
+        if flight.looked_at != (flight.position, line_end):
+            end = flight.data.find(line_end, flight.position)
             flight.line_end = flight.arrival(len(flight.data) - 1 if end < 0 else end)
-            flight.looked_at = flight.position
+            flight.looked_at = (flight.position, line_end)
         return flight.line_end
 
     def _deliver(self, now: float, *, before: bool) -> None:
-        """Give the module every byte that has arrived, up to the first line's end.
+        """Give the device every byte that has arrived, up to the first line's end.
 
-        With ``before`` something of the module's own happens at ``now``, and the bytes came before it.
+        With ``before`` something of the device's own happens at ``now``, and the bytes came before it.
         """
         if not self._tx:
             return
@@ -219,10 +256,11 @@ class Wire:
             return
         if self._baud is not None:
             data = self._line_in.carry(data, flight.baud)
-            intact = self.module.demodulate(data, flight.baud)
-            noise = self._module_noise
-            data = noise.of(len(data), flight.baud, self.module.baud) if intact is None else intact
-        self._queue(self.module.receive(data, nextafter(now, -inf) if before else now))
+            intact = self.device.demodulate(data, flight.baud)
+            noise = self._device_noise
+            data = noise.of(len(data), flight.baud, self.device.baud) if intact is None else intact
+        data = _misread(data, flight.parity, self.device.parity, self._device_noise)
+        self._queue(self.device.receive(data, nextafter(now, -inf) if before else now))
 
     def _queue(self, sent: list[Sent]) -> None:
         for one in sent:
@@ -230,7 +268,7 @@ class Wire:
 
     def _launch(self, sent: Sent) -> None:
         start = max(sent.when, self._rx_free)
-        flight = _Flight(start, _BITS / sent.baud, sent.data, sent.baud)
+        flight = _Flight(start, _BITS[sent.parity] / sent.baud, sent.data, sent.baud, sent.parity)
         self._rx.append(flight)
         self._rx_free = start + flight.byte_s * len(sent.data)
         if self._timer:
@@ -273,6 +311,7 @@ class Wire:
                     piece = self._line_out.carry(piece, flight.baud)
                 if flight.baud != self._baud is not None:
                     piece = self._host_noise.of(len(piece), flight.baud, self._baud)
+                piece = _misread(piece, flight.parity, self._parity, self._host_noise)
                 out += piece
                 flight.position = position = stop
             if position < len(data):

@@ -75,6 +75,7 @@ class ChipTarget:
         self._warn = warn
         self._app = Application(wire, chip.version, chip.app_baud or wire.link.baud)
         self._flasher: Flasher = flasher_class(chip.protocol or "tool")(chip, wire, note, on_line)
+        self._flasher.transfer_baud = spec.transfer_baud or None
         self._reconnector = Reconnector(wire, adapters, spec.port, note)
         self._is_in_loader = False
         self._is_started = False
@@ -196,6 +197,12 @@ class ChipTarget:
             block=self._flasher.block,
             window_s=0.0,
         )
+
+    @property
+    def tools(self) -> str:
+        """The programs that write the chip, for people."""
+        programs = self._flasher.tools()
+        return f", by {programs}" if programs else ", without a program of others"
 
     def probe(self) -> None:
         """Ask nothing: a bootloader can be asked only once the application is interrupted."""

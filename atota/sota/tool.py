@@ -51,6 +51,11 @@ class Tool(Flasher):
             )
         return None
 
+    def tools(self) -> str:
+        """Return the path of each program."""
+        programs = (find_program(words[0]) for words in (self.chip.flash, self.chip.verify) if words)
+        return ", ".join(path for path in programs if path is not None)
+
     @property
     def _names_port(self) -> bool:
         return any("{port}" in argument for argument in (*(self.chip.flash or ()), *(self.chip.verify or ())))

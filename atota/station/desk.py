@@ -61,6 +61,7 @@ class VerdictEvent(msgspec.Struct, frozen=True, kw_only=True):
     record_id: str | None
     imei: str | None
     serial: str | None
+    sentence: str = ""
 
 
 class Reporter(Protocol):
@@ -82,7 +83,7 @@ class Reporter(Protocol):
 class Office(Protocol):
     """The station as its lanes see it."""
 
-    def place(self, lane: int) -> StationFact:
+    def station_fact(self, lane: int) -> StationFact:
         """Return the place of a job that begins in a lane now."""
         ...
 
@@ -146,10 +147,10 @@ class LaneDesk:
 
     def look(self) -> None:
         """Look at the place, and go on by that."""
-        place = self._socket.look()
-        if place is not None:
-            self._port = place[1]
-        self.handle(Looked(place[0] if place is not None else None))
+        occupant = self._socket.look()
+        if occupant is not None:
+            self._port = occupant[1]
+        self.handle(Looked(occupant[0] if occupant is not None else None))
 
     def handle(self, event: Event) -> None:
         """Take an event of the lane's life, and carry out what follows."""
@@ -188,7 +189,7 @@ class LaneDesk:
             wanted_scan="label" if state is LaneState.WANTING_SCAN else None,
         )
         if state is not before:
-            self._socket.told(state)
+            self._socket.take_state(state)
             self._common.reporter.lane(self.view, self.job)
 
     def show(self, **changes: object) -> None:
@@ -201,7 +202,7 @@ class LaneDesk:
 
     def fact(self) -> StationFact:
         """Return the place of the job that begins now."""
-        fact = self._common.office.place(self.number)
+        fact = self._common.office.station_fact(self.number)
         if self._judged_at is None or self._plugged_at is None:
             return fact
         return replace(fact, handling_ms=round(1000 * max(0.0, self._plugged_at - self._judged_at)))
@@ -286,6 +287,7 @@ class LaneDesk:
             record_id=record.id if record is not None else None,
             imei=imei,
             serial=serial,
+            sentence=sentence,
         )
         self._judged_at = self._common.clock.monotonic()
         with self._common.lock:

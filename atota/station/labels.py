@@ -12,7 +12,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from atota.errors import AtotaError, ConfigError, Outcome
+from atota.errors import ConfigError, LinkError
 from atota.journal.model import Record
 
 PORT = 9100
@@ -25,11 +25,10 @@ FIELDS = (
 )  # fmt: skip
 
 
-class PrinterError(AtotaError):
+class PrinterError(LinkError):
     """A printer that does not print."""
 
     code = "printer"
-    outcome = Outcome.ERROR
     default_hint = "Look at the printer: supply, network, paper, pause. The label is printed once it works."
 
 
@@ -55,16 +54,16 @@ def load_template(path: Path) -> str:
 
 def filled(template: str, record: Record) -> str:
     """Return the label of a record."""
-    place = record.station
+    station = record.station
     values = {
         "imei": record.imei,
-        "serial": (place.serial if place is not None else None) or record.serial,
+        "serial": (station.serial if station is not None else None) or record.serial,
         "model": record.model,
         "version": record.version_after,
-        "batch": place.batch if place is not None else None,
-        "station": place.name if place is not None else None,
-        "lane": str(place.lane) if place is not None else None,
-        "operator": place.operator if place is not None else None,
+        "batch": station.batch if station is not None else None,
+        "station": station.name if station is not None else None,
+        "lane": str(station.lane) if station is not None else None,
+        "operator": station.operator if station is not None else None,
         "date": record.ended_at[:10],
         "record": record.id,
     }

@@ -35,7 +35,7 @@ class Stops(Protocol):
         """Lift them."""
         ...
 
-    def place(self, lane: int) -> StationFact:
+    def station_fact(self, lane: int) -> StationFact:
         """Return the place that a record names."""
         ...
 
@@ -121,7 +121,7 @@ class Operators:
             entry = self._journal.open_job(
                 Opened(run=uuid.uuid4().hex[:12], attempt=1, command="release", port="-")
             )
-            entry.fact(replace(self._stops.place(lane), operator=by))
+            entry.fact(replace(self._stops.station_fact(lane), operator=by))
             entry.fact(ReleaseFact(stop=stop, reason=reason.strip(), by=by))
             entry.verdict(Outcome.DONE)
         except AtotaError as error:

@@ -13,7 +13,7 @@ from typing import Literal
 import msgspec
 
 from atota.clock import StopToken, SystemClock
-from atota.errors import AtotaError, Outcome
+from atota.errors import AtotaError, ConfigError
 from atota.journal.model import QueuedReport, Record
 from atota.journal.store import Journal
 from atota.station.config import StationConfig
@@ -39,11 +39,10 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
     lane: int
 
 
-class HookError(AtotaError):
+class HookError(ConfigError):
     """A hook program that failed."""
 
     code = "hook"
-    outcome = Outcome.ERROR
     default_hint = "Run the program by hand with a record on its standard input; it is called again later."
 
 

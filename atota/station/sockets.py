@@ -25,7 +25,7 @@ PROBE_WAIT_S = 0.4
 MISSES = 3
 _ANSWER = re.compile(rb"(?m)^(OK|ERROR|0|4)\r")  # V.250 5.7.1: in words, or as numbers under V0
 
-Place = tuple[str, str]
+Occupant = tuple[str, str]
 """The identity of a thing that is in a lane now, and the port that leads to it."""
 
 
@@ -34,7 +34,7 @@ class Socket(Protocol):
 
     settle_s: float
 
-    def look(self) -> Place | None:
+    def look(self) -> Occupant | None:
         """Return the identity and the port of the thing in it; None if it is empty. Opens nothing."""
         ...
 
@@ -46,7 +46,7 @@ class Socket(Protocol):
         """Leave the port to a job."""
         ...
 
-    def told(self, state: str) -> None:
+    def take_state(self, state: str) -> None:
         """Take notice of the lane's new state."""
         ...
 
@@ -60,11 +60,11 @@ class LinkFolder:
 
     def __init__(self, folder: Path = BY_PATH) -> None:
         self.folder = folder
-        self._links: dict[str, Place] = {}
+        self._links: dict[str, Occupant] = {}
 
     def scan(self) -> None:
         """Read the folder; one call serves all lanes."""
-        links: dict[str, Place] = {}
+        links: dict[str, Occupant] = {}
         try:
             paths = list(self.folder.iterdir())
         except OSError:
@@ -77,10 +77,14 @@ class LinkFolder:
             links[path.name] = f"{link.st_ino}:{link.st_ctime_ns}:{device.st_rdev}:{device.st_ino}", str(path)
         self._links = links
 
-    def find(self, tail: str) -> Place | None:
+    def find(self, tail: str) -> Occupant | None:
         """Return the one link whose name is ``tail`` or ends with it; never guesses between two."""
-        fitting = [place for name, place in self._links.items() if _is_at(name, tail)]
+        fitting = [occupant for name, occupant in self._links.items() if _is_at(name, tail)]
         return fitting[0] if len(fitting) == 1 else None
+
+    def tokens(self) -> dict[str, str]:
+        """Return the identity of every link, by its name."""
+        return {name: token for name, (token, _) in self._links.items()}
 
     def names_at(self, tail: str) -> list[str]:
         """Return the names of all links at ``tail``."""
@@ -91,12 +95,12 @@ def _is_at(name: str, tail: str) -> bool:
     return name == tail or name.endswith(f"-{tail}")
 
 
-def find_device(port: str) -> Callable[[], Place | None]:
+def find_device(port: str) -> Callable[[], Occupant | None]:
     """Return a function that looks for a device by its name; a URL is always there."""
     if "://" in port:
         return lambda: (port, port)
 
-    def find() -> Place | None:
+    def find() -> Occupant | None:
         try:
             device = Path(port).stat()
         except OSError:
@@ -118,7 +122,7 @@ class PortSocket:
     settle_s = SETTLE_S
 
     def __init__(
-        self, find: Callable[[], Place | None], open_port: Callable[[str], Link], clock: Clock
+        self, find: Callable[[], Occupant | None], open_port: Callable[[str], Link], clock: Clock
     ) -> None:
         self._find = find
         self._open_port = open_port
@@ -130,10 +134,10 @@ class PortSocket:
         self._probed_at = -PROBE_EVERY_S
         self._link: Link | None = None
 
-    def look(self) -> Place | None:
+    def look(self) -> Occupant | None:
         """Return the thing in it. Opens nothing."""
-        place = self._find()
-        if place is None:
+        occupant = self._find()
+        if occupant is None:
             self._misses = None
             if not self._is_proven:
                 self._is_fixture = False
@@ -141,20 +145,20 @@ class PortSocket:
         if self._is_fixture is None:
             self._is_fixture = True
         if not self._is_fixture:
-            return place
-        token, port = place
+            return occupant
+        token, port = occupant
         return None if self._misses is None else (f"{token}#{self._units}", port)
 
     def probe(self) -> None:
         """Send ``AT`` into a fixture, at most once a second, and count the answers that are missing."""
         now = self._clock.monotonic()
-        place = self._find() if self._is_fixture else None
-        if place is None or now - self._probed_at < PROBE_EVERY_S:
-            if place is None:
+        occupant = self._find() if self._is_fixture else None
+        if occupant is None or now - self._probed_at < PROBE_EVERY_S:
+            if occupant is None:
                 self.release()
             return
         self._probed_at = now
-        if self._answers(place[1]):
+        if self._answers(occupant[1]):
             if self._misses is None:
                 self._units += 1
             self._misses = 0
@@ -174,8 +178,8 @@ class PortSocket:
             link.write(b"AT\r")
             received = b""
             end = self._clock.monotonic() + PROBE_WAIT_S
-            while (left := end - self._clock.monotonic()) > 0:
-                received += link.read(left)
+            while (remaining_s := end - self._clock.monotonic()) > 0:
+                received += link.read(remaining_s)
                 if _ANSWER.search(received):
                     return True
         except AtotaError:
@@ -188,5 +192,5 @@ class PortSocket:
         if link is not None:
             link.close()
 
-    def told(self, state: str) -> None:
+    def take_state(self, state: str) -> None:
         """Do nothing: a real lane has an operator who reads."""

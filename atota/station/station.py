@@ -16,7 +16,7 @@ from atota.journal.model import Record
 from atota.journal.store import Journal
 from atota.ota.cache import Cache
 from atota.station.admission import Admissions, Unit
-from atota.station.config import StationConfig
+from atota.station.config import StationConfig, StationFile
 from atota.station.desk import Common, LaneDesk, Reporter, VerdictEvent
 from atota.station.devices import load_devices
 from atota.station.hub import Hub
@@ -76,11 +76,8 @@ class Station:
         file = config.file
         self.file = file
         self.verdicts: list[VerdictEvent] = []
-        self._journal = journal
-        self._stop = stop
-        self._scan = scan
-        self._units = units
-        self._started = 0
+        self._journal, self._stop, self._scan = journal, stop, scan
+        self._units, self._started = units, 0
         self._clock: Clock = SystemClock()
         self._lock = threading.RLock()
         self._streaks = Streaks()
@@ -89,11 +86,11 @@ class Station:
         past = self._past_records()
         self._tally = tally_of(past)
         self._newest_at = max((attempt_of(record).ended_at for record in past), default=None)
-        self._golden_at = self._last_golden(past)
+        self._golden_at = _last_golden(past)
         self._surveyed_at = -SURVEY_EVERY_S
         self._free_mb: float | None = None
         self._on_record: Callable[[Record, VerdictEvent], None] = lambda _record, _event: None
-        admissions = Admissions(
+        self._admissions = Admissions(
             journal,
             load_devices(file.devices, config.path.parent),
             self._tally,
@@ -102,47 +99,39 @@ class Station:
             quota=file.work.quota,
             max_active=file.work.max_active,
         )
-        lanes = tuple(LaneView(number=lane.number, state=LaneState.OFF, place=lane.key) for lane in file.lane)
-        self.hub = Hub(
-            StationView(
-                name=file.name,
-                boot="",
-                language=file.language,
-                batch=file.work.batch,
-                command=file.work.command,
-                counters=self._counters(),
-                lanes=lanes,
-            )
-        )
-        common = Common(
-            lock=self._lock,
-            clock=self._clock,
-            hub=self.hub,
-            reporter=reporter,
-            office=self,
-            label_mode=file.scan.serial,
-            hard_limit_s=file.work.hard_limit_s,
-            start=self._start,
-            permit=admissions.permit,
-        )
-        pace = Pace(self._clock)
-        self._desks = {lane.number: LaneDesk(lane, sockets[lane.number], common) for lane in file.lane}
+        self.hub = Hub(_picture(file, self._counters()))
+        self._desks = self._made_desks(sockets, reporter)
         self._people = Operators(self._desks, self, journal, file.scan, self.hub, self._lock)
         self.hub.on_command(self._people.command)
+        pace, is_update = Pace(self._clock), file.work.command == "update"
         self._workers = {
             number: Worker(
                 number,
                 sockets[number],
                 desk,
                 parts,
-                admissions,
+                self._admissions,
                 journal,
                 cache,
                 pace,
-                is_update=file.work.command == "update",
+                is_update=is_update,
             )
             for number, desk in self._desks.items()
         }
+
+    def _made_desks(self, sockets: Mapping[int, Socket], reporter: Reporter) -> dict[int, LaneDesk]:
+        common = Common(
+            lock=self._lock,
+            clock=self._clock,
+            hub=self.hub,
+            reporter=reporter,
+            office=self,
+            label_mode=self.file.scan.serial,
+            hard_limit_s=self.file.work.hard_limit_s,
+            start=self._start,
+            permit=self._admissions.permit,
+        )
+        return {lane.number: LaneDesk(lane, sockets[lane.number], common) for lane in self.file.lane}
 
     def on_record(self, receive: Callable[[Record, VerdictEvent], None]) -> None:
         """Set the receiver of every verdict's record, once it is on the disk: labels and hooks."""
@@ -277,7 +266,7 @@ class Station:
 
     # -- the office of the lanes -----------------------------------------------------------------------
 
-    def place(self, lane: int) -> StationFact:
+    def station_fact(self, lane: int) -> StationFact:
         """Return the place of a job that begins in a lane now."""
         operator = self._people.operator
         return StationFact(name=self.file.name, lane=lane, batch=self.file.work.batch, operator=operator)
@@ -329,10 +318,6 @@ class Station:
             record for record in reversed(records) if batch or (record.station and not record.station.batch)
         ]
 
-    def _last_golden(self, past: list[Record]) -> float | None:
-        golden = [record for record in past if record.station is not None and record.station.is_golden]
-        return attempt_of(golden[-1]).ended_at if golden and golden[-1].exit_code == 0 else None
-
     def releasable(self, lane: int | None) -> tuple[Stop, ...]:
         """Return the stops of a lane, or of the station, that a person may release."""
         return tuple(stop for stop in self._stops if stop.may_release and stop.lane == lane)
@@ -343,6 +328,26 @@ class Station:
             self._streaks = self._streaks.released(lane)
             self._journal_problem = None if lane is None else self._journal_problem
             self._judge_stops()
+
+
+def _last_golden(past: list[Record]) -> float | None:
+    """Return when a golden unit passed last, if the last one passed at all."""
+    golden = [record for record in past if record.station is not None and record.station.is_golden]
+    return attempt_of(golden[-1]).ended_at if golden and golden[-1].exit_code == 0 else None
+
+
+def _picture(file: StationFile, counters: Counters) -> StationView:
+    """Return the picture of a station before its lanes begin."""
+    lanes = tuple(LaneView(number=lane.number, state=LaneState.OFF, place=lane.key) for lane in file.lane)
+    return StationView(
+        name=file.name,
+        boot="",
+        language=file.language,
+        batch=file.work.batch,
+        command=file.work.command,
+        counters=counters,
+        lanes=lanes,
+    )
 
 
 def check_package(config: StationConfig) -> None:

@@ -24,7 +24,7 @@ from msgspec.structs import replace
 
 from atota.clock import Clock, Deadline, StopToken, SystemClock
 from atota.errors import AtotaError, Interrupted, JobTimeout, LinkError, UsageError
-from atota.fota.target import open_target
+from atota.fota.open import open_target
 from atota.journal.facts import Fact, PriorRun, Told
 from atota.journal.model import Opened
 from atota.journal.store import Journal
@@ -43,7 +43,7 @@ from atota.update.context import Admit, Approve, JobContext, ProgressReporter
 from atota.update.events import JobEvent, JobResult, Listener, StageShares, UrcEvent
 from atota.update.job_journal import JobJournal
 from atota.update.report import Outbox
-from atota.update.resume import Resumption
+from atota.update.resume import Resumption, may_be_updating
 from atota.update.run import Run
 from atota.update.state import MEANINGS, AfterCrash, JobMachine
 from atota.update.target import Target, TargetOpener
@@ -156,10 +156,10 @@ class Job:
                     self._entry.fact(fact)
                 with self._opened() as target:
                     self._run(target)
+                if not result.exit_code:
+                    context.progress.skip_the_rest()
             except AtotaError as error:
                 self._fail(error)
-            if not result.exit_code:
-                context.progress.skip_the_rest()
             self._entry.end(self._spec, result)
         result.record_id = "" if self._spec.dry_run else self._entry.id
         result.resumes = self._entry.opened.resumes
@@ -232,7 +232,7 @@ class Job:
             if context.journal is not None:
                 context.journal.recover()
             target = self._targets(
-                spec,
+                self._careful(spec),
                 clock=self._clock,
                 stop=context.stop,
                 note=progress.note,
@@ -242,12 +242,22 @@ class Job:
         try:
             target.limit = Deadline(target.clock, spec.timeout_s)
             progress.clock = target.clock
-            self._machine.overwrites = target.overwrites
             yield target
         finally:
             context.result.longest_silence_ms = round(1000 * target.longest_silence_s)
             context.result.boots = target.boots
             target.close()
+
+    def _careful(self, spec: JobSpec) -> JobSpec:
+        """Return the spec for opening the port: no line of the board restarts a module in mid-update."""
+        journal, board = self._context.journal, spec.board
+        if journal is None or board is None or spec.task_type == "sota":
+            return spec  # a reset harms no chip: its loader is in ROM
+        now = (self._clock or SystemClock()).time()
+        if not may_be_updating(journal.past(port=spec.port), now):
+            return spec
+        self._context.progress.note("the module may be in the middle of an update: its lines are left alone")
+        return replace(spec, board=board.untouched)
 
     def _local_package(self) -> Digests | None:
         """Verify the package of this machine before the port is opened; it is verified again later.

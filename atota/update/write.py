@@ -181,6 +181,7 @@ class Writer:
     def _write(self) -> int:
         if not self._target.streams:
             return 0
+        self._context.machine.overwrites = self._target.overwrites
         self._context.machine.to(JobState.WRITING)
         sha256 = self._target.write(self._package, self._on_written)
         if (sha256 or digests_of(self._package).sha256) != self._digests.sha256:

@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 
 from atota.otaserver.faults import KNOWN
-from atota.sim.faults import KNOWN_FAULTS, POSITIONS
-from atota.sim.options import KNOWN_OPTIONS
+from atota.sim.chips.faults import CHIP_FAULTS
+from atota.sim.chips.options import CHIP_OPTIONS
+from atota.sim.faults import KNOWN_FAULTS, POSITIONS, FaultKind
+from atota.sim.options import KNOWN_OPTIONS, OptionKind
 from atota.sim.personas.catalogue import PERSONAS
 from tests.cli.running import KEY, Cli
 
@@ -108,12 +110,13 @@ def test_help_lists_every_simulated_module(cli: Cli) -> None:
 def test_every_fault_and_option_of_the_simulator_is_explained(cli: Cli) -> None:
     ran = cli("sim", "faults")
     lines = {
-        line.split()[0]: line.split(None, 1)[1] for line in ran.out.splitlines() if line.startswith("  ")
+        tuple(word.strip() for word in line.split(None, 1))
+        for line in ran.out.splitlines()
+        if line.startswith("  ")
     }
-    for fault in (*KNOWN_FAULTS.values(), *POSITIONS):
-        assert lines[fault.usage].strip() == fault.help
-    for option in KNOWN_OPTIONS.values():
-        assert lines[option.usage].strip() == option.help
+    faults = (*KNOWN_FAULTS.values(), *POSITIONS, *CHIP_FAULTS.kinds.values())
+    explained: list[FaultKind | OptionKind] = [*faults, *KNOWN_OPTIONS.values(), *CHIP_OPTIONS.values()]
+    assert [one.usage for one in explained if (one.usage, one.help) not in lines] == []
     for platform_kind in KNOWN.values():
         assert platform_kind.help in ran.out
     result = cli("sim", "faults", "--json").result

@@ -130,7 +130,7 @@ def test_a_url_says_everything() -> None:
         "sim://m5310-a?fault=echo+drop-byte:7&fault=mute&seed=3&speed=30&baud=57600&version=V1"
         "&imei=867726031076062&accept=any&becomes=V2&latency_ms=16&csq=7&echo=1&asleep=1&reset=rts"
     )
-    assert (url.model, url.faults, url.latency_s, url.reset) == (
+    assert (url.model, url.faults, url.latency_s, url.options.reset) == (
         "M5310-A",
         ("echo drop-byte:7", "mute"),
         0.016,

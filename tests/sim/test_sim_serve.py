@@ -2,50 +2,22 @@
 
 import contextlib
 import os
-import queue
 import select
 import socket
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
 from atota.clock import ScaledClock, SimulatedClock, StopToken
 from atota.errors import PortBusy, UsageError
 from atota.sim.link import make_module
-from atota.sim.module import SimModule
 from atota.sim.serve import serve_pty, serve_tcp
+from tests.sim.serving import on_pty, on_tcp
 
 termios = pytest.importorskip("termios")
 tty = pytest.importorskip("tty")
 
 OK = b"\r\nOK\r\n"
-Serve = Callable[[Callable[[str], None], StopToken], None]
-
-
-@contextlib.contextmanager
-def serving(serve: Serve) -> Iterator[str]:
-    ready: queue.Queue[str] = queue.Queue()
-    stop = StopToken()
-    thread = threading.Thread(target=serve, args=(ready.put, stop))
-    thread.start()
-    try:
-        yield ready.get(timeout=10)
-    finally:
-        stop.set()
-        thread.join(timeout=10)
-    assert not thread.is_alive()
-
-
-def on_pty(module: SimModule) -> contextlib.AbstractContextManager[str]:
-    return serving(lambda ready, stop: serve_pty(module, ScaledClock(20), ready, stop))
-
-
-def on_tcp(module: SimModule) -> contextlib.AbstractContextManager[str]:
-    clock = ScaledClock(20)
-    return serving(
-        lambda ready, stop: serve_tcp(module, "127.0.0.1", 0, clock=clock, on_ready=ready, stop=stop)
-    )
 
 
 def connect(address: str) -> socket.socket:

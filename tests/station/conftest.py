@@ -56,7 +56,7 @@ class HandPlace:
     def release(self) -> None:
         pass
 
-    def told(self, state: str) -> None:
+    def take_state(self, state: str) -> None:
         self.states.append(state)
 
 

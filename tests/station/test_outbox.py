@@ -138,9 +138,9 @@ def test_a_pass_prints_a_label_once(journal: Journal, printer: Printer) -> None:
 def test_a_label_waits_for_a_printer_that_is_off(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("atota.station.outbox.FIRST_PAUSE_S", 0.0)
     seen = Seen()
-    off = Printer()
-    off.close()
-    outbox = seen.outbox(journal, template="{serial}", printer=off.url)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        off = f"tcp://127.0.0.1:{server.getsockname()[1]}"
+    outbox = seen.outbox(journal, template="{serial}", printer=off)
     record = record_in(journal)
     outbox.take(record, verdict(record))
     outbox.deliver()

@@ -10,6 +10,8 @@ from rich.table import Table
 from atota.cli.call import Call
 from atota.cli.view.output import plain, styled
 from atota.otaserver.faults import CALLS, KNOWN
+from atota.sim.chips.faults import CHIP_FAULTS
+from atota.sim.chips.options import CHIP_OPTIONS
 from atota.sim.faults import KNOWN_FAULTS, POSITIONS
 from atota.sim.options import KNOWN_OPTIONS
 
@@ -48,6 +50,16 @@ def _sections() -> tuple[_Section, ...]:
             "options",
             "Options of a module: `sim module --options`, sim://MODEL?NAME=VALUE&NAME=VALUE",
             tuple((name, kind.usage, kind.help) for name, kind in KNOWN_OPTIONS.items()),
+        ),
+        _Section(
+            "chip_faults",
+            "Faults of a chip: sim://ESP32?fault=NAME; POS is also the name of a loader's command",
+            tuple((name, kind.usage, kind.help) for name, kind in CHIP_FAULTS.kinds.items()),
+        ),
+        _Section(
+            "chip_options",
+            "Options of a chip: `sim module ESP32 --options`, sim://ESP32?NAME=VALUE&NAME=VALUE",
+            tuple((name, kind.usage, kind.help) for name, kind in CHIP_OPTIONS.items()),
         ),
         _Section(
             "platform_faults",

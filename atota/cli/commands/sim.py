@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 from urllib.parse import parse_qsl, urlencode
 
+import msgspec
 import typer
 
 from atota.cli.call import Call
@@ -16,11 +17,13 @@ from atota.errors import ConfigError, UsageError
 from atota.otaserver.model import load
 from atota.otaserver.serve import RunningServer
 from atota.otaserver.service import LocalPlatform
-from atota.sim.link import make_module, parse_sim_url
+from atota.sim.chips.catalogue import CHIPS
+from atota.sim.hands import BenchEvent, Mistakes, PtyBench
 from atota.sim.package import build_package
 from atota.sim.personas.catalogue import PERSONAS
 from atota.sim.serve import serve_pty, serve_tcp
-from atota.values import Digests
+from atota.sim.url import parse_sim_url
+from atota.values import Digests, mask
 
 _DEMO_KEY = "a2V5IG9mIHRoZSBsb2NhbCBwbGF0Zm9ybSwgbm8gc2VjcmV0"
 """The base64 of "key of the local platform, no secret": for folders that --init makes."""
@@ -58,7 +61,9 @@ _PlatformFault = Annotated[
     list[str] | None,
     typer.Option(metavar="NAME[:ARG]", help=_FAULT_HELP, autocompletion=complete_platform_faults),
 ]
-_MODELS = ", ".join(persona.name for persona in PERSONAS)
+_MODELS = ", ".join((*(persona.name for persona in PERSONAS), *CHIPS))
+
+_Share = Annotated[float, typer.Option(min=0, max=1, metavar="SHARE", help="Units handled so, 0 to 1.")]
 
 
 def serve_module(
@@ -69,6 +74,9 @@ def serve_module(
     tcp: Annotated[
         str | None, typer.Option(metavar="HOST:PORT", help="Serve a TCP port instead of a pty.")
     ] = None,
+    rfc2217: Annotated[
+        bool, typer.Option("--rfc2217", help="The TCP client sets rate, parity and lines by RFC 2217.")
+    ] = False,
     fault: _Fault = None,
     options: Annotated[
         str | None,
@@ -84,6 +92,8 @@ def serve_module(
         [*parse_qsl(options or "", keep_blank_values=True), *(("fault", f) for f in fault or [])]
     )
     url = parse_sim_url(f"sim://{model}?{query}")
+    if rfc2217 and tcp is None:
+        raise UsageError("--rfc2217 is for a TCP port", hint="Add --tcp HOST:PORT; port 0 takes a free one.")
     clock = clock_at(speed)
 
     def on_change(change: str) -> None:
@@ -96,14 +106,51 @@ def serve_module(
             call.out.say(f"try: atota identify -p {port}")
 
     call.out.begin(model=url.model)
-    module = make_module(
-        url.model, url.options.as_a_module_of_its_own(), faults=url.faults, on_change=on_change
-    )
+    module = url.device(on_change)
     if tcp is None:
         serve_pty(module, clock, on_ready, call.stop)
     else:
         host, port = tcp_address(tcp)
-        serve_tcp(module, host, port, clock=clock, on_ready=on_ready, stop=call.stop)
+        serve_tcp(module, host, port, clock=clock, on_ready=on_ready, stop=call.stop, rfc2217=rfc2217)
+    call.done()
+
+
+def serve_bench(
+    call: Call,
+    links: Annotated[Path, typer.Argument(metavar="DIR", help="The folder for the links by USB path.")],
+    lanes: Annotated[int, typer.Option(min=1, max=64, help="Lanes of the bench.")] = 4,
+    model: Annotated[str, typer.Option(help="The model of all modules.")] = "BC28",
+    fault: _Fault = None,
+    speed: Annotated[float, typer.Option(min=0.1, max=1000, help="The speed of its time.")] = 15.0,
+    handling: Annotated[
+        float, typer.Option(min=0, max=600, metavar="SECONDS", help="The operator's time for a unit.")
+    ] = 10.0,
+    pulled: _Share = 0.0,
+    flapping: _Share = 0.0,
+    cloned: _Share = 0.0,
+    seed: Annotated[int, typer.Option(help="Decides about the operator's mistakes.")] = 0,
+) -> None:
+    """Serve a bench whose modules are plugged in and taken out, until the stop token is set."""
+    url = parse_sim_url(f"sim://{model}")
+
+    def tell(event: BenchEvent) -> None:
+        text = f"  lane {event.lane}: {event.what} {mask(event.imei)}, {event.version} {event.mistake}"
+        call.out.event("unit", text.rstrip(), **msgspec.structs.asdict(event))
+
+    call.out.begin(links=str(links), lanes=lanes)
+    call.out.event("ready", f"{lanes} lanes, links in {links}  (Ctrl-C ends it)", links=str(links))
+    PtyBench(
+        links,
+        url.model,
+        options=url.options,
+        faults=tuple(fault or ()),
+        clock=clock_at(speed),
+        handling_s=handling / 2,
+        mistakes=Mistakes(pulled=pulled, flapping=flapping, cloned=cloned),
+        seed=seed,
+        tell=tell,
+        stop=call.stop,
+    ).run(lanes)
     call.done()
 
 

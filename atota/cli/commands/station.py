@@ -1,96 +1,44 @@
 """Commands of the station: run, check, learn, demo."""
 
-import hashlib
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-import platformdirs
+import msgspec
 import typer
-from msgspec.structs import replace
 
 from atota.cli.call import Call
-from atota.cli.platforms import platform_of
-from atota.cli.transcripts import tidy, transcript_path
+from atota.cli.stations import SettingsParts, locked, sockets_of, station_journal
+from atota.cli.view.findings import findings_page
 from atota.cli.view.output import styled
-from atota.cli.view.station import JsonReporter, PlainReporter
-from atota.cli.wiring import opener_of
-from atota.clock import StopToken, SystemClock
-from atota.errors import Interrupted, LimitReached, Outcome, extra_missing
-from atota.journal.store import Journal, default_path
-from atota.link.base import Link
-from atota.link.open import open_link
-from atota.locks import lock
-from atota.module.module import Opener
-from atota.ota.base import Platform
+from atota.cli.view.station import JsonReporter, PlainReporter, SilentReporter
+from atota.cli.view.terminal import live_station
+from atota.clock import SystemClock
+from atota.doctor.findings import Finding, Group, blamed, ending, summary
+from atota.errors import AtotaError, Interrupted, Outcome, UsageError, extra_missing
+from atota.journal.store import Journal
 from atota.ota.cache import Cache
-from atota.settings.board import Board
-from atota.settings.spec import JobSpec, LocalPackage, job_spec
-from atota.settings.table import Settings
-from atota.sim.bench import SimOperator, SimPlace
-from atota.station.config import LaneTable, StationConfig, load_station
+from atota.ota.http import reach
+from atota.station.check import examine_station
+from atota.station.config import MOST_LANES, StationConfig, host_and_port, load_station
 from atota.station.desk import Reporter
+from atota.station.learn import appearing, tail_of, write_paths
 from atota.station.outbox import outbox_of
 from atota.station.reader import Reader
-from atota.station.sockets import LinkFolder, PortSocket, Socket, find_device
+from atota.station.sockets import LinkFolder, Socket
 from atota.station.station import Station, check_package
-from atota.update.events import JobResult
-from atota.values import nature_of
+from atota.station.work import JobParts
 
+_REACH_S = 10.0
+_Links = Annotated[
+    Path | None,
+    typer.Option(
+        "--links", metavar="DIR", help="The folder of the links by USB path, as `atota sim bench` makes one."
+    ),
+]
 _File = Annotated[Path, typer.Argument(metavar="FILE", help="The station file.")]
-
-
-class SettingsParts:
-    """The parts of a station's jobs, from options, board files and variables.
-
-    Args:
-        call: the call of the command.
-        config: the station file.
-    """
-
-    def __init__(self, call: Call, config: StationConfig) -> None:
-        self._call = call
-        self._work = config.file.work
-        self._package = None if self._work.package is None else config.beside(self._work.package)
-        self._settings: dict[int, tuple[Settings, Board | None]] = {
-            lane.number: call.settings_on(config.board_path(lane)) for lane in config.file.lane
-        }
-
-    def spec(self, lane: int, port: str) -> JobSpec:
-        """Return the job of a lane on a port, without the names of a device."""
-        settings, board = self._settings[lane]
-        work = self._work
-        package = None
-        if self._package is not None:
-            package = LocalPackage(self._package, work.md5 or "", work.target or "")
-        spec = job_spec(settings, board, port=port, package=package)
-        return replace(spec, timeout_s=min(work.hard_limit_s, spec.timeout_s or work.hard_limit_s))
-
-    def platform(self, lane: int, stop: StopToken) -> AbstractContextManager[Platform]:
-        """Open the platform that the lane's settings name."""
-        return platform_of(self._settings[lane][0], self._call.out, stop)
-
-    def opener(self, lane: int, spec: JobSpec, stack: ExitStack) -> tuple[JobSpec, Opener]:
-        """Return the spec with its transcript, and the opener of its module."""
-        path = transcript_path(self._call, f"lane-{lane}")
-        spec = replace(spec, transcript=path)
-        return spec, opener_of(self._call, spec, spec.board, stack)
-
-    def tidy(self, spec: JobSpec, result: JobResult) -> None:
-        """Remove the transcript of a job that went well."""
-        tidy(spec.transcript, result)
-
-    def rate(self, lane: int) -> int | None:
-        """Return the rate of a lane's board."""
-        settings, _ = self._settings[lane]
-        return settings.baud or settings.first_baud
-
-    def check(self, stop: StopToken) -> None:
-        """Open each platform once: a key that is missing is told before the shift begins."""
-        for lane in self._settings if self._work.command == "update" else ():
-            with self.platform(lane, stop):
-                pass
 
 
 def run(
@@ -107,46 +55,76 @@ def run(
         Path | None, typer.Option(metavar="FILE", help="The token that the page needs beyond this machine.")
     ] = None,
     no_page: Annotated[bool, typer.Option("--no-page", help="Serve no operator page.")] = False,
-    links: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="The folder of the links by USB path.", hidden=True)
-    ] = None,
+    links: _Links = None,
 ) -> int:
     """Run the lanes until Ctrl-C, or until N verdicts are there."""
     config = load_station(file)
     check_package(config)
     parts = SettingsParts(call, config)
     parts.check(call.stop)
-    with ExitStack() as stack:
-        stack.enter_context(_locked(config.path))
-        journal = stack.enter_context(Journal(_journal_path(call, config), clock=SystemClock()))
-        journal.recover()
-        folder = LinkFolder() if links is None else LinkFolder(links)
-        station = Station(
-            config,
-            sockets=_sockets(config, parts, folder),
+    folder = _folder(links)
+    with locked(config.path), Journal(station_journal(call, config), clock=SystemClock()) as journal:
+        shift = Shift(
+            config=config,
             parts=parts,
             journal=journal,
             cache=Cache(),
-            reporter=_reporter(call),
-            stop=call.stop,
+            sockets=sockets_of(config, parts, folder),
             scan=folder.scan,
+            page=None if no_page else listen or config.file.page.listen,
+            token_file=token_file,
             units=units,
         )
-        if not no_page:
-            url = stack.enter_context(_page(station, listen or config.file.page.listen, token_file))
-            call.out.event(
-                "listening", styled("operator page: [bold]{}[/]  (Ctrl-C ends the station)", url), url=url
-            )
+        station = work(call, shift)
+    return _end(call, station, units)
+
+
+class Shift(msgspec.Struct, frozen=True, kw_only=True):
+    """One run of a station. ``page`` is the address of the operator page; None: there is none."""
+
+    config: StationConfig
+    parts: JobParts
+    journal: Journal
+    cache: Cache
+    sockets: dict[int, Socket]
+    scan: Callable[[], None] = lambda: None
+    page: str | None = None
+    token_file: Path | None = None
+    units: int | None = None
+
+
+def work(call: Call, shift: Shift) -> Station:
+    """Run the lanes of a station, with its page, its labels and its scanner; return it once it has ended."""
+    shift.journal.recover()
+    config = shift.config
+    with ExitStack() as stack:
+        station = Station(
+            config,
+            sockets=shift.sockets,
+            parts=shift.parts,
+            journal=shift.journal,
+            cache=shift.cache,
+            reporter=_reporter(call),
+            stop=call.stop,
+            scan=shift.scan,
+            units=shift.units,
+        )
+        outbox = outbox_of(config, shift.journal, station, call.out.warn)
+        if shift.page is not None:
+            url = stack.enter_context(_page(station, shift.page, shift.token_file))
+            shown = styled("operator page: [bold]{}[/]  (Ctrl-C ends the station)", url)
+            call.out.event("listening", shown, url=url)
         call.out.begin(station=config.file.name, lanes=len(config.file.lane))
-        outbox = outbox_of(config, journal, station, call.out.warn)
         outbox.start()
         stack.callback(outbox.end)
         if config.file.scan.reader is not None:
             reader = Reader(config.file.scan.reader, station.hub, call.out.warn)
             reader.start()
             stack.callback(reader.end)
+        if call.out.draws:
+            stack.enter_context(live_station(station.hub))
         station.run()
-    return _end(call, station, units)
+    return station
 
 
 def _page(station: Station, listen: str, token_file: Path | None) -> AbstractContextManager[str]:
@@ -154,11 +132,94 @@ def _page(station: Station, listen: str, token_file: Path | None) -> AbstractCon
         from atota.station.page.serve import serving
     except ModuleNotFoundError as error:
         raise extra_missing(error, "server", "the operator page (--no-page does without it)") from None
+    try:
+        host_and_port(listen)
+    except ValueError as error:
+        raise UsageError(f"--listen: {error}") from None
     return serving(station.hub, listen, token_file)
 
 
+def check(
+    call: Call,
+    file: _File,
+    links: _Links = None,
+) -> int:
+    """Print the findings; return the exit code of the worst."""
+    call.out.begin()
+    config = load_station(file)
+    check_package(config)
+    parts = SettingsParts(call, config)
+    findings = list(
+        examine_station(
+            config,
+            links=_folder(links),
+            rate=parts.rate,
+            journal=station_journal(call, config),
+            clock=SystemClock(),
+        )
+    )
+    for name, server in parts.servers():
+        findings.append(_reached(name, server, call.settings.ca_file))
+    call.out.page(partial(findings_page, findings, summary(findings)))
+    error = ending(findings)
+    fields = msgspec.to_builtins(findings)
+    if error is not None:
+        return call.out.failure(error, findings=fields)
+    call.done(findings=fields)
+    return 0
+
+
+def _reached(name: Literal["platform", "line"], server: str, ca_file: Path | None) -> Finding:
+    """Return whether a server can be reached."""
+    group: Group = "platform" if name == "platform" else "station"
+    try:
+        reach(server, clock=SystemClock(), timeout_s=_REACH_S, ca_file=ca_file)
+    except AtotaError as error:
+        return blamed(group, name, error)
+    return Finding(group=group, check=name, state="ok", says=f"{server} answers")
+
+
+def learn(
+    call: Call,
+    file: _File,
+    lanes: Annotated[
+        int | None,
+        typer.Option(min=1, max=MOST_LANES, metavar="N", help="Learn lanes 1 to N; else those of FILE."),
+    ] = None,
+    links: _Links = None,
+) -> None:
+    """Learn the USB paths of the lanes, one after the other, and write them into FILE."""
+    call.out.begin()
+    if lanes is None:
+        numbers = [lane.number for lane in load_station(file).file.lane if lane.path is not None]
+    else:
+        numbers = list(range(1, lanes + 1))
+    if not numbers:
+        raise UsageError(f"{file} has no lane with a `path`", hint="Give --lanes N to learn N lanes.")
+    paths: dict[int, str] = {}
+    appeared = appearing(_folder(links), SystemClock(), call.stop)
+    for number in numbers:
+        call.out.event("plug", styled("plug lane [bold]{}[/] in now", number), lane=number)
+        while number not in paths:
+            path = tail_of(next(appeared))
+            taken = next((lane for lane, other in paths.items() if other == path), None)
+            if taken is not None:
+                call.out.warn(f"{path} is lane {taken} already: plug another one in")
+                continue
+            paths[number] = path
+            call.out.event("learned", f"  lane {number}: {path}", lane=number, path=path)
+    write_paths(file, paths)
+    call.done(f"{len(paths)} lanes written into {file}", lanes=paths)
+
+
+def _folder(links: Path | None) -> LinkFolder:
+    return LinkFolder() if links is None else LinkFolder(links)
+
+
 def _reporter(call: Call) -> Reporter:
-    return JsonReporter(call.out) if call.out.json else PlainReporter(call.out)
+    if call.out.json:
+        return JsonReporter(call.out)
+    return SilentReporter() if call.out.draws else PlainReporter(call.out)
 
 
 def _end(call: Call, station: Station, units: int | None) -> int:
@@ -186,53 +247,3 @@ def _end(call: Call, station: Station, units: int | None) -> int:
         **fields,
     )
     return failed.exit_code
-
-
-def _sockets(config: StationConfig, parts: SettingsParts, folder: LinkFolder) -> dict[int, Socket]:
-    """Return the places of all lanes; the simulated ones share an operator."""
-    clock = SystemClock()
-    operator = SimOperator(clock)
-    sockets: dict[int, Socket] = {}
-    for lane in config.file.lane:
-        if lane.port is not None and lane.port.startswith("sim://"):
-            sockets[lane.number] = SimPlace(lane.port, operator)
-        else:
-            sockets[lane.number] = _port_socket(lane, parts, folder, clock)
-    return sockets
-
-
-def _port_socket(lane: LaneTable, parts: SettingsParts, folder: LinkFolder, clock: SystemClock) -> PortSocket:
-    path = lane.path
-
-    def open_port(port: str) -> Link:
-        return open_link(port, baud=parts.rate(lane.number))
-
-    find = find_device(lane.port) if lane.port is not None else lambda: folder.find(path or "")
-    return PortSocket(find, open_port, clock)
-
-
-def _journal_path(call: Call, config: StationConfig) -> Path:
-    """Return the path of the journal; a bench of simulated modules only has one of its own."""
-    if call.settings.journal is not None:
-        return call.settings.journal
-    natures = {nature_of(lane.key) for lane in config.file.lane}
-    return default_path(natures.pop() if len(natures) == 1 else "real")
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Keep a second `station run` on the same file away.
-
-    Raises:
-        LimitReached: one runs already.
-    """
-    name = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:16]
-    folder = platformdirs.user_data_path("atota", appauthor=False) / "stations"
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / f"{name}.lock").open("ab") as file:
-        if not lock(file):
-            raise LimitReached(
-                f"{path}: this station is running already",
-                hint="Use the one that runs, or stop it with Ctrl-C first.",
-            )
-        yield

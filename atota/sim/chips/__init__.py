@@ -1,0 +1,1 @@
+"""Simulated chips: an application processor behind its bootloader, strict as the real one."""
