@@ -198,7 +198,9 @@ def test_an_option_that_the_method_does_not_have_is_refused_and_not_ignored(
     package = tmp_path / "p.bin"
     package.write_bytes(build_package(model=model, base=base, target=target, size=2048))
     md5 = Digests.of(package.read_bytes()).md5
-    words_ = flash(package, "-y", "-p", f"sim://{model}?speed=max", *shlex.split(more), target=target, md5=md5)
+    words_ = flash(
+        package, "-y", "-p", f"sim://{model}?speed=max", *shlex.split(more), target=target, md5=md5
+    )
     ran = cli(*words_, "--allow-unproven")
     assert ran.code == 6, ran.err
     assert words in ran.err
