@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from atota.link.memory import memory_pair
 
 from atota.cli.call import Call
 from atota.cli.commands.talk import cancel_prompt
@@ -14,7 +15,6 @@ from atota.clock import SimulatedClock
 from atota.dialects import loader
 from atota.errors import NoAnswer
 from atota.link.forward import ForwardingLink
-from atota.link.memory import memory_pair
 from atota.module.session import Session
 from tests.cli.running import Cli, Ran
 from tests.cli.test_cli_process import on_terminal

@@ -26,7 +26,7 @@ def test_a_sota_task_ends_updated_and_its_version_is_the_applications(
 ) -> None:
     bench = a_task(make_bench)
     board = chip.board(GOOD)
-    words = ("update", "--type", "sota", "--model", "other", "-p", chip.pty.device, "--board", board)
+    words = ("update", "--type", "sota", "--model", "other", "-p", chip.pty.device, "-y", "--board", board)
     ran = cli(*words, *bench.asking, "--json", ATOTA_ACCESS_KEY=KEY)
     assert (ran.code, ran.result["outcome"]) == (0, "updated"), ran.err
     assert ran.result["version_before"] == "V1.0"
@@ -40,7 +40,7 @@ def test_a_sota_task_ends_updated_and_its_version_is_the_applications(
 
 def test_a_difference_package_is_refused(cli: Cli, make_bench: MakeBench, chip: PtyChip) -> None:
     bench = a_task(make_bench, kind="delta", base="V1.0")
-    words = ("update", "--type", "sota", "--model", "other", "-p", chip.pty.device)
+    words = ("update", "--type", "sota", "--model", "other", "-y", "-p", chip.pty.device)
     ran = cli(*words, "--board", chip.board(GOOD), *bench.asking, "--json", ATOTA_ACCESS_KEY=KEY)
     assert (ran.code, ran.result["outcome"]) == (6, "refused")
     assert "difference" in ran.result["error"]["message"]
@@ -50,7 +50,7 @@ def test_a_difference_package_is_refused(cli: Cli, make_bench: MakeBench, chip: 
 def test_flash_writes_a_local_package(cli: Cli, chip: PtyChip, tmp_path: Path) -> None:
     package = tmp_path / "app.bin"
     package.write_bytes(b"V2.0")
-    words = ("--md5", "0" * 32, "--target", "V2.0", "--type", "sota", "-p", chip.pty.device)
+    words = ("--md5", "0" * 32, "--target", "V2.0", "--type", "sota", "-y", "-p", chip.pty.device)
     ran = cli("flash", package, *words, "--model", "other", "--board", chip.board(GOOD), "--json")
     assert ran.code == 7  # the digest is another file's
     words = ("--md5", hashlib.md5(b"V2.0").hexdigest(), *words[2:])

@@ -3,7 +3,7 @@
 import sys
 from contextlib import ExitStack, nullcontext
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from msgspec.structs import replace
@@ -25,9 +25,9 @@ from atota.ota.download import Downloader
 from atota.ota.package import verify_file
 from atota.ota.sidecar import stated_digests
 from atota.settings.adapter import check_adapter, is_missing
-from atota.settings.spec import JobSpec, LocalPackage, checked, job_spec
+from atota.settings.spec import JobSpec, LocalPackage, job_spec
 from atota.update.events import JobEvent
-from atota.update.job import Job
+from atota.update.job import Job, require_possible
 from atota.update.plan import Goal, Proposal
 from atota.values import Identity, checked_md5, checked_sha256
 
@@ -131,14 +131,20 @@ def _run(call: Call, spec: JobSpec, platform: Platform | None) -> int:
             downloader=_downloader(call, platform),
             listener=approval.listen,
             stop=call.stop,
-            opener=module_opener(call, spec, stack),
-            targets=chip_opener(call, spec, stack) if spec.task_type == "sota" else None,
+            **_opening(call, spec, stack),
             approve=approval if _may_ask(call) else None,
             journal=journal,
         )
         result = job.run()
     tidy_transcript(call, spec.transcript, result)
     return end_job(call, spec, result)
+
+
+def _opening(call: Call, spec: JobSpec, stack: ExitStack) -> dict[str, Any]:
+    """Return the openers of a job's target, as `Job` has them."""
+    if spec.task_type == "sota":
+        return {"targets": chip_opener(call, spec, stack)}
+    return {"opener": module_opener(call, spec, stack)}
 
 
 def _downloader(call: Call, platform: Platform | None) -> Downloader | None:
@@ -160,7 +166,7 @@ def _require_word(call: Call, spec: JobSpec, platform: Platform | None) -> None:
     """
     if call.settings.yes or spec.dry_run or call.out.json or _may_ask(call):
         return
-    checked(spec, platform.capabilities.naming if platform is not None else None)
+    require_possible(spec, platform)
     if spec.board is not None:
         check_adapter(spec.board, spec.port)
     if is_missing(spec.port):
