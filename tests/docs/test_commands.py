@@ -33,6 +33,7 @@ ELSEWHERE = {
     r"pipx install .*|python3 -m venv .*|atota --install-completion": "scripts/first-day",
     r"export .*": "the fixture `desk`",
     r"atota (demo|sim server|sim module|replay)( .*)?": "tests/e2e and scripts/first-day",
+    r"atota (station|sim bench|records batch)( .*)?": "tests/cli/test_cli_station.py and tests/e2e",
     r"atota \S+\s+-p socket://127\.0\.0\.1:5000.*|atota flash \./platform/.*": "scripts/first-day",
 }
 """Commands that are run by another test or script."""
