@@ -28,7 +28,9 @@ _LABELLED = re.compile(
 _IMEI = re.compile(r"\d{15}")  # 3GPP 23.003 section 6.2.1: 14 digits and a check digit
 
 _PRODUCT_ID = re.compile(r"[A-Za-z0-9]{1,32}")  # OneNET: ten letters and digits; older ones have digits only
-_DEVICE_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")  # OneNET's console: 1-64 letters, digits, "_" and "-"
+# The length: OneNET-MQTT-Kit of China Mobile (dev_name[64+1]). The characters are inferred: no page lists
+# them, every recorded name fits, and the name stands raw in paths, topics and client ids.
+_DEVICE_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 _SERVER = re.compile(
     r"(https?)://(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::([0-9]{1,5}))?/?", re.ASCII | re.IGNORECASE
@@ -84,6 +86,23 @@ def parse_server(text: str) -> ServerUrl:
     return ServerUrl(f"{match[1].lower()}://{match[2].lower()}{port}")
 
 
+def parse_serve_url(text: str) -> tuple[str, int]:
+    """Parse ``http://HOST:PORT``, an address of this machine, into its host and port.
+
+    Raises:
+        ValueError: it is not such an address.
+    """
+    parts = urlsplit(text.strip())
+    try:
+        port = parts.port
+    except ValueError:
+        port = None
+    is_whole = parts.path in ("", "/") and not (parts.query or parts.fragment or "@" in parts.netloc)
+    if parts.scheme != "http" or not parts.hostname or port is None or not is_whole:
+        raise ValueError(f"{text!r} is not an http://HOST:PORT")
+    return parts.hostname, port
+
+
 def is_local_server(url: str) -> bool:
     """True if the server runs on this machine."""
     return urlsplit(url).hostname in ("localhost", "127.0.0.1", "::1")
@@ -99,6 +118,10 @@ def _server_problem(text: str) -> str:
     return f"{text!r} is not an address like 'https://ota.heclouds.com'"
 
 
+MAX_VERSION = 20
+"""Characters of a version; the platform page's errno 27, and the console's rule for the target of a task."""
+
+
 def version_problem(version: str) -> str | None:
     """Return the reason for which the platform would refuse ``version``; None if it may be sent.
 
@@ -108,8 +131,8 @@ def version_problem(version: str) -> str | None:
         return None
     if not version:
         return "it is empty"
-    if len(version) > 20:
-        return f"too long for the platform: {len(version)} characters, it takes 20"
+    if len(version) > MAX_VERSION:
+        return f"too long for the platform: {len(version)} characters, it takes {MAX_VERSION}"
     bad = "".join(sorted(set(re.sub(r"[A-Za-z0-9_.\-]", "", version))))
     return f"it holds {bad!r}; allowed are letters, digits, '_', '-' and '.'"
 
@@ -257,6 +280,11 @@ class Versions(msgspec.Struct, frozen=True, kw_only=True):
         """All texts, the one that is sent to the platform first."""
         return tuple(dict.fromkeys(text for text in (self.version, self.revision, self.full) if text))
 
+    @property
+    def names(self) -> frozenset[str]:
+        """Every text and every spelling of the full name."""
+        return frozenset(self.texts) | self._full_names
+
     def has(self, name: str) -> bool:
         """True if ``name`` is one of its texts; other builds may have it, too."""
         return name in self.texts or name in self._full_names
@@ -354,7 +382,8 @@ class MethodChoice(msgspec.Struct, frozen=True, kw_only=True):
     """The way in which a target is written.
 
     ``digest`` is the SHA-256 of the dialect's files, ``block`` in bytes (None: the package is not cut), and
-    ``window_s`` the seconds for which the target waits for bytes that it asked for.
+    ``window_s`` the seconds for which the target waits for bytes that it asked for. ``room`` is the largest
+    package that the slot takes, in bytes (None: no document says it).
     """
 
     dialect: str
@@ -362,3 +391,18 @@ class MethodChoice(msgspec.Struct, frozen=True, kw_only=True):
     method: str
     block: int | None
     window_s: float
+    room: int | None = None
+
+
+class LineState(msgspec.Struct, frozen=True, kw_only=True):
+    """The rate of a transfer in bit/s, and the length of its blocks in bytes.
+
+    ``block`` is None where the package is not cut, or into blocks of several lengths. ``bad`` lists the rates
+    for which the line, its adapter included, is too bad. ``block_s`` is the time in seconds that a block
+    takes beyond its bytes on the wire and the pause after its response; None: not measured.
+    """
+
+    rate: int
+    block: int | None = None
+    bad: tuple[int, ...] = ()
+    block_s: float | None = None

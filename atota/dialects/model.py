@@ -46,13 +46,16 @@ class RaiseBaud(Profiled, frozen=True, kw_only=True):
     """The command that raises the rate for the transfer: unstored, so that a reboot undoes it.
 
     ``command`` takes ``{baud}`` and ``{fallback_s}``: the seconds after which a module that receives
-    nothing at the new rate returns to the old one. The final result comes at the old rate.
+    nothing at the new rate returns to the old one. The final result comes at the old rate. ``bauds`` are the
+    documented rates; ``default`` is used where a line cannot be proven, or lost a slot. ``proof`` is a query
+    with an answer that stays the same, by which a rate is proven.
     """
 
     command: Annotated[str, Command("baud ?fallback_s")]
     bauds: tuple[int, ...]
     default: int = 115200
     fallback_s: int
+    proof: Annotated[str, Command()] | None = None
     source: str
 
 
@@ -133,12 +136,14 @@ else:
 class Reboot(Profiled, frozen=True, kw_only=True):
     """The reboot that carries out the update: limits and usual length in seconds, causes that prove it.
 
-    Progress that the module reports begins ``limit_s`` anew, but the wait never gets longer than
-    ``longest_s`` (None: it is not extended).
+    ``seen_s`` is the length of a real one, by which times are estimated; ``usual_s`` has a margin. Progress
+    that the module reports begins ``limit_s`` anew, but the wait never gets longer than ``longest_s`` (None:
+    it is not extended).
     """
 
     limit_s: float
     usual_s: float
+    seen_s: float | None = None
     longest_s: float | None = None
     update_causes: tuple[str, ...] = ()
     source: str

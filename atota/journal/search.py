@@ -5,6 +5,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from atota.errors import UsageError
+from atota.journal.schema import in_document
 
 _SHOWN = 5
 Values = dict[str, Any]
@@ -22,6 +23,10 @@ _RECORD = {
     "outcome": "outcome = :outcome",
     "since": "ended_at >= :since",
     "until": "ended_at < :until",
+    "batch": f"{in_document('station.batch')} = :batch",
+    "lane": f"{in_document('station.lane')} = :lane",
+    "station": f"{in_document('station.name')} = :station",
+    "serial": f"({in_document('station.serial')} = :serial OR {in_document('serial')} = :serial)",
 }
 
 

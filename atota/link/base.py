@@ -10,6 +10,11 @@ SERIAL_SCHEMES = ("rfc2217", "socket")
 """Schemes of the URLs that pyserial opens."""
 
 
+def sets_rate(name: str) -> bool:
+    """True if the rate of this port can be set from here; a raw ``socket://`` carries bytes only."""
+    return not name.lower().startswith("socket:")
+
+
 class Link(Protocol):
     """An open byte pipe to a module.
 

@@ -6,15 +6,18 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from atota.dialects import catalogue
+from atota.dialects import catalogue, loader
 from atota.dialects.common import pattern_problem
+from atota.errors import ConfigError, UsageError
 from atota.files import decode_toml, load_toml
 from atota.settings.chip import Chip
 from atota.settings.kinds import Baud, Text, TransferBaud
-from atota.settings.steps import Sequence, decode_step
+from atota.settings.steps import Sequence, Step, decode_step
 from atota.settings.table import board_table, in_board
 
 HexId = Annotated[str, msgspec.Meta(pattern=r"^[0-9A-Fa-f]{4}\Z")]
+
+_EMPTY = Step("wait:2")  # ours: the capacitors of a supply that was switched off get empty
 
 
 class Adapter(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -80,7 +83,10 @@ class Reset(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
 
 class Power(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The steps of the control lines that switch the module's supply. No job ever switches it off."""
+    """The steps of the control lines that switch the module's supply.
+
+    A job switches it off only as the last step of recovery, and never once an update may have begun.
+    """
 
     on: Annotated[Sequence, msgspec.Meta(min_length=1)]
     off: Annotated[Sequence, msgspec.Meta(min_length=1)] | None = None
@@ -133,6 +139,22 @@ class Board(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
         return (*(self.power.on if self.power else ()), *(self.reset.sequence if self.reset else ()))
 
     @property
+    def restarts(self) -> tuple[tuple[str, Sequence], ...]:
+        """The ways to restart the module by its lines, each with its name, the gentlest first."""
+        ways = []
+        if self.reset is not None:
+            ways.append(("reset", self.reset.sequence))
+        if self.power is not None and self.power.off is not None:
+            ways.append(("power cycle", (*self.power.off, _EMPTY, *self.start_steps)))
+        return tuple(ways)
+
+    @property
+    def untouched(self) -> "Board":
+        """The board for a module that must not be restarted: its lines get the levels that they have."""
+        power = Power(on=self.end_levels) if self.end_levels else None
+        return msgspec.structs.replace(self, power=power, reset=None)
+
+    @property
     def end_levels(self) -> Sequence:
         """The levels of the control lines after `start_steps`, without the steps to them."""
         return tuple({step.line: step for step in self.start_steps if step.line is not None}.values())
@@ -163,7 +185,37 @@ def load_board(path: str | Path) -> Board:
     Raises:
         ConfigError: it is missing, unreadable, or wrong; the text is ``FILE: what, and where``.
     """
-    return load_toml(path, Board, hook=decode_step)
+    board = load_toml(path, Board, hook=decode_step)
+    require_dialect(board.dialect, str(path), "$.dialect")
+    require_supported(board, str(path))
+    return board
+
+
+def require_dialect(name: str | None, file: str, place: str) -> None:
+    """Refuse a ``file`` that names a dialect which cannot be used.
+
+    Raises:
+        ConfigError: there is no such dialect, or its own file is wrong.
+    """
+    if name is None:
+        return
+    try:
+        loader.load(name)
+    except UsageError as error:
+        raise ConfigError(f"{file}: {error.message} - at `{place}`", hint=error.hint) from error
+
+
+def require_supported(board: Board, name: str) -> None:
+    """Refuse a board that asks for more than this program has; ``name`` is its name in the error.
+
+    Raises:
+        ConfigError: it does.
+    """
+    if board.serial.flow == "xon-xoff":
+        raise ConfigError(
+            f'{name}: flow = "xon-xoff" is not supported - at `$.serial.flow`',
+            hint='Use "none" or "rts-cts": AT links of this kind are acknowledged line by line.',
+        )
 
 
 def decode_board(text: str | bytes, *, name: str) -> Board:

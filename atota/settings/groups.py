@@ -13,3 +13,4 @@ class Group(enum.StrEnum):
     PACKAGE = "Local package"
     UPDATE = "Update"
     JOURNAL = "Journal"
+    CACHE = "Cache"

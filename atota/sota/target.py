@@ -22,7 +22,7 @@ from atota.sota.profile import digest_of
 from atota.sota.registry import flasher_class
 from atota.sota.restart import ChipRestart
 from atota.sota.wire import Wire
-from atota.values import Identity, MethodChoice, Refusal, Versions
+from atota.values import Identity, LineState, MethodChoice, Refusal, Versions
 
 _ASK_S = 5.0
 """Time in which a running application tells its version; a silent one may be erased."""
@@ -183,7 +183,11 @@ class ChipTarget:
             "Have the operator upload the whole image, and create the task anew. Nothing was changed.",
         )
 
-    def choose(self) -> MethodChoice:
+    def unreadable(self, expected: str) -> Refusal | None:  # noqa: ARG002 - any text may be a version
+        """Return None: a chip's profile reads any text as the application's version."""
+        return None
+
+    def choose(self, block: int | None = None) -> MethodChoice:  # noqa: ARG002 - a chip's blocks are its flasher's
         """Describe the flasher."""
         protocol = self._chip.protocol or "tool"
         return MethodChoice(
@@ -220,6 +224,9 @@ class ChipTarget:
         self._flasher.check(self._data, version)
 
     # -- the flash -----------------------------------------------------------------------------
+
+    def watch_line(self, known: LineState | None, on_change: Callable[[LineState], None]) -> None:
+        """Do nothing: a flasher speaks to a chip at the rate of its protocol."""
 
     def prepare(
         self,

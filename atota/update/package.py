@@ -143,6 +143,7 @@ class PackageFetcher:
                 self.failed(Status.UPGRADE_MD5)
                 raise
             else:
+                self.reporter.has_moved_on = package.has_moved_on
                 return package.path, package.digests
         raise AssertionError("both attempts returned or raised")
 

@@ -25,6 +25,34 @@ class Goal(msgspec.Struct, frozen=True):
     base: str | None = None
 
 
+class Proposal(msgspec.Struct, frozen=True, kw_only=True):
+    """The update that a job is about to begin, as it is put to the user.
+
+    ``package`` is the name of its file, where that is known before the download; ``size``, ``block`` and
+    ``room`` (of the slot, where a document says it) in bytes. Without ``goal`` the platform was not asked.
+    """
+
+    identity: Identity
+    dialect: str
+    method: str
+    block: int | None = None
+    room: int | None = None
+    goal: Goal | None = None
+    package: str | None = None
+    size: int | None = None
+
+    @property
+    def fits_base(self) -> bool | None:
+        """True if the package was made for a version that the target runs; None if it does not say."""
+        base = self.goal.base if self.goal is not None else None
+        return None if base is None else self.identity.versions.has(base)
+
+    @property
+    def fits_slot(self) -> bool | None:
+        """True if the slot has room for the package; None if its size or the package's is not known."""
+        return None if self.room is None or self.size is None else self.size <= self.room
+
+
 class Proceed(msgspec.Struct, frozen=True):
     """Permission to write; ``warnings`` are for people."""
 

@@ -20,16 +20,16 @@ from atota.errors import (
 from atota.journal.facts import MethodFact, PackageFact, TaskFact, VersionsFact
 from atota.ota.base import CheckQuery, Platform, Status, Task
 from atota.update import plan
-from atota.update.context import JobContext
+from atota.update.context import QUEUED, JobContext
 from atota.update.package import PackageFetcher, obtain_package, task_query
-from atota.update.plan import Goal
+from atota.update.plan import Goal, Proposal
 from atota.update.report import deliver_waiting, open_handle
 from atota.update.reporter import Reporter, refusal_status
 from atota.update.start import Starter
 from atota.update.state import JobState
 from atota.update.target import Target
 from atota.update.write import DEFAULT_RETRIES, RetriesUsedUp, Writer
-from atota.values import Digests, Identity, Refusal
+from atota.values import Digests, Identity, MethodChoice, Refusal
 
 _RECORDS = 100
 """Records of one target that are looked through, the newest first."""
@@ -44,7 +44,7 @@ class Run:
         identity: who it is.
         undo: commands that take back what an earlier run changed.
         written: bytes of the package with ``sha256`` that an earlier run knew to be in the slot.
-        block: bytes in one of the blocks that it wrote.
+        block: bytes in one of the blocks that it wrote; None: they had several lengths, or there are none.
         sha256: the digest of that package.
         before: the version that the target ran before an earlier run that was cut off.
     """
@@ -70,6 +70,7 @@ class Run:
         self._before = before
         self._undo = undo
         self._written = (sha256, block, written)
+        self._block = block
         self._fetcher: PackageFetcher | None = None
         self._versions = VersionsFact()
         self._is_ready_due = False
@@ -84,7 +85,10 @@ class Run:
             goal = self._goal()
             if goal is not None and self._plan(goal):
                 with ExitStack() as serving:
-                    self._update(goal, *self._package(serving))
+                    if self._spec.dry_run:
+                        self._try_package(serving)
+                    else:
+                        self._update(goal, *self._package(serving))
         finally:
             # Until a writer answers for it, this run takes back what an earlier one changed.
             if self._undo:
@@ -99,6 +103,11 @@ class Run:
             named = plan.base_from_name(local.path.name)
             return Goal(local.target, expected or local.target, base=named[0] if named else None)
         self._refuse_before_asking()
+        if self._spec.dry_run and self._context.platform is None:
+            with self._progress.stage("plan"):
+                self._propose(None)
+            self._context.end(Outcome.DONE)
+            return None
         task = self._check()
         if task is None:
             return None
@@ -132,7 +141,7 @@ class Run:
                 stop=context.stop,
                 limit=self._target.limit or Deadline(clock, None),
             )
-            if self._spec.register:
+            if self._spec.register and not self._spec.dry_run:
                 reporter.version(query.version)
             task = fetcher.check()
         if task is None:
@@ -156,7 +165,7 @@ class Run:
 
     def _plan(self, goal: Goal) -> bool:
         """Decide. True if the target is to be written; False if it runs the goal's version already."""
-        target, identity, entry = self._target, self._identity, self._context.entry
+        identity, entry = self._identity, self._context.entry
         self._versions = VersionsFact(
             before=identity.version,
             before_revision=identity.revision,
@@ -168,20 +177,21 @@ class Run:
         with self._progress.stage("plan"):
             decision = self._decision(goal)
             if isinstance(decision, Refusal):
-                if self._spec.report_refusals:
+                if self._spec.report_refusals and not self._spec.dry_run:
                     self._report_failure(refusal_status(identity, goal))
                 raise Refused(decision.why, hint=decision.hint)
             if isinstance(decision, plan.Proceed):
                 for warning in decision.warnings:
                     self._progress.warn(warning)
-                self._choose()
-                target.probe()
+                self._propose(goal)
                 approve = self._context.approve
-                if approve is not None and not approve(identity, goal):
-                    raise Refused("you said no", hint="Nothing was changed.")
-                return True
+                if self._spec.dry_run or approve is None or approve(identity, goal):
+                    return True
+                self._progress.note("you said no: nothing was changed")
+                self._context.end(Outcome.REFUSED)
+                return False
         self._result.version_after = goal.expected
-        if self._fetcher is not None:
+        if self._fetcher is not None and not self._spec.dry_run:
             with self._progress.stage("report"):
                 self._fetcher.reporter.current(self._fetcher.task, goal.target)
         self._context.end(Outcome.ALREADY_CURRENT)
@@ -189,7 +199,7 @@ class Run:
 
     def _decision(self, goal: Goal) -> plan.Decision:
         allowed = self._spec.allowed
-        refusals = [self._target.refusal(allowed)]
+        refusals = [self._target.refusal(allowed), self._target.unreadable(goal.expected)]
         is_confirmed = self._is_confirmed(goal)
         decision = plan.decide(self._identity, goal, allowed, *refusals, is_confirmed=is_confirmed)
         if isinstance(decision, plan.Proceed) and self._spec.package is None:
@@ -217,8 +227,40 @@ class Run:
             for record in journal.records(imei=imei, limit=_RECORDS)
         )
 
-    def _choose(self) -> None:
-        choice = self._target.choose()
+    def _propose(self, goal: Goal | None) -> None:
+        """Choose the method, ask the target for it, and note what is to be done."""
+        choice = self._choose()
+        self._target.probe()
+        local, package, task = self._spec.package, self._result.package, self._result.task
+        proposal = Proposal(
+            identity=self._identity,
+            dialect=choice.dialect,
+            method=choice.method,
+            block=choice.block,
+            room=choice.room,
+            goal=goal,
+            package=local.path.name if local is not None and not local.stands_in else None,
+            size=package.size if package is not None else task.size if task is not None else None,
+        )
+        self._result.proposal = proposal
+        self._progress.emit(proposal)
+
+    def _try_package(self, serving: ExitStack) -> None:
+        """End a dry run: judge the package as far as it is at hand, and write nothing.
+
+        Raises:
+            PackageError: the target would refuse it.
+        """
+        if self._spec.package is not None:
+            self._package(serving)
+        proposal = self._result.proposal
+        assert proposal is not None
+        if proposal.fits_slot is False:
+            raise PackageError(f"the package has {proposal.size} bytes; the slot holds {proposal.room}")
+        self._context.end(Outcome.DONE)
+
+    def _choose(self) -> MethodChoice:
+        choice = self._target.choose(self._block)
         self._context.entry.fact(
             MethodFact(
                 name=choice.dialect,
@@ -229,6 +271,7 @@ class Run:
                 allowed=msgspec.structs.asdict(self._spec.allowed),
             )
         )
+        return choice
 
     # -- from the package to the report ----------------------------------------------------------
 
@@ -331,6 +374,8 @@ class Run:
             except PlatformRefused as error:
                 self._progress.warn(error.message)
             is_reported = self._fetcher.reporter.updated(self._fetcher.task, goal.target)
+            if not is_reported:
+                self._progress.detail = QUEUED
         self._context.end_updated(is_reported=is_reported)
 
     def _report_failure(self, status: Status) -> None:

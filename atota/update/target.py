@@ -17,7 +17,7 @@ from atota.clock import Clock, Deadline, StopToken
 from atota.errors import AtotaError
 from atota.link.ports import PortInfo
 from atota.settings.spec import Allowed, JobSpec
-from atota.values import Identity, MethodChoice, Refusal, Versions
+from atota.values import Identity, LineState, MethodChoice, Refusal, Versions
 
 Progress = Callable[[int, int], None]
 """Called with bytes done and bytes in all."""
@@ -170,13 +170,17 @@ class Target(Protocol):
         """
         ...
 
+    def unreadable(self, expected: str) -> Refusal | None:
+        """Return why ``expected`` could never be read as this target's version; None if it could."""
+        ...
+
     @property
     def has_method(self) -> bool:
         """True if there is a way to write into the target."""
         ...
 
-    def choose(self) -> MethodChoice:
-        """Choose the method, and describe it.
+    def choose(self, block: int | None = None) -> MethodChoice:
+        """Choose the method, and describe it; ``block``: the block length of an earlier run to continue.
 
         Raises:
             Refused: there is none for this target, or it cannot do what the user asked for.
@@ -204,6 +208,10 @@ class Target(Protocol):
         ...
 
     # -- the slot ------------------------------------------------------------------------------
+
+    def watch_line(self, known: LineState | None, on_change: Callable[[LineState], None]) -> None:
+        """Begin with ``known`` of the line; give each change to ``on_change``, before the next block."""
+        ...
 
     def prepare(
         self,

@@ -72,6 +72,7 @@ class Writer:
     def fill(self) -> None:
         """Prepare, write and validate: nothing is started yet."""
         progress, target = self._context.progress, self._target
+        target.watch_line(self._context.entry.known_line(), self._context.entry.line)
         with progress.stage("prepare"):
             resumed = self._again(self._prepare)
             if resumed:

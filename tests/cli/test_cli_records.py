@@ -83,7 +83,7 @@ def test_list_for_people_says_when_there_are_more(cli: Cli, journal: Path) -> No
     ("words", "told"),
     [
         (("--imei", "4901"), "is not an IMEI"),
-        (("--outcome", "upated"), "Perhaps updated"),
+        (("--outcome", "upated"), "Did you mean updated"),
         (("--since", "yesterday"), "is not a date"),
         (("--until", "2026-13-01"), "is not a date"),
     ],

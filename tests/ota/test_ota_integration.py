@@ -18,7 +18,7 @@ from atota.errors import (
     ServerUnreachable,
     UsageError,
 )
-from atota.ota.base import Auth, CheckQuery, Status, Task
+from atota.ota.base import Auth, CheckQuery, OnProgress, Status, Task
 from atota.ota.cache import Cache
 from atota.ota.download import PackageFile, fetch
 from atota.ota.http import HttpClient
@@ -56,8 +56,8 @@ class Line:
         assert task is not None
         return task
 
-    def fetch(self, task: Task) -> PackageFile:
-        return fetch(self.client, task, "6523", self.cache, clock=self.clock)
+    def fetch(self, task: Task, *, on_progress: OnProgress | None = None) -> PackageFile:
+        return fetch(self.client, task, "6523", self.cache, clock=self.clock, on_progress=on_progress)
 
 
 @contextmanager
@@ -196,9 +196,12 @@ def test_an_operators_cancel_is_final(tmp_path: Path) -> None:
 def test_an_upgrading_task_is_served_from_the_cache(tmp_path: Path) -> None:
     with line(tmp_path) as a:
         task = a.check()
-        first = a.fetch(task)
+        first, done = a.fetch(task), list[int]()
         a.client.report_step("6523", task.token, 101)
-        assert a.fetch(task) == first
+        again = a.fetch(task, on_progress=lambda done_, _total: done.append(done_))
+        assert (again.path, again.digests) == (first.path, first.digests)
+        assert (first.has_moved_on, again.has_moved_on) == (False, True)
+        assert done == [], "nothing was downloaded, and the platform takes no progress any more"
 
 
 @pytest.mark.parametrize("size", [1, 65537])

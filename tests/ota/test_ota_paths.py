@@ -429,11 +429,20 @@ def test_each_code_is_a_sentence_and_an_action(code: int, msg: str, words: str, 
     assert error.hint.endswith(".")
 
 
-@pytest.mark.parametrize("code", [12012, 12013, 11])
-def test_nothing_to_do_about_one_task_means_that_it_is_gone(code: int) -> None:
+@pytest.mark.parametrize(
+    ("code", "result"),
+    [
+        (12012, StepResult.EXPIRED),
+        (11, StepResult.EXPIRED),
+        (1178, StepResult.EXPIRED),
+        (12013, StepResult.OVER),
+    ],
+)
+def test_a_number_of_nothing_to_do_about_one_task_is_an_expired_handle(code: int, result: StepResult) -> None:
+    """Whether the task itself is gone, a new check tells; a task that succeeded is over."""
     error = refusal(Wire(said(code, "not exist")), lambda platform: platform.check_token(DEVICE, TASK.token))
     assert isinstance(error, PlatformRefused)
-    assert error.result is StepResult.OVER
+    assert error.result is result
 
 
 @pytest.mark.parametrize(

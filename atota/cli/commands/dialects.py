@@ -8,7 +8,7 @@ import msgspec
 import typer
 
 from atota.cli.call import Call
-from atota.cli.options import complete_dialects
+from atota.cli.completion import complete_dialects, complete_simulated
 from atota.cli.view.review import checkout_traces, review_fields, show_review
 from atota.cli.view.tables import dialects_table
 from atota.dialects import loader
@@ -50,11 +50,20 @@ def check_dialects(
     call: Call,
     dialect: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[FILE|NAME]...", help="Profiles; all without it.", show_default=False),
+        typer.Argument(
+            metavar="FILE|NAME",
+            help="Profiles; all without it.",
+            show_default=False,
+            autocompletion=complete_dialects,
+        ),
     ] = None,
     against: Annotated[
         list[str] | None,
-        typer.Option(metavar="MODEL", help="Play it against this simulated module too; may be given again."),
+        typer.Option(
+            metavar="MODEL",
+            help="Play it against this simulated module too; may be given again.",
+            autocompletion=complete_simulated,
+        ),
     ] = None,
     traces: Annotated[
         Path | None,

@@ -86,7 +86,7 @@ def _query(call: Call, platform: Platform, signals: int | None, powers: int | No
     settings, capabilities = call.settings, platform.capabilities
     spec = job_spec(settings, call.board, port=settings.port or "")
     spec.device(capabilities.naming)  # before the port is opened
-    if settings.port is not None:
+    if settings.port is not None or (call.names_port and settings.fw_version is None):
         identity = _identity_on_port(call, capabilities)
     else:
         identity = _identity_given(call, capabilities)
@@ -147,7 +147,7 @@ def download(
             call.done(_NO_TASK, outcome=Outcome.NO_TASK, task=None)
             return
         bar = stack.enter_context(transfer_bar(call.out, "download", task.size))
-        package = Downloader(platform, SystemClock(), Cache()).fetch(
+        package = Downloader(platform, SystemClock(), Cache(call.settings.cache)).fetch(
             task,
             query.dev_id,
             sha256=sha256,

@@ -3,7 +3,6 @@
 import datetime as dt
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
@@ -12,13 +11,16 @@ import msgspec
 import typer
 
 from atota.cli.call import Call
-from atota.cli.view.record import list_table, page
+from atota.cli.completion import complete_outcomes, complete_records, complete_words
+from atota.cli.view.record import list_table, page, unended_fields, unended_line
 from atota.cli.wiring import journal_path
 from atota.clock import SystemClock, utc_iso
-from atota.errors import ConfigError, Outcome, UsageError
+from atota.errors import ConfigError, UsageError
 from atota.journal.export import as_csv, json_lines
 from atota.journal.model import Record, SentReport
 from atota.journal.store import Journal
+from atota.names import advice
+from atota.outcomes import JOB_OUTCOMES
 from atota.values import is_imei
 
 _FILTERS = "Which records"
@@ -32,6 +34,7 @@ _Outcome = Annotated[
         "--outcome",
         metavar="OUTCOME",
         help="With this outcome, such as updated or write-failed.",
+        autocompletion=complete_outcomes,
         rich_help_panel=_FILTERS,
     ),
 ]
@@ -53,6 +56,27 @@ _Until = Annotated[
         rich_help_panel=_FILTERS,
     ),
 ]
+_Batch = Annotated[
+    str | None,
+    typer.Option("--batch", metavar="BATCH", help="Of this batch of a station.", rich_help_panel=_FILTERS),
+]
+_Station = Annotated[
+    str | None,
+    typer.Option("--station", metavar="NAME", help="Of this station.", rich_help_panel=_FILTERS),
+]
+_Lane = Annotated[
+    int | None,
+    typer.Option("--lane", min=1, metavar="N", help="Of this lane of a station.", rich_help_panel=_FILTERS),
+]
+_Serial = Annotated[
+    str | None,
+    typer.Option(
+        "--serial",
+        metavar="TEXT",
+        help="Of the unit whose label or module has this serial number.",
+        rich_help_panel=_FILTERS,
+    ),
+]
 _Limit = Annotated[
     int | None,
     typer.Option(
@@ -64,7 +88,6 @@ _Limit = Annotated[
     ),
 ]
 _SHOWN = 20
-_ENDINGS = sorted({outcome.value for outcome in Outcome} - {Outcome.DONE, Outcome.TASK})
 
 
 class _Filter(NamedTuple):
@@ -74,9 +97,20 @@ class _Filter(NamedTuple):
     outcome: str | None
     since: float | None
     until: float | None
+    batch: str | None = None
+    station: str | None = None
+    lane: int | None = None
+    serial: str | None = None
 
     @classmethod
-    def of(cls, imei: str | None, outcome: str | None, since: str | None, until: str | None) -> "_Filter":
+    def of(
+        cls,
+        imei: str | None,
+        outcome: str | None,
+        since: str | None,
+        until: str | None,
+        **station_filters: Any,
+    ) -> "_Filter":
         """Parse the options.
 
         Raises:
@@ -84,14 +118,15 @@ class _Filter(NamedTuple):
         """
         if imei is not None and not is_imei(imei):
             raise UsageError(f"--imei {imei!r} is not an IMEI: it has fifteen digits")
-        if outcome is not None and outcome not in _ENDINGS:
-            near = get_close_matches(outcome, _ENDINGS) or _ENDINGS
-            raise UsageError(f"--outcome {outcome!r} is unknown", hint=f"Perhaps {', '.join(near)}.")
+        if outcome is not None and outcome not in JOB_OUTCOMES:
+            hint = advice(outcome, JOB_OUTCOMES, known="Outcomes")
+            raise UsageError(f"--outcome {outcome!r} is unknown", hint=hint)
         return cls(
             imei,
             outcome,
             None if since is None else _moment("--since", since),
             None if until is None else _moment("--until", until, whole_day=True),
+            **station_filters,
         )
 
     def apply(self, journal: Journal | None, limit: int | None) -> list[Record]:
@@ -105,29 +140,45 @@ def list_records(
     outcome: _Outcome = None,
     since: _Since = None,
     until: _Until = None,
+    batch: _Batch = None,
+    station: _Station = None,
+    lane: _Lane = None,
+    serial: _Serial = None,
     limit: _Limit = None,
 ) -> None:
     """Print the records that fit, the newest first."""
     call.out.begin()
-    filter_ = _Filter.of(imei, outcome, since, until)
+    station_filters = {"batch": batch, "station": station, "lane": lane, "serial": serial}
+    filter_ = _Filter.of(imei, outcome, since, until, **station_filters)
     is_cut = limit is None and not call.out.json
     with _journal(call) as (journal, path):
         records = filter_.apply(journal, _SHOWN + 1 if is_cut else limit)
+        unended = journal.unended() if journal is not None and filter_.outcome is None else []
     shown = records[:_SHOWN] if is_cut else records
+    for past in unended:
+        call.out.say(unended_line(past))
     call.done(
-        partial(list_table, shown) if shown else None, journal=str(path), records=msgspec.to_builtins(records)
+        partial(list_table, shown) if shown else None,
+        journal=str(path),
+        records=msgspec.to_builtins(records),
+        unended=[unended_fields(past) for past in unended],
     )
     if len(shown) < len(records):
         call.out.say(f"  these are the newest {_SHOWN}; --limit N shows more")
     if journal is None:
         call.out.say(_no_journal(path))
-    elif not records:
+    elif not records and not unended:
         call.out.say("no record fits")
 
 
 def show_record(
     call: Call,
-    record: Annotated[str, typer.Argument(metavar="ID", help="A record, or the beginning of its id.")],
+    record: Annotated[
+        str,
+        typer.Argument(
+            metavar="ID", help="A record, or the beginning of its id.", autocompletion=complete_records
+        ),
+    ],
 ) -> None:
     """Print one record.
 
@@ -163,7 +214,12 @@ def export_records(
     call: Call,
     format_: Annotated[
         str | None,
-        typer.Option("--format", metavar="json|csv", help="JSON Lines or CSV \\[default: by FILE's ending]."),
+        typer.Option(
+            "--format",
+            metavar="json|csv",
+            help="JSON Lines or CSV \\[default: by FILE's ending].",
+            autocompletion=complete_words("json", "csv"),
+        ),
     ] = None,
     output: Annotated[
         Path | None,
@@ -173,6 +229,10 @@ def export_records(
     outcome: _Outcome = None,
     since: _Since = None,
     until: _Until = None,
+    batch: _Batch = None,
+    station: _Station = None,
+    lane: _Lane = None,
+    serial: _Serial = None,
     limit: _Limit = None,
 ) -> None:
     """Write the records that fit to a file or to stdout."""
@@ -181,7 +241,8 @@ def export_records(
         raise UsageError("with --json, stdout is for JSON Lines", hint="Give -o FILE for the CSV.")
     call.out.begin()
     with _journal(call) as (journal, path):
-        records = _Filter.of(imei, outcome, since, until).apply(journal, limit)
+        station_filters = {"batch": batch, "station": station, "lane": lane, "serial": serial}
+        records = _Filter.of(imei, outcome, since, until, **station_filters).apply(journal, limit)
     if journal is None:
         call.out.say(_no_journal(path))
     if output is None and call.out.json:

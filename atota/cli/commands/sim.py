@@ -9,14 +9,17 @@ from urllib.parse import parse_qsl, urlencode
 import typer
 
 from atota.cli.call import Call
+from atota.cli.completion import complete_faults, complete_platform_faults, complete_simulated
 from atota.cli.view.output import styled
 from atota.clock import SystemClock, clock_at
 from atota.errors import ConfigError, UsageError
 from atota.otaserver.model import load
 from atota.otaserver.serve import RunningServer
 from atota.otaserver.service import LocalPlatform
+from atota.sim.chips.catalogue import CHIPS
 from atota.sim.link import parse_sim_url
 from atota.sim.package import build_package
+from atota.sim.personas.catalogue import PERSONAS
 from atota.sim.serve import serve_pty, serve_tcp
 from atota.values import Digests
 
@@ -47,17 +50,22 @@ model = "01401"          # BC28
 package = "{{package}}"
 target = "{{target}}"
 """
-_Fault = Annotated[list[str] | None, typer.Option(metavar="NAME[:ARG]", help="A fault; may be given again.")]
+_FAULT_HELP = "A fault; may be given again. `atota sim faults` explains them all."
+_Fault = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME[:ARG]", help=_FAULT_HELP, autocompletion=complete_faults),
+]
+_PlatformFault = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME[:ARG]", help=_FAULT_HELP, autocompletion=complete_platform_faults),
+]
+_MODELS = ", ".join((*(persona.name for persona in PERSONAS), *CHIPS))
 
 
 def serve_module(
     call: Call,
     model: Annotated[
-        str,
-        typer.Argument(
-            metavar="MODEL",
-            help="A module as BC28, M5310-A, BC95-B8; or a chip: ESP32, nrf52832, GD32, other.",
-        ),
+        str, typer.Argument(metavar="MODEL", help=f"One of: {_MODELS}.", autocompletion=complete_simulated)
     ],
     tcp: Annotated[
         str | None, typer.Option(metavar="HOST:PORT", help="Serve a TCP port instead of a pty.")
@@ -69,7 +77,8 @@ def serve_module(
     options: Annotated[
         str | None,
         typer.Option(
-            metavar="KEY=VALUE&…", help="The options of a sim:// URL: version, imei, baud, csq, echo…"
+            metavar="KEY=VALUE&…",
+            help="The options of a sim:// URL, such as version=TEXT; `atota sim faults` explains them all.",
         ),
     ] = None,
     speed: Annotated[float, typer.Option(min=0.1, max=1000, help="The speed of its time.")] = 1.0,
@@ -121,7 +130,7 @@ def serve_platform(
     ],
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0: any.")] = 8080,
-    fault: _Fault = None,
+    fault: _PlatformFault = None,
     init: Annotated[
         bool, typer.Option("--init", help="Make FOLDER with a task and a package for a simulated BC28.")
     ] = False,
@@ -182,7 +191,9 @@ def make_folder(folder: Path) -> str:
 def write_package(
     call: Call,
     output: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write.")],
-    model: Annotated[str, typer.Option(help="The simulated model that it is for.")],
+    model: Annotated[
+        str, typer.Option(help="The simulated model that it is for.", autocompletion=complete_simulated)
+    ],
     base: Annotated[str, typer.Option("--from", metavar="VERSION", help="The version it is made for.")],
     target: Annotated[str, typer.Option("--to", metavar="VERSION", help="The version it brings.")],
     size: Annotated[int, typer.Option(min=0, max=4_000_000, help="Bytes at least.")] = 20_000,

@@ -31,7 +31,7 @@ _AGAIN_S = 2.0
 
 def at(
     call: Call,
-    commands: Annotated[list[str], typer.Argument(metavar="COMMAND…", help="AT commands, sent in order.")],
+    commands: Annotated[list[str], typer.Argument(metavar="COMMAND", help="AT commands, sent in order.")],
     within: Annotated[
         float, typer.Option(min=0.1, max=3600, metavar="SECONDS", help="Limit for each response.")
     ] = 10.0,
@@ -41,7 +41,7 @@ def at(
         _require_line(command)
     call.out.begin(port=call.port)
     responses: list[Response] = []
-    with opened_module(call) as module:
+    with opened_module(call, restarts=False) as module:
         module.identify()
         module.session.take_urcs()
         for command in commands:
@@ -130,7 +130,7 @@ def wait(
 
 def _look(call: Call) -> _Seen:
     try:
-        with opened_module(call) as module:
+        with opened_module(call, restarts=False, shows_search=False) as module:
             return _Seen(module.identify())
     except (ModuleError, PortNotFound, LinkLost, JobTimeout) as error:
         return _Seen(error=error)

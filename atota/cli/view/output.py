@@ -52,10 +52,12 @@ class Ending:
 
     Attributes:
         is_printed: True once the result line was printed.
+        problem: the reason for which the call could not be parsed.
     """
 
     def __init__(self) -> None:
         self.is_printed = False
+        self.problem: str | None = None
 
 
 class Output:

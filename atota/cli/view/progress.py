@@ -8,66 +8,25 @@ import msgspec
 
 from atota.cli.view.output import Output, console, plain, styled
 from atota.clock import Clock, SystemClock
-from atota.update.events import STAGES, JobEvent, Listener, Note, Progress, StageEvent, StageShares, UrcEvent
+from atota.update.events import (
+    JobEvent,
+    JobMeter,
+    Listener,
+    Note,
+    Progress,
+    StageEvent,
+    StageShares,
+    UrcEvent,
+)
+from atota.update.plan import Proposal
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
-
-# Shares where a profile names none, in the same unit as its own: roughly percent of the time of a job.
-_DEFAULT_SHARES = {
-    "open": 0.5,
-    "identify": 1.5,
-    "check": 0.5,
-    "plan": 0.5,
-    "download": 2.0,
-    "verify": 0.5,
-    "prepare": 3.0,
-    "write": 25.0,
-    "validate": 5.0,
-    "activate": 1.0,
-    "reboot": 55.0,
-    "confirm": 3.0,
-    "report": 1.0,
-}
-
 
 _EVERY_S = 10.0
 """Seconds between two lines about the same stage, where no bar is drawn."""
 _LONG = frozenset({"download", "write", "reboot"})
 """Stages whose beginning is a line, too: they take long."""
-
-
-class JobMeter:
-    """The progress of a whole job, from its events: each stage weighs what the profile says it takes."""
-
-    def __init__(self) -> None:
-        self.stage = ""
-        self.state = "waiting"
-        self._shares = dict(_DEFAULT_SHARES)
-        self._done: dict[str, float] = {}
-
-    def take(self, event: JobEvent) -> None:
-        """Count one event."""
-        if isinstance(event, StageShares):
-            self._shares.update(event.shares)
-        elif isinstance(event, Progress):
-            self._done[event.stage] = event.done / event.total if event.total else 1.0
-        elif isinstance(event, StageEvent):
-            if event.state == "started":
-                self.stage, self.state = event.stage, "running"
-                for earlier in STAGES[: STAGES.index(event.stage)]:
-                    self._done[earlier] = 1.0
-            elif event.state == "failed":
-                self.state = "failed"
-            else:
-                self._done[event.stage] = 1.0
-
-    @property
-    def percent(self) -> float:
-        """0 to 100."""
-        total = sum(self._shares[stage] for stage in STAGES)
-        done = sum(self._shares[stage] * min(1.0, self._done.get(stage, 0.0)) for stage in STAGES)
-        return 100 * done / total
 
 
 class _Pace:
@@ -107,11 +66,11 @@ class _Pace:
         return f"{event.stage:9} {share}{speed}, {(event.total - event.done) / rate:.0f} s left"
 
 
-def json_listener(out: Output, **always: str) -> Listener:
+def json_listener(out: Output, **always: str | int) -> Listener:
     """Return a listener that prints events as JSON lines, each with the fields ``always``."""
 
     def listen(event: JobEvent) -> None:
-        if isinstance(event, StageShares):
+        if isinstance(event, StageShares | Proposal):
             return
         given = msgspec.structs.asdict(event).items()
         fields = {**always, **{key: value for key, value in given if value not in (None, "")}}

@@ -8,11 +8,12 @@ from rich.table import Table
 from rich.text import Text
 
 from atota.cli.view.output import plain, styled
+from atota.cli.view.tables import Fitting
 from atota.clock import utc_iso
 from atota.errors import Outcome
-from atota.journal.model import Record, SentReport
+from atota.journal.model import PastJob, Record, SentReport
 from atota.update.state import MEANINGS
-from atota.values import mask
+from atota.values import Identity, mask
 
 Line = str | Text
 
@@ -46,7 +47,7 @@ def moment(iso: str) -> str:
     return iso[:19].replace("T", " ")
 
 
-def list_table(records: list[Record]) -> Table:
+def list_table(records: list[Record]) -> Fitting:
     """Return a table of records; the IMEI masked, and the version that the module is known to run."""
     table = Table(box=None, header_style="bold")
     for heading in ("record", "ended (UTC)", "module", "IMEI", "version", "outcome"):
@@ -60,7 +61,36 @@ def list_table(records: list[Record]) -> Table:
             plain(_known_version(record)),
             _outcome(record),
         )
-    return table
+    return Fitting(table, "record", "ended (UTC)", "outcome")
+
+
+def unended_line(past: PastJob) -> str:
+    """Return a job that has no record yet: it runs, or its process died."""
+    who = past.latest(Identity) or Identity()
+    where = f"{who.model or 'a module'}, IMEI {mask(who.imei)}, on {past.opened.port}"
+    began = moment(utc_iso(past.opened_at))[:16]
+    stage = f" in stage {past.stages[-1].stage}" if past.stages else ""
+    if past.is_alive:
+        return f"{past.id}  began {began} UTC, runs{stage}: {where}"
+    seen = moment(utc_iso(past.last_seen))
+    return f"{past.id}  began {began} UTC, died {seen}{stage}: {where}; the next job closes it as interrupted"
+
+
+def unended_fields(past: PastJob) -> dict[str, Any]:
+    """Return a job that has no record yet, as JSON has it."""
+    who = past.latest(Identity) or Identity()
+    return {
+        "id": past.id,
+        "command": past.opened.command,
+        "port": past.opened.port,
+        "imei": who.imei,
+        "model": who.model,
+        "state": "running" if past.is_alive else "died",
+        "stage": past.stages[-1].stage if past.stages else None,
+        "started_at": utc_iso(past.opened_at),
+        "last_seen_at": utc_iso(past.last_seen),
+        "pid": past.pid,
+    }
 
 
 def _module(record: Record) -> str:
@@ -88,6 +118,7 @@ def page(record: Record, reports: Sequence[SentReport] = ()) -> Text:
     for title, rows in (
         ("Module", _module_rows(record)),
         ("Versions", _version_rows(record)),
+        ("Station", _station_rows(record)),
         ("Package", _package_rows(record)),
         ("Port", _port_rows(record)),
         ("Job", _job_rows(record)),
@@ -171,6 +202,24 @@ def _version_rows(record: Record) -> Iterator[tuple[str, Any]]:
         yield "target", record.version_target or "-"
         yield "after", record.version_after or "not read back"
         yield "after, in full", record.full_version_after
+
+
+def _station_rows(record: Record) -> Iterator[tuple[str, Any]]:
+    station, release = record.station, record.release
+    if station is not None:
+        yield "station", station.name
+        yield "lane", station.lane or None
+        yield "batch", station.batch
+        yield "operator", station.operator
+        yield "label", station.serial
+        yield "scanned", station.scan
+        yield "attempt", station.attempt if release is None else None
+        yield "handling", duration(station.handling_ms) if station.handling_ms is not None else None
+        yield "golden unit", "yes" if station.is_golden else None
+    if release is not None:
+        yield "released", release.stop
+        yield "reason", release.reason
+        yield "by", release.by
 
 
 def _package_rows(record: Record) -> Iterator[tuple[str, Any]]:

@@ -186,6 +186,17 @@ def meaning(errno: int, endpoint: Endpoint) -> Meaning:
     return unknown(errno)
 
 
+def no_task(errno: int, endpoint: Endpoint) -> Meaning:
+    """The meaning of "not exist": nothing to do; to a call on one task, its number has expired."""
+    if endpoint is Endpoint.CHECK:
+        return Meaning(
+            errno, "no task of this type waits for the device", StepResult.NO_TASK, "Nothing to do."
+        )
+    return Meaning(
+        errno, "the platform does not know the task's number any more", StepResult.EXPIRED, _RECHECK
+    )
+
+
 def unknown(errno: int) -> Meaning:
     """The meaning of a number that no documentation lists: a refusal."""
     return Meaning(

@@ -1,6 +1,7 @@
 """The personas by name."""
 
 from atota.errors import UsageError
+from atota.names import advice
 from atota.sim.persona import Persona
 from atota.sim.personas.bc28 import BC28
 from atota.sim.personas.bc95 import BC95_B8
@@ -58,5 +59,5 @@ def find_persona(name: str) -> Persona:
             return persona
     raise UsageError(
         f"unknown simulated module {name!r}",
-        hint="Known modules: " + ", ".join(persona.name for persona in PERSONAS) + ".",
+        hint=advice(name, (persona.name for persona in PERSONAS), known="Known modules"),
     )
