@@ -104,6 +104,13 @@ COMMANDS = (
         groups=(*_ASKING, Group.WAIT),
     ),
     Command(
+        "bugreport",
+        "bugreport:bugreport",
+        "Pack one job into a zip to give away: record, transcript, doctor, versions; identities masked.",
+        example="atota bugreport 3f9c2a71",
+        groups=(Group.JOURNAL,),
+    ),
+    Command(
         "demo",
         "demo:demo",
         "Run the whole chain on simulated modules and a local platform: no hardware, no network.",
@@ -135,6 +142,12 @@ SIM = (
         "sim:serve_platform",
         "Serve the OTA platform from a folder, until Ctrl-C: for tests, and for lines without internet.",
         example="atota sim server ./platform --port 8080",
+    ),
+    Command(
+        "bench",
+        "sim:serve_bench",
+        "Serve a whole bench on ptys: modules that an operator plugs in and takes out, until Ctrl-C.",
+        example="atota sim bench ./by-path --lanes 4 --pulled 0.1",
     ),
     Command(
         "faults",
@@ -236,6 +249,12 @@ STATION = (
         "station:learn",
         "Learn which USB path is which lane: plug one in after the other. Writes them into the station file.",
         example="atota station learn bench.toml --lanes 8",
+    ),
+    Command(
+        "demo",
+        "station_demo:demo",
+        "Run a simulated station of eight lanes with its page: no hardware, no network.",
+        example="atota station demo",
     ),
 )
 GROUPS = (

@@ -10,7 +10,7 @@ from typing import Any
 from atota.cli.call import Call
 from atota.cli.transcripts import recording
 from atota.clock import Deadline, SystemClock
-from atota.errors import AtotaError, Refused
+from atota.errors import AtotaError, ConfigError, Refused
 from atota.journal.model import PastJob
 from atota.journal.store import Journal, default_path
 from atota.module.module import Module, Opener, open_module
@@ -62,6 +62,12 @@ def opened_module(call: Call, *, restarts: bool = True, shows_search: bool = Tru
             yield module
 
 
+def _show_try(call: Call, line: str) -> None:
+    """Show that the module does not answer at a rate."""
+    call.out.say(f"  no answer at {line}")
+    call.out.event("note", level="info", text=f"no answer at {line}")
+
+
 @contextmanager
 def opened_chip(call: Call) -> Iterator[ChipTarget]:
     """Open the chip on the port that the settings name, behind a transcript where one is wanted."""
@@ -78,12 +84,6 @@ def opened_chip(call: Call) -> Iterator[ChipTarget]:
         stack.callback(chip.close)
         chip.limit = Deadline(chip.clock, call.settings.timeout_s)
         yield chip
-
-
-def _show_try(call: Call, line: str) -> None:
-    """Show that the module does not answer at a rate."""
-    call.out.say(f"  no answer at {line}")
-    call.out.event("note", level="info", text=f"no answer at {line}")
 
 
 def _show_update(call: Call, percent: int | None, line: str) -> None:
@@ -155,6 +155,20 @@ def opened_journal(call: Call) -> Iterator[Journal]:
     """
     with Journal(journal_path(call), clock=SystemClock()) as journal:
         yield journal
+
+
+def write_output(path: Path, data: bytes, option: str) -> None:
+    """Write a file that the user asked for by ``option``.
+
+    Raises:
+        ConfigError: it cannot be written.
+    """
+    try:
+        path.write_bytes(data)
+    except OSError as error:
+        raise ConfigError(
+            f"{path} cannot be written: {error.strerror}", hint=f"Name another file with {option}."
+        ) from error
 
 
 def journal_path(call: Call) -> Path:

@@ -117,7 +117,7 @@ class Examination:
 
     @cached_property
     def _doubt(self) -> str | None:
-        """Why the rate of the port is not that of a wire; None if it is."""
+        """The reason for which the rate of the port is not that of a wire; None if it is."""
         real = os.path.realpath(self._name)
         known = () if port.is_url(self._name) else list_ports()
         info = next((one for one in known if os.path.realpath(one.device) == real), None)

@@ -10,12 +10,11 @@ from atota.dialects.model import DEFAULT_REBOOT
 from atota.dialects.watch import ReportingSpec
 from atota.errors import AtotaError, Desynchronised, LinkLost, NoAnswer
 from atota.fota.base import Method
-from atota.fota.eligibility import file_refusal, method_refusal, package_refusal
+from atota.fota.eligibility import file_refusal, method_refusal, package_refusal, version_refusal
 from atota.fota.line import TransferLine
 from atota.fota.registry import method_for
 from atota.fota.restart import ModuleRestart, await_earlier_update
-from atota.module import identify
-from atota.module.identify import Findings
+from atota.module.identify import CONDITIONS, Findings, read_versions, require_consistent
 from atota.module.lines import answer_after_restart
 from atota.module.module import Module
 from atota.module.query import send_query, wait_until_free
@@ -108,13 +107,13 @@ class ModuleTarget:
         self._module.on_try = lambda line: self._note(f"no answer at {line}")
         identity = self._identified()
         if not self._spec.allowed.unproven:
-            identify.require_consistent(self._findings)
+            require_consistent(self._findings)
         elif self._findings.mismatch:
             self._warn(self._findings.mismatch)
         return identity
 
     def _identified(self) -> Identity:
-        without = () if self._spec.asks_conditions else identify.CONDITIONS
+        without = () if self._spec.asks_conditions else CONDITIONS
         try:
             return self._module.identify(without=without)
         except (NoAnswer, Desynchronised) as silence:
@@ -147,15 +146,7 @@ class ModuleTarget:
 
     def unreadable(self, expected: str) -> Refusal | None:
         """Return why the dialect could never read ``expected`` as the version of this module."""
-        findings = self._findings
-        if identify.can_read(findings, expected):
-            return None
-        return Refusal(
-            f"{expected} cannot be confirmed: the dialect {findings.dialect.name} does not read it as a "
-            f"version where this module prints {findings.identity.version or findings.identity.revision}",
-            "Give the text that the module will print, as --target or --expect-version, or correct the "
-            "dialect's pattern for the version. Nothing was changed.",
-        )
+        return version_refusal(self._findings, expected)
 
     def choose(self, block: int | None = None) -> MethodChoice:
         """Choose the method of the module's dialect; ``block`` as an earlier run had it, if none is asked."""
@@ -178,7 +169,7 @@ class ModuleTarget:
 
     @property
     def has_method(self) -> bool:
-        """True if the module's dialect has a method at all."""
+        """True if its dialect has a method at all."""
         return self._findings.dialect.method is not None
 
     @property
@@ -364,7 +355,7 @@ class ModuleTarget:
 
     def versions(self) -> Versions:
         """Return the version texts that the module prints now."""
-        return identify.read_versions(self._module.session)
+        return read_versions(self._module.session)
 
     def restore(self, undo: tuple[str, ...], *, close: bool) -> None:
         """Take changed settings back, the last first, as far as the module answers."""

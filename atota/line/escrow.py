@@ -15,13 +15,14 @@ import sqlite3
 import threading
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import msgspec
 
+from atota.errors import LimitReached
 from atota.journal.translate import translated
 from atota.line.client import LineClient
 from atota.line.protocol import Grant, GrantRequest, Settlement, Unit
@@ -216,7 +217,9 @@ class Escrow:
         for product, device, imei in self._rows(
             "SELECT product, id, imei FROM device WHERE imei IS NOT NULL AND NOT is_told LIMIT 100"
         ):
-            client.bind(product, device, imei)
+            # Refused: a copy of this disk has bound it to another module. The line keeps an audit row of it.
+            with suppress(LimitReached):
+                client.bind(product, device, imei)
             with self._changing() as db:
                 db.execute("UPDATE device SET is_told = 1 WHERE product = ? AND id = ?", (product, device))
 

@@ -174,6 +174,10 @@ class ChipTarget:
         """Return why nothing can be written from this machine; None if it can."""
         return self._flasher.unfit()
 
+    def unreadable(self, _expected: str) -> Refusal | None:
+        """Return None: the text that the application prints is known once it runs."""
+        return None
+
     def package_refusal(self, _allowed: Allowed, *, is_delta: bool) -> Refusal | None:
         """Refuse differences: the bootloader of a chip takes whole images."""
         if not is_delta:
@@ -182,10 +186,6 @@ class ChipTarget:
             "a chip takes whole application images, and the package is a difference between two",
             "Have the operator upload the whole image, and create the task anew. Nothing was changed.",
         )
-
-    def unreadable(self, expected: str) -> Refusal | None:  # noqa: ARG002 - any text may be a version
-        """Return None: a chip's profile reads any text as the application's version."""
-        return None
 
     def choose(self, block: int | None = None) -> MethodChoice:  # noqa: ARG002 - a chip's blocks are its flasher's
         """Describe the flasher."""

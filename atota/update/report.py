@@ -209,16 +209,29 @@ def deliver_waiting(journal: Journal, platform: Platform) -> list[Delivery]:
     """Deliver all reports that wait for ``platform``, in order.
 
     A report that the platform refuses waits on, and so do the later ones of the same device. If the platform
-    cannot be reached, all wait on. Reports for another platform stay untouched.
+    cannot be reached, all wait on. Reports for another platform stay untouched, and so do those of a job that
+    is at work: it delivers its own. If another lane delivers at this moment, nothing is left to do.
 
     Raises:
         Interrupted: the user asked for the end.
         JobTimeout: the time limit of the job is over.
     """
+    if not journal.delivering.acquire(blocking=False):
+        return []
+    try:
+        return _deliver_all(journal, platform)
+    finally:
+        journal.delivering.release()
+
+
+def _deliver_all(journal: Journal, platform: Platform) -> list[Delivery]:
     deliveries: list[Delivery] = []
     refused: set[str] = set()
     for queued, report in waiting(journal):
         if not report.is_for(platform) or report.device in refused:
+            continue
+        past = journal.past(id=queued.job)
+        if past is not None and past.is_alive:
             continue
         delivery = msgspec.structs.replace(deliver(platform, report), job=queued.job)
         if isinstance(delivery.error, Interrupted | JobTimeout):

@@ -32,6 +32,7 @@ ELSEWHERE = {
     r"\./scripts/\S+( FILE)?": ".ci/run and tests of their own",
     r"pipx install .*|python3 -m venv .*|atota --install-completion": "scripts/first-day",
     r"export .*": "the fixture `desk`",
+    r"apt-get install postgresql|sudo -u postgres .*|(echo 4711 \| )?atota line .*": "tests/line",
     r"atota (demo|sim server|sim module|replay)( .*)?": "tests/e2e and scripts/first-day",
     r"atota \S+\s+-p socket://127\.0\.0\.1:5000.*|atota flash \./platform/.*": "scripts/first-day",
 }

@@ -27,7 +27,7 @@ def test_a_sota_task_ends_updated_and_its_version_is_the_applications(
     bench = a_task(make_bench)
     board = chip.board(GOOD)
     words = ("update", "--type", "sota", "--model", "other", "-p", chip.pty.device, "--board", board)
-    ran = cli(*words, *bench.asking, "--json", ATOTA_ACCESS_KEY=KEY)
+    ran = cli(*words, *bench.asking, "--yes", "--json", ATOTA_ACCESS_KEY=KEY)
     assert (ran.code, ran.result["outcome"]) == (0, "updated"), ran.err
     assert ran.result["version_before"] == "V1.0"
     assert ran.result["version_after"] == "V2.0"
@@ -35,13 +35,13 @@ def test_a_sota_task_ends_updated_and_its_version_is_the_applications(
     assert bench.state == "DONE"
     device = bench.server.platform.devices["6523"]
     assert device.versions == {"fota": None, "sota": "V2.0"}
-    assert cli(*words, *bench.asking, "--json", ATOTA_ACCESS_KEY=KEY).result["outcome"] == "no-task"
+    assert cli(*words, *bench.asking, "--yes", "--json", ATOTA_ACCESS_KEY=KEY).result["outcome"] == "no-task"
 
 
 def test_a_difference_package_is_refused(cli: Cli, make_bench: MakeBench, chip: PtyChip) -> None:
     bench = a_task(make_bench, kind="delta", base="V1.0")
     words = ("update", "--type", "sota", "--model", "other", "-p", chip.pty.device)
-    ran = cli(*words, "--board", chip.board(GOOD), *bench.asking, "--json", ATOTA_ACCESS_KEY=KEY)
+    ran = cli(*words, "--board", chip.board(GOOD), *bench.asking, "--yes", "--json", ATOTA_ACCESS_KEY=KEY)
     assert (ran.code, ran.result["outcome"]) == (6, "refused")
     assert "difference" in ran.result["error"]["message"]
     assert chip.flash.read_text() == "V1.0"
@@ -51,10 +51,10 @@ def test_flash_writes_a_local_package(cli: Cli, chip: PtyChip, tmp_path: Path) -
     package = tmp_path / "app.bin"
     package.write_bytes(b"V2.0")
     words = ("--md5", "0" * 32, "--target", "V2.0", "--type", "sota", "-p", chip.pty.device)
-    ran = cli("flash", package, *words, "--model", "other", "--board", chip.board(GOOD), "--json")
+    ran = cli("flash", package, *words, "--model", "other", "--board", chip.board(GOOD), "--yes", "--json")
     assert ran.code == 7  # the digest is another file's
     words = ("--md5", hashlib.md5(b"V2.0").hexdigest(), *words[2:])
-    ran = cli("flash", package, *words, "--model", "other", "--board", chip.board(GOOD), "--json")
+    ran = cli("flash", package, *words, "--model", "other", "--board", chip.board(GOOD), "--yes", "--json")
     assert (ran.code, ran.result["outcome"]) == (0, "updated"), ran.err
 
 
@@ -70,7 +70,7 @@ def test_a_chip_that_is_not_named_is_a_wrong_call(cli: Cli, tmp_path: Path) -> N
         "sota",
         "-p",
         "/dev/null",
-        "--json",
+        "--yes", "--json",
     )
     assert ran.code == 2
     assert "--model ESP32" in ran.result["error"]["hint"]
@@ -78,6 +78,6 @@ def test_a_chip_that_is_not_named_is_a_wrong_call(cli: Cli, tmp_path: Path) -> N
 
 def test_other_without_a_program_is_a_bad_board(cli: Cli, tmp_path: Path) -> None:
     words = ("--md5", "0" * 32, "--target", "V2", "--type", "sota", "--model", "other", "-p", "/dev/null")
-    ran = cli("flash", tmp_path / "a", *words, "--json")
+    ran = cli("flash", tmp_path / "a", *words, "--yes", "--json")
     assert ran.code == 3
     assert "flash" in ran.result["error"]["message"]

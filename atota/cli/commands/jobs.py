@@ -27,7 +27,7 @@ from atota.settings.spec import JobSpec, LocalPackage, checked, job_spec
 from atota.update.events import JobEvent
 from atota.update.job import Job
 from atota.update.plan import Goal, Proposal
-from atota.values import Identity, checked_md5, checked_sha256, nature_of
+from atota.values import Identity, checked_md5, checked_sha256
 
 _DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Show module, method, package and time; write nothing.")
@@ -123,14 +123,14 @@ def _may_ask(call: Call) -> bool:
 
 
 def _require_word(call: Call, spec: JobSpec, platform: Platform | None) -> None:
-    """Refuse to update a real module without the user's word; a simulated one can be replaced.
+    """Refuse to update without the user's word. A program that reads `--json` has given it by its call.
 
     A job that cannot begin at all fails by itself, with its own reason.
 
     Raises:
         UsageError: the word was not given, and cannot be asked for here.
     """
-    if call.settings.yes or spec.dry_run or nature_of(spec.port) != "real" or _may_ask(call):
+    if call.settings.yes or spec.dry_run or call.out.json or _may_ask(call):
         return
     checked(spec, platform.capabilities.naming if platform is not None else None)
     if spec.board is not None:

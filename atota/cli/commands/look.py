@@ -9,6 +9,8 @@ import typer
 from atota.cli.call import Call
 from atota.cli.completion import complete_methods
 from atota.cli.known import known_of
+from atota.cli.options import ShowImei
+from atota.cli.view.output import plural
 from atota.cli.view.tables import identity_table, modules_table, ports_page
 from atota.cli.wiring import opened_chip, opened_module
 from atota.dialects import catalogue
@@ -38,7 +40,7 @@ def list_serial_ports(call: Call) -> None:
     call.done(partial(ports_page, infos), ports=msgspec.to_builtins(infos))
 
 
-def identify(call: Call) -> None:
+def identify(call: Call, show_imei: ShowImei = False) -> None:
     """Print the identity of the module or the chip on the port.
 
     Raises:
@@ -66,7 +68,11 @@ def identify(call: Call) -> None:
         require_consistent(findings)
     elif findings is not None and findings.mismatch is not None:
         call.out.warn(findings.mismatch)
-    call.done(partial(identity_table, identity), module=msgspec.to_builtins(identity), journal=known)
+    call.done(
+        partial(identity_table, identity, show_imei=show_imei),
+        module=msgspec.to_builtins(identity),
+        journal=known,
+    )
 
 
 def list_modules(
@@ -95,4 +101,4 @@ def list_modules(
         partial(modules_table, rows),
         modules=[{name: getattr(row, name) for name in _FIELDS} for row in rows],
     )
-    call.out.say(f"{len(rows)} of {len(catalogue.rows())} rows")
+    call.out.say(f"{len(rows)} of {plural(len(catalogue.rows()), 'row')}")

@@ -155,6 +155,8 @@ def download(
             on_progress=bar,
             on_wait=lambda why, seconds: call.out.say(f"{why}; waiting {seconds:g} s"),
         )
+    if output is not None:
+        call.out.warn_if_replaced(output)
     path = package.path if output is None else _copy(package.path, output)
     digests = package.digests
     fields = {"path": str(path), "size": digests.size, "md5": digests.md5, "sha256": digests.sha256}

@@ -6,22 +6,24 @@ from pathlib import Path
 from typing import Annotated
 from urllib.parse import parse_qsl, urlencode
 
+import msgspec
 import typer
 
 from atota.cli.call import Call
 from atota.cli.completion import complete_faults, complete_platform_faults, complete_simulated
-from atota.cli.view.output import styled
+from atota.cli.view.output import plural, styled
 from atota.clock import SystemClock, clock_at
 from atota.errors import ConfigError, UsageError
 from atota.otaserver.model import load
 from atota.otaserver.serve import RunningServer
 from atota.otaserver.service import LocalPlatform
 from atota.sim.chips.catalogue import CHIPS
-from atota.sim.link import parse_sim_url
+from atota.sim.hands import BenchEvent, Mistakes, PtyBench
 from atota.sim.package import build_package
 from atota.sim.personas.catalogue import PERSONAS
 from atota.sim.serve import serve_pty, serve_tcp
-from atota.values import Digests
+from atota.sim.url import parse_sim_url
+from atota.values import Digests, mask
 
 _DEMO_KEY = "a2V5IG9mIHRoZSBsb2NhbCBwbGF0Zm9ybSwgbm8gc2VjcmV0"
 """The base64 of "key of the local platform, no secret": for folders that --init makes."""
@@ -60,6 +62,8 @@ _PlatformFault = Annotated[
     typer.Option(metavar="NAME[:ARG]", help=_FAULT_HELP, autocompletion=complete_platform_faults),
 ]
 _MODELS = ", ".join((*(persona.name for persona in PERSONAS), *CHIPS))
+
+_Share = Annotated[float, typer.Option(min=0, max=1, metavar="SHARE", help="Units handled so, 0 to 1.")]
 
 
 def serve_module(
@@ -111,6 +115,45 @@ def serve_module(
     call.done()
 
 
+def serve_bench(
+    call: Call,
+    links: Annotated[Path, typer.Argument(metavar="DIR", help="The folder for the links by USB path.")],
+    lanes: Annotated[int, typer.Option(min=1, max=64, help="Lanes of the bench.")] = 4,
+    model: Annotated[str, typer.Option(help="The model of all modules.")] = "BC28",
+    fault: _Fault = None,
+    speed: Annotated[float, typer.Option(min=0.1, max=1000, help="The speed of its time.")] = 15.0,
+    handling: Annotated[
+        float, typer.Option(min=0, max=600, metavar="SECONDS", help="The operator's time for a unit.")
+    ] = 10.0,
+    pulled: _Share = 0.0,
+    flapping: _Share = 0.0,
+    cloned: _Share = 0.0,
+    seed: Annotated[int, typer.Option(help="Decides about the operator's mistakes.")] = 0,
+) -> None:
+    """Serve a bench whose modules are plugged in and taken out, until the stop token is set."""
+    url = parse_sim_url(f"sim://{model}")
+
+    def tell(event: BenchEvent) -> None:
+        text = f"  lane {event.lane}: {event.what} {mask(event.imei)}, {event.version} {event.mistake}"
+        call.out.event("unit", text.rstrip(), **msgspec.structs.asdict(event))
+
+    call.out.begin(links=str(links), lanes=lanes)
+    call.out.event("ready", f"{lanes} lanes, links in {links}  (Ctrl-C ends it)", links=str(links))
+    PtyBench(
+        links,
+        url.model,
+        options=url.options,
+        faults=tuple(fault or ()),
+        clock=clock_at(speed),
+        handling_s=handling / 2,
+        mistakes=Mistakes(pulled=pulled, flapping=flapping, cloned=cloned),
+        seed=seed,
+        tell=tell,
+        stop=call.stop,
+    ).run(lanes)
+    call.done()
+
+
 def tcp_address(text: str) -> tuple[str, int]:
     """Parse ``HOST:PORT``, or a port alone on this machine.
 
@@ -145,8 +188,8 @@ def serve_platform(
         call.out.event("request", f"  {line}", line=line)
 
     with RunningServer(platform, host, port, log=log) as server:
-        tasks = len(platform.tasks)
-        page = styled("OTA platform on [bold]{}[/], {} tasks  (Ctrl-C ends it)", server.url, tasks)
+        tasks = plural(len(platform.tasks), "task")
+        page = styled("OTA platform on [bold]{}[/], {}  (Ctrl-C ends it)", server.url, tasks)
         call.out.event("ready", page, url=server.url)
         if init and not call.out.json:
             call.out.say("one of these updates the module on PORT:")
@@ -200,6 +243,7 @@ def write_package(
 ) -> None:
     """Write a package to a file."""
     data = build_package(model=model, base=base, target=target, size=size)
+    call.out.warn_if_replaced(output)
     try:
         output.write_bytes(data)
     except OSError as error:

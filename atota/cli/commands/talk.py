@@ -7,6 +7,7 @@ import msgspec
 import typer
 
 from atota.cli.call import Call
+from atota.cli.options import ShowImei
 from atota.cli.view.tables import identity_table
 from atota.cli.wiring import opened_module
 from atota.clock import Deadline, SystemClock
@@ -99,6 +100,7 @@ def wait(
     version: Annotated[
         str | None, typer.Option("--version", metavar="TEXT", help="Wait until the module runs this version.")
     ] = None,
+    show_imei: ShowImei = False,
 ) -> None:
     """Wait for the module.
 
@@ -125,7 +127,7 @@ def wait(
                 raise Interrupted("stopped by the user")
             clock.sleep(clock.slice_s)
     assert seen.identity is not None
-    call.done(identity_table(seen.identity), module=msgspec.to_builtins(seen.identity))
+    call.done(identity_table(seen.identity, show_imei=show_imei), module=msgspec.to_builtins(seen.identity))
 
 
 def _look(call: Call) -> _Seen:

@@ -22,7 +22,7 @@ from typing import Any
 from atota.sim.chips import cbor, mcuboot
 from atota.sim.chips.application import answer
 from atota.sim.chips.chip import Need, Next, Program, SimChip
-from atota.sim.chips.nordic import ERASE_S, PAGE, WORD_S, Bootloader
+from atota.sim.chips.nordic import ERASE_S, PAGE, Bootloader
 
 _READ, _WRITE = 0, 2
 _OS, _IMAGE = 0, 1
@@ -292,9 +292,7 @@ class Mcuboot(Bootloader):
             self.upload_slot = mcuboot.SLOT_0 if self.in_recovery else mcuboot.SLOT_1
             self.size, self.offset = size, 0
             self.pending = ""
-            for page in range(self.upload_slot, self.upload_slot + size, PAGE):
-                yield ERASE_S
-                self.chip.flash.erase(page, PAGE)
+            yield from self.erase(self.upload_slot, size)
         if self.size and offset == self.offset:
             if self.offset + len(data) > self.size:
                 return _EINVAL
@@ -309,9 +307,8 @@ class Mcuboot(Bootloader):
         if not is_last:
             data = data[: len(data) - len(data) % _UNIT]
         padded = data + b"\xff" * (-len(data) % _UNIT)
-        yield len(padded) / _UNIT * WORD_S
+        yield from self.write(self.upload_slot + self.offset, padded)
         self.chip.pieces += 1
-        self.chip.flash.write(self.upload_slot + self.offset, padded)
         self.offset += len(data)
 
     def _is_newer(self, data: bytes) -> bool:
