@@ -22,26 +22,26 @@ def flash(package: Path, *more: str, target: str = TARGET, md5: str = MD5) -> tu
 # -- the user's word ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("more", [(), ("--json",)])
-def test_a_real_module_is_not_updated_without_the_users_word(
-    cli: Cli, package: Path, more: tuple[str, ...]
-) -> None:
+def test_a_module_is_not_updated_without_the_users_word(cli: Cli, package: Path) -> None:
     pty = Pty()
-    ran = cli(*flash(package, "-p", pty.device, *more))
+    ran = cli(*flash(package, "-p", pty.device))
     pty.close()
     assert ran.code == 2
     assert f"{pty.device}: an update needs your word" in ran.err
     assert "Give --yes to agree beforehand, or --dry-run" in ran.err
 
 
-def test_a_network_port_needs_the_word_too_and_simulated_or_replayed_ones_do_not(
-    cli: Cli, package: Path, tmp_path: Path
-) -> None:
+def test_every_kind_of_port_needs_the_word(cli: Cli, package: Path, tmp_path: Path) -> None:
     assert cli(*flash(package, "-p", "socket://127.0.0.1:9")).code == 2
-    assert cli(*flash(package, "-p", SIM)).code == 0
+    assert cli(*flash(package, "-p", SIM)).code == 2
     transcript = tmp_path / "t.transcript"
-    assert cli(*flash(package, "-p", SIM, "--transcript", str(transcript))).code == 0
-    assert cli(*flash(package, "-p", f"replay://{transcript}")).code == 0
+    assert cli(*flash(package, "-p", SIM, "--yes", "--transcript", str(transcript))).code == 0
+    assert cli(*flash(package, "-p", f"replay://{transcript}")).code == 2
+    assert cli(*flash(package, "-p", f"replay://{transcript}", "--yes")).code == 0
+
+
+def test_a_program_that_reads_json_has_given_the_word_by_its_call(cli: Cli, package: Path) -> None:
+    assert cli(*flash(package, "-p", SIM, "--json")).code == 0
 
 
 def test_what_cannot_begin_at_all_says_its_own_reason(cli: Cli, package: Path) -> None:
@@ -205,7 +205,7 @@ def test_an_option_that_the_method_does_not_have_is_refused_and_not_ignored(
     package.write_bytes(build_package(model=model, base=base, target=target, size=2048))
     md5 = Digests.of(package.read_bytes()).md5
     words_ = flash(package, "-p", f"sim://{model}?speed=max", *shlex.split(more), target=target, md5=md5)
-    ran = cli(*words_, "--allow-unproven")
+    ran = cli(*words_, "--allow-unproven", "--yes")
     assert ran.code == 6, ran.err
     assert words in ran.err
 
