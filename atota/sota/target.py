@@ -256,6 +256,9 @@ class ChipTarget:
             self._wire.drive(steps)
             self._is_in_loader = True
             return self._flasher.connect()
+        if self._flasher.meets_application:
+            with suppress(NoAnswer):
+                return self._flasher.connect()
         for _ in range(_ENTRIES):
             has_lines = self._wire.drive(steps)
             if steps and not has_lines:

@@ -32,7 +32,9 @@ def proposal_text(proposal: Proposal, spec: JobSpec) -> Text:
 
 def _rows(proposal: Proposal, spec: JobSpec) -> Iterator[tuple[str, str]]:
     identity, goal = proposal.identity, proposal.goal
-    yield "module", f"{plain(identity.model or 'unknown')}, IMEI {mask(identity.imei)}"
+    is_chip = spec.task_type == "sota"
+    imei = "" if is_chip else f", IMEI {mask(identity.imei)}"
+    yield "chip" if is_chip else "module", f"{plain(identity.model or 'unknown')}{imei}"
     target = goal.expected if goal is not None else "not known: the platform was not asked"
     yield "version", f"{identity.version or '?'} → {target}"
     package, size = proposal.package or "the platform's", proposal.size
