@@ -1,4 +1,4 @@
-"""The packages of simulated chips, as a platform hands them out: an image, or a zip as Nordic's tools make it."""
+"""The packages of simulated chips, as a platform hands them out: an image, or a zip in Nordic's form."""
 
 import io
 import json
