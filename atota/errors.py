@@ -1,18 +1,17 @@
 """Every error that atota raises on purpose, in one tree.
 
     AtotaError
-    ├── UsageError            the call itself is wrong                        2  usage
-    ├── ConfigError           a file the user edits is wrong                  3  bad-config
+    ├── UsageError            wrong call; BadRequest, TooLarge, ProtocolTooNew  2  usage
+    ├── ConfigError           a file the user edits is wrong; HookError       3  bad-config
     ├── LinkError             the wire                                        4  port
-    │   ├── PortNotFound
-    │   ├── PortBusy
-    │   ├── PortForbidden
+    │   ├── PortNotFound, PortBusy, PortForbidden
     │   ├── LineUnavailable       the port has no DTR, RTS or such a mode
     │   ├── BoardMismatch         the port's adapter is not the one of the board file
     │   ├── LinkLost
+    │   ├── PrinterError          a printer that does not print (station)
     │   └── ReplayDiverged        the host does something else than its recording
     ├── ModuleError           the conversation with the module                5  no-answer
-    │   ├── NoAnswer
+    │   ├── NoAnswer              Looped: only the own bytes come back
     │   │   └── SelfUpdating      it updates itself, and does not listen
     │   ├── Desynchronised
     │   ├── ModuleRebooted
@@ -21,8 +20,11 @@
     ├── PackageError          size, digest or format                          7  bad-package
     ├── ServerError           the platform or the network                     8  server
     │   ├── ServerUnreachable
+    │   │   └── StoreBusy, StoreFull  the line's database
     │   ├── PlatformRefused       a refusal by the platform
-    │   │   └── DownloadRefused       its one-byte answer to a download
+    │   │   ├── DownloadRefused       its one-byte answer to a download
+    │   │   └── KeyRefused            of a station, by the line
+    │   ├── BadData               a value that the line's database cannot store
     │   └── BadAnswer             not what the platform documents
     ├── WriteFailed           the slot was not activated                      9  write-failed
     │   ├── PackageTurnedDown     the module refused the package before it rebooted
@@ -32,7 +34,7 @@
     ├── RebootTimeout         it did not come back in time                   11  unknown-after-reboot
     │   └── SameName              its version cannot tell old from new
     ├── OldVersion            it came back with the old version              12  old-version
-    ├── LimitReached          job limit, lock or duplicate                   13  limit
+    ├── LimitReached          lock, duplicate; GapFound, ForkFound, JournalRefused, UnitDone 13  limit
     ├── JobTimeout            time limit of the job                         124  timeout
     └── Interrupted           Ctrl-C                                        130  interrupted
 
@@ -300,7 +302,7 @@ class BadAnswer(ServerError):
 
     code = "server.bad-answer"
     retry = Retry.NEVER
-    default_hint = "Check --server: a proxy or another web site may have answered."
+    default_hint = "Check --server and --api: a proxy, a web site or another API may have answered."
 
 
 class WriteFailed(AtotaError):

@@ -4,18 +4,22 @@ Every mistake in a file becomes a `ConfigError` that names its place.
 
 The text of a mistake is always ``FILE: what is wrong``, for instance
 ``bench.toml: Object contains unknown field `timout_s` - at `$.serial```: a syntax error names line and
-column, a wrong key or value its path (`msgspec` words both).
+column, a wrong key or value its path (`msgspec` words both). The hint names the keys or words that are
+known there.
 """
 
 import errno
+import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
+from msgspec import inspect
 
 from atota.errors import ConfigError
+from atota.names import advice, near
 
 T = TypeVar("T")
 Hook = Callable[[type, Any], Any]
@@ -59,7 +63,7 @@ def decode_toml(text: str | bytes, into: type[T], *, name: str, hook: Hook | Non
         raise ConfigError(f"{name}: Values are nested too deeply") from None
     except (msgspec.DecodeError, ValueError, OverflowError) as error:
         # ValueError: `tomllib` lets Python's own limit on the digits of an integer through.
-        raise ConfigError(f"{name}: {error}") from error
+        raise ConfigError(f"{name}: {error}", hint=shape_hint(str(error), into)) from error
 
 
 def _read(path: Path, name: str) -> bytes:
@@ -84,6 +88,85 @@ def _utf8(data: bytes, name: str) -> str:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise ConfigError(f"{name}: Not UTF-8 (at line {line})", hint=_NOT_UTF8_HINT) from error
+
+
+_PLACED = re.compile(r"(?P<what>.*?)(?: - at `(?:key in )?\$?(?P<path>[^`]*)`)?", re.DOTALL)
+_UNKNOWN_KEY = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
+_UNKNOWN_WORD = re.compile(r"Invalid (?:enum )?value '(.*)'", re.DOTALL)
+
+
+def shape_hint(mistake: str, kind: Any) -> str | None:
+    """Return the hint for a key or a word that ``kind`` does not know: near ones, then all known ones.
+
+    Args:
+        mistake: the text of `msgspec`'s error, with its place.
+        kind: the type of the whole document.
+
+    Returns:
+        None for any other mistake.
+    """
+    placed = _PLACED.fullmatch(mistake)
+    what, path = (placed["what"], placed["path"] or "") if placed is not None else (mistake, "")
+    key, word = _UNKNOWN_KEY.fullmatch(what), _UNKNOWN_WORD.fullmatch(what)
+    if key is None and word is None:
+        return None
+    root = _members(inspect.type_info(kind))
+    if key is None:
+        assert word is not None
+        words = list(dict.fromkeys(_words(root, _steps(path))))
+        return advice(word[1], words, known="Allowed") if words else None
+    names = list(dict.fromkeys(name for name, _ in _fields(_inside(root, _steps(path)))))
+    elsewhere = [] if near(key[1], names) else _paths(root, key[1])
+    if elsewhere:
+        return f"Did you mean `{elsewhere[0]}`? Known keys here: {', '.join(names)}."
+    return advice(key[1], names, known="Known keys")
+
+
+def _steps(path: str) -> list[str]:
+    """Return the parts of a place such as ``$.task[0].package``; an index, and a table's key, is ``[]``."""
+    return [name or "[]" for name in re.findall(r"\.([^.\[\]]+)|\[[^\]]*\]", path)]
+
+
+def _members(info: inspect.Type) -> list[inspect.Type]:
+    return list(info.types) if isinstance(info, inspect.UnionType) else [info]
+
+
+def _fields(types: Sequence[inspect.Type]) -> Iterator[tuple[str, inspect.Type]]:
+    for info in types:
+        if isinstance(info, inspect.StructType):
+            yield from ((field.encode_name, field.type) for field in info.fields)
+
+
+def _inside(types: Sequence[inspect.Type], steps: Sequence[str]) -> list[inspect.Type]:
+    """Return the types that may stand at a place."""
+    for step in steps:
+        members = [member for name, info in _fields(types) if name == step for member in _members(info)]
+        for info in types:
+            if isinstance(info, inspect.DictType):
+                members += _members(info.value_type)
+            elif isinstance(info, inspect.VarTupleType | inspect.ListType):
+                members += _members(info.item_type)
+        types = members
+    return list(types)
+
+
+def _words(root: Sequence[inspect.Type], steps: Sequence[str]) -> Iterator[str]:
+    """Yield the words that are allowed at a place: of a list of words, or the tags of a table's kinds."""
+    for info in _inside(root, steps):
+        if isinstance(info, inspect.LiteralType):
+            yield from map(str, info.values)
+    for info in _inside(root, steps[:-1]):
+        if isinstance(info, inspect.StructType) and steps and info.tag_field == steps[-1]:
+            yield str(info.tag)
+
+
+def _paths(types: Sequence[inspect.Type], key: str, depth: int = 4) -> list[str]:
+    """Return the paths below that lead to a key of this name, the shortest first."""
+    fields = dict(_fields(types))
+    paths = [key] if key in fields else []
+    for name, info in fields.items() if depth else ():
+        paths += [f"{name}.{path}" for path in _paths(_members(info), key, depth - 1)]
+    return sorted(paths, key=lambda path: path.count("."))
 
 
 def prepared(kind: type[T]) -> type[T]:

@@ -45,6 +45,10 @@ class Outcome(enum.StrEnum):
     INTERRUPTED = "interrupted", 130
 
 
+JOB_OUTCOMES: tuple[Outcome, ...] = tuple(sorted(set(Outcome) - {Outcome.DONE, Outcome.TASK}))
+"""The ends of jobs, in the order of the alphabet."""
+
+
 class Retry(enum.Enum):
     """The prospect of the same attempt, made again without a change."""
 

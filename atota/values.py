@@ -16,10 +16,12 @@ _STAMP = re.compile(
     r"(?:\[[^\]]*\]|\([^)]*\)|(?:build|built|compiled|date|release)\b.*"
     r"|(?:(?:mon|tue|wed|thu|fri|sat|sun)\w*,?\s+)?(?:\d{1,2}[ -])?"
     r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)\w*[ .,-]+\d.*"
-    r"|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}\b.*|\d{8}\b.*|\d{1,2}:\d\d\b.*)",
+    r"|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}\b.*|\d{8}(?:\b|T\d).*|\d{1,2}:\d\d\b.*"
+    r"|(?:\S+\s+){1,3}\d{4}[-/.]\d\d[-/.]\d\d\s+\d\d:\d\d\b.*)",
     re.ASCII | re.IGNORECASE,
 )
-"""A build's stamp behind a version: ``[Feb 03 2018 13:00:41]`` (u-blox SARA-R4), a date, a time."""
+"""A build's stamp behind a version: ``[Feb 03 2018 13:00:41]`` (u-blox SARA-R4), a date, a time; the source's
+revision and the builder before both (``r7040 CARMD-EV-FRMWR2 2017/05/19 06:23:09``, Sierra's modules)."""
 _LABELLED = re.compile(
     r"(?:(?:(?:sw|fw|hw|modem|software|firmware|application)[ _]?)?(?:revision|version)\s*[:=]?\s*)?"
     r"\"?(?P<token>[A-Za-z0-9_.\-]+)\"?(?P<rest>.*)",
@@ -28,7 +30,9 @@ _LABELLED = re.compile(
 _IMEI = re.compile(r"\d{15}")  # 3GPP 23.003 section 6.2.1: 14 digits and a check digit
 
 _PRODUCT_ID = re.compile(r"[A-Za-z0-9]{1,32}")  # OneNET: ten letters and digits; older ones have digits only
-_DEVICE_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")  # OneNET's console: 1-64 letters, digits, "_" and "-"
+# The length: OneNET-MQTT-Kit of China Mobile (dev_name[64+1]). The characters are inferred: no page lists
+# them, every recorded name fits, and the name stands raw in paths, topics and client ids.
+_DEVICE_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 _SERVER = re.compile(
     r"(https?)://(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::([0-9]{1,5}))?/?", re.ASCII | re.IGNORECASE
@@ -99,6 +103,10 @@ def _server_problem(text: str) -> str:
     return f"{text!r} is not an address like 'https://ota.heclouds.com'"
 
 
+MAX_VERSION = 20
+"""Characters of a version; the platform page's errno 27, and the console's rule for the target of a task."""
+
+
 def version_problem(version: str) -> str | None:
     """Return the reason for which the platform would refuse ``version``; None if it may be sent.
 
@@ -108,8 +116,8 @@ def version_problem(version: str) -> str | None:
         return None
     if not version:
         return "it is empty"
-    if len(version) > 20:
-        return f"too long for the platform: {len(version)} characters, it takes 20"
+    if len(version) > MAX_VERSION:
+        return f"too long for the platform: {len(version)} characters, it takes {MAX_VERSION}"
     bad = "".join(sorted(set(re.sub(r"[A-Za-z0-9_.\-]", "", version))))
     return f"it holds {bad!r}; allowed are letters, digits, '_', '-' and '.'"
 
@@ -257,6 +265,11 @@ class Versions(msgspec.Struct, frozen=True, kw_only=True):
         """All texts, the one that is sent to the platform first."""
         return tuple(dict.fromkeys(text for text in (self.version, self.revision, self.full) if text))
 
+    @property
+    def names(self) -> frozenset[str]:
+        """Every text and every spelling of the full name."""
+        return frozenset(self.texts) | self._full_names
+
     def has(self, name: str) -> bool:
         """True if ``name`` is one of its texts; other builds may have it, too."""
         return name in self.texts or name in self._full_names
@@ -354,7 +367,8 @@ class MethodChoice(msgspec.Struct, frozen=True, kw_only=True):
     """The way in which a target is written.
 
     ``digest`` is the SHA-256 of the dialect's files, ``block`` in bytes (None: the package is not cut), and
-    ``window_s`` the seconds for which the target waits for bytes that it asked for.
+    ``window_s`` the seconds for which the target waits for bytes that it asked for. ``room`` is the largest
+    package that the slot takes, in bytes (None: no document says it).
     """
 
     dialect: str
@@ -362,3 +376,18 @@ class MethodChoice(msgspec.Struct, frozen=True, kw_only=True):
     method: str
     block: int | None
     window_s: float
+    room: int | None = None
+
+
+class LineState(msgspec.Struct, frozen=True, kw_only=True):
+    """The rate of a transfer in bit/s, and the length of its blocks in bytes.
+
+    ``block`` is None where the package is not cut, or into blocks of several lengths. ``bad`` lists the rates
+    for which the line, its adapter included, is too bad. ``block_s`` is the time in seconds that a block
+    takes beyond its bytes on the wire and the pause after its response; None: not measured.
+    """
+
+    rate: int
+    block: int | None = None
+    bad: tuple[int, ...] = ()
+    block_s: float | None = None

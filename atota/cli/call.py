@@ -15,8 +15,9 @@ from atota.cli.streams import lost
 from atota.cli.view.output import Ending, Output, Page
 from atota.clock import StopToken
 from atota.errors import AtotaError, ConfigError, Interrupted, Outcome, UsageError
+from atota.settings.adapter import port_of
 from atota.settings.board import Board
-from atota.settings.resolve import load_settings
+from atota.settings.resolve import load_settings, unknown_variables
 from atota.settings.table import Settings
 
 _HANGUP: signal.Signals | None = getattr(signal, "SIGHUP", None)  # Windows has none
@@ -35,6 +36,7 @@ class Call:
         self.stop = StopToken()
         self._options = options
         self._merged: tuple[Settings, Board | None] | None = None
+        self._port: str | None = None
 
     @classmethod
     def of(
@@ -61,19 +63,54 @@ class Call:
         """The board file, if one is named."""
         return self._merge()[1]
 
+    def settings_on(self, board: Path | None) -> tuple[Settings, Board | None]:
+        """Return the settings merged with another board file than the one that they name; None: with it."""
+        return (
+            self._merge() if board is None else load_settings({**self._options, "board": board}, os.environ)
+        )
+
     @property
     def port(self) -> str:
-        """The port that the settings name.
+        """The port that the settings name, or the one that their board's adapter is on.
 
         Raises:
             UsageError: they name none.
+            PortNotFound: no port, or more than one, fits the board or the search.
+            NoAnswer: the port was to be searched, and no module answers.
         """
-        if self.settings.port is None:
+        if self._port is None:
+            self._port = self._found_port()
+        return self._port
+
+    @property
+    def names_port(self) -> bool:
+        """True if the settings name a port, or a board whose adapter is on one."""
+        return self.settings.port is not None or self._has_adapter
+
+    @property
+    def _has_adapter(self) -> bool:
+        return self.board is not None and self.board.adapter.given
+
+    def _found_port(self) -> str:
+        settings, board = self.settings, self.board
+        if settings.port is not None and settings.port.lower() == "auto":
+            from atota.module.search import find_port  # few commands need it
+
+            port = find_port(board=board, baud=settings.baud, stop=self.stop, note=self.out.say)
+        elif settings.port is not None:
+            return settings.port
+        elif board is not None and board.adapter.given:
+            port = port_of(board)
+        else:
             raise UsageError("no port was given", hint="Give -p PORT; `atota ports` lists what is there.")
-        return self.settings.port
+        self.out.say(f"port: {port}")
+        return port
 
     def _merge(self) -> tuple[Settings, Board | None]:
         if self._merged is None:
+            for name, meant in unknown_variables(os.environ).items():
+                guess = f"; did you mean {' or '.join(meant)}?" if meant else ""
+                self.out.warn(f"the variable {name} is unknown{guess}")
             self._merged = load_settings(self._options, os.environ)
             if self.out.verbosity > 0:
                 for line in self._merged[0].explain():
@@ -132,6 +169,8 @@ def _interruptible(call: Call) -> Iterator[None]:
         if call.stop.is_set:
             raise KeyboardInterrupt
         call.stop.set()
+        if number == signal.SIGINT and sys.stderr.isatty() and not call.out.draws:
+            call.out.say("")  # the terminal has just shown ^C
         if not call.stop.is_set:
             call.out.say("The module is updating itself: waiting for it. Ctrl-C again leaves it alone.")
 

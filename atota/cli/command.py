@@ -7,7 +7,8 @@ commands imports none.
 import importlib
 import inspect
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import typer
@@ -64,9 +65,31 @@ class _Loading(TyperCommand):
 class Program(TyperGroup):
     """A group of commands."""
 
+    def make_context(self, *arguments: Any, **options: Any) -> Any:
+        """Parse as any group does; note why that cannot be."""
+        with _noted(options.get("obj")):
+            return super().make_context(*arguments, **options)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Find and run the command; note why that cannot be."""
+        with _noted(ctx.obj):
+            return super().invoke(ctx)
+
     def get_params(self, ctx: Any) -> Any:
         """Return the options, switches without a type."""
         return _plain(super().get_params(ctx))
+
+
+@contextmanager
+def _noted(ending: object) -> Iterator[None]:
+    """Note the words of Typer's error for the result line; Typer itself shows them and ends the program."""
+    try:
+        yield
+    except Exception as error:
+        words = getattr(error, "format_message", None)
+        if isinstance(ending, Ending) and words is not None and ending.problem is None:
+            ending.problem = str(words()).strip()
+        raise
 
 
 def declare(app: typer.Typer, row: Command, *, group: str = "") -> None:
@@ -106,8 +129,10 @@ def _entry(row: Command, title: str) -> Callable[..., None]:
 
 
 def _plain(params: Sequence[Any]) -> Sequence[Any]:
-    """Give switches an empty name of their value: else Typer shows them as if they took one."""
+    """Hide the Python types of values: a switch takes none, and an argument's own name says what it is."""
     for param in params:
+        if param.param_type_name == "argument" and param.metavar is not None:
+            param.display_type_rich = lambda ctx: None  # noqa: ARG005 - as Typer calls it
         if (getattr(param, "is_flag", False) or getattr(param, "count", False)) and param.metavar is None:
             param.metavar = ""
     return params

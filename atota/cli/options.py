@@ -1,45 +1,22 @@
 """The options that commands share: made from the table of settings, and those of the output."""
 
 import inspect
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from typing import Annotated, Any
 
 import typer
 
+from atota.cli import completion
 from atota.settings.groups import Group
+from atota.settings.kinds import OneOf
 from atota.settings.table import Row, rows
 
-
-def complete_ports(incomplete: str) -> list[str]:
-    """Return names of serial ports, for the shell."""
-    from atota.link.ports import port_names
-
-    return [name for name in port_names() if name.startswith(incomplete)]
-
-
-def complete_dialects(incomplete: str) -> list[str]:
-    """Return names of dialects, for the shell."""
-    from atota.dialects.loader import names, own_files
-
-    return [name for name in (*names(), *own_files()) if name.startswith(incomplete)]
-
-
-def complete_models(incomplete: str) -> list[str]:
-    """Return names of the catalogue's models, for the shell."""
-    from atota.dialects.catalogue import rows as catalogue_rows
-
-    start = incomplete.lower()
-    return [
-        row.model
-        for row in catalogue_rows()
-        if row.task_type == "fota" and row.model.lower().startswith(start)
-    ]
-
-
-_COMPLETIONS: dict[str, Callable[[str], list[str]]] = {
-    "ports": complete_ports,
-    "dialects": complete_dialects,
-    "models": complete_models,
+_COMPLETIONS: dict[str, completion.Completer] = {
+    "ports": completion.complete_ports,
+    "dialects": completion.complete_dialects,
+    "models": completion.complete_models,
+    "apis": completion.complete_apis,
+    "runs": completion.complete_runs,
 }
 
 
@@ -59,8 +36,14 @@ def _setting(row: Row) -> inspect.Parameter:
         metavar=row.metavar,
         help=f"{row.help} [{'; '.join(notes)}]" if notes else row.help,
         rich_help_panel=row.group and row.group.value,
-        autocompletion=_COMPLETIONS.get(row.complete or ""),
+        autocompletion=_completer(row),
     )
+
+
+def _completer(row: Row) -> completion.Completer | None:
+    if isinstance(row.parse, OneOf):
+        return completion.complete_words(*row.parse.words)
+    return _COMPLETIONS.get(row.complete or "")
 
 
 def _parameter(name: str, kind: Any, *flags: str, default: Any = None, **settings: Any) -> inspect.Parameter:
@@ -88,3 +71,6 @@ OUTPUT = (
     _output("quiet", bool, "--quiet", "-q", help="Print only results and errors."),
     _output("no_progress", bool, "--no-progress", help="Draw no bars."),
 )
+
+ShowImei = Annotated[bool, typer.Option("--show-imei", help="Show IMEIs whole.", rich_help_panel="Output")]
+"""The option of commands that mask IMEIs on the screen."""

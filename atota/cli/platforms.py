@@ -1,22 +1,28 @@
 """The platform that a command talks to, made from its settings."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from atota.cli.call import Call
-from atota.clock import SystemClock
+from atota.cli.view.output import Output
+from atota.clock import StopToken, SystemClock
 from atota.ota.base import Platform
 from atota.ota.registry import Access, chosen, open_platform
+from atota.settings.table import Settings
 from atota.values import is_local_server
 
 
+def opened_platform(call: Call) -> AbstractContextManager[Platform]:
+    """Open the platform that the settings of a command name."""
+    return platform_of(call.settings, call.out, call.stop)
+
+
 @contextmanager
-def opened_platform(call: Call) -> Iterator[Platform]:
-    """Open the platform that the settings name; it signs as they say."""
-    settings = call.settings
+def platform_of(settings: Settings, out: Output, stop: StopToken) -> Iterator[Platform]:
+    """Open the platform that settings name; it signs as they say."""
     api, address = chosen(settings.api, settings.server)
-    if call.out.verbosity > 0:
-        call.out.say(f"  platform: {api} at {address}")
+    if out.verbosity > 0:
+        out.say(f"  platform: {api} at {address}")
     key, header = settings.access_key, settings.authorization
     access = Access(
         server=address,
@@ -30,12 +36,12 @@ def opened_platform(call: Call) -> Iterator[Platform]:
         auth_method=settings.auth_method,
         auth_ttl_s=settings.auth_ttl_s,
         ca_file=settings.ca_file,
-        stop=call.stop,
-        on_wait=lambda why, seconds: call.out.say(f"{why}; trying again in {seconds:g} s"),
-        warn=call.out.warn,
+        stop=stop,
+        on_wait=lambda why, seconds: out.say(f"{why}; trying again in {seconds:g} s"),
+        warn=out.warn,
     )
     with open_platform(api, access) as platform:
         server = platform.server
         if server.startswith("http://") and not is_local_server(server):
-            call.out.warn(f"{server} is plain http: the download token can be read on the way")
+            out.warn(f"{server} is plain http: the download token can be read on the way")
         yield platform

@@ -3,6 +3,7 @@
 import sys
 
 from atota.cli.app import GROUPS, app
+from atota.cli.bash import whole_words
 from atota.cli.streams import make_lasting
 from atota.cli.view.output import Ending, Output
 from atota.errors import ConfigError, Outcome, UsageError
@@ -13,7 +14,8 @@ def main() -> None:
     make_lasting()
     ending = Ending()
     try:
-        app(prog_name="atota", obj=ending)  # also as `python -m atota`
+        with whole_words():
+            app(prog_name="atota", obj=ending)  # also as `python -m atota`
     except SystemExit as end:
         if end.code == Outcome.USAGE.exit_code and "--json" in sys.argv[1:]:
             _end_wrong_call(ending)
@@ -26,7 +28,7 @@ def main() -> None:
 def _end_wrong_call(ending: Ending) -> None:
     """Print the result line of a call that Typer refused, unless a command has printed one."""
     out = Output(_command(sys.argv[1:]), json=True, ending=ending)
-    out.end(UsageError("the command line is wrong; stderr says where"))
+    out.end(UsageError(ending.problem or "the command line is wrong; stderr says where"))
 
 
 def _command(words: list[str]) -> str:

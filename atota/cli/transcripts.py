@@ -8,14 +8,14 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TextIO
 
-import platformdirs
-
 from atota.cli.call import Call
+from atota.clock import SystemClock
 from atota.errors import ConfigError
 from atota.files import DISK_FULL
 from atota.link.base import Link
 from atota.settings.head import head_of
 from atota.settings.spec import JobSpec
+from atota.transcript.kept import kept_folder, prune
 from atota.transcript.masking import Masker
 from atota.transcript.writer import TranscriptLink
 from atota.update.events import JobResult
@@ -54,6 +54,7 @@ def _created(call: Call, path: Path, stack: ExitStack) -> TextIO | None:
     Raises:
         ConfigError: the user named a file that can never be written.
     """
+    call.out.warn_if_replaced(path)
     try:
         file = path.open("w", encoding="ascii")
     except OSError as error:
@@ -70,26 +71,48 @@ def _close(file: TextIO) -> None:
         file.close()
 
 
-def transcript_path(call: Call) -> Path | None:
+def transcript_path(call: Call, port: str | None = None) -> Path | None:
     """Return the path of a job's transcript: the user's choice, else one among those of failed jobs.
 
-    None if that folder cannot be made: the job is done without a transcript.
+    None if that folder cannot be made: the job is done without a transcript. ``port`` names the file of one
+    of many jobs, for which the user has no choice.
     """
-    if call.settings.transcript is not None:
+    if port is None and call.settings.transcript is not None:
         return call.settings.transcript
-    folder = platformdirs.user_data_path("atota", appauthor=False) / "transcripts"
+    folder = kept_folder()
     stamp = dt.datetime.now(dt.UTC).strftime("%Y%m%dT%H%M%S%f")[:-3]
-    port = re.sub(r"[^0-9A-Za-z]+", "-", call.port.split("?")[0]).strip("-")[-40:]
+    name = re.sub(r"[^0-9A-Za-z]+", "-", (port or call.port).split("?")[0]).strip("-")[-40:]
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         call.out.warn(f"no transcript is kept: {folder} cannot be made ({error.strerror})")
         return None
-    return folder / f"{stamp}-{call.out.command}-{port}.transcript"
+    return folder / f"{stamp}-{call.out.command.replace(' ', '-')}-{name}.transcript"
 
 
 def tidy_transcript(call: Call, path: Path | None, result: JobResult) -> None:
-    """Remove the transcript of a job that went well, unless the user asked for it."""
-    if path is not None and call.settings.transcript is None and result.error is None:
+    """Remove the transcript of a job that went well, unless the user asked for it; and those of long ago."""
+    if call.settings.transcript is None:
+        tidy(path, result)
+    prune_transcripts(call, path)
+
+
+def tidy(path: Path | None, result: JobResult) -> None:
+    """Remove the transcript of a job that went well."""
+    if path is not None and result.error is None:
         with suppress(OSError):
             path.unlink()
+
+
+def prune_transcripts(call: Call, present: Path | None = None) -> None:
+    """Remove the transcripts of failed jobs that are too old or too many; ``present`` stays."""
+    settings = call.settings
+    removed = prune(
+        kept_folder(),
+        now=SystemClock().time(),
+        days=settings.transcripts_days,
+        megabytes=settings.transcripts_mb,
+        present=present,
+    )
+    if removed and call.out.verbosity > 0:
+        call.out.say(f"  transcripts removed, for their age or their size: {len(removed)}")

@@ -1,6 +1,5 @@
 """The module catalogue: every row of the platform's tables of modules, with the method and its evidence."""
 
-import difflib
 import functools
 import re
 from importlib import resources
@@ -9,6 +8,7 @@ from typing import Annotated
 import msgspec
 
 from atota.files import decode_toml
+from atota.names import near
 from atota.values import Codes, Evidence, TaskType
 
 Text = Annotated[str, msgspec.Meta(min_length=1)]
@@ -78,11 +78,7 @@ def by_name(text: str, task_type: TaskType = "fota") -> Row | None:
 
 def suggestions(text: str) -> list[str]:
     """Return up to three model names that ``text`` may be a misspelling of, the likeliest first."""
-    models = {row.model.casefold(): row.model for row in rows() if row.model != _OTHER}
-    typed = text.strip().casefold()
-    near = difflib.get_close_matches(typed, models, n=3, cutoff=0.6)
-    near.sort(key=lambda name: sorted(name) != sorted(typed))  # swapped characters are the commonest slip
-    return [models[name] for name in near]
+    return near(text, (row.model for row in rows() if row.model != _OTHER))
 
 
 def find(manufacturer: str | None, model: str | None, revision: str | None) -> Row | None:

@@ -20,6 +20,7 @@ from atota.dialects.layers import Layer, place_of
 from atota.dialects.model import Dialect, sends
 from atota.dialects.ranges import bounds
 from atota.dialects.watch import Codes
+from atota.files import shape_hint
 from atota.values import STAGES
 
 _MAY_BE_ZERO = {"pause_after_final_s", "pause_s", "continuation", "ignored_bytes"}
@@ -35,11 +36,12 @@ Mistakes = Iterator[tuple[str, str]]
 
 
 class Mistake(msgspec.Struct, frozen=True):
-    """One mistake: the file it is in, what is wrong, and its path in that file."""
+    """One mistake: the file it is in, what is wrong, its path in that file, and the names known there."""
 
     file: str
     what: str
     path: str
+    hint: str | None = None
 
     def __str__(self) -> str:
         return f"{self.file}: {self.what} - at `{self.path}`"
@@ -61,12 +63,13 @@ def mistakes(chain: Sequence[Layer]) -> list[Mistake]:
 
 
 def _placed(chain: Sequence[Layer], path: str, what: str) -> Mistake:
+    hint = shape_hint(f"{what} - at `{path}`", Dialect)
     if what.startswith(_UNKNOWN):
         key = what.removeprefix(_UNKNOWN)[1:-1]
         file, in_file = place_of(chain, f"{path}.{key}")
-        return Mistake(file, what, in_file.removesuffix(f".{key}"))
+        return Mistake(file, what, in_file.removesuffix(f".{key}"), hint)
     file, in_file = place_of(chain, path)
-    return Mistake(file, what, in_file)
+    return Mistake(file, what, in_file, hint)
 
 
 def _is_named_by_file(layer: Layer) -> bool:
@@ -282,9 +285,10 @@ def _weights(dialect: Dialect) -> Mistakes:
 
 
 def _numbers_as_keys(dialect: Dialect) -> Mistakes:
+    finals = tuple(final.text for final in dialect.grammar.finals)
     for code in dialect.errors:
-        if not code.isdecimal():
-            yield f"$.errors.{code}", "An error's number is expected"
+        if not code.isdecimal() and not code.startswith(finals):
+            yield f"$.errors.{code}", "An error's number is expected, or a final result of the grammar"
 
 
 def _command_names(dialect: Dialect) -> Mistakes:

@@ -9,7 +9,7 @@ import functools
 import re
 import string
 from collections.abc import Iterator
-from typing import Annotated, Any, ClassVar, Generic, NamedTuple, TypeVar, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Generic, NamedTuple, Self, TypeVar, get_args, get_origin
 
 import msgspec
 
@@ -188,9 +188,28 @@ class MethodSpec(Profiled, frozen=True, kw_only=True, tag_field="kind"):
         """The method's name."""
         return self.method_name()
 
+    def with_block(self, block: int) -> Self:  # noqa: ARG002 - not every method cuts the package
+        """Return the method with ``block`` as the length of its blocks, where it has such a length."""
+        return self
+
+    @property
+    def store_s(self) -> float:
+        """The usual time in seconds that the module takes to store a piece, beyond that of any response."""
+        return 0.0
+
     @property
     def validates(self) -> bool:
         """True if the slot is validated before the start, not in the boot after it."""
+        return False
+
+    @property
+    def longest_block(self) -> int | None:
+        """The longest block that the user may choose, in bytes; None if the package is not cut."""
+        return None
+
+    @property
+    def reads_back(self) -> bool:
+        """True if the module can be asked for the bytes that were written."""
         return False
 
     def sends(self) -> Iterator[tuple[str, str]]:

@@ -1,9 +1,9 @@
 """Loading of dialect profiles: built-in ones by name, a user's own by name or by file.
 
 A user's own profiles are looked for by name in ``boards/dialects/`` of the current folder, then in
-``dialects/`` of the user's configuration folder, then in installed packages (`atota.dialects.registry`); a
-built-in one of the same name wins. The parent that a profile ``extends`` is looked for beside its file as
-well.
+``dialects/`` of the user's configuration folder, then in installed packages (`atota.dialects.registry`). One
+that has the name of a built-in profile is an error as soon as that name is used: neither could be meant
+silently. The parent that a profile ``extends`` is looked for beside its file as well.
 """
 
 import functools
@@ -24,6 +24,7 @@ from atota.dialects.layers import Layer, merge, values
 from atota.dialects.model import Dialect
 from atota.errors import ConfigError, UsageError
 from atota.files import decode_toml, load_toml, prepared
+from atota.names import advice
 
 _PROFILES = importlib.resources.files("atota.dialects") / "profiles"
 _OWN = Path("boards") / "dialects"
@@ -50,18 +51,37 @@ def names() -> tuple[str, ...]:
 
 def own_files() -> dict[str, Path]:
     """Return the profiles that are not built in and are found by name; the nearest folder first."""
+    return {name: path for name, path in _own_files().items() if name not in names()}
+
+
+def require_unambiguous(name: str, *more: Path) -> None:
+    """Refuse a built-in name that a file of the user's has as well: one of `own_files`, or of ``more``.
+
+    Raises:
+        ConfigError: both are there; the text names their files.
+    """
+    if name not in names():
+        return
+    own = next((file for file in more if _is_file(file)), None) or _own_files().get(name)
+    if own is not None:
+        raise ConfigError(
+            f"{own}: a built-in dialect has the name {name}, too: {_PROFILES / f'{name}.toml'}",
+            hint=f'Give your file another name, such as my-{name}.toml; it may say `extends = "{name}"`.',
+        )
+
+
+def _own_files() -> dict[str, Path]:
     files: dict[str, Path] = {}
     config = Path(platformdirs.user_config_dir("atota", appauthor=False)) / "dialects"
     for folder in (_OWN, config, *registry.profile_folders()):
         for path in sorted(folder.glob("*.toml")):
-            if path.stem not in names():
-                files.setdefault(path.stem, path)
+            files.setdefault(path.stem, path)
     return files
 
 
 def listed() -> list[Entry]:
     """Return every dialect, the built-in ones first."""
-    files = {name: str(path) for name, path in own_files().items()}
+    files = {name: str(path) for name, path in _own_files().items()}
     return [_entry(name, where) for name, where in (dict.fromkeys(names(), "built-in") | files).items()]
 
 
@@ -81,15 +101,16 @@ def load(name: str) -> Dialect:
         UsageError: the dialect is unknown.
         ConfigError: the profile is wrong.
     """
+    require_unambiguous(name)
     if name in names():
         return _built_in(name)
     chain = layers(name)
     wrong = mistakes(chain)
     if wrong:
-        hint = "Correct the file at the place named."
+        hint = wrong[0].hint or "Correct the file at the place named."
         if len(wrong) > 1:
             check = f"`atota dialects check {chain[0].label}`"
-            hint = f"Correct the file: {check} lists all {len(wrong)} mistakes."
+            hint = f"{wrong[0].hint or 'Correct the file.'} {check} lists all {len(wrong)} mistakes."
         raise ConfigError(str(wrong[0]), hint=" ".join((hint, *registry.problems())))
     return _resolve(chain)
 
@@ -135,7 +156,7 @@ def layers(name: str) -> tuple[Layer, ...]:
     chain = [_first(name)]
     while (parent := chain[-1].tables.get("extends")) is not None:
         child = chain[-1]
-        layer = _layer(str(parent), child.path.parent if child.path is not None else None)
+        layer = _parent(str(parent), child.path) if child.path is not None else _layer(str(parent), None)
         if layer is None:
             raise ConfigError(f"{child.label}: unknown dialect {parent!r} - at `$.extends`")
         if any((layer.name, layer.path) == (known.name, known.path) for known in chain):
@@ -150,9 +171,17 @@ def _first(name: str) -> Layer:
         return Layer(Path(name).stem, load_toml(name, dict[str, Any]), Path(name))
     layer = _layer(name, None)
     if layer is None:
-        hint = f"Known dialects: {', '.join((*names(), *own_files()))}; or give a FILE.toml."
+        hint = f"{advice(name, (*names(), *own_files()), known='Known dialects')} Or give a FILE.toml."
         raise UsageError(f"unknown dialect {name!r}", hint=hint)
     return layer
+
+
+def _parent(name: str, child: Path) -> Layer | None:
+    """Return the profile that the file ``child`` extends; a file may extend the built-in one of its name."""
+    beside = child.parent / f"{name}.toml"
+    if beside != child:
+        require_unambiguous(name, beside)
+    return _layer(name, child.parent)
 
 
 def _layer(name: str, beside: Path | None) -> Layer | None:

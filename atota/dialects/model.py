@@ -46,13 +46,16 @@ class RaiseBaud(Profiled, frozen=True, kw_only=True):
     """The command that raises the rate for the transfer: unstored, so that a reboot undoes it.
 
     ``command`` takes ``{baud}`` and ``{fallback_s}``: the seconds after which a module that receives
-    nothing at the new rate returns to the old one. The final result comes at the old rate.
+    nothing at the new rate returns to the old one. The final result comes at the old rate. ``bauds`` are the
+    documented rates; ``default`` is used where a line cannot be proven, or lost a slot. ``proof`` is a query
+    with an answer that stays the same, by which a rate is proven.
     """
 
     command: Annotated[str, Command("baud ?fallback_s")]
     bauds: tuple[int, ...]
     default: int = 115200
     fallback_s: int
+    proof: Annotated[str, Command()] | None = None
     source: str
 
 
@@ -133,12 +136,14 @@ else:
 class Reboot(Profiled, frozen=True, kw_only=True):
     """The reboot that carries out the update: limits and usual length in seconds, causes that prove it.
 
-    Progress that the module reports begins ``limit_s`` anew, but the wait never gets longer than
-    ``longest_s`` (None: it is not extended).
+    ``seen_s`` is the length of a real one, by which times are estimated; ``usual_s`` has a margin. Progress
+    that the module reports begins ``limit_s`` anew, but the wait never gets longer than ``longest_s`` (None:
+    it is not extended).
     """
 
     limit_s: float
     usual_s: float
+    seen_s: float | None = None
     longest_s: float | None = None
     update_causes: tuple[str, ...] = ()
     source: str
@@ -163,7 +168,8 @@ class Dialect(Profiled, frozen=True, kw_only=True):
     ``probe`` is a test form whose response shows this dialect in a module that nothing else identifies; a
     method found only by it is unproven. ``evidence`` says why its method is believed to work on a module
     that the catalogue does not have.
-    ``errors`` are the family's own words for numbers, before those of its ``error_tables``;
+    ``errors`` are the family's own words for numbers, before those of its ``error_tables``, and for its own
+    final results (``+CIS ERROR: 601``);
     ``permanent_errors``: those of ``errors`` after which the same command would be refused again.
     ``self_update``: the lines of an update that the module, or a platform, carries out without the method.
     ``platform_makes_deltas``: OneNET makes difference packages for this chip in a format of its own, which
@@ -216,7 +222,8 @@ class Dialect(Profiled, frozen=True, kw_only=True):
         """Return the meaning of a refusal: by the profile, its tables, or 27.007; empty if none has it."""
         code = final.code
         if code is None or final.kind != "CME":
-            return errors27007.words(final.kind, code)
+            name = final.kind if code is None else f"{final.kind}: {code}"
+            return self.errors.get(name, "") or errors27007.words(final.kind, code)
         own = self.errors.get(str(code), "") or error_tables.meaning(self.error_tables, code)
         return own or errors27007.words(final.kind, code)
 

@@ -34,6 +34,11 @@ def method_specs() -> tuple[type[MethodSpec], ...]:
     return _registered().specs
 
 
+def method_names() -> tuple[str, ...]:
+    """Return the name of every method, sorted."""
+    return tuple(sorted(spec.method_name() for spec in method_specs()))
+
+
 def profile_folders() -> tuple[Path, ...]:
     """Return the folders of profiles that installed packages bring."""
     return _registered().folders

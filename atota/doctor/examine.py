@@ -3,16 +3,19 @@
 Findings are yielded as they are made, so that an interruption keeps the earlier ones.
 """
 
+import os
 from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager
+from functools import cached_property
 
 import msgspec
 
 from atota.doctor import line, module, port, timing
 from atota.doctor.findings import Finding, Group, blamed, unseen
 from atota.errors import LinkError, LinkLost, ModuleError, NoAnswer, Refused
-from atota.link.ports import PortInfo, latency_timer_ms
+from atota.link.ports import PortInfo, latency_timer_ms, list_ports, rate_doubt
 from atota.module.module import Module
+from atota.values import LineState
 
 Opener = Callable[[], AbstractContextManager[Module]]
 Note = Callable[[str], None]
@@ -27,13 +30,14 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     """The user's request for an examination.
 
     ``size``: bytes of the update whose time is estimated; ``baud``: the only rate to try, if one is given;
-    ``transfer_baud``: the board's rate for transfers.
+    ``transfer_baud``: the board's rate for transfers; ``known``: the state of the line in the last job on it.
     """
 
     exchanges: int = line.DEFAULT_EXCHANGES
     size: int = timing.DEFAULT_SIZE
     baud: int | None = None
     transfer_baud: int | None = None
+    known: LineState | None = None
 
 
 def examine_unopened(info: PortInfo, request: Request) -> Iterator[Finding]:
@@ -111,10 +115,13 @@ class Examination:
         self._note = note
         self._observer = module.Observer(opened.session)
 
-    @property
-    def _fixed(self) -> bool:
-        """True if the rate cannot be set from here."""
-        return self._name.lower().startswith("socket:")
+    @cached_property
+    def _doubt(self) -> str | None:
+        """The reason for which the rate of the port is not that of a wire; None if it is."""
+        real = os.path.realpath(self._name)
+        known = () if port.is_url(self._name) else list_ports()
+        info = next((one for one in known if os.path.realpath(one.device) == real), None)
+        return rate_doubt(self._name, info)
 
     def findings(self) -> Iterator[Finding]:
         """Yield all findings.
@@ -162,9 +169,8 @@ class Examination:
 
     def _rates(self, *, stays: bool) -> Iterator[Finding]:
         home = self._session.link.baud
-        if self._fixed:
-            why = "the far end of a socket:// port has a rate of its own, which cannot be seen from here"
-            yield Finding(group="line", check="rates", state="unknown", says=why, port=self._name)
+        if self._doubt is not None:
+            yield Finding(group="line", check="rates", state="unknown", says=self._doubt, port=self._name)
             return
         if self._request.baud is not None or stays:
             says = f"{home} baud answers; no other was tried"
@@ -194,13 +200,17 @@ class Examination:
         if findings is None:
             yield from unseen("time", _TIME, "see identity above", port=self._name)
             return
+        if self._doubt is not None:
+            says = f"cannot be computed: {self._doubt}"
+            yield Finding(group="time", check="update", state="unknown", says=says, port=self._name)
+            return
         yield from timing.judge_time(
             findings.dialect,
             size=self._request.size,
             baud=baud,
             turn_s=timing.UNMEASURED_TURN_S if seen.turn_s is None else seen.turn_s,
             echo=bool(seen.echo),
-            target=0 if self._fixed else self._request.transfer_baud,
-            assumed=self._fixed,
+            target=self._request.transfer_baud,
             port=self._name,
+            known=self._request.known,
         )

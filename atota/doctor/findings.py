@@ -7,11 +7,12 @@ import msgspec
 
 from atota.errors import AtotaError, ConfigError, LinkError, ModuleError, ServerError
 
-Group = Literal["port", "line", "module", "time", "platform"]
+Group = Literal["station", "port", "line", "module", "time", "platform"]
 GROUPS: tuple[Group, ...] = get_args(Group)
 State = Literal["ok", "warning", "bad", "unknown"]
 
 _KINDS: dict[Group, type[AtotaError]] = {
+    "station": ConfigError,
     "port": LinkError,
     "line": ModuleError,
     "module": ModuleError,

@@ -14,6 +14,7 @@ import msgspec
 from atota.doctor.findings import Finding, finding
 from atota.errors import Desynchronised, LinkError, LinkLost, ModuleRebooted, NoAnswer, SelfUpdating
 from atota.module.baud import find_baud
+from atota.module.loopback import Looped
 from atota.module.response import Response
 from atota.module.session import Session
 
@@ -232,6 +233,8 @@ def judge_silence(error: NoAnswer, *, port: str | None = None) -> Finding:
     if isinstance(error, SelfUpdating):
         says = f"{error.message}: {'; '.join(error.tried)}"
         return _finding("answer", "bad", says, error.hint, port=port)
+    if isinstance(error, Looped):
+        return _finding("answer", "bad", error.message, error.hint, port=port)
     says = f"{error.message}: {_by_rate(error.tried)}" if error.tried else error.message
     if any("noise" in line for line in error.tried):
         next_ = (

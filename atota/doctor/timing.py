@@ -1,7 +1,7 @@
 """The estimated time of an update of a given size: the wire, the waits for responses, the module's own time.
 
 The method's own numbers come from its spec, the time of one response from a measurement. The time in which
-the module stores a piece is not known beforehand, so the estimate is "about".
+the module stores a piece is that of the last job on this line, else the profile's: the estimate is "about".
 """
 
 import math
@@ -13,6 +13,7 @@ from atota.dialects.model import DEFAULT_REBOOT, Dialect
 from atota.doctor.findings import Finding
 from atota.errors import UsageError
 from atota.module import baud as rates_of
+from atota.values import LineState
 
 DEFAULT_SIZE = 200 * 1024
 """Difference packages of NB-IoT modules have some tens to some hundreds of KiB."""
@@ -56,37 +57,56 @@ def parse_size(text: str) -> int:
     return size
 
 
-def estimate(dialect: Dialect, *, size: int, baud: int, turn_s: float, echo: bool = False) -> Estimate | None:
+def estimate(
+    dialect: Dialect,
+    *,
+    size: int,
+    baud: int,
+    turn_s: float,
+    echo: bool = False,
+    known: LineState | None = None,
+) -> Estimate | None:
     """Estimate an update of ``size`` bytes at ``baud``; None if the package does not go over the wire.
 
     ``turn_s`` is the time of one response beyond its bytes: that of the module, the adapter and this machine.
+    ``known`` is the block length of the last job on this line, and its time of a block beyond the wire.
     """
-    plan = dialect.method.wire_plan(baud, size) if dialect.method is not None else None
-    if plan is None:
+    method = dialect.method
+    if method is not None and known is not None and known.block is not None:
+        method = method.with_block(known.block)
+    plan = method.wire_plan(baud, size) if method is not None else None
+    if method is None or plan is None:
         return None
+    measured_s = known.block_s if known is not None else None
+    turn_s = turn_s + method.store_s if measured_s is None else measured_s
     pieces = math.ceil(size / plan.piece)
     piece_s = (plan.line * (2 if echo else 1) + plan.data + plan.down) * 10 / baud
     wire_s = piece_s * size / plan.piece  # the last piece is shorter
     waits_s = pieces * (plan.turns * (turn_s + dialect.uart.pause_after_final_s))
     waits_s += pieces * max(0.0, plan.pause_s - piece_s)
-    reboot_s = (dialect.reboot or DEFAULT_REBOOT).usual_s
+    reboot = dialect.reboot or DEFAULT_REBOOT
     return Estimate(
         baud=baud,
         pieces=pieces,
         wire_s=wire_s,
         waits_s=waits_s,
-        others_s=_others_s(dialect, reboot_s),
-        reboot_s=reboot_s,
+        others_s=_others_s(dialect, reboot.usual_s),
+        reboot_s=reboot.seen_s or reboot.usual_s,
         is_hex=plan.is_hex,
     )
 
 
-def transfer_rate(dialect: Dialect, baud: int, target: int | None = None) -> int:
+def transfer_rate(
+    dialect: Dialect, baud: int, target: int | None = None, known: LineState | None = None
+) -> int:
     """Return the rate to which an update of a module at ``baud`` is raised, as the job decides it.
 
-    ``target`` is the board's rate (0: never raise it); None: the profile's own.
+    ``target`` is the board's rate (0: never raise it); None: the fastest of the profile that the line is not
+    ``known`` to be too bad for.
     """
     raising, rate = dialect.uart.raising, rates_of.transfer_rate(dialect, baud, target)
+    if target is None and raising is not None and known is not None and known.bad:
+        rate = max([baud, *(one for one in raising.bauds if one < min(known.bad))])
     possible = target is None or (raising is not None and rate in raising.bauds)
     return rate if possible else baud
 
@@ -101,18 +121,24 @@ def judge_time(
     target: int | None = None,
     assumed: bool = False,
     port: str | None = None,
+    known: LineState | None = None,
 ) -> list[Finding]:
     """Estimate the time at the present rate, and at the one to which an update raises it.
 
-    ``assumed``: the rate is that of a far end, which may have another one.
+    ``known`` is the state of the line in the last job on it. ``assumed``: the rate is that of a far end, and
+    may be another one.
     """
-    rates = dict.fromkeys((baud, transfer_rate(dialect, baud, target)))
-    all_rates = (estimate(dialect, size=size, baud=rate, turn_s=turn_s, echo=echo) for rate in rates)
+    rates = dict.fromkeys((baud, transfer_rate(dialect, baud, target, known)))
+    all_rates = (
+        estimate(dialect, size=size, baud=rate, turn_s=turn_s, echo=echo, known=known) for rate in rates
+    )
     estimates = [one for one in all_rates if one is not None]
     if not estimates:
         return [_unknown(dialect, port)]
     present = " (if the far end runs at this rate)" if assumed else ""
-    raised = " (an update raises the rate to this)"
+    raised = " (an update raises the rate to this" + (
+        ", as the last one did)" if known is not None else " if the line carries it)"
+    )
     return [
         Finding(
             group="time",

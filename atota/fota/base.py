@@ -9,6 +9,7 @@ import msgspec
 
 from atota.dialects.common import MethodSpec
 from atota.dialects.model import Dialect
+from atota.dialects.watch import UNEXPLAINED
 from atota.errors import ModuleRebooted, NoAnswer, PackageError, SlotLost, WriteFailed
 from atota.module.response import Response
 from atota.module.session import Session
@@ -50,10 +51,14 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Counters(msgspec.Struct):
-    """The cost of a write: blocks acknowledged, and blocks that had to be sent again."""
+    """The cost of a write: blocks acknowledged, and blocks that had to be sent again.
+
+    ``block_s``: seconds that a block takes beyond the wire and the pause after its response; None: unknown.
+    """
 
     blocks: int = 0
     retries: int = 0
+    block_s: float | None = None
 
 
 class Method(ABC):
@@ -77,6 +82,10 @@ class Method(ABC):
         has_succeeded: the module itself reported that the update succeeded.
         has_left: the module reported that it has left its firmware for the update.
         note: tells people about a call that takes long; set by the caller.
+        slow_down: lowers the rate, as errors have become frequent; True if it could. Set by the caller.
+        has_rebooted: asked after a silence; True if the module is at its first rate again, not at the raised
+            one. Set by the caller.
+        on_block_changed: called after ``block`` changed, before the module gets such a block.
         warn: tells people, and the record, that the module shows another documented variant of its flow than
             its profile names, and that this one is taken; set by the caller.
         window_s: how long the module waits for bytes that it asked for; 0 if it never does.
@@ -96,12 +105,23 @@ class Method(ABC):
         self.is_mismatch = self.has_succeeded = self.has_left = False
         self.note: Callable[[str], None] = lambda _: None
         self.warn: Callable[[str], None] = lambda _: None
+        self.slow_down: Callable[[], bool] = lambda: False
+        self.has_rebooted: Callable[[], bool] = lambda: False
+        self.on_block_changed: Callable[[], None] = lambda: None
+
+    def be_careful(self) -> None:
+        """Prefer what always works to what is fast: an attempt before lost the slot."""
 
     def set_url(self, url: str) -> None:
         """Set the address from which the module can fetch the package; a secret."""
 
     def on_line(self, line: str) -> None:
         """Read the progress or the end of the update from an unsolicited line."""
+
+    @property
+    def room(self) -> int | None:
+        """The largest package that the slot takes, in bytes; None where no document says it."""
+        return self.spec.slot.bytes if self.spec.slot is not None else None
 
     @property
     def progress(self) -> object:
@@ -207,9 +227,9 @@ class Method(ABC):
         for magic, why in self.spec.refused_magic.items():
             if head.startswith(magic.encode()):
                 raise PackageError(f"{package.name}: {why}")
-        slot = self.spec.slot
-        if slot is not None and size > slot.bytes:
-            raise too_large(package, size, f"the module's FOTA slot holds {slot.bytes}")
+        room = self.room
+        if room is not None and size > room:
+            raise too_large(package, size, f"the module's FOTA slot holds {room}")
         return size
 
     def shorten(self, length: int, shorter: int | None) -> int:
@@ -218,12 +238,13 @@ class Method(ABC):
             return 0
         self.warn(f"the module refuses pieces of {length} bytes; sending pieces of {shorter} bytes instead")
         self.block = shorter
+        self.on_block_changed()
         return shorter
 
     def final_words(self, response: Response) -> str:
         """Return a final result with its words: the family's, or those of 27.007."""
         final = response.final
-        words = self.dialect.error_words(final)
+        words = self.dialect.error_words(final) or (UNEXPLAINED if final.code is not None else "")
         return f"{final}" + (f" ({words})" if words and words.lower() != final.text.lower() else "")
 
     def refused(self, what: str, response: Response) -> SlotLost | WriteFailed:

@@ -11,7 +11,7 @@ from pathlib import Path
 from atota.dialects.methods.flash_write import FlashWriteSpec
 from atota.dialects.model import Dialect
 from atota.dialects.ranges import halved
-from atota.errors import NoAnswer, PackageError, SlotLost, WriteFailed
+from atota.errors import NoAnswer, SlotLost, WriteFailed
 from atota.fota.base import Options, Progress, slot_lost_on_reboot
 from atota.fota.streamed import ANSWER_S, Streamed
 from atota.module.data_phase import DataPhase, DataPrompt
@@ -39,12 +39,14 @@ class FlashWrite(Streamed):
         self._is_shortened = False
         self._is_astray = False
 
+    @property
+    def room(self) -> int:
+        """The bytes of the FOTA partition."""
+        return self.spec.most_blocks * self.spec.erase_block
+
     def check(self, package: Path) -> None:
         """Refuse a package that the partition cannot hold, before it is erased."""
         self._size = self.size_of(package)
-        room = self.spec.most_blocks * self.spec.erase_block
-        if self._size > room:
-            raise PackageError(f"{package.name} has {self._size} bytes; the FOTA partition holds {room}")
         with package.open("rb") as file:
             self._md5 = hashlib.file_digest(file, "md5").hexdigest()
 

@@ -34,10 +34,12 @@ An example, of twelve bytes in blocks of four (``<-``: the module)::
 """
 
 import hashlib
+import statistics
 from pathlib import Path
 
 from atota.at.params import allowed_numbers
 from atota.clock import Deadline
+from atota.dialects.common import OK_BYTES
 from atota.dialects.methods.nfwupd import NfwupdSpec
 from atota.dialects.model import Dialect
 from atota.errors import (
@@ -54,6 +56,7 @@ from atota.errors import (
     WriteFailed,
 )
 from atota.fota.base import Options, Progress, read_head, slot_lost_on_reboot
+from atota.fota.blocks import BlockPlan, ErrorWatch, Stored
 from atota.fota.nfwupd_commands import (
     BUSY_PAUSE_S,
     DOWNLOAD,
@@ -75,16 +78,6 @@ _LOOK_FOR_S = 6.0
 _LOOK_FOR_BLOCKS = 4
 """An earlier run may have stored a few blocks beyond its last note: it takes one every two seconds."""
 _ALIVE_S = 2.0
-_FLASH_PAGE = 4096
-"""Slots end with a page of the flash: 4 KiB, or 8 KiB in the configuration of the Hi2115 SDK."""
-
-
-class _FirstRefusedError(Exception):
-    """The module refused block 0 each time: it may not take this length."""
-
-    def __init__(self, failure: WriteFailed) -> None:
-        super().__init__(failure.message)
-        self.failure = failure
 
 
 class Nfwupd(NfwupdCommands):
@@ -98,7 +91,9 @@ class Nfwupd(NfwupdCommands):
 
     def __init__(self, dialect: Dialect, spec: NfwupdSpec, options: Options) -> None:
         super().__init__(dialect, spec, options)
-        self._block = self.block = options.block or spec.blocks.default
+        self._block = self.block = options.block or spec.blocks.largest
+        self._errors = ErrorWatch()
+        self._own_s: list[float] = []
         self._codes: frozenset[int] = frozenset()
         self._first = 0
         self._is_shortened = False
@@ -107,6 +102,11 @@ class Nfwupd(NfwupdCommands):
                 f"blocks of {self._block} bytes are not taken by {dialect.title}",
                 hint=f"Leave the block length out: {spec.blocks.default} works.",
             )
+
+    def be_careful(self) -> None:
+        """Send blocks that every firmware of the family takes, as an attempt before lost the slot."""
+        if self.options.block is None:
+            self._block = self.block = min(self._block, self.spec.blocks.default)
 
     def check(self, package: Path) -> None:
         """Refuse a package of a wrong kind or of a length that the firmware cannot be given."""
@@ -196,28 +196,25 @@ class Nfwupd(NfwupdCommands):
 
     def write(self, session: Session, package: Path, progress: Progress) -> str | None:
         """Send every block, strictly one at a time, except those that `resume_at` found stored."""
-        while True:
-            try:
-                return self._write_blocks(session, package, progress)
-            except _FirstRefusedError as refused:
-                self._shorten_blocks(package, refused.failure)
-
-    def _write_blocks(self, session: Session, package: Path, progress: Progress) -> str:
-        """Send every block in the present length."""
         size, _ = read_head(package, 0)
-        plan = lengths(size, self._block, self.spec.blocks)
-        if not plan:
+        plan = BlockPlan(size, self._block, self.spec.blocks, is_fixed=self.options.block is not None)
+        if not plan.lengths:
             raise PackageError(f"{package.name} has another length than when it was checked")
         sent = hashlib.sha256()
-        first, done, doubtful = self._first, 0, False
+        number, done, doubtful = 0, 0, False
         boots, noise = session.boots, session.garbage_bytes
         with package.open("rb") as file:
-            for number, length in enumerate(plan):
-                chunk = file.read(length)
-                if len(chunk) != length:
+            while number < len(plan.lengths):
+                chunk = file.read(plan.lengths[number])
+                if len(chunk) != plan.lengths[number]:
                     raise PackageError(f"{package.name} became shorter while it was written into the module")
-                if number >= first:
-                    doubtful = self._block_stored(session, number, chunk, doubtful)
+                if number >= self._first:
+                    stored = self._block_stored(session, plan, number, chunk, doubtful=doubtful)
+                    if stored is Stored.TOO_LONG:
+                        self._shorten(plan, number)
+                        file.seek(done)
+                        continue
+                    doubtful = stored is Stored.IN_DOUBT
                 if session.boots != boots:
                     raise SlotLost(
                         f"the module rebooted before block {number} ({session.last_boot_cause or NO_CAUSE})"
@@ -228,9 +225,11 @@ class Nfwupd(NfwupdCommands):
                         "there was noise on the line at blocks 0 and 1: a reboot can look like that"
                     )
                 sent.update(chunk)
-                done += length
-                self.counters.blocks = number + 1
+                done += len(chunk)
+                number += 1
+                self.counters.blocks = number
                 progress(done, size)
+        self.counters.block_s = statistics.median(self._own_s) if self._own_s else None
         if doubtful:
             raise SlotLost(
                 "the response to the last block was lost, and no block follows that could prove it"
@@ -316,65 +315,71 @@ class Nfwupd(NfwupdCommands):
         words = self.spec.status_words(status)
         return f"{status} ({words})" if words else status
 
-    def _block_stored(self, session: Session, number: int, chunk: bytes, doubtful: bool) -> bool:
-        """Send one block until the module has it. ``doubtful``: the one before may not have been stored.
-
-        Returns:
-            True if this one is now in doubt itself.
-        """
+    def _block_stored(
+        self, session: Session, plan: BlockPlan, number: int, chunk: bytes, *, doubtful: bool
+    ) -> Stored:
+        """Send one block until the module has it. ``doubtful``: the one before may not have been stored."""
         command = self.download(number, chunk)
-        is_unanswered = False
         # A shorter length is offered once: either it is the right one, or the length was not the reason.
         attempts = 1 if self._is_shortened and not number else self.spec.attempts
-        for attempt in range(1, attempts + 1):
+        began = session.clock.monotonic()
+        is_unanswered, attempt = False, 0
+        while attempt < attempts:
+            attempt += 1
             try:
                 with slot_lost_on_reboot(f"the module rebooted at block {number}"):
                     response = self.unless_busy(session, command, self.spec.times.block_s)
             except NoAnswer as error:
-                if attempt == attempts or number <= 1:
+                if self.has_rebooted():
+                    raise SlotLost(f"the module rebooted at block {number} ({NO_CAUSE})") from error
+                if number > 1 and self._is_slowed_down(number, attempt):
+                    attempt = 0
+                elif attempt == attempts or number <= 1:
                     raise SlotLost(f"block {number} got no response: {error.message}") from error
                 is_unanswered = True
                 self.counters.retries += 1
                 continue
             if response.ok:
-                return False
+                if attempt == 1:
+                    known_s = session.wire_s(len(command.text) + 1 + OK_BYTES)
+                    known_s += self.dialect.uart.pause_after_final_s
+                    self._own_s.append(session.clock.monotonic() - began - known_s)
+                return Stored.YES
             if self.dialect.is_permanent(response.final):
                 raise self.failed(f"the module refused block {number}", response)
             self.counters.retries += 1
+            if not is_unanswered and self._is_slowed_down(number, attempt):
+                attempt = 0
         if is_unanswered:
-            return True  # refused, or stored before: the next block decides
+            return Stored.IN_DOUBT  # refused, or stored before: the next block decides
         if doubtful:
             raise SlotLost(f"block {number - 1} was lost: the module refuses block {number}")
-        what = f"the module refused block {number} {attempts} times"
-        if not number:
-            raise _FirstRefusedError(self.failed(what, response))
-        stored = number * self._block
-        failure = self.failed(f"{what}, after it took {stored} bytes", response)
-        if -stored % _FLASH_PAGE < len(chunk):
-            failure = WriteFailed(
-                f"{failure.message}; its FOTA slot seems to end there",
-                hint="The module runs its old firmware. Ask the vendor for a package that is smaller.",
-            )
-        raise failure
+        if plan.can_shorten(number):
+            return Stored.TOO_LONG
+        raise self.block_failure(number, attempts, sum(plan.lengths[:number]), len(chunk), response)
 
-    def _shorten_blocks(self, package: Path, failure: WriteFailed) -> None:
-        """Take the next shorter documented length into which the package can be cut.
+    def _is_slowed_down(self, number: int, attempt: int) -> bool:
+        """Note an error at a block; True if errors have become frequent, and the rate could be lowered.
 
-        Raises:
-            WriteFailed: there is none.
+        Blocks 0 and 1 keep the rate: at another one a module that rebooted would take them as the first.
         """
-        size, _ = read_head(package, 0)
-        shorter = self.spec.blocks.shorter(self._block)
-        while shorter is not None and not self._can_be_cut(size, shorter):
-            shorter = self.spec.blocks.shorter(shorter)
-        shorter = self.shorten(self._block, shorter)
-        if not shorter:
-            raise failure
-        self._block, self._is_shortened = shorter, True
+        if number <= 1 or not self._errors.are_frequent(number, attempt):
+            return False
+        try:
+            return self.slow_down()
+        except ModuleError as error:
+            raise SlotLost(f"the module was lost while its rate was lowered: {error.message}") from error
 
-    def _can_be_cut(self, size: int, block: int) -> bool:
-        plan = lengths(size, block, self.spec.blocks)
-        return plan is not None and len(plan) <= MOST_BLOCKS
+    def _shorten(self, plan: BlockPlan, number: int) -> None:
+        """Send the rest in smaller blocks; the journal knows it before the module does."""
+        length = plan.lengths[number]
+        plan.shorten(number)
+        if number == 0:
+            self._block, self._is_shortened = self.shorten(length, plan.block), True
+        else:
+            self.warn(f"the module refuses block {number}; sending the rest in smaller blocks")
+            self.block = None
+            self.on_block_changed()
 
     def _is_update(self, cause: str) -> bool:
         reboot = self.dialect.reboot

@@ -16,6 +16,8 @@ MOST_BLOCKS = 65536
 BUSY_PAUSE_S = 1.0
 _BUSY_LIMIT_S = 60.0
 """A module that is busy for longer than its own erase takes will not become free."""
+_FLASH_PAGE = 4096
+"""Slots end with a page of the flash: 4 KiB, or 8 KiB in the configuration of the Hi2115 SDK."""
 
 
 def lengths(size: int, block: int, rule: BlockRule) -> list[int] | None:
@@ -73,3 +75,16 @@ class NfwupdCommands(Method):
         words = self.spec.status_words(status)
         shown = f"{status} ({words})" if words else status
         return WriteFailed(f"{what}: {shown}, {self.final_words(response)}")
+
+    def block_failure(
+        self, number: int, attempts: int, done: int, length: int, response: Response
+    ) -> WriteFailed:
+        """Return the error for a block of ``length`` bytes, refused each time after ``done`` bytes."""
+        what = f"the module refused block {number} {attempts} times"
+        failure = self.failed(f"{what}, after it took {done} bytes" if number else what, response)
+        if number and -done % _FLASH_PAGE < length:
+            return WriteFailed(
+                f"{failure.message}; its FOTA slot seems to end there",
+                hint="The module runs its old firmware. Ask the vendor for a package that is smaller.",
+            )
+        return failure

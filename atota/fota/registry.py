@@ -17,11 +17,28 @@ def method_for(dialect: Dialect, *, block: int | None = None, read_back: bool = 
         read_back: compare the written bytes with the package, where the module can be asked for them.
 
     Raises:
-        Refused: the dialect has none, its code cannot be loaded, or it takes no blocks of this length.
+        Refused: the dialect has none, its code cannot be loaded, it takes no blocks of this length, or what
+            was written cannot be read back.
     """
     spec = dialect.method
     if spec is None:
         raise Refused(f"no known way to push a package into {dialect.title}")
+    if block is not None and (spec.longest_block is None or block > spec.longest_block):
+        longest = spec.longest_block
+        raise Refused(
+            f"blocks of {block} bytes are not taken by {dialect.title} ({spec.kind})",
+            hint="Leave the block length out: "
+            + (
+                f"a block has at most {longest} bytes."
+                if longest
+                else "this method does not cut the package."
+            ),
+        )
+    if read_back and not spec.reads_back:
+        raise Refused(
+            f"no command is known that reads a package back from {dialect.title} ({spec.kind})",
+            hint="Leave --verify read-back out: the module itself checks the package before it starts it.",
+        )
     return code_of(type(spec))(dialect, spec, Options(block=block, read_back=read_back))
 
 

@@ -4,24 +4,23 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from atota.at.events import Event, Urc
-from atota.clock import Clock, Deadline, StopToken
+from atota.clock import Clock, Deadline
 from atota.dialects import loader
 from atota.dialects.model import DEFAULT_REBOOT
 from atota.dialects.watch import ReportingSpec
-from atota.errors import AtotaError, LinkError, LinkLost, Refused
+from atota.errors import AtotaError, Desynchronised, LinkLost, NoAnswer
 from atota.fota.base import Method
-from atota.fota.eligibility import file_refusal, method_refusal, package_refusal
+from atota.fota.eligibility import file_refusal, method_refusal, package_refusal, version_refusal
+from atota.fota.line import TransferLine
 from atota.fota.registry import method_for
 from atota.fota.restart import ModuleRestart, await_earlier_update
-from atota.module import identify
-from atota.module.baud import raise_baud, transfer_rate
-from atota.module.identify import Findings
-from atota.module.module import Module, Opener, open_module
+from atota.module.identify import CONDITIONS, Findings, read_versions, require_consistent
+from atota.module.lines import answer_after_restart
+from atota.module.module import Module
 from atota.module.query import send_query, wait_until_free
-from atota.module.reconnect import Adapters, Reconnector, UsbAdapters
+from atota.module.reconnect import Adapters, Reconnector
 from atota.settings.spec import Allowed, JobSpec
-from atota.values import Identity, MethodChoice, Refusal, Versions
+from atota.values import Identity, LineState, MethodChoice, Refusal, Versions
 
 UNDO_S = 10.0
 """Limit for taking changed settings back."""
@@ -43,6 +42,8 @@ class ModuleTarget:
         warn: gets what did not work and is not needed.
     """
 
+    overwrites = False
+
     def __init__(
         self,
         module: Module,
@@ -59,6 +60,8 @@ class ModuleTarget:
         self._note = note
         self._warn = warn
         self._method: Method | None = None
+        self._has_activated = False
+        self._line = TransferLine(module, spec.transfer_baud, note=note, warn=warn)
 
     # -- the module ----------------------------------------------------------------------------
 
@@ -101,12 +104,25 @@ class ModuleTarget:
 
     def identify(self) -> Identity:
         """Return who the module is; one whose answers contradict its name only with ``--allow-unproven``."""
-        identity = self._module.identify(without=() if self._spec.asks_conditions else identify.CONDITIONS)
+        self._module.on_try = lambda line: self._note(f"no answer at {line}")
+        identity = self._identified()
         if not self._spec.allowed.unproven:
-            identify.require_consistent(self._findings)
+            require_consistent(self._findings)
         elif self._findings.mismatch:
             self._warn(self._findings.mismatch)
         return identity
+
+    def _identified(self) -> Identity:
+        without = () if self._spec.asks_conditions else CONDITIONS
+        try:
+            return self._module.identify(without=without)
+        except (NoAnswer, Desynchronised) as silence:
+            # Only where a reset at opening has ended any update that the module was carrying out.
+            board = self._spec.board
+            if board is None or board.reset is None:
+                raise
+            answer_after_restart(self._module, silence, self._warn)
+            return self._module.identify(without=without)
 
     @property
     def _findings(self) -> Findings:
@@ -124,15 +140,22 @@ class ModuleTarget:
         is_file = self._spec.package is not None and not self._spec.package.stands_in
         return refusal or (file_refusal(findings.dialect) if is_file else None)
 
-    def package_refusal(self, allowed: Allowed) -> Refusal | None:
+    def package_refusal(self, allowed: Allowed, *, is_delta: bool) -> Refusal | None:  # noqa: ARG002 - modules take both
         """Return why the platform's packages do not fit this chip; None if they do."""
         return package_refusal(self._findings.dialect, allowed)
 
-    def choose(self) -> MethodChoice:
-        """Choose the method of the module's dialect."""
+    def unreadable(self, expected: str) -> Refusal | None:
+        """Return why the dialect could never read ``expected`` as the version of this module."""
+        return version_refusal(self._findings, expected)
+
+    def choose(self, block: int | None = None) -> MethodChoice:
+        """Choose the method of the module's dialect; ``block`` as an earlier run had it, if none is asked."""
         dialect = self._findings.dialect
-        method = method_for(dialect, block=self._spec.block, read_back=self._spec.read_back)
+        method = method_for(dialect, block=self._spec.block or block, read_back=self._spec.read_back)
         method.note = self._note
+        method.slow_down = self._line.slow_down
+        method.has_rebooted = self._line.has_rebooted
+        method.on_block_changed = self._line.tell
         method.warn = self._warn
         self._method = method
         return MethodChoice(
@@ -141,11 +164,12 @@ class ModuleTarget:
             method=dialect.method.kind if dialect.method is not None else "none",
             block=method.block,
             window_s=method.window_s,
+            room=method.room,
         )
 
     @property
     def has_method(self) -> bool:
-        """True if the module's dialect has a method at all."""
+        """True if its dialect has a method at all."""
         return self._findings.dialect.method is not None
 
     @property
@@ -209,11 +233,15 @@ class ModuleTarget:
         """Set the address from which the module fetches the package; it is a secret."""
         self.method.set_url(url)
 
-    def check(self, package: Path) -> None:
+    def check(self, package: Path, version: str) -> None:  # noqa: ARG002 - packages of modules do not tell it
         """Refuse a package that the module would refuse."""
         self.method.check(package)
 
     # -- the slot ------------------------------------------------------------------------------
+
+    def watch_line(self, known: LineState | None, on_change: Callable[[LineState], None]) -> None:
+        """Begin with ``known`` of the line; give each change to ``on_change``, before the next block."""
+        self._line.known, self._line.on_change = known, on_change
 
     def prepare(
         self,
@@ -223,17 +251,22 @@ class ModuleTarget:
         undo: tuple[str, ...],
         on_undo_changed: Callable[[tuple[str, ...]], None],
     ) -> int:
-        """Quiet the module, raise the rate, make the slot ready; bytes of the package that it holds."""
+        """Quiet the module, make the slot ready, raise the rate; bytes of the package that it holds."""
+        self._line.leave_raised_rate()
         self._quiet(list(undo), on_undo_changed)
         session = self._module.session
         resumed = self.method.resume_at(session, package, written) if written else None
         if resumed is None:
             self.method.prepare(session)
+        self._line.raise_rate(self.method)
         return resumed or 0
 
     def write(self, package: Path, on_progress: Callable[[int, int], None]) -> str | None:
         """Stream the package into the slot; the SHA-256 of the bytes that were sent."""
-        return self.method.write(self._module.session, package, on_progress)
+        sha256 = self.method.write(self._module.session, package, on_progress)
+        self._line.tell()
+        self._line.leave_raised_rate()
+        return sha256
 
     def validate(self) -> None:
         """Have the module check its slot."""
@@ -241,6 +274,7 @@ class ModuleTarget:
 
     def activate(self) -> bool:
         """Start the update; True if the module said that it starts."""
+        self._has_activated = True
         return self.method.activate(self._module.session) is not False
 
     def restart(
@@ -266,7 +300,7 @@ class ModuleTarget:
         )
 
     def _quiet(self, undo: list[str], on_undo_changed: Callable[[tuple[str, ...]], None]) -> None:
-        """Send what the dialect wants sent before a transfer, and raise the rate."""
+        """Send what the dialect wants sent before a transfer."""
         session = self._module.session
         for step in session.dialect.prepare:
             if step.ask is not None and not self._applies(step.ask, step.when):
@@ -279,27 +313,10 @@ class ModuleTarget:
             if not session.command(step.send, timeout_s=_PREPARE_S).ok and changes:
                 undo.pop()
                 on_undo_changed(tuple(undo))
-        self._raise_baud()
 
     def _applies(self, ask: str, when: str | None) -> bool:
         response = self._module.session.command(ask)
         return response.ok and re.search(when or "", "\n".join(response.lines)) is not None
-
-    def _raise_baud(self) -> None:
-        session = self._module.session
-        baud, requested = session.link.baud, self._spec.transfer_baud
-        rate = transfer_rate(session.dialect, baud, requested)
-        if rate == baud:
-            return
-        try:
-            if not raise_baud(session, rate):
-                self._warn(f"the module does not go to {rate} baud; the transfer takes longer")
-        except LinkLost:
-            raise
-        except (Refused, LinkError) as error:
-            if requested is not None:
-                raise
-            self._warn(error.message)
 
     # -- recovery ------------------------------------------------------------------------------
 
@@ -315,9 +332,18 @@ class ModuleTarget:
 
     def recover(self, lost: AtotaError) -> None:
         """Find the module again, whatever rate it fell back to, and set it up."""
-        session = self._module.session
         if isinstance(lost, LinkLost):
             self.reconnect(lost)
+        try:
+            self._set_up()
+        except (NoAnswer, Desynchronised) as silence:
+            if self._has_activated or self.starts_itself or self.can_start_before_activate:
+                raise  # it may be in the middle of its update
+            answer_after_restart(self._module, silence, self._warn)
+            self._set_up()
+
+    def _set_up(self) -> None:
+        session = self._module.session
         self.find()
         wait_until_free(session)
         for command in session.dialect.setup:
@@ -329,7 +355,7 @@ class ModuleTarget:
 
     def versions(self) -> Versions:
         """Return the version texts that the module prints now."""
-        return identify.read_versions(self._module.session)
+        return read_versions(self._module.session)
 
     def restore(self, undo: tuple[str, ...], *, close: bool) -> None:
         """Take changed settings back, the last first, as far as the module answers."""
@@ -360,38 +386,3 @@ class ModuleTarget:
         wait_s = limit_s or (profile.reboot or DEFAULT_REBOOT).limit_s
         self._note(f"waiting up to {wait_s:g} s for the module to come back")
         await_earlier_update(session, profile, wait_s)
-
-
-def open_target(
-    spec: JobSpec,
-    *,
-    clock: Clock | None,
-    stop: StopToken,
-    note: Callable[[str], None],
-    warn: Callable[[str], None],
-    on_urc: Callable[[str], None],
-    opener: Opener = open_module,
-    adapters: Adapters | None = None,
-) -> ModuleTarget:
-    """Open the module on a job's port.
-
-    `atota.update.target.TargetOpener` describes the arguments that every opener of targets has. ``opener``
-    opens the module; ``adapters`` finds an adapter again that was unplugged (default: those on the USB).
-    """
-
-    def on_event(event: Event) -> None:
-        if isinstance(event, Urc):
-            on_urc(event.text)
-
-    module = opener(
-        spec.port,
-        baud=spec.baud,
-        first_baud=spec.first_baud,
-        dialect=spec.dialect,
-        model=spec.model,
-        board=spec.board,
-        clock=clock,
-        stop=stop,
-        listener=on_event,
-    )
-    return ModuleTarget(module, spec, adapters or UsbAdapters(), note=note, warn=warn)

@@ -14,6 +14,8 @@ _PARTS = {
     "written": ("done", "total"),
     "error": ("code", "message", "hint"),
     "transcript": ("path", "sha256"),
+    "station": ("name", "lane", "batch", "operator", "serial", "scan", "attempt", "handling_ms", "is_golden"),
+    "release": ("stop", "reason", "by"),
 }
 """Of these the parts are columns of their own."""
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -29,7 +31,7 @@ def as_csv(records: Sequence[Record]) -> bytes:
     text = io.StringIO(newline="")
     writer = csv.writer(text)  # its line ends of CR LF are the standard, and make it quote each of the two
     writer.writerow(columns())
-    writer.writerows([_cell(value) for value in _flat(record)] for record in records)
+    writer.writerows([cell(value) for value in _flat(record)] for record in records)
     return text.getvalue().encode()
 
 
@@ -61,7 +63,8 @@ def _ms(elapsed: int | None) -> str:
     return "-" if elapsed is None else f"{elapsed} ms"
 
 
-def _cell(value: object) -> str:
+def cell(value: object) -> str:
+    """Return a value as a cell that is not a formula to a spreadsheet."""
     if value is None:
         return ""
     text = value if isinstance(value, str) else msgspec.json.encode(value).decode()

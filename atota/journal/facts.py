@@ -12,7 +12,7 @@ import msgspec
 
 from atota.errors import AtotaError
 from atota.files import prepared
-from atota.values import Identity, Versions
+from atota.values import Identity, LineState, Versions
 
 
 class JobState(enum.StrEnum):
@@ -94,6 +94,45 @@ class MethodFact(msgspec.Struct, frozen=True, kw_only=True):
     allowed: dict[str, bool] = {}
 
 
+KNOWN_FOR_S: Final = 24 * 3600.0
+"""How long a line is known: cables and adapters are replaced, and one bad moment must not last."""
+
+
+def line_subject(adapter: str | None, port: str, board: str | None) -> str:
+    """Return the name of a line: its adapter's serial number, else its port, and its board."""
+    return f"{adapter or port} {board or ''}".rstrip()
+
+
+class LineFact(msgspec.Struct, frozen=True, kw_only=True):
+    """The line of a transfer: what the next job on the same adapter and board begins with.
+
+    ``rate`` is in bit/s; ``block`` in bytes, None where blocks of several lengths were sent; ``bad`` lists
+    the rates for which the line was too bad; ``block_s`` is how long the module itself took for a block, in
+    seconds, once one was written whole. ``adapter`` is the adapter's serial number, ``port`` stands
+    for it where it has none. ``since`` is the time of the first job of those that began with each other's
+    word about the line, in seconds since the epoch.
+    """
+
+    rate: int
+    block: int | None = None
+    bad: tuple[int, ...] = ()
+    block_s: float | None = None
+    adapter: str | None = None
+    port: str = ""
+    board: str | None = None
+    since: float = 0.0
+
+    @property
+    def state(self) -> LineState:
+        """The state of the line."""
+        return LineState(rate=self.rate, block=self.block, bad=self.bad, block_s=self.block_s)
+
+    @property
+    def subject(self) -> str:
+        """The adapter and the board, as the journal looks the fact up."""
+        return line_subject(self.adapter, self.port, self.board)
+
+
 class PackageFact(msgspec.Struct, frozen=True, kw_only=True):
     """The verified package: file name, size in bytes, digests in lower-case hex."""
 
@@ -173,6 +212,33 @@ class TranscriptFact(msgspec.Struct, frozen=True, kw_only=True):
     sha256: str = ""
 
 
+class StationFact(msgspec.Struct, frozen=True, kw_only=True):
+    """The place of a job in a production station.
+
+    ``serial`` is the label's serial number or IMEI, ``scan`` the whole code that was read. ``attempt`` counts
+    the jobs of one unit in one batch. ``handling_ms`` is the time from the
+    verdict before it in its lane to the plug. ``is_golden``: the unit proves the station, not itself.
+    """
+
+    name: str = ""
+    lane: int = 0
+    batch: str | None = None
+    operator: str | None = None
+    serial: str | None = None
+    scan: str | None = None
+    attempt: int = 1
+    handling_ms: int | None = None
+    is_golden: bool = False
+
+
+class ReleaseFact(msgspec.Struct, frozen=True, kw_only=True):
+    """The release of a stop by a person: the stop, the reason and the person's name."""
+
+    stop: str = ""
+    reason: str = ""
+    by: str | None = None
+
+
 class PriorRun(msgspec.Struct, frozen=True, kw_only=True):
     """A run that was cut off, as the next one needs it; the next one writes it down in turn.
 
@@ -210,6 +276,7 @@ Fact = (
     | TaskFact
     | VersionsFact
     | MethodFact
+    | LineFact
     | PackageFact
     | UndoFact
     | WrittenFact
@@ -219,6 +286,8 @@ Fact = (
     | ErrorFact
     | CountersFact
     | TranscriptFact
+    | StationFact
+    | ReleaseFact
 )
 KINDS: Final[dict[str, type[Fact]]] = {
     "module": Identity,
@@ -227,6 +296,7 @@ KINDS: Final[dict[str, type[Fact]]] = {
     "task": TaskFact,
     "target": VersionsFact,
     "dialect": MethodFact,
+    "line": LineFact,
     "package": PackageFact,
     "changed": UndoFact,
     "written": WrittenFact,
@@ -236,6 +306,8 @@ KINDS: Final[dict[str, type[Fact]]] = {
     "error": ErrorFact,
     "tally": CountersFact,
     "transcript": TranscriptFact,
+    "station": StationFact,
+    "release": ReleaseFact,
 }
 _KIND_OF: Final = {kind_type: kind for kind, kind_type in KINDS.items()}
 

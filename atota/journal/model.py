@@ -9,8 +9,12 @@ from atota.journal.facts import (
     ErrorFact,
     Fact,
     JobState,
+    LineFact,
+    MethodFact,
     PackageFact,
+    ReleaseFact,
     StateFact,
+    StationFact,
     TaskFact,
     TranscriptFact,
     WrittenFact,
@@ -93,6 +97,12 @@ class PastJob(msgspec.Struct, frozen=True, kw_only=True):
         return [row.fact for row in self.facts if isinstance(row.fact, kind)]
 
     @property
+    def method(self) -> MethodFact:
+        """The way in which the target was written, with the length of the blocks that were sent last."""
+        method, line = self.latest(MethodFact) or MethodFact(), self.latest(LineFact)
+        return method if line is None else msgspec.structs.replace(method, block=line.block)
+
+    @property
     def states(self) -> list[JobState]:
         """The states that the job was in, in order; `UNTOUCHED` is not written at the beginning."""
         return [fact.state for fact in self.all_of(StateFact)]
@@ -129,7 +139,9 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 
     Times are UTC, ISO 8601; durations are in milliseconds. ``told`` lists what the platform took;
     ``written`` is how far the write came; ``state`` is the last state of the job. ``nature`` says if the
-    module was a real one; None in records from before it was written.
+    module was a real one; None in records from before it was written. ``line`` is the rate that the line
+    proved, and the length of the blocks that the module took. ``previous`` is the digest of the record
+    before it in its journal (`atota.journal.chain`).
     """
 
     id: str
@@ -158,6 +170,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     method: str | None = None
     evidence: str | None = None
     block: int | None = None
+    line: LineFact | None = None
     package: PackageFact | None = None
     task: TaskFact | None = None
     version_before: str | None = None
@@ -174,8 +187,11 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     error: ErrorFact | None = None
     warnings: list[str] = []
     transcript: TranscriptFact | None = None
+    station: StationFact | None = None
+    release: ReleaseFact | None = None
     tool_version: str | None = None
     host: str | None = None
+    previous: str | None = None
 
 
 class QueuedReport(msgspec.Struct, frozen=True):

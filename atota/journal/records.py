@@ -9,8 +9,10 @@ from atota.journal.facts import (
     ConfirmedFact,
     CountersFact,
     ErrorFact,
-    MethodFact,
+    LineFact,
     PackageFact,
+    ReleaseFact,
+    StationFact,
     TaskFact,
     Told,
     TranscriptFact,
@@ -27,13 +29,9 @@ def compose(past: PastJob, verdict: Verdict, *, is_cut_off: bool = False) -> Rec
 
     ``is_cut_off``: its process died, so the job ended when it was last seen, not when it is closed.
     """
-    ended_at = past.last_seen if is_cut_off else verdict.at
-    # Rows from before the module was known may have been written later, with their own times.
-    started_at = min(past.opened_at, past.first_seen)
+    started_at, ended_at = _span(past, verdict, is_cut_off=is_cut_off)
     elapsed_ms = round(1000 * (ended_at - started_at))
-    opened = past.opened
-    module = past.latest(Identity) or Identity()
-    method = past.latest(MethodFact) or MethodFact()
+    opened, module, method = past.opened, past.latest(Identity) or Identity(), past.method
     versions = past.latest(VersionsFact) or VersionsFact()
     counters = past.latest(CountersFact) or CountersFact()
     return Record(
@@ -63,6 +61,7 @@ def compose(past: PastJob, verdict: Verdict, *, is_cut_off: bool = False) -> Rec
         method=method.method or module.method,
         evidence=module.evidence,
         block=method.block,
+        line=past.latest(LineFact),
         package=past.latest(PackageFact),
         task=past.latest(TaskFact),
         version_before=versions.before or module.version,
@@ -79,9 +78,17 @@ def compose(past: PastJob, verdict: Verdict, *, is_cut_off: bool = False) -> Rec
         error=past.latest(ErrorFact) or (_cut_off(past) if is_cut_off else None),
         warnings=[fact.text for fact in past.all_of(WarningFact)],
         transcript=past.latest(TranscriptFact),
+        station=past.latest(StationFact),
+        release=past.latest(ReleaseFact),
         tool_version=past.tool_version or None,
         host=past.host or None,
     )
+
+
+def _span(past: PastJob, verdict: Verdict, *, is_cut_off: bool) -> tuple[float, float]:
+    """Return the beginning and the end of a job, seconds since the epoch."""
+    # Rows from before the module was known may have been written later, with their own times.
+    return min(past.opened_at, past.first_seen), past.last_seen if is_cut_off else verdict.at
 
 
 def _version_target(past: PastJob) -> str | None:

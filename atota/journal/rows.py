@@ -8,7 +8,8 @@ import msgspec
 
 from atota.errors import Outcome
 from atota.files import prepared
-from atota.journal.facts import Fact, kind_of, read_fact
+from atota.journal import chain
+from atota.journal.facts import Fact, LineFact, kind_of, read_fact
 from atota.journal.model import FactRow, Opened, PastJob, QueuedReport, Record, SentReport, StageRow, Verdict
 from atota.link.ports import PortInfo
 from atota.values import Identity
@@ -100,6 +101,16 @@ def _object(document: str) -> dict[str, Any]:
     return msgspec.json.decode(document, type=dict[str, Any])
 
 
+def line(db: sqlite3.Connection, subject: str) -> LineFact | None:
+    """Return the newest fact about a line."""
+    row = db.execute(
+        "SELECT data FROM fact JOIN job ON job.id = fact.job WHERE about = ? AND kind = 'line'"
+        " ORDER BY job.number DESC, seq DESC LIMIT 1",
+        (text(subject),),
+    ).fetchone()
+    return None if row is None else msgspec.json.decode(row[0], type=prepared(LineFact))
+
+
 def insert_job(db: sqlite3.Connection, **values: Any) -> None:
     """A row of a new job; text is cleaned."""
     names = ", ".join(values)
@@ -120,8 +131,10 @@ def insert_stage(
 
 
 def insert_fact(db: sqlite3.Connection, job: str, at: float, fact: Fact) -> None:
-    """Insert a fact; a module's identity is found again by its IMEI."""
+    """Insert a fact; a module's identity is found again by its IMEI, a line by its adapter and board."""
     subject = fact.imei if isinstance(fact, Identity) else None
+    if isinstance(fact, LineFact):
+        subject = fact.subject
     db.execute(
         f"INSERT INTO fact (job, seq, at, kind, about, data)"  # noqa: S608 - our own words
         f" VALUES (?1, {_NEXT}, ?2, ?3, ?4, ?5)",
@@ -129,14 +142,18 @@ def insert_fact(db: sqlite3.Connection, job: str, at: float, fact: Fact) -> None
     )
 
 
-def insert_verdict(db: sqlite3.Connection, verdict: Verdict, record: Record, ended_at: float) -> None:
-    """A job's verdict and its record."""
+def insert_verdict(db: sqlite3.Connection, verdict: Verdict, record: Record, ended_at: float) -> Record:
+    """Insert a job's verdict and its record, which is returned as a link of the chain."""
     db.execute(
         "INSERT INTO verdict (job, outcome, exit_code, at) VALUES (?, ?, ?, ?)",
         (record.id, verdict.outcome.value, verdict.outcome.exit_code, verdict.at),
     )
     imei = record.imei if record.imei is None else text(record.imei)
+    previous = chain.head(db)
+    linked = msgspec.structs.replace(record, previous=previous or None)
+    document = encoded(linked)
     db.execute(
-        "INSERT INTO record (job, imei, outcome, ended_at, document) VALUES (?, ?, ?, ?, ?)",
-        (record.id, imei, text(record.outcome), ended_at, encoded(record)),
+        "INSERT INTO record (job, imei, outcome, ended_at, document, digest) VALUES (?, ?, ?, ?, ?, ?)",
+        (record.id, imei, text(record.outcome), ended_at, document, chain.digest(previous, document)),
     )
+    return linked

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from atota.errors import ConfigError
-from atota.journal import version1
+from atota.journal import chain, version1
 
 APPLICATION_ID = 0x61746F74  # "atot": tells a journal from other programs' databases
 
@@ -77,7 +77,9 @@ _TABLES = (
         how TEXT NOT NULL CHECK (how IN ('delivered', 'obsolete')),
         detail TEXT NOT NULL)""",
 )
-TABLES = ("job", "stage", "fact", "verdict", "record", "report", "report_end")
+TABLES = ("job", "stage", "fact", "verdict", "record", "report", "report_end", "history")
+_FIRST = TABLES[:-1]
+"""The tables of version 1."""
 
 # An INSERT OR REPLACE deletes without asking the triggers for deletion, so a row that is there is told here.
 _KEYS = {
@@ -88,6 +90,7 @@ _KEYS = {
     "record": "job = NEW.job OR number = NEW.number",
     "report": "id = NEW.id",
     "report_end": "report = NEW.report",
+    "history": "id = NEW.id OR number = NEW.number",
 }
 
 
@@ -110,16 +113,40 @@ def _sealed(table: str) -> str:
     return _trigger("sealed", "INSERT", table, ended, "the job has its verdict")
 
 
+def in_document(path: str) -> str:
+    """Return the SQL expression of a value in a record's document; NULL in one that is damaged."""
+    return f"iif(json_valid(document), json_extract(document, '$.{path}'), NULL)"
+
+
+def _index_of_documents(name: str, path: str) -> str:
+    value = in_document(path)
+    return f"CREATE INDEX record_{name} ON record ({value}) WHERE {value} IS NOT NULL"
+
+
 MIGRATIONS: tuple[tuple[str | Callable[[sqlite3.Connection], None], ...], ...] = (
     (
         *_TABLES,
-        *(guard for table in TABLES for guard in _guards(table)),
+        *(guard for table in _FIRST for guard in _guards(table)),
         _sealed("stage"),
         _sealed("fact"),
         f"PRAGMA application_id = {APPLICATION_ID}",
     ),
     # Version 2: a job's state is a fact of its own. Ended jobs get theirs, too, so the seal is lifted for it.
     ("DROP TRIGGER fact_sealed", version1.add_states, _sealed("fact")),
+    # Version 3: records are looked up by a station's batch, and by the serial number of label or module.
+    tuple(
+        _index_of_documents(name, path)
+        for name, path in (("batch", "station.batch"), ("label", "station.serial"), ("serial", "serial"))
+    ),
+    # Version 4: records are a chain, counted for the line. The old ones get their digests under lifted guard.
+    (
+        *chain.TABLES,
+        *_guards("history"),
+        "ALTER TABLE record ADD COLUMN digest TEXT NOT NULL DEFAULT ''",
+        "DROP TRIGGER record_update",
+        chain.add_chain,
+        _trigger("update", "UPDATE", "record"),
+    ),
 )
 """The steps from version N to version N+1: SQL statements and functions."""
 

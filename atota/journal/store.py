@@ -13,15 +13,17 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
+from uuid import uuid4
 
 import platformdirs
 
 from atota._version import __version__
 from atota.clock import Clock
 from atota.errors import LimitReached, Outcome
-from atota.journal import connect, rows, search
+from atota.journal import chain, connect, rows, search
+from atota.journal.chain import History, Link
 from atota.journal.connect import Database
-from atota.journal.facts import Fact
+from atota.journal.facts import KNOWN_FOR_S, Fact, LineFact
 from atota.journal.model import Opened, PastJob, QueuedReport, Record, SentReport, Verdict
 from atota.journal.owners import GivenOwners
 from atota.journal.records import compose
@@ -55,6 +57,9 @@ class Journal:
             record, which are one write.
         before_write: called with it before each.
         database: an open one instead of ``path``; see `on` and `reading`.
+
+    Attributes:
+        delivering: held by the thread that delivers the outbox.
     """
 
     def __init__(
@@ -73,6 +78,7 @@ class Journal:
         self._clock = clock
         self._after_write = after_write
         self._before_write = before_write
+        self.delivering = threading.Lock()
         self._lock = threading.RLock()
         self._owner: str | None = None
 
@@ -166,6 +172,12 @@ class Journal:
             self._owners.tidy()
         return [past for past in closed if past is not None]
 
+    def unended(self) -> list[PastJob]:
+        """Return the jobs without a verdict, the oldest first: they run, or their process died."""
+        jobs = self._read("SELECT id FROM job WHERE id NOT IN (SELECT job FROM verdict) ORDER BY number")
+        with self._lock, translated(self.path):
+            return [rows.load(self._db, job, self._alive) for (job,) in jobs]
+
     def _close_dead(self, job: str) -> PastJob | None:
         with self._writing("verdict") as db:
             past = rows.load(db, job, self._alive)
@@ -239,17 +251,40 @@ class Journal:
             row = self._db.execute(query, values).fetchone()
             return None if row is None else rows.load(self._db, row[0], self._alive)
 
+    def line(self, subject: str) -> LineFact | None:
+        """Return the newest fact about a line (`LineFact.subject`), as long as the line is known."""
+        with self._lock, translated(self.path):
+            fact = rows.line(self._db, subject)
+        return fact if fact is not None and self._clock.time() - fact.since < KNOWN_FOR_S else None
+
     def records(
         self,
         *,
         imei: str | None = None,
+        imei_end: str | None = None,
         outcome: str | None = None,
+        model: str | None = None,
+        version: str | None = None,
+        port: str | None = None,
+        board: str | None = None,
         since: float | None = None,
         until: float | None = None,
+        batch: str | None = None,
+        lane: int | None = None,
+        station: str | None = None,
+        serial: str | None = None,
         limit: int | None = None,
     ) -> list[Record]:
-        """Return records, the newest first, that ended at ``since`` or later and before ``until``."""
-        filters = {"imei": imei, "outcome": outcome, "since": since, "until": until}
+        """Return records, the newest first, that ended at ``since`` or later and before ``until``.
+
+        ``serial`` is the serial number of the unit's label, or the module's own; ``imei_end`` the last digits
+        of the IMEI; ``version`` the one before, the target's or the one after. ``model``, ``version``,
+        ``port`` and ``board`` are compared in any case of letters, and ``*`` in them stands for any text; a
+        port may be named without its folder.
+        """
+        filters = {"imei": imei, "imei_end": imei_end, "outcome": outcome, "since": since, "until": until}
+        filters |= {"model": model, "version": version, "port": port, "board": board}
+        filters |= {"batch": batch, "lane": lane, "station": station, "serial": serial}
         query, values = search.records(filters, limit)
         with translated(self.path):
             return [rows.record_of(document) for (document,) in self._read(query, values)]
@@ -264,24 +299,58 @@ class Journal:
         with translated(self.path):
             return rows.record_of(document)
 
-    def pending(self) -> list[QueuedReport]:
-        """Return the outbox, the oldest report first."""
+    def pending(self, topic: str | None = None) -> list[QueuedReport]:
+        """Return the outbox, the oldest report first.
+
+        ``topic``: documents for another receiver than the platform, which name it as their ``topic``.
+        """
         queued = self._read(
             "SELECT id, job, at, document FROM report"
-            " WHERE NOT EXISTS (SELECT 1 FROM report_end WHERE report = report.id) ORDER BY id"
+            " WHERE NOT EXISTS (SELECT 1 FROM report_end WHERE report = report.id)"
+            " AND json_extract(document, '$.topic') IS :topic ORDER BY id",
+            {"topic": topic},
         )
         with translated(self.path):
             return [rows.report_of(row) for row in queued]
 
     def reports_of(self, job: str) -> list[SentReport]:
-        """Return all reports of a job, the oldest first, each with its end."""
+        """Return all reports of a job to its platform, the oldest first, each with its end."""
         sent = self._read(
             "SELECT report.at, document, report_end.at, how, detail FROM report"
-            " LEFT JOIN report_end ON report_end.report = report.id WHERE job = :job ORDER BY report.id",
+            " LEFT JOIN report_end ON report_end.report = report.id WHERE job = :job"
+            " AND json_extract(document, '$.topic') IS NULL ORDER BY report.id",
             {"job": job},
         )
         with translated(self.path):
             return [rows.sent_report_of(row) for row in sent]
+
+    # -- the chain --------------------------------------------------------------------------
+
+    def histories(self) -> list[History]:
+        """Return the histories that a line counts the records in, the oldest first."""
+        return chain.histories(self._read("SELECT id, after, opened_at, why FROM history ORDER BY number"))
+
+    def open_history(self, *, after: int, why: str) -> History:
+        """Open a new history behind record ``after``; ``why`` is for people."""
+        with self._adding("history") as db:
+            chain.insert_history(db, str(uuid4()), after=after, at=self._clock.time(), why=why)
+        return self.histories()[-1]
+
+    def links(self, after: int, limit: int) -> list[Link]:
+        """Return the ``limit`` records behind record ``after``, the oldest first."""
+        query = (
+            "SELECT number, document, digest FROM record WHERE number > :after ORDER BY number LIMIT :limit"
+        )
+        return [Link(*row) for row in self._read(query, {"after": after, "limit": limit})]
+
+    def digest_at(self, number: int) -> str:
+        """Return the digest of a record; empty if there is no such record."""
+        digests = self._read("SELECT digest FROM record WHERE number = :number", {"number": number})
+        return str(digests[0][0]) if digests else ""
+
+    def last_number(self) -> int:
+        """Return the number of the last record; 0 if there is none."""
+        return int(self._read("SELECT ifnull(max(number), 0) FROM record")[0][0])
 
     def _read(self, query: str, values: search.Values | None = None) -> list[tuple[Any, ...]]:
         with self._lock, translated(self.path):
@@ -336,6 +405,4 @@ class JobEntry:
             past = rows.load(db, self.id, lambda _owner: True)
             if past.verdict is not None:
                 raise AssertionError(f"the job {self.id} has its verdict already: {past.verdict.outcome}")
-            record = compose(past, verdict)
-            rows.insert_verdict(db, verdict, record, verdict.at)
-        return record
+            return rows.insert_verdict(db, verdict, compose(past, verdict), verdict.at)

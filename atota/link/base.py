@@ -1,11 +1,18 @@
 """The protocol of a byte pipe to a module: the seam between the program and the outside."""
 
-from typing import Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from atota.clock import Clock
 
+Parity = Literal["N", "E", "O"]
+"""The parity bit of both directions: 8N1, 8E1 or 8O1, in pyserial's letters."""
 SERIAL_SCHEMES = ("rfc2217", "socket")
 """Schemes of the URLs that pyserial opens."""
+
+
+def sets_rate(name: str) -> bool:
+    """True if the rate of this port can be set from here; a raw ``socket://`` carries bytes only."""
+    return not name.lower().startswith("socket:")
 
 
 class Link(Protocol):
@@ -57,3 +64,23 @@ class Link(Protocol):
     def close(self) -> None:
         """Close the port and restore the settings that opening it changed. May be called twice."""
         ...
+
+
+@runtime_checkable
+class HasParity(Protocol):
+    """A link whose characters have a parity bit, or may get one."""
+
+    def set_parity(self, parity: Parity) -> None:
+        """Wait until everything written has left, then change the parity.
+
+        Raises:
+            LinkError: the port cannot do it.
+            LinkLost: the port went away.
+        """
+        ...
+
+
+def set_parity(link: Link, parity: Parity) -> None:
+    """Change the parity of a link; one that carries whole bytes only (memory, plain TCP) has none."""
+    if isinstance(link, HasParity):
+        link.set_parity(parity)

@@ -3,7 +3,7 @@
 from typing import Self
 
 from atota.clock import Clock
-from atota.link.base import Link
+from atota.link.base import Link, Parity, set_parity
 
 
 class ForwardingLink:
@@ -30,6 +30,10 @@ class ForwardingLink:
     def set_baud(self, baud: int) -> None:
         """Change the rate of the inner link."""
         self.inner.set_baud(baud)
+
+    def set_parity(self, parity: Parity) -> None:
+        """Change the parity of the inner link."""
+        set_parity(self.inner, parity)
 
     def set_lines(self, *, dtr: bool | None = None, rts: bool | None = None) -> None:
         """Set the control lines of the inner link."""

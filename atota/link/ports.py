@@ -43,6 +43,11 @@ _CHIPS_EXACT = {
     "1a86:55d3": "CH343",
     "1a86:55d4": "CH9102",
 }
+_CDC_DRIVERS = ("cdc_acm",)
+_MODEM_DRIVERS = ("option", "qcserial", "sierra", "usb_wwan")
+"""The drivers of the modules' own USB ports (drivers/usb/serial in Linux)."""
+_BRIDGES = ("04e2", "0483", "1366", "1a86")
+"""Vendors of adapters that have a UART behind cdc_acm: XR21V, ST-Link, J-Link, CH343 and CH9102."""
 # Serial numbers that chips carry as delivered (CP2102: 0001): many adapters have the same one, so it does
 # not identify the adapter.
 _COMMON_SERIAL = re.compile(r"0*[01]?|1234(56(78(90?)?)?)?|0123456789(abcdef)?", re.IGNORECASE)
@@ -140,6 +145,27 @@ def chip_of(usb_id: str | None) -> str | None:
     if usb_id is None:
         return None
     return _CHIPS_EXACT.get(usb_id) or _CHIPS.get(usb_id.partition(":")[0])
+
+
+def rate_doubt(name: str, info: PortInfo | None) -> str | None:
+    """Return why the rate of a port is not the one of a wire; None where it is, as far as can be told.
+
+    Args:
+        name: the port.
+        info: the system's description of it, if it is a port of this machine.
+    """
+    if name.lower().startswith("socket:"):
+        return "a socket:// port carries bytes only; the far end has a rate of its own"
+    if "://" in name:
+        return None
+    if os.path.realpath(name).startswith("/dev/pts/"):
+        return "a pseudo-terminal has no wire: its bytes pass from program to program"
+    if info is None or info.usb_id is None:
+        return None
+    is_bridge = info.usb_id.partition(":")[0] in _BRIDGES
+    if info.driver in _MODEM_DRIVERS or (info.driver in _CDC_DRIVERS and not is_bridge):
+        return "a USB port of the device itself has no wire: its bytes pass at the speed of USB"
+    return None
 
 
 def find_again(port: PortInfo, *, exclude: Collection[str] = ()) -> str | None:

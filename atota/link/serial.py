@@ -16,7 +16,8 @@ from serial.serialutil import SerialBase
 
 from atota.clock import Clock, Deadline, SystemClock
 from atota.errors import LineUnavailable, LinkError, LinkLost, UsageError
-from atota.link.base import SERIAL_SCHEMES
+from atota.link.base import SERIAL_SCHEMES, Parity
+from atota.link.hold import hold_lines
 from atota.link.latency import restore_low_latency, set_low_latency
 from atota.link.pipes import DescriptorPipe, Pipe, PollingPipe, QueuePipe
 from atota.link.translate import FOREIGN, line_fault, open_fault, use_fault, using
@@ -199,6 +200,19 @@ class SerialLink:
             raise use_fault(self.name, exc) from exc
         self._baud = baud
 
+    def set_parity(self, parity: Parity) -> None:
+        """Wait until everything written has left, then change the parity; plain TCP has none to change.
+
+        Raises:
+            LinkLost: the port went away, or written bytes do not leave it.
+        """
+        if self._closed:
+            raise self._closed_error()
+        if not self.name.lower().startswith("socket:"):
+            with using(self.name):
+                self._drain()
+                self._serial.parity = parity
+
     def _drain(self) -> None:
         """Wait until the written bytes have left, with a limit: a held CTS would block ``tcdrain``."""
         if isinstance(self._serial, _Rfc2217):  # it cannot be queried; count on the rate
@@ -230,6 +244,10 @@ class SerialLink:
                 self._serial.rts = rts
         except FOREIGN as exc:
             raise line_fault(self.name, exc) from exc
+
+    def keep_lines(self) -> None:
+        """Let DTR and RTS keep their levels when the port is closed, where the system lets them."""
+        hold_lines(self._serial.fileno() if self._is_tty else -1)
 
     def close(self) -> None:
         """Close the port and restore the settings that opening it changed. May be called twice."""

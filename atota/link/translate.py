@@ -14,7 +14,7 @@ from pathlib import Path
 
 from atota.errors import LineUnavailable, LinkError, LinkLost, PortBusy, PortForbidden, PortNotFound
 from atota.link.holders import MODEM_MANAGER, Holder, held_by_us, holders, modem_manager
-from atota.link.ports import port_names, stable_names
+from atota.link.ports import list_ports, port_names, stable_names
 
 if sys.platform == "win32":
     FOREIGN: tuple[type[Exception], ...] = (OSError, TypeError, ValueError, AttributeError)
@@ -93,7 +93,12 @@ def forbidden(name: str) -> PortForbidden:
     text = f"you may not open {name}"
     if sys.platform == "win32":
         return PortForbidden(text)
-    rule = 'SUBSYSTEM=="tty", ATTRS{idVendor}=="?*", GROUP="dialout", MODE="0660" in ' + _UDEV_FILE
+    if os.path.realpath(name).startswith("/dev/pts/"):
+        return PortForbidden(
+            f"{text}: it is a pseudo-terminal of another user",
+            hint="Run the program that made it as the same user; no udev rule holds for it.",
+        )
+    rule = f'{_udev_match(name)}, GROUP="dialout", MODE="0660" in {_UDEV_FILE}'
     try:
         status = Path(name).stat()
     except OSError:
@@ -117,6 +122,16 @@ def forbidden(name: str) -> PortForbidden:
     else:
         hint = f"Run `sudo usermod -aG {group.gr_name} {_user() or '$USER'}` and log in again."
     return PortForbidden(text, hint=hint)
+
+
+def _udev_match(name: str) -> str:
+    """Return the part of a udev rule that matches this port: its adapter, or a name that does not change."""
+    real = os.path.realpath(name)
+    info = next((port for port in list_ports() if os.path.realpath(port.device) == real), None)
+    vendor, _, product = ((info.usb_id if info is not None else None) or "").partition(":")
+    if not vendor:
+        return f'KERNEL=="{Path(real).name}"'
+    return f'SUBSYSTEM=="tty", ATTRS{{idVendor}}=="{vendor}", ATTRS{{idProduct}}=="{product}"'
 
 
 def use_fault(name: str, exc: BaseException) -> LinkLost:

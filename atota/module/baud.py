@@ -13,11 +13,14 @@ itself (`atota.module.self_update`): its rate is right, and an update ends the s
 within its fallback time, so a failed change always ends at the old rate.
 """
 
-from collections.abc import Sequence
+import enum
+from collections.abc import Callable, Sequence
 
 from atota.clock import Deadline
-from atota.dialects.model import Dialect
+from atota.dialects.model import Dialect, RaiseBaud
 from atota.errors import LinkError, LinkLost, NoAnswer, Refused
+from atota.link.base import sets_rate
+from atota.module.loopback import OwnBytes, raise_if_looped
 from atota.module.self_update import LineLog, OnUpdate
 from atota.module.session import Session
 
@@ -46,6 +49,7 @@ def find_baud(
     first: int | None = None,
     only: int | None = None,
     on_update: OnUpdate | None = None,
+    on_try: Callable[[str], None] | None = None,
 ) -> int:
     """Find the rate at which the module answers, wake it if it sleeps, and leave the link at that rate.
 
@@ -55,36 +59,45 @@ def find_baud(
         only: the only rate to try, bit/s.
         on_update: wait for the end of an update that the module carries out by itself, and call this
             with its progress; None: do not wait.
+        on_try: called with the outcome at each rate that is not answered.
 
     Raises:
         NoAnswer: nothing intelligible at any rate; ``tried`` has one line for each.
         SelfUpdating: the module updates itself, and ``on_update`` is None.
     """
-    if only is not None:
-        bauds: tuple[int, ...] = (only,)
+    if not sets_rate(session.link.name):  # the far end has a rate of its own: patience is all that helps
+        bauds: tuple[int, ...] = (session.link.baud,) * _LIKELY
+    elif only is not None:
+        bauds = (only,)
     else:
         start = (first,) if first is not None else ()
         bauds = tuple(dict.fromkeys((*start, *session.dialect.uart.bauds)))
     tried: dict[int, str] = {}
     for _ in range(_ROUNDS):
-        if _found_among(session, bauds, tried, on_update):
+        if _found_among(session, bauds, tried, on_update, on_try):
             return session.link.baud
         # Noise, and yet no rate fits: the module may be in its boot, and all rates are worth another round.
         if not any("bytes" in line for line in tried.values()):
             # Silence may be a boot, too, that ended at a rate which had had its turn.
-            if _found_among(session, bauds[:_LIKELY], tried, on_update):
+            if _found_among(session, bauds[:_LIKELY], tried, on_update, on_try):
                 return session.link.baud
             break
     hint = "Check power, TX/RX (crossed?) and ground; in deep sleep it may need its wake-up or reset line."
     if any("text" in line for line in tried.values()):
         hint = "It sends and does not answer: check the wire to its RX, or wait until it has started."
     raise NoAnswer(
-        "no readable response from the module", tried=tuple(tried[baud] for baud in bauds), hint=hint
+        "no readable response from the module",
+        tried=tuple(tried[baud] for baud in dict.fromkeys(bauds)),
+        hint=hint,
     )
 
 
 def _found_among(
-    session: Session, bauds: Sequence[int], tried: dict[int, str], on_update: OnUpdate | None
+    session: Session,
+    bauds: Sequence[int],
+    tried: dict[int, str],
+    on_update: OnUpdate | None,
+    on_try: Callable[[str], None] | None,
 ) -> bool:
     """True if the module answers at one of the rates; ``tried`` gets a line for each of the others.
 
@@ -104,6 +117,8 @@ def _found_among(
                     session.listen(_CALM_S)
                     return True
         tried.setdefault(baud, log.description)
+        if on_try is not None:
+            on_try(tried[baud])
     return False
 
 
@@ -119,8 +134,11 @@ def _answers_at(session: Session, baud: int, attempts: int, tried: dict[int, str
         return False
     for _ in range(attempts):
         received, noise = session.received_bytes, session.garbage_bytes
-        if session.is_alive(_FIRST_TRY_S):
-            return True
+        with OwnBytes(session) as own:
+            if session.is_alive(_FIRST_TRY_S):
+                return True
+        if own.are_all(1):
+            raise_if_looped(session)
         talks = session.received_bytes - received > 2 * (session.garbage_bytes - noise)
         if session.booting or talks:
             return _answers_after_start(session, log)
@@ -143,14 +161,22 @@ def _answers_after_start(session: Session, log: LineLog) -> bool:
 
 
 def transfer_rate(dialect: Dialect, baud: int, requested: int | None) -> int:
-    """Return the rate for a transfer to a module at ``baud``, bit/s.
+    """Return the highest rate for a transfer to a module at ``baud``, bit/s.
 
-    ``requested`` is the user's or the board's value (0: stay); None: the profile's own, if that is higher.
+    ``requested`` is the user's or the board's value (0: stay); None: the fastest of the profile.
     """
     if requested is not None:
         return requested or baud
     raising = dialect.uart.raising
-    return max(baud, raising.default) if raising is not None else baud
+    return max(baud, *raising.bauds) if raising is not None else baud
+
+
+class Switched(enum.Enum):
+    """The end of an attempt to change the rate."""
+
+    DONE = "the module answers at the new rate"
+    REFUSED = "the module refused; both ends are at the old rate"
+    DEAF = "the module heard nothing at the new rate; both ends are back at the old one"
 
 
 def raise_baud(session: Session, target: int) -> bool:
@@ -162,20 +188,31 @@ def raise_baud(session: Session, target: int) -> bool:
         LinkError: the port can't run at ``target``; the module is at its old rate again.
         Refused: this dialect knows no way to ``target``.
     """
-    rule, old = session.dialect.uart.raising, session.link.baud
-    if target == old:
+    rule = session.dialect.uart.raising
+    if target == session.link.baud:
         return True
     if rule is None or target not in rule.bauds:
         known = ", ".join(map(str, rule.bauds)) if rule is not None else "none"
         raise Refused(
             f"{session.dialect.title} cannot be raised to {target} baud", hint=f"Known rates: {known}."
         )
+    return switch(session, rule, target) is Switched.DONE
+
+
+def switch(session: Session, rule: RaiseBaud, target: int) -> Switched:
+    """Change the rate of both ends to ``target``, which is any rate of the module's, lower ones too.
+
+    Raises:
+        NoAnswer, ModuleRebooted, LinkError: as `raise_baud`.
+    """
+    old = session.link.baud
     try:
-        response = session.command(rule.command.format(baud=target, fallback_s=rule.fallback_s))
+        text = rule.command.format(baud=target, fallback_s=rule.fallback_s)
+        response = session.command(text, timeout_s=rule.fallback_s / 2)
         if not response.ok:
-            return False
+            return Switched.REFUSED
     except NoAnswer:
-        pass  # the response may have been lost; the attempts at the new rate show whether it switched
+        pass  # the response may have been lost; in the time that is left the attempts show if it switched
     session.listen(_SWITCH_S)
     try:
         session.set_baud(target)
@@ -185,7 +222,7 @@ def raise_baud(session: Session, target: int) -> bool:
         session.listen(rule.fallback_s + _MARGIN_S)
         raise
     if any(session.is_alive(_TRY_S) for _ in range(_ATTEMPTS)):
-        return True
+        return Switched.DONE
     # The module hears nothing it understands: after its own time limit it goes back.
     session.set_baud(old)
     session.listen(rule.fallback_s + _MARGIN_S)
@@ -196,4 +233,4 @@ def raise_baud(session: Session, target: int) -> bool:
             tried=(f"{target} baud: no answer", f"{old} baud after {rule.fallback_s} s: no answer"),
             hint="Reset the module and run the command again with --transfer-baud 0.",
         )
-    return False
+    return Switched.DEAF

@@ -9,6 +9,7 @@ The order, once `atota.module.baud.find_baud` has found the rate::
     -> AT+NFWUPD=?, …           probes, only if they choose none; test forms only
     -> (the dialect's queries)  version, IMEI, signal, supply, …
     -> (the version queries)    once more: the wire has no checksum of its own
+    -> (the query for the IMEI) once more, only if its check digit does not fit
 
 Each query is sent once, whatever needs its response; again only after silence or an error. But the answers
 that choose the dialect are free text, and a start-up word that no family is known by looks like one: so each
@@ -17,7 +18,7 @@ they differ, `Findings.mismatch` says so.
 """
 
 import re
-from collections.abc import Container, Sequence
+from collections.abc import Callable, Container, Sequence
 
 import msgspec
 
@@ -27,7 +28,7 @@ from atota.dialects.model import Dialect, Recognise
 from atota.errors import NoAnswer, Refused
 from atota.module.query import QueryCache, send_query, wait_until_free
 from atota.module.session import Session
-from atota.values import Identity, Versions, version_token
+from atota.values import Identity, Versions, is_unique_imei, version_token
 
 _WHO = (("AT+CGMI",), ("AT+CGMM", "ATI"), ("AT+CGMR",))
 """The queries for manufacturer, model and version, whatever the dialect."""
@@ -46,12 +47,36 @@ class Findings(msgspec.Struct, frozen=True):
     """The result of an identification.
 
     ``row`` is the catalogue's; ``mismatch`` says how the module differs from the user's or its own word.
+    ``printed`` has the lines with the versions, by their queries.
     """
 
     identity: Identity
     dialect: Dialect
     row: catalogue.Row | None
     mismatch: str | None
+    printed: dict[str, tuple[str, ...]] = {}
+
+
+def can_read(findings: Findings, name: str) -> bool:
+    """True if the dialect would read ``name`` where the module prints one of its present version texts.
+
+    A pattern that cannot is known before the first byte: the update would end without its confirmation.
+    """
+    versions = findings.identity.versions
+    if not versions.texts or versions.may_be(name):
+        return True
+    for text in versions.names:
+        lines = {
+            send: tuple(line.replace(text, name) for line in printed)
+            for send, printed in findings.printed.items()
+        }
+        fields = _picked(findings.dialect, lines.get, only=_VERSIONS)
+        read = Versions(
+            version=fields.get("version"), revision=fields.get("revision"), full=fields.get("full_version")
+        )
+        if read.has(name) or read.may_be(name):
+            return True
+    return False
 
 
 def identify(
@@ -82,16 +107,22 @@ def identify(
     chosen = dialect or recognised or probed or loader.load("3gpp")
     if dialect is None and expected is not None and recognised is None and probed is None:
         chosen = loader.load(expected.dialect)
+    if dialect is None:  # a user's file of that name must not be passed over silently
+        loader.require_unambiguous(chosen.name)
     session.use_dialect(chosen)
     _set_up(session, chosen)
     fields = _fields(queries, chosen, without=without)
     fields.update(_confirmed(session, {name: fields[name] for name in _VERSIONS if name in fields}))
+    if "imei" not in without:
+        fields["imei"] = _checked_imei(session, fields.get("imei", ""))
     row = catalogue.find(fields.get("manufacturer"), "\n".join((fields.get("model", ""), model)), version)
     mismatch = _mismatch(expected, row, recognised or dialect)
     identity = _identity(fields, session.link.baud, chosen, expected or row)
     if mismatch is not None or probed is not None:
         identity = msgspec.structs.replace(identity, evidence="none")
-    return Findings(identity, chosen, expected or row, mismatch)
+    sends = {"ATI", *(query.send for query in chosen.identify if query.field in _VERSIONS)}
+    printed = {send: lines for send, lines in queries.answered.items() if send in sends}
+    return Findings(identity, chosen, expected or row, mismatch, printed)
 
 
 def _probed(queries: QueryCache) -> Dialect | None:
@@ -188,18 +219,34 @@ def _fields(
     without: Container[str] = (),
 ) -> dict[str, str]:
     """Return the values of the dialect's queries: of the fields in ``only``, or of all but ``without``."""
+
+    def lines_of(send: str) -> tuple[str, ...] | None:
+        return queries.lines(send, again=send not in once)
+
+    once = {query.send for query in dialect.identify if query.field in _FOR_THE_RECORD}
+    return _picked(dialect, lines_of, only, without=without)
+
+
+def _picked(
+    dialect: Dialect,
+    lines_of: Callable[[str], tuple[str, ...] | None],
+    only: Sequence[str] | None = None,
+    *,
+    without: Container[str] = (),
+) -> dict[str, str]:
+    """Return the values that the dialect reads in the lines of its queries."""
     fields: dict[str, str] = {}
     for query in dialect.identify:
         if query.field in fields or query.field in without or (only is not None and query.field not in only):
             continue
-        lines = queries.lines(query.send, again=query.field not in _FOR_THE_RECORD)
+        lines = lines_of(query.send)
         value = query.find(lines) if lines else None
         if value and query.completes is not None:
             known = fields.get(query.completes)
             value = f"{known}_{value}" if known else None
         if value:
             fields[query.field] = value
-    if "revision" not in fields and (match := _REVISION.search("\n".join(queries.lines("ATI") or ()))):
+    if "revision" not in fields and (match := _REVISION.search("\n".join(lines_of("ATI") or ()))):
         fields["revision"] = match[1]
     if "version" not in fields and (token := version_token(fields.get("revision", ""))):
         fields["version"] = token  # too long for the platform, or a build's stamp stands behind it
@@ -213,7 +260,7 @@ def _identity(fields: dict[str, str], baud: int, dialect: Dialect, row: catalogu
         version=fields.get("version"),
         revision=fields.get("revision"),
         full_version=fields.get("full_version"),
-        imei=fields.get("imei"),
+        imei=fields.get("imei") or None,
         serial=fields.get("serial"),
         signal=whole_number(fields.get("signal")),
         supply_mv=whole_number(fields.get("supply_mv")),
@@ -259,3 +306,16 @@ def _confirmed(session: Session, versions: dict[str, str]) -> dict[str, str]:
         f"the module reports a different version on every query: {listed}",
         hint="The line damages bytes: check ground, cable length and level shifters, or try a lower rate.",
     )
+
+
+def _checked_imei(session: Session, first: str) -> str:
+    """Return the module's IMEI, ``first`` if its check digit fits; without one that fits, what comes twice.
+
+    The journal knows a module by its IMEI: with a digit that was lost on the way it is a stranger's.
+    """
+    reports = [first]
+    for _ in range(_ATTEMPTS):
+        if is_unique_imei(reports[-1]) or reports.count(reports[-1]) > 1:
+            break
+        reports.append(_fields(QueryCache(session), session.dialect, ("imei",)).get("imei", ""))
+    return reports[-1]

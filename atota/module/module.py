@@ -4,10 +4,10 @@ from collections.abc import Callable, Container
 from typing import Protocol, Self
 
 from atota.at.events import Event
-from atota.clock import Clock, StopToken
+from atota.clock import Clock, Deadline, StopToken
 from atota.dialects import catalogue, loader
 from atota.dialects.model import Dialect
-from atota.errors import ConfigError, LineUnavailable, LinkLost, NoAnswer, UsageError
+from atota.errors import LineUnavailable, LinkLost, NoAnswer, UsageError
 from atota.link.base import Link
 from atota.link.open import open_link
 from atota.module import identify
@@ -16,8 +16,9 @@ from atota.module.identify import Findings
 from atota.module.self_update import OnUpdate
 from atota.module.session import Session
 from atota.settings.adapter import check_adapter
-from atota.settings.board import Board, Step
+from atota.settings.board import Board, require_supported
 from atota.settings.spec import JobSpec, completed
+from atota.settings.steps import Step
 from atota.values import Identity, TaskType
 
 
@@ -32,10 +33,12 @@ class Module:
         stop: looked at by every wait.
         listener: gets every event of the conversation.
         reopener: opens another port of the same adapter at a rate, without resetting the module.
+        restarts: the ways to restart the module by control lines, each with its name, the gentlest first.
 
     Attributes:
         on_update: gets the progress of an update that the module carries out by itself, which is waited
             for; None: it is not.
+        on_try: called with the outcome at each rate that is not answered; None: in silence.
     """
 
     def __init__(
@@ -48,20 +51,32 @@ class Module:
         stop: StopToken | None = None,
         listener: Callable[[Event], None] | None = None,
         reopener: Callable[[str, int], Link] | None = None,
+        restarts: tuple[tuple[str, tuple[Step, ...]], ...] = (),
     ) -> None:
         self.session = Session(link, dialect or loader.stranger(), stop=stop, listener=listener)
         self.findings: Findings | None = None
         self.on_update: OnUpdate | None = None
+        self.on_try: Callable[[str], None] | None = None
         self._dialect = dialect
         self._expected = expected
         self._baud = baud
         self._reopener = reopener
+        self.restarts = restarts
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    @property
+    def clock(self) -> Clock:
+        """The time of the link."""
+        return self.session.clock
+
+    def check(self) -> None:
+        """Raise if the user or the job's time limit wants the end."""
+        self.session.check()
 
     def close(self) -> None:
         """Close the link."""
@@ -77,6 +92,15 @@ class Module:
             raise LinkLost("this module's port cannot be opened again")
         self.session.replace_link(self._reopener(port, self.session.link.baud))
 
+    def restart(self, sequence: tuple[Step, ...]) -> None:
+        """Restart the module by its control lines; nothing that was outstanding comes any more.
+
+        Raises:
+            LineUnavailable: the port has no such line.
+        """
+        pulse(self.session.link, sequence, self.session.check)
+        self.session.reset_state()
+
     def find(self) -> int:
         """Find the rate at which the module answers, the last known one first; bit/s.
 
@@ -85,7 +109,13 @@ class Module:
             SelfUpdating: the module updates itself, and that is not waited for.
         """
         only = self._baud if self.findings is None else None
-        return find_baud(self.session, first=self.session.link.baud, only=only, on_update=self.on_update)
+        return find_baud(
+            self.session,
+            first=self.session.link.baud,
+            only=only,
+            on_update=self.on_update,
+            on_try=self.on_try if self.findings is None else None,
+        )
 
     def identify(self, *, without: Container[str] = ()) -> Identity:
         """Read who the module is; the fields in ``without`` are not asked for.
@@ -190,15 +220,12 @@ def open_module(
         stop=stop,
         listener=listener,
         reopener=lambda port, rate: opened(port, rate, board.end_levels),
+        restarts=board.restarts,
     )
 
 
 def _open(port: str, baud: int | None, board: Board, clock: Clock | None) -> Link:
-    if board.serial.flow == "xon-xoff":
-        raise ConfigError(
-            f'board {board.name}: flow = "xon-xoff" is not supported - at `$.serial.flow`',
-            hint='Use "none" or "rts-cts": AT links of this kind are acknowledged line by line.',
-        )
+    require_supported(board, f"board {board.name}")
     return open_link(
         port,
         baud=baud,
@@ -223,16 +250,37 @@ def expected_row(model: str, task_type: TaskType = "fota") -> catalogue.Row:
     return row
 
 
-def pulse(link: Link, sequence: tuple[Step, ...]) -> None:
+def pulse(link: Link, sequence: tuple[Step, ...], check: Callable[[], None] = lambda: None) -> None:
     """Drive the control lines as a board file says.
+
+    ``check`` is called during waits, and may raise; the lines then get the levels of the sequence's end, so
+    that a module is not left in its reset.
 
     Raises:
         LineUnavailable: the port has no such line.
     """
-    for step in sequence:
-        if step.line is None:
-            link.clock.sleep(step.wait_s)
+    for number, step in enumerate(sequence):
+        if step.line is not None:
+            _set_line(link, step)
             continue
+        try:
+            _wait(link, step.wait_s, check)
+        except BaseException:
+            for later in sequence[number:]:
+                if later.line is not None:
+                    _set_line(link, later)
+            raise
+
+
+def _wait(link: Link, seconds: float, check: Callable[[], None]) -> None:
+    deadline = Deadline(link.clock, seconds)
+    while not deadline.expired:
+        check()
+        link.clock.sleep(min(deadline.remaining, link.clock.slice_s))
+
+
+def _set_line(link: Link, step: Step) -> None:
+    if step.line is not None:
         try:
             link.set_lines(**{step.line: step.asserted})
         except LineUnavailable as error:

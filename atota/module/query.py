@@ -47,6 +47,11 @@ class QueryCache:
         self._session = session
         self._lines: dict[str, tuple[str, ...] | None] = {}
 
+    @property
+    def answered(self) -> dict[str, tuple[str, ...]]:
+        """The information lines of the queries that were answered so far."""
+        return {command: lines for command, lines in self._lines.items() if lines is not None}
+
     def lines(self, command: str, *, required: bool = False, again: bool = True) -> tuple[str, ...] | None:
         """Return the information lines, or None if the module refuses or does not answer this command.
 

@@ -7,11 +7,10 @@ import os
 from collections.abc import Callable
 from typing import Protocol
 
-from atota.clock import Deadline
+from atota.clock import Clock, Deadline
 from atota.errors import LinkError, LinkLost
 from atota.link import ports
 from atota.link.ports import PortInfo
-from atota.module.module import Module
 
 _RETURN_S = 60.0
 """How long a person may take to plug the adapter in again."""
@@ -48,18 +47,43 @@ class UsbAdapters:
         return ports.find_again(known)
 
 
+class Reopened(Protocol):
+    """A thing on a port that can be opened again: a module, or a chip's wire."""
+
+    @property
+    def clock(self) -> Clock:
+        """The time of its link."""
+        ...
+
+    def close(self) -> None:
+        """Close the port."""
+        ...
+
+    def reopen(self, port: str) -> None:
+        """Continue on ``port``.
+
+        Raises:
+            LinkError: it cannot be opened (yet).
+        """
+        ...
+
+    def check(self) -> None:
+        """Raise if the user or the job's time limit wants the end."""
+        ...
+
+
 class Reconnector:
-    """The way back to one module whose link may be lost.
+    """The way back to one module or chip whose link may be lost.
 
     Args:
-        module: the module.
+        lost: the module or the chip's wire.
         adapters: the adapters of this machine.
         port: the port as the user named it.
         note: called with a sentence for the user before each wait.
     """
 
-    def __init__(self, module: Module, adapters: Adapters, port: str, note: Callable[[str], None]) -> None:
-        self._module = module
+    def __init__(self, lost: Reopened, adapters: Adapters, port: str, note: Callable[[str], None]) -> None:
+        self._thing = lost
         self._adapters = adapters
         self._port = port
         self._note = note
@@ -75,21 +99,21 @@ class Reconnector:
         """
         if self._known is None:
             raise lost
-        session = self._module.session
-        session.link.close()
+        thing = self._thing
+        thing.close()
         self._note(f"{lost.message}; waiting {_RETURN_S:g} s for the adapter to come back")
-        limit = Deadline(session.clock, _RETURN_S)
+        limit = Deadline(thing.clock, _RETURN_S)
         problem = "it did not come back"
         while not limit.expired:
-            session.check()
+            thing.check()
             name = self._adapters.find(self._known)
             if name is not None:
                 try:
-                    self._module.reopen(name)
+                    thing.reopen(name)
                 except LinkError as error:
                     problem = error.message  # just plugged in: the system may still be setting it up
                 else:
                     self._note(f"the adapter is back as {name}")
                     return
-            session.clock.sleep(min(_LOOK_EVERY_S, session.clock.slice_s))
+            thing.clock.sleep(min(_LOOK_EVERY_S, thing.clock.slice_s))
         raise LinkLost(lost.message, tried=(f"waited {_RETURN_S:g} s for the adapter: {problem}",))

@@ -8,6 +8,7 @@ is alive but does not make progress is waited for no longer than `STALE_S`.
 
 import contextlib
 import os
+import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -103,6 +104,62 @@ class Cache:
         with _disk(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
         return Entry(self.folder, md5, size, self._locks)
+
+    def packages(self) -> list["Cached"]:
+        """Return what lies in the folder, the newest first.
+
+        Raises:
+            ConfigError: the folder cannot be read.
+        """
+        with _disk(self.folder):
+            packages = [one for one in map(_cached, self.folder.glob("*-*.*")) if one is not None]
+        return sorted(packages, key=lambda one: one.at, reverse=True)
+
+    def remove(self, package: "Cached") -> bool:
+        """Remove a package, and what belongs to it; False if another lane or program holds it.
+
+        Its lock stays: removed, it could be held twice.
+
+        Raises:
+            ConfigError: its files cannot be removed.
+        """
+        entry = Entry(self.folder, package.md5, package.size, self._locks)
+        with _disk(self.folder), entry.lock_path.open("ab") as file:
+            if not self._locks.take(entry.lock_path, lambda: lock(file)):
+                return False
+            try:
+                for path in (entry.path, entry.part_path, entry.state_path):
+                    path.unlink(missing_ok=True)
+            finally:
+                unlock(file)
+                self._locks.release(entry.lock_path)
+        return True
+
+
+class Cached(msgspec.Struct, frozen=True, kw_only=True):
+    """A package in the cache. ``done``: bytes so far; ``at``: its last change, seconds since the epoch."""
+
+    md5: str
+    size: int
+    done: int
+    at: float
+    path: str
+
+    @property
+    def is_whole(self) -> bool:
+        """True if all of it is there."""
+        return self.path.endswith(".pkg")
+
+
+def _cached(path: Path) -> Cached | None:
+    match = re.fullmatch(r"([0-9a-f]{32})-(\d+)\.(?:pkg|part)", path.name)
+    try:
+        stat = path.stat()
+    except OSError:  # it has just become whole, or was removed
+        return None
+    if match is None:
+        return None
+    return Cached(md5=match[1], size=int(match[2]), done=stat.st_size, at=stat.st_mtime, path=str(path))
 
 
 class _State(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

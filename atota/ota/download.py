@@ -33,10 +33,14 @@ _SHOWN = 10  # attempts named in an error
 
 @dataclass(frozen=True)
 class PackageFile:
-    """A verified package on disk."""
+    """A verified package on disk.
+
+    ``has_moved_on``: the task had left the download, so the package is the cache's.
+    """
 
     path: Path
     digests: Digests
+    has_moved_on: bool = False
 
 
 class _StartAgainError(Exception):
@@ -78,7 +82,7 @@ def fetch(
     job = _Fetch(client, task, dev_id, cache.entry(task.md5, task.size), clock, stop, on_progress, on_wait)
     digests = job.run()
     require(digests, "the package", size=task.size, md5=task.md5, sha256=expected_sha256)
-    return PackageFile(job.entry.path, digests)
+    return PackageFile(job.entry.path, digests, job.has_moved_on)
 
 
 class Downloader:
@@ -139,6 +143,7 @@ class _Fetch:
         self._stop = stop
         self._on_progress = on_progress
         self._on_wait = on_wait
+        self.has_moved_on = False
         self._bare_range = client.capabilities.bare_range
         self._short: int | None = None  # the end of an answer that was announced too short
         self._best = 0  # the most good bytes after any attempt
@@ -204,13 +209,15 @@ class _Fetch:
 
     def _attempt(self) -> Digests:
         moved_on = self._check_token()
+        self.has_moved_on = moved_on is not None
         with self.entry.held(self._clock, self._stop, self._on_wait):
             digests = self.entry.verified()
             if digests is None:
                 if moved_on is not None:
                     raise moved_on
                 digests = self._download()
-        self._progress(digests.size)
+        if moved_on is None:  # else nothing was downloaded, and the platform takes no progress
+            self._progress(digests.size)
         return digests
 
     def _check_token(self) -> PlatformRefused | None:

@@ -49,12 +49,13 @@ Transport = httpx.BaseTransport
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """One call: ``path`` below the server, ``params`` its query string, ``body`` its JSON."""
+    """One call: ``path`` below the server, ``params`` its query string, ``body`` its JSON, more headers."""
 
     method: str
     path: str
     params: dict[str, str] = field(default_factory=dict)
     body: object = None
+    headers: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -214,7 +215,11 @@ class HttpClient:
     def _request(self, request: Request) -> httpx.Request:
         content = msgspec.json.encode(request.body) if request.body is not None else None
         # OneNET's pages require the content type also without a body.
-        headers = {"Content-Type": "application/json", "Authorization": self._auth.header()}
+        headers = {
+            "Content-Type": "application/json",
+            "Authorization": self._auth.header(),
+            **request.headers,
+        }
         return self._http.build_request(
             request.method,
             self.server + request.path,

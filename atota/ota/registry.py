@@ -12,6 +12,7 @@ from typing import NamedTuple, cast
 from urllib.parse import urlsplit
 
 from atota.errors import ConfigError, UsageError
+from atota.names import advice
 from atota.ota.base import Access, Platform
 from atota.values import ServerUrl, parse_server
 
@@ -86,7 +87,7 @@ _ADDRESS_HINT = "Example: --server ota.heclouds.com, or --server http://127.0.0.
 
 def _spoken_at(server: ServerUrl) -> str | None:
     """Return the API of a server that speaks one only; None for any other."""
-    host = urlsplit(server).hostname
+    host = (urlsplit(server).hostname or "").rstrip(".")  # a name with its root's dot is the same host
     return next((name for name, row in _BUILT_IN.items() if urlsplit(row.server).hostname == host), None)
 
 
@@ -109,4 +110,4 @@ def _entry(name: str) -> EntryPoint:
         return EntryPoint(name, _BUILT_IN[name].factory, GROUP)
     for entry in entry_points(group=GROUP, name=name):
         return entry
-    raise UsageError(f"{name!r} is not a platform API", hint=f"Known: {', '.join(names())}.")
+    raise UsageError(f"{name!r} is not a platform API", hint=advice(name, names()))

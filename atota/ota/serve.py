@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from urllib.parse import urlsplit
 
-from atota.errors import ServerError, UsageError
+from atota.errors import ServerError
+from atota.settings.kinds import parse_serve_url
 
 Serve = Callable[[Path, str], AbstractContextManager[str]]
 """Serves a package at an address of this machine and yields its URL; `serve` does it over HTTP."""
@@ -26,18 +26,10 @@ def serve(package: Path, address: str) -> Iterator[str]:
     may map the address to this machine.
 
     Raises:
-        UsageError: the address is not an ``http://HOST:PORT``.
+        ValueError: the address is not an ``http://HOST:PORT``.
         ServerError: the port cannot be opened.
     """
-    parts = urlsplit(address)
-    try:
-        port = parts.port
-    except ValueError:
-        port = None
-    if parts.scheme != "http" or not parts.hostname or port is None or parts.path not in ("", "/"):
-        raise UsageError(
-            f"{address!r} is not an http://HOST:PORT", hint="Example: --serve-url http://10.0.0.5:8000"
-        )
+    host, port = parse_serve_url(address)
     path = f"/ota_{secrets.token_hex(10)}/update.zip"
     try:
         server = ThreadingHTTPServer(("", port), _handler(package, path))
@@ -50,7 +42,7 @@ def serve(package: Path, address: str) -> Iterator[str]:
     )
     thread.start()
     try:
-        yield f"http://{parts.hostname}:{server.server_port}{path}"
+        yield f"http://{host}:{server.server_port}{path}"
     finally:
         server.shutdown()
         server.server_close()

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from atota.errors import UsageError
+from atota.names import near
 from atota.otaserver.tasks import Task
 
 CALLS = (
@@ -279,9 +280,11 @@ def _parse_one(text: str) -> Fault:
     name, *arguments = body.split(":")
     kind = KNOWN.get(name)
     if kind is None:
+        meant = near(name, KNOWN)
+        guess = f"Did you mean {' or '.join(meant)}? " if meant else ""
         raise UsageError(
             f"unknown fault {name!r} of the platform; known are {', '.join(KNOWN)}",
-            hint="Write them as NAME[:ARGUMENT], several joined with +.",
+            hint=f"{guess}Write them as NAME[:ARGUMENT], several joined with +.",
         )
     if ("@" in text and call not in CALLS) or len(arguments) > kind.syntax.count(":"):
         raise _wrong_argument(text, kind)

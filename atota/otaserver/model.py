@@ -20,7 +20,8 @@ package = "app.bin"
 target = "V2.0"
 
 [[task]]
-device_name = "line2"               # STUDIO and FUSE know no codes of manufacturer and model
+device_name = "line1"               # STUDIO and FUSE know no codes of manufacturer and model
+type = "sota"
 package = "app.bin"
 target = "V2.0"
 

@@ -2,60 +2,22 @@
 
 import re
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
-from atota.dialects import catalogue
+from atota.dialects import catalogue, loader
 from atota.dialects.common import pattern_problem
+from atota.errors import ConfigError, UsageError
 from atota.files import decode_toml, load_toml
+from atota.settings.chip import Chip
 from atota.settings.kinds import Baud, Text, TransferBaud
+from atota.settings.steps import Sequence, Step, decode_step
 from atota.settings.table import board_table, in_board
 
 HexId = Annotated[str, msgspec.Meta(pattern=r"^[0-9A-Fa-f]{4}\Z")]
 
-_LINE = re.compile(r"(dtr|rts):([01])", re.ASCII)
-_WAIT = re.compile(r"wait:(\d{1,4}(?:\.\d{1,6})?)", re.ASCII)
-_STEP_FORMS: Final = "expected 'rts:0', 'rts:1', 'dtr:0', 'dtr:1' or 'wait:SECONDS'"
-
-
-class Step:
-    """One step of a reset or power sequence: set a control line, or wait.
-
-    Attributes:
-        line: ``"dtr"`` or ``"rts"``; None for a wait.
-        asserted: the level for ``line``. Asserted is 1; at the pin of a TTL adapter that is the low level.
-        wait_s: seconds to wait; 0.0 for a line.
-    """
-
-    __slots__ = ("asserted", "line", "wait_s")
-
-    def __init__(self, text: str) -> None:
-        self.line: Literal["dtr", "rts"] | None = None
-        self.asserted = False
-        self.wait_s = 0.0
-        if match := _LINE.fullmatch(text):
-            self.line = "dtr" if match[1] == "dtr" else "rts"
-            self.asserted = match[2] == "1"
-        elif match := _WAIT.fullmatch(text):
-            self.wait_s = float(match[1])
-        else:
-            raise ValueError(f"Bad step {text!r}: {_STEP_FORMS}")
-
-    def __str__(self) -> str:
-        return f"{self.line}:{self.asserted:d}" if self.line else f"wait:{self.wait_s:g}"
-
-    def __repr__(self) -> str:
-        return f"Step({str(self)!r})"
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Step) and str(self) == str(other)
-
-    def __hash__(self) -> int:
-        return hash(str(self))
-
-
-Sequence = tuple[Step, ...]
+_EMPTY = Step("wait:2")  # ours: the capacitors of a supply that was switched off get empty
 
 
 class Adapter(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -121,7 +83,10 @@ class Reset(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
 
 class Power(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The steps of the control lines that switch the module's supply. No job ever switches it off."""
+    """The steps of the control lines that switch the module's supply.
+
+    A job switches it off only as the last step of recovery, and never once an update may have begun.
+    """
 
     on: Annotated[Sequence, msgspec.Meta(min_length=1)]
     off: Annotated[Sequence, msgspec.Meta(min_length=1)] | None = None
@@ -166,11 +131,28 @@ class Board(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     ota: Ota = Ota()
     limits: Limits = Limits()
     accept: Accept = Accept()
+    chip: Chip | None = None
 
     @property
     def start_steps(self) -> Sequence:
         """The steps that start the module: its supply first, then its reset."""
         return (*(self.power.on if self.power else ()), *(self.reset.sequence if self.reset else ()))
+
+    @property
+    def restarts(self) -> tuple[tuple[str, Sequence], ...]:
+        """The ways to restart the module by its lines, each with its name, the gentlest first."""
+        ways = []
+        if self.reset is not None:
+            ways.append(("reset", self.reset.sequence))
+        if self.power is not None and self.power.off is not None:
+            ways.append(("power cycle", (*self.power.off, _EMPTY, *self.start_steps)))
+        return tuple(ways)
+
+    @property
+    def untouched(self) -> "Board":
+        """The board for a module that must not be restarted: its lines get the levels that they have."""
+        power = Power(on=self.end_levels) if self.end_levels else None
+        return msgspec.structs.replace(self, power=power, reset=None)
 
     @property
     def end_levels(self) -> Sequence:
@@ -203,7 +185,37 @@ def load_board(path: str | Path) -> Board:
     Raises:
         ConfigError: it is missing, unreadable, or wrong; the text is ``FILE: what, and where``.
     """
-    return load_toml(path, Board, hook=_step)
+    board = load_toml(path, Board, hook=decode_step)
+    require_dialect(board.dialect, str(path), "$.dialect")
+    require_supported(board, str(path))
+    return board
+
+
+def require_dialect(name: str | None, file: str, path: str) -> None:
+    """Refuse a ``file`` that names a dialect which cannot be used.
+
+    Raises:
+        ConfigError: there is no such dialect, or its own file is wrong.
+    """
+    if name is None:
+        return
+    try:
+        loader.load(name)
+    except UsageError as error:
+        raise ConfigError(f"{file}: {error.message} - at `{path}`", hint=error.hint) from error
+
+
+def require_supported(board: Board, name: str) -> None:
+    """Refuse a board that asks for more than this program has; ``name`` is its name in the error.
+
+    Raises:
+        ConfigError: it does.
+    """
+    if board.serial.flow == "xon-xoff":
+        raise ConfigError(
+            f'{name}: flow = "xon-xoff" is not supported - at `$.serial.flow`',
+            hint='Use "none" or "rts-cts": AT links of this kind are acknowledged line by line.',
+        )
 
 
 def decode_board(text: str | bytes, *, name: str) -> Board:
@@ -212,13 +224,7 @@ def decode_board(text: str | bytes, *, name: str) -> Board:
     Raises:
         ConfigError: it is wrong; the text is ``NAME: what, and where``.
     """
-    return decode_toml(text, Board, name=name, hook=_step)
-
-
-def _step(kind: type, value: Any) -> Any:
-    if kind is not Step or not isinstance(value, str):
-        raise ValueError(f"Bad step {value!r}: {_STEP_FORMS}")
-    return Step(value)
+    return decode_toml(text, Board, name=name, hook=decode_step)
 
 
 def _base(path: str) -> str:

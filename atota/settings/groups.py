@@ -8,7 +8,9 @@ class Group(enum.StrEnum):
 
     LINK = "Port and module"
     WAIT = "Waiting"
+    TYPE = "Type of the target"
     PLATFORM = "Platform"
     PACKAGE = "Local package"
     UPDATE = "Update"
     JOURNAL = "Journal"
+    CACHE = "Cache"

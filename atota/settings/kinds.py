@@ -4,9 +4,11 @@ import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import msgspec
 
+from atota.names import near
 from atota.values import ServerUrl, parse_server, version_problem
 
 Text = Annotated[str, msgspec.Meta(min_length=1)]
@@ -78,16 +80,24 @@ def seconds(value: object) -> float:
     return number
 
 
-def one_of(*words: str) -> Callable[[object], str]:
-    """Return a parser that takes these words, in any case."""
+class OneOf:
+    """The parser of a setting that takes one of a few words, in any case."""
 
-    def parse(value: object) -> str:
+    def __init__(self, *words: str) -> None:
+        self.words = words
+
+    def __call__(self, value: object) -> str:
+        """Return the word.
+
+        Raises:
+            ValueError: it is not one of them.
+        """
         word = str(value).strip().lower()
-        if word not in words:
-            raise ValueError(f"{value!r} is not one of: {', '.join(words)}")
+        if word not in self.words:
+            meant = near(word, self.words)
+            guess = f"; did you mean {' or '.join(meant)}?" if meant else ""
+            raise ValueError(f"{value!r} is not one of: {', '.join(self.words)}{guess}")
         return word
-
-    return parse
 
 
 def server_url(value: object) -> ServerUrl:
@@ -97,6 +107,34 @@ def server_url(value: object) -> ServerUrl:
         ValueError: it is not an address of a host.
     """
     return parse_server(text(value))
+
+
+def parse_serve_url(text: str) -> tuple[str, int]:
+    """Parse ``http://HOST:PORT``, an address of this machine, into its host and port.
+
+    Raises:
+        ValueError: it is not such an address.
+    """
+    parts = urlsplit(text.strip())
+    try:
+        port = parts.port
+    except ValueError:
+        port = None
+    is_whole = parts.path in ("", "/") and not (parts.query or parts.fragment or "@" in parts.netloc)
+    if parts.scheme != "http" or not parts.hostname or port is None or not is_whole:
+        raise ValueError(f"{text!r} is not an http://HOST:PORT")
+    return parts.hostname, port
+
+
+def serve_address(value: object) -> str:
+    """Parse an address of this machine at which a package is served.
+
+    Raises:
+        ValueError: it is not an ``http://HOST:PORT``.
+    """
+    address = text(value)
+    parse_serve_url(address)
+    return address
 
 
 def version(value: object) -> str:

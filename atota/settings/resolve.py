@@ -9,15 +9,21 @@ from typing import Any
 
 import platformdirs
 
-from atota.errors import AtotaError, UsageError
+from atota.dialects import catalogue
+from atota.errors import AtotaError, ConfigError, UsageError
 from atota.files import load_toml
+from atota.names import near
 from atota.settings import kinds
-from atota.settings.board import Board, board_values, load_board
+from atota.settings.board import Board, board_values, load_board, require_dialect
 from atota.settings.secret import Secret
 from atota.settings.table import Row, Settings, in_config, rows, toml_table
 
 BUILT_IN = "built-in"
 USER_CONFIG = "user config"
+CONFIG_VARIABLE = "ATOTA_CONFIG"
+DATABASE_VARIABLE = "ATOTA_DATABASE"
+"""The database of the commands of `line`, which take no other setting."""
+"""The variable that names the user's configuration; it is not a setting itself."""
 
 UserConfig: Any = toml_table(
     "UserConfig",
@@ -95,11 +101,18 @@ def load_user_config(env: Mapping[str, str]) -> dict[str, object]:
     Raises:
         ConfigError: it is wrong, or the file that ``ATOTA_CONFIG`` names is missing.
     """
-    named = env.get("ATOTA_CONFIG")
-    file = kinds.path(named) if named else user_config_path()
-    if not named and not file.is_file():
+    file = config_path(env)
+    if not env.get(CONFIG_VARIABLE) and not file.is_file():
         return {}
     config = load_toml(file, UserConfig)
+    require_dialect(config.dialect, str(file), "$.dialect")
+    if config.model is not None and not (
+        catalogue.by_name(config.model) or catalogue.by_name(config.model, "sota")
+    ):
+        near = " or ".join(catalogue.suggestions(config.model)) or "one of `atota modules`"
+        raise ConfigError(
+            f"{file}: the catalogue has no model {config.model!r} - at `$.model`", hint=f"Name {near}."
+        )
     values = {row: getattr(config, key) for key, row in in_config().items()}
     return {
         row.name: file.parent / kinds.path(value) if row.is_path else row.parse(value)
@@ -108,9 +121,23 @@ def load_user_config(env: Mapping[str, str]) -> dict[str, object]:
     }
 
 
+def config_path(env: Mapping[str, str]) -> Path:
+    """Return the place of the user's configuration, which ``ATOTA_CONFIG`` may name."""
+    named = env.get(CONFIG_VARIABLE)
+    return kinds.path(named) if named else user_config_path()
+
+
 def user_config_path() -> Path:
     """Return the place of the user's configuration where ``ATOTA_CONFIG`` names none."""
     return Path(platformdirs.user_config_dir("atota", appauthor=False)) / "config.toml"
+
+
+def unknown_variables(env: Mapping[str, str]) -> dict[str, list[str]]:
+    """Return the ``ATOTA_*`` variables that nothing reads, each with the near names."""
+    known = {name for row in rows().values() for name in (row.variable, row.secret) if name}
+    known |= {CONFIG_VARIABLE, DATABASE_VARIABLE}
+    unknown = sorted(name for name in env if name.startswith("ATOTA_") and name not in known)
+    return {name: near(name, known) for name in unknown}
 
 
 def _from_options(options: Mapping[str, object]) -> Iterator[tuple[str, tuple[Any, str]]]:

@@ -6,7 +6,8 @@ from typing import Any, Literal
 import msgspec
 
 from atota.errors import UsageError
-from atota.settings.board import Board, board_values
+from atota.settings.board import Board, board_values, require_supported
+from atota.settings.kinds import serve_address
 from atota.settings.table import Settings, rows
 from atota.values import DeviceNaming, TaskType, checked_md5, checked_sha256, device_path
 
@@ -18,6 +19,7 @@ class Allowed(msgspec.Struct, frozen=True):
     downgrade: bool = False
     any_base: bool = False
     vendor_package: bool = False
+    erase: bool = False
 
 
 class LocalPackage(msgspec.Struct, frozen=True):
@@ -44,7 +46,7 @@ class JobSpec(msgspec.Struct, frozen=True, kw_only=True):
     its supply, which a task may set limits for. ``serve_url``: an address of this machine at which modules
     that fetch packages themselves can reach it. ``resume``: the run to continue; without it the module's
     newest one is found. ``transcript``: the file that the conversation is being written to, for the record;
-    kept also if all goes well only with ``keeps_transcript``.
+    kept also if all goes well only with ``keeps_transcript``. ``dry_run``: end before anything is written.
     """
 
     port: str
@@ -75,6 +77,7 @@ class JobSpec(msgspec.Struct, frozen=True, kw_only=True):
     resume: str | None = None
     transcript: Path | None = None
     keeps_transcript: bool = False
+    dry_run: bool = False
 
     @property
     def command(self) -> Literal["update", "flash"]:
@@ -105,17 +108,30 @@ class JobSpec(msgspec.Struct, frozen=True, kw_only=True):
         return device_path(self.product_id, self.device_name)
 
 
-def checked(spec: JobSpec, naming: DeviceNaming = "id") -> None:
+def checked(spec: JobSpec, naming: DeviceNaming | None) -> None:
     """Refuse, before the port is opened, what cannot be carried out.
 
+    Args:
+        spec: the job.
+        naming: the way in which the platform names devices; None: it is not asked.
+
     Raises:
-        UsageError: a digest is malformed, or the platform's name of the device is missing or wrong.
+        UsageError: a digest or an address is malformed, or the platform's name of the device is missing or
+            wrong.
+        ConfigError: the board asks for more than this program has.
     """
+    if spec.board is not None:
+        require_supported(spec.board, f"board {spec.board.name}")
     local = spec.package
-    if local is None:
+    if local is None and naming is not None:
         spec.device(naming)
     if local is not None:
         checked_md5(local.md5)
+    if spec.serve_url is not None:
+        try:
+            serve_address(spec.serve_url)
+        except ValueError as error:
+            raise UsageError(str(error), hint="Example: --serve-url http://10.0.0.5:8000") from None
     for digest in (spec.sha256, local.sha256 if local is not None else None):
         if digest is not None:
             checked_sha256(digest)
@@ -165,5 +181,6 @@ _ALLOWED = {
     "downgrade": "allow_downgrade",
     "any_base": "any_base",
     "vendor_package": "vendor_package",
+    "erase": "allow_erase",
 }
 """The setting of each permission."""

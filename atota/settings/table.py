@@ -3,7 +3,7 @@
 A row is a field of `Settings`. Its annotation holds the type, as programs and TOML files see it, and a
 `Row`, which says by what names a value may be given. So a new setting is one field here and its use:
 
-    region: Annotated[Region, Row(one_of("cn", "hk"), "--region", metavar="cn|hk", group=PLATFORM,
+    region: Annotated[Region, Row(OneOf("cn", "hk"), "--region", metavar="cn|hk", group=PLATFORM,
                                   help="…", variable="ATOTA_REGION", key="region", board="ota.region")] = "cn"
 
 A field of `atota.settings.spec.JobSpec` with the same name is filled by itself.
@@ -19,13 +19,14 @@ import msgspec
 from atota.settings.groups import Group
 from atota.settings.kinds import (
     Baud,
+    OneOf,
     Seconds,
     Text,
     TransferBaud,
     flag,
-    one_of,
     path,
     seconds,
+    serve_address,
     server_url,
     text,
     version,
@@ -53,7 +54,7 @@ class Row(msgspec.Struct, frozen=True):
     key: str | None = None
     board: str | None = None
     secret: str | None = None
-    complete: Literal["ports", "dialects", "models"] | None = None
+    complete: Literal["ports", "dialects", "models", "apis", "runs"] | None = None
     name: str = ""
     type: Any = None
     default: Any = None
@@ -98,13 +99,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     port: Annotated[Text | None, _LINK(
         text, "--port", "-p", metavar="PORT", variable="ATOTA_PORT", key="port", complete="ports",
-        help="Device, socket://HOST:PORT, rfc2217://HOST:PORT, sim://MODEL, replay://FILE.",
+        help="Device, socket://HOST:PORT, rfc2217://HOST:PORT, sim://MODEL, replay://FILE, or auto: the one "
+        "whose module answers. Without it, the port of the board's adapter.",
     )] = None  # fmt: skip
     baud: Annotated[Baud | None, _LINK(
         whole(1, 4_000_000), "--baud", "-b", metavar="RATE", variable="ATOTA_BAUD",
         help="The only rate to try, bit/s; searched for if not given.",
     )] = None  # fmt: skip
-    first_baud: Annotated[Baud | None, _row(whole(1, 4_000_000), key="baud", board="serial.baud")] = None
+    first_baud: Annotated[Baud | None, _row(
+        whole(1, 4_000_000), key="baud", board="serial.baud",
+        help="The rate to begin the search with, bit/s.",
+    )] = None  # fmt: skip
     dialect: Annotated[Text | None, _LINK(
         text, "--dialect", metavar="NAME", variable="ATOTA_DIALECT", key="dialect", board="dialect",
         complete="dialects", help="The module's dialect; recognised by its answers if not given.",
@@ -121,6 +126,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         path, "--transcript", metavar="FILE", variable="ATOTA_TRANSCRIPT", key="transcript",
         help="Write every byte of both directions to FILE.",
     )] = None  # fmt: skip
+    transcripts_days: Annotated[int, _row(
+        whole(0, 36_500), variable="ATOTA_TRANSCRIPTS_DAYS", key="transcripts_days",
+        help="Days for which the transcripts of failed jobs are kept.",
+    )] = 90  # fmt: skip
+    transcripts_mb: Annotated[int, _row(
+        whole(0, 1_000_000), variable="ATOTA_TRANSCRIPTS_MB", key="transcripts_mb",
+        help="Megabytes that those transcripts may take together; the oldest go first.",
+    )] = 200  # fmt: skip
     timeout_s: Annotated[Seconds | None, _LINK(
         seconds, "--timeout", metavar="SECONDS", variable="ATOTA_TIMEOUT", key="timeout_s",
         board="limits.timeout_s", help="Time limit of the whole command (exit 124).",
@@ -131,6 +144,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     )] = False  # fmt: skip
     api: Annotated[Text | None, _PLATFORM(
         word, "--api", metavar="generic|studio|fuse", variable="ATOTA_API", key="api", board="ota.api",
+        complete="apis",
         help="The API of the platform; without it the server decides, else it is generic.",
     )] = None  # fmt: skip
     server: Annotated[ServerUrl | None, _PLATFORM(
@@ -145,16 +159,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         text, "--product-id", metavar="ID", variable="ATOTA_PRODUCT_ID", key="product_id",
         board="ota.product_id", help="The product of the device and of the access key.",
     )] = None  # fmt: skip
-    task_type: Annotated[TaskType, _PLATFORM(
-        one_of("fota", "sota"), "--type", metavar="fota|sota", variable="ATOTA_TYPE", key="type",
-        board="ota.type", help="Module firmware or application firmware.",
+    task_type: Annotated[TaskType, _row(
+        OneOf("fota", "sota"), "--type", metavar="fota|sota", group=Group.TYPE, variable="ATOTA_TYPE",
+        key="type", board="ota.type", help="Module firmware, or the application of a chip.",
     )] = "fota"  # fmt: skip
     fw_version: Annotated[Text | None, _PLATFORM(
         version, "--fw-version", metavar="TEXT", variable="ATOTA_FW_VERSION", key="fw_version",
         board="ota.fw_version", help="The version to send instead of the one that the module answers.",
     )] = None  # fmt: skip
     auth_method: Annotated[AuthMethod, _PLATFORM(
-        one_of("md5", "sha1", "sha256"), "--auth-method", metavar="md5|sha1|sha256",
+        OneOf("md5", "sha1", "sha256"), "--auth-method", metavar="md5|sha1|sha256",
         variable="ATOTA_AUTH_METHOD", key="auth_method", board="ota.auth_method",
         help="The digest that signs requests.",
     )] = "sha256"  # fmt: skip
@@ -168,7 +182,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         help="The account that the access key belongs to.",
     )] = None  # fmt: skip
     key_level: Annotated[KeyLevel | None, _PLATFORM(
-        one_of("product", "device", "user"), "--key-level", metavar="product|device|user",
+        OneOf("product", "device", "user"), "--key-level", metavar="product|device|user",
         variable="ATOTA_KEY_LEVEL", key="key_level", board="ota.key_level",
         help="The owner of the access key; without it, the account or the device that is named.",
     )] = None  # fmt: skip
@@ -195,17 +209,21 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         path, "--journal", metavar="FILE", group=Group.JOURNAL, variable="ATOTA_JOURNAL", key="journal",
         help="The journal of all jobs; without it, the one in the user's data folder.",
     )] = None  # fmt: skip
+    cache: Annotated[Path | None, _row(
+        path, "--cache", metavar="FOLDER", group=Group.CACHE, variable="ATOTA_CACHE", key="cache",
+        help="The folder of downloaded packages; without it, the user's cache folder.",
+    )] = None  # fmt: skip
     any_base: Annotated[bool, _row(
         flag, "--any-base", group=Group.PACKAGE,
         help="Ignore the base version in the package's file name.",
     )] = False  # fmt: skip
     transfer_baud: Annotated[TransferBaud | None, _UPDATE(
         whole(0, 4_000_000), "--transfer-baud", metavar="RATE", board="serial.transfer_baud",
-        help="Raise the rate to this for the transfer; 0 keeps it. Without it, the dialect decides.",
+        help="Raise the rate to this for the transfer; 0 keeps it. Without it, the line decides.",
     )] = None  # fmt: skip
     block: Annotated[int | None, _UPDATE(
         whole(1, 1_000_000), "--block", metavar="BYTES",
-        help="Bytes in a block. Without it, the dialect decides.",
+        help="Bytes in a block. Without it, the largest that is documented and taken.",
     )] = None  # fmt: skip
     reboot_timeout_s: Annotated[Seconds | None, _UPDATE(
         seconds, "--reboot-timeout", metavar="SECONDS", variable="ATOTA_REBOOT_TIMEOUT",
@@ -217,15 +235,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         help="The version that the module prints after the update, if it is not the target's name.",
     )] = None  # fmt: skip
     verify: Annotated[Literal["read-back"] | None, _UPDATE(
-        one_of("read-back"), "--verify", metavar="read-back",
+        OneOf("read-back"), "--verify", metavar="read-back",
         help="Read back what was written and compare it, where the module can be asked for it.",
     )] = None  # fmt: skip
     serve_url: Annotated[Text | None, _UPDATE(
-        text, "--serve-url", metavar="http://HOST:PORT",
+        serve_address, "--serve-url", metavar="http://HOST:PORT",
         help="Serve the package from here, for modules that fetch it themselves.",
     )] = None  # fmt: skip
     resume: Annotated[Text | None, _UPDATE(
-        text, "--resume", metavar="RUN",
+        text, "--resume", metavar="RUN", complete="runs",
         help="Continue this run. Without it, the module's newest unfinished run is found and continued.",
     )] = None  # fmt: skip
     vendor_package: Annotated[bool, _UPDATE(
@@ -239,6 +257,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         bool,
         _UPDATE(flag, "--allow-downgrade", board="accept.downgrade", help="Allow an older version."),
     ] = False
+    allow_erase: Annotated[bool, _UPDATE(
+        flag, "--allow-erase",
+        help="Erase all flash of a chip that is protected against reading, as lifting the protection does.",
+    )] = False  # fmt: skip
     yes: Annotated[bool, _UPDATE(flag, "--yes", "-y", help="Do not ask before the update begins.")] = False
     detailed_exit_code: Annotated[
         bool, _UPDATE(flag, "--detailed-exit-code", help="Exit 10 if there was nothing to do.")

@@ -20,6 +20,7 @@ from math import inf
 from typing import Self
 
 from atota.errors import UsageError
+from atota.names import advice
 
 _STATUS = re.compile(r"PACKAGE_[A-Z_]+")
 
@@ -33,6 +34,7 @@ class FaultKind:
 
 
 _ALWAYS = (
+    "bad-above",
     "urc-before-reply",
     "urc-inside-reply",
     "urc-behind-reply",
@@ -109,6 +111,10 @@ _TABLE = (
     ("urc-inside-reply[:TIMES]", "an unsolicited line before the final result (always, without TIMES)"),
     ("urc-behind-reply[:TIMES]", "an unsolicited line right behind a reply (always, without TIMES)"),
     (
+        "bad-above:RATE[:BYTES]",
+        "above RATE bit/s one bit of about every BYTES-th byte (100) is turned over, both ways (always)",
+    ),
+    (
         "resumed-update",
         "a power cut was in the middle of an update: with the module's first moment it goes on by itself",
     ),
@@ -162,9 +168,24 @@ class Fault:
         return ":".join((self.name, *self.args))
 
 
+POSITIONS: tuple[FaultKind, ...] = (
+    FaultKind(
+        "12", "the piece number 12 of the package, from 0; a piece that comes again has the same number"
+    ),
+    FaultKind("c7", "the seventh command line that the module took, from 1"),
+    FaultKind("prepare", "the first command that makes the slot ready, in the module's way of updating"),
+    FaultKind("erase", "the first command that erases the slot"),
+    FaultKind("validate", "the first command that has the package checked"),
+    FaultKind("start", "the first command that starts the update"),
+)
+"""The forms of POS."""
+
+
 def _bad(text: str, why: str, table: FaultTable) -> UsageError:
-    known = ", ".join(kind.usage for kind in table.kinds.values())
-    return UsageError(f"fault {text!r}: {why}", hint=f"Known faults: {known}.")
+    name = text.partition(":")[0].strip()
+    kind = table.kinds.get(name)
+    form = f"Write {kind.usage}." if kind is not None else advice(name, table.kinds, known="Known faults")
+    return UsageError(f"fault {text!r}: {why}", hint=f"{form} `atota sim faults` explains each fault.")
 
 
 def _number(text: str, value: str, table: FaultTable, *, real: bool = False) -> float:
@@ -187,7 +208,7 @@ def _check(text: str, name: str, args: tuple[str, ...], table: FaultTable) -> fl
             raise _bad(text, f"{value!r} is not a position ({table.positions})", table)
         if kind == "STATUS" and not _STATUS.fullmatch(value):
             raise _bad(text, f"{value!r} is not a status (PACKAGE_...)", table)
-        if kind in ("BYTE", "RATE", "COMMANDS"):
+        if kind in ("BYTE", "BYTES", "RATE", "COMMANDS"):
             _number(text, value, table)
         if kind == "SECONDS":
             _number(text, value, table, real=True)
@@ -217,7 +238,7 @@ class FaultPlan:
 
     Attributes:
         struck: the faults that have struck, in order, once for each time.
-        shown: which of those that last (echo, mute, urc-storm, quiet-update) have shown.
+        shown: which of those that last (echo, mute, urc-storm, quiet-update, bad-above) have shown.
     """
 
     def __init__(self, texts: Iterable[str] = (), table: FaultTable = MODULE_FAULTS) -> None:

@@ -2,7 +2,8 @@
 
 A byte is ten bit times (8N1), or eleven with parity. Both directions are independent. What arrives at
 another rate than the receiver's is garbage from a seeded generator, as many bytes as the receiver would
-count. At another parity those bytes survive whose parity bit looks like a stop bit.
+count. At another parity those bytes survive whose parity bit looks like a stop bit. A line with the fault
+``bad-above`` damages single bits at the rates that it is not good for.
 """
 
 import heapq
@@ -13,7 +14,7 @@ from math import ceil, inf, nextafter
 
 from atota.clock import Clock
 from atota.sim.device import Device
-from atota.sim.noise import Noise
+from atota.sim.noise import BadLine, Noise
 from atota.sim.options import Parity, Sent
 
 _BITS: dict[Parity | None, int] = {None: 10, "N": 10, "E": 11, "O": 11}
@@ -102,6 +103,8 @@ class Wire:
         self._faults = device.faults
         self._device_noise = Noise(("in", device.seed))
         self._host_noise = Noise(("out", device.seed))
+        self._line_in = BadLine(device.faults, ("in", device.seed))
+        self._line_out = BadLine(device.faults, ("out", device.seed))
         device.at_power_cut = self._silenced
         device.power_on(now)
 
@@ -252,6 +255,7 @@ class Wire:
         if not data:
             return
         if self._baud is not None:
+            data = self._line_in.carry(data, flight.baud)
             intact = self.device.demodulate(data, flight.baud)
             noise = self._device_noise
             data = noise.of(len(data), flight.baud, self.device.baud) if intact is None else intact
@@ -303,6 +307,8 @@ class Wire:
                 self._counted += len(piece)
                 self._arrived += len(piece)
                 piece = self._faults.distort_back(piece, self._arrived - len(piece))
+                if self._baud is not None:
+                    piece = self._line_out.carry(piece, flight.baud)
                 if flight.baud != self._baud is not None:
                     piece = self._host_noise.of(len(piece), flight.baud, self._baud)
                 piece = _misread(piece, flight.parity, self._parity, self._host_noise)

@@ -37,7 +37,7 @@ from atota.ota.memory import MemoryRequest, MemoryResponse, memory_transport
 from atota.ota.registry import Access, open_platform
 from atota.ota.serve import serve
 from atota.otaserver import routes
-from atota.otaserver.model import Auth, Device, TasksFile, TaskSpec, build
+from atota.otaserver.model import Auth, Device, Knobs, TasksFile, TaskSpec, build
 from atota.otaserver.reply import HttpReply, HttpRequest
 from atota.otaserver.service import LocalPlatform
 from atota.otaserver.tasks import Task
@@ -77,6 +77,7 @@ class Bench:
         package: the package, if it is not to be made from ``target``, ``made_for`` and ``size`` (bytes).
         dev_id: the platform's name of the device.
         api: the API that jobs speak, a name of `atota.ota.registry`; the platform answers each.
+        knobs: of the platform, where no source says how it answers.
         codes: the platform's numbers of manufacturer and model; by default those of the catalogue.
         task: further fields of the platform's task: ``signal``, ``power``, ``retry``, ``interval``,
             ``target``.
@@ -110,6 +111,7 @@ class Bench:
         size: int = 4096,
         dev_id: str = DEV_ID,
         api: str = "generic",
+        knobs: Knobs | None = None,
         codes: tuple[str, str] | None = None,
         task: dict[str, Any] | None = None,
         dialect: Dialect | None = None,
@@ -135,7 +137,7 @@ class Bench:
         self.dev_id = dev_id
         self.api = api
         self.codes = codes or _codes(self.model)
-        self.platform = self._make_platform(task or {}, platform_faults)
+        self.platform = self._make_platform(task or {}, platform_faults, knobs or Knobs())
         self.link: SimLink | None = None
         self.adapters: Adapters | None = None
         self.events: list[JobEvent] = []
@@ -149,7 +151,7 @@ class Bench:
             self._stack.enter_context(tempfile.TemporaryDirectory(prefix="atota-bench-"))
         )
 
-    def _make_platform(self, task: dict[str, Any], faults: str) -> LocalPlatform:
+    def _make_platform(self, task: dict[str, Any], faults: str, knobs: Knobs) -> LocalPlatform:
         manuf, model = self.codes
         fields = {"target": self.target, **task}
         spec = TaskSpec(dev_id=self.dev_id, manuf=manuf, model=model, package="p", **fields)
@@ -157,6 +159,7 @@ class Bench:
             auth=Auth(product_id=PRODUCT_ID, access_key=ACCESS_KEY),
             devices=(Device(dev_id=self.dev_id, device_name=DEVICE_NAME, key=ACCESS_KEY),),
             tasks=(spec,),
+            knobs=knobs,
         )
         return LocalPlatform(build(file, {"p": self.package}), clock=self.clock, faults=faults)
 
@@ -205,7 +208,8 @@ class Bench:
 
         fields: dict[str, Any] = {"port": f"sim://{self.model}"} | options
         if "package" not in options:
-            fields.setdefault("dev_id", self.dev_id)
+            names = {"dev_id": self.dev_id, "product_id": PRODUCT_ID, "device_name": DEVICE_NAME}
+            fields = names | fields
         spec = JobSpec(**fields)
         with ExitStack() as stack:
             client = None if spec.package is not None else stack.enter_context(self._client(stop))

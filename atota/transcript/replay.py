@@ -44,6 +44,7 @@ class ReplayLink:
         rates: True if the host must be at the rate of the recorded one.
         lines: True if it must set the control lines that the recorded one set.
         start: the index of the first entry; see `reopened`.
+        ends: True if a host that goes on after the end has diverged; else it meets silence.
 
     Attributes:
         surplus: the first bytes that the host wrote after the end of the recording.
@@ -60,8 +61,10 @@ class ReplayLink:
         rates: bool = True,
         lines: bool = True,
         start: int = 0,
+        ends: bool = False,
     ) -> None:
         self.recording = recording
+        self._ends = ends
         self.clock = clock
         self.name = name or f"replay://{recording.path}"
         self.surplus = bytearray()
@@ -135,6 +138,8 @@ class ReplayLink:
         while rest:
             entry = self._next_written(rest)
             if entry is None:
+                if self._ends:
+                    raise self._diverge_at_end(rest)
                 self.surplus += rest[: max(0, _KEPT - len(self.surplus))]
                 return
             taken = self._playback.take(entry, rest, self.clock.monotonic())
@@ -215,6 +220,7 @@ class ReplayLink:
             rates=play.rates,
             lines=play.lines,
             start=play.position + 1,
+            ends=self._ends,
         )
 
     # -- comparing the host with the recording ------------------------------------------------------
@@ -283,6 +289,23 @@ class ReplayLink:
         )
         return self.diverged
 
+    def _diverge_at_end(self, data: bytes) -> ReplayDiverged:
+        """Return the error of a host that goes on where the recorded one did not; as for `_diverge`."""
+        entries, here = self._playback.entries, self._playback.current()
+        last = here or (entries[-1] if entries else None)
+        line, time_s = (last.line, last.time_s) if last is not None else (0, 0.0)
+        before = entries[max(0, len(entries) - _BEFORE) :] if here is None else []
+        self.diverged = ReplayDiverged(
+            f"{self.recording.path}: the recording ends at line {line} (at {time_s:.3f} s), the host goes on "
+            f"with `{_shown(data)}`",
+            line=line,
+            expected="the end",
+            got=_shown(data),
+            hint="A recording answers only its own commands. It was cut off here, or its host did less.",
+            tried=tuple(f"{one.time_s:.3f} {_short(one)}" for one in before),
+        )
+        return self.diverged
+
     def _check(self) -> None:
         self._check_open()
         self._check_lost()
@@ -337,4 +360,5 @@ def open_replay_link(url: str, *, baud: int = 9600, clock: Clock | None = None) 
                 hint="Known options: speed=max, speed=real, speed=N. Write a ? in a file's name as %3F.",
             )
         speed = value
-    return ReplayLink(read_recording(Path(unquote(path))), clock or clock_at(speed), baud=baud, name=url)
+    recording, clock = read_recording(Path(unquote(path))), clock or clock_at(speed)
+    return ReplayLink(recording, clock, baud=baud, name=url, ends=True)

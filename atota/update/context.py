@@ -4,8 +4,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import msgspec
+
 from atota.clock import Clock, StopToken
 from atota.errors import AtotaError, Outcome
+from atota.journal.facts import Fact
 from atota.journal.store import Journal
 from atota.ota.base import Platform
 from atota.ota.download import Downloader
@@ -19,7 +22,27 @@ from atota.update.state import JobMachine
 from atota.update.target import Target
 from atota.values import Identity
 
+QUEUED = "queued: the platform has not taken it yet"
+"""The truth about a report that is not delivered, as the stage's word."""
 Approve = Callable[[Identity, Goal], bool]
+
+
+class Admission(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer to a target that was identified: the platform's names of it, and facts for its record."""
+
+    dev_id: str | None = None
+    product_id: str | None = None
+    device_name: str | None = None
+    facts: tuple[Fact, ...] = ()
+
+    @property
+    def names(self) -> dict[str, str]:
+        """The names that it gives, as fields of `JobSpec`."""
+        given = {"dev_id": self.dev_id, "product_id": self.product_id, "device_name": self.device_name}
+        return {field: name for field, name in given.items() if name is not None}
+
+
+Admit = Callable[[Identity], Admission]
 
 
 class ProgressReporter:
@@ -28,21 +51,27 @@ class ProgressReporter:
     Attributes:
         clock: the time of the link, once it is open.
         current: the stage that began last.
+        detail: one sentence about its good end; it may be set while it lasts.
         emit: gives an event to the listener.
+        is_in_order: the stages before one that begins are over: those that did not occur do not apply.
     """
 
     def __init__(self, listener: Listener, result: JobResult) -> None:
         self.clock: Clock | None = None
         self.current: Stage | None = None
+        self.detail = ""
         self.emit = listener
         self._result = result
+        self.is_in_order = True
         self._seen: set[Stage] = set()
         self._percent = -1
 
     @contextmanager
     def stage(self, stage: Stage) -> Iterator[None]:
         """Mark everything inside as one stage; an `AtotaError` ends it as failed."""
-        self.current, self._percent = stage, -1
+        if self.is_in_order:
+            self._skip_until(stage)
+        self.current, self.detail, self._percent = stage, "", -1
         self._seen.add(stage)
         began = self.clock.monotonic() if self.clock is not None else None
         self.emit(StageEvent(stage, "started"))
@@ -51,7 +80,7 @@ class ProgressReporter:
         except AtotaError as error:
             self.emit(StageEvent(stage, "failed", error.message, self._elapsed_ms(stage, began)))
             raise
-        self.emit(StageEvent(stage, "done", "", self._elapsed_ms(stage, began)))
+        self.emit(StageEvent(stage, "done", self.detail, self._elapsed_ms(stage, began)))
 
     def _elapsed_ms(self, stage: Stage, began: float | None) -> int | None:
         if self.clock is None or began is None:
@@ -67,7 +96,12 @@ class ProgressReporter:
 
     def skip_the_rest(self) -> None:
         """Show every stage that was not mentioned yet as skipped."""
+        self._skip_until(None)
+
+    def _skip_until(self, end: Stage | None) -> None:
         for stage in STAGES:
+            if stage == end:
+                return
             if stage not in self._seen:
                 self.skip(stage)
 

@@ -14,6 +14,7 @@ thresholds of the task (signal, power) are compared once, in the plan: what foll
 radio is off meanwhile.
 """
 
+import dataclasses
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,27 +24,29 @@ from msgspec.structs import replace
 
 from atota.clock import Clock, Deadline, StopToken, SystemClock
 from atota.errors import AtotaError, Interrupted, JobTimeout, LinkError, UsageError
-from atota.fota.target import open_target
-from atota.journal.facts import PriorRun, Told
+from atota.fota.open import open_target
+from atota.journal.facts import Fact, PriorRun, Told
 from atota.journal.model import Opened
 from atota.journal.store import Journal
 from atota.module.module import Opener, open_module
 from atota.module.reconnect import Adapters
 from atota.ota.base import Platform
 from atota.ota.download import Downloader
+from atota.ota.package import verify_file
 from atota.ota.serve import Serve
 from atota.ota.serve import serve as serve_http
 from atota.settings.spec import JobSpec, checked, completed
+from atota.sota.opening import open_chip
 from atota.update import plan
-from atota.update.context import Approve, JobContext, ProgressReporter
+from atota.update.context import Admit, Approve, JobContext, ProgressReporter
 from atota.update.events import JobEvent, JobResult, Listener, StageShares, UrcEvent
 from atota.update.job_journal import JobJournal
 from atota.update.report import Outbox
-from atota.update.resume import Resumption
+from atota.update.resume import Resumption, may_be_updating
 from atota.update.run import Run
 from atota.update.state import MEANINGS, AfterCrash, JobMachine
 from atota.update.target import Target, TargetOpener
-from atota.values import Identity
+from atota.values import Digests, Identity
 
 
 class Job:
@@ -61,7 +64,9 @@ class Job:
         approve: asked before anything is downloaded or written, if it is given.
         journal: holds the jobs of this machine; without it nothing is remembered.
         serve: serves a package to modules that fetch it themselves; over HTTP if not given.
-        targets: opens the target; a module behind AT if not given.
+        targets: opens the target; if not given, a module behind AT, or a chip for a task of type ``sota``.
+        admit: asked once the target is identified: names the device, or raises what speaks against it.
+        facts: written down about the job, whatever becomes of it.
     """
 
     def __init__(
@@ -79,6 +84,8 @@ class Job:
         journal: Journal | None = None,
         serve: Serve = serve_http,
         targets: TargetOpener | None = None,
+        admit: Admit | None = None,
+        facts: tuple[Fact, ...] = (),
     ) -> None:
         spec = completed(spec)
         if spec.package is None and platform is not None:
@@ -86,7 +93,11 @@ class Job:
         stop = stop or StopToken()
         self._spec = spec
         self._clock = clock
-        self._targets = targets or partial(open_target, opener=opener, adapters=adapters)
+        self._targets = targets or (
+            partial(open_chip, adapters=adapters)
+            if spec.task_type == "sota"
+            else partial(open_target, opener=opener, adapters=adapters)
+        )
         self._listener = listener or (lambda _: None)
         result = JobResult()
         progress = ProgressReporter(self._on_event, result)
@@ -99,13 +110,17 @@ class Job:
             warn=progress.warn,
         )
         self._machine = JobMachine(entry.state, stop)
+        self._admit = admit
+        self._facts = facts
         self._context = JobContext(
             spec=spec,
             result=result,
             progress=progress,
             entry=entry,
             machine=self._machine,
-            outbox=Outbox(journal, lambda: entry.id, progress.warn, self._on_told),
+            outbox=Outbox(
+                journal, lambda: entry.id, progress.warn, self._on_told, lambda: self._spec.product_id
+            ),
             stop=stop,
             journal=journal,
             platform=platform,
@@ -114,39 +129,71 @@ class Job:
             serve=serve,
         )
 
+    @property
+    def id(self) -> str:
+        """The job's id, and its record's; one that continues a run has another once it is identified."""
+        return self._entry.id
+
     def run(self) -> JobResult:
         """Run the job. Never raises an `AtotaError`; it is in the result."""
         context, result = self._context, self._context.result
         with self._machine:
             try:
+                for fact in self._facts:
+                    self._entry.fact(fact)
                 with self._opened() as target:
                     self._run(target)
+                if not result.exit_code:
+                    context.progress.skip_the_rest()
             except AtotaError as error:
                 self._fail(error)
-            if not result.exit_code:
-                context.progress.skip_the_rest()
             self._entry.end(self._spec, result)
-        result.record_id = self._entry.id
+        result.record_id = "" if self._spec.dry_run else self._entry.id
         result.resumes = self._entry.opened.resumes
         return result
 
     def _run(self, target: Target) -> None:
         resumption = Resumption(self._context, target)
         identity = self._identify(target, resumption)
+        if self._admit is not None:
+            self._context = self._admitted(self._admit, target, identity)
+            resumption = Resumption(self._context, target)
         prior = resumption.of(identity)
         self._entry.begin(self._spec, identity, target.adapter, prior)
-        run = Run(self._context, target, identity)
+        run = Run(self._context, target, identity, before=resumption.version_before)
         if prior is not None:
             duty = MEANINGS[prior.state].after_crash
             if duty is not AfterCrash.NOTHING:
                 self._machine.inherit(prior.state)
             if duty is AfterCrash.CONFIRM:
+                # If nothing had been started after all, the earlier stages still come.
+                self._context.progress.is_in_order = False
                 if resumption.finish(prior, identity):
                     return
+                self._context.progress.is_in_order = True
                 run = Run(self._context, target, self._identify(target, resumption), undo=prior.undo)
             elif duty is AfterCrash.WRITE_AGAIN:
                 run = self._continued(target, identity, prior)
         run.execute()
+
+    def _admitted(self, admit: Admit, target: Target, identity: Identity) -> JobContext:
+        """Return the context with the device that the admission names; a refusal has a record, too."""
+        context = self._context
+        try:
+            admission = admit(identity)
+            self._spec = spec = replace(self._spec, **admission.names)
+            for fact in admission.facts:
+                self._entry.fact(fact)
+            self._check(spec)
+        except AtotaError:
+            self._entry.begin(self._spec, identity, target.adapter, None)
+            raise
+        target.limit = Deadline(target.clock, spec.timeout_s)  # a person may have been waited for
+        return dataclasses.replace(context, spec=spec)
+
+    def _check(self, spec: JobSpec) -> None:
+        platform = self._context.platform
+        checked(spec, platform.capabilities.naming if platform is not None else None)
 
     def _continued(self, target: Target, identity: Identity, prior: PriorRun) -> Run:
         """Return the run that continues a write of an earlier one."""
@@ -164,13 +211,16 @@ class Job:
     def _opened(self) -> Iterator[Target]:
         spec, context, progress = self._spec, self._context, self._context.progress
         with progress.stage("open"):
-            if spec.package is None and (context.platform is None or context.downloader is None):
+            has_platform = context.platform is not None and context.downloader is not None
+            if spec.package is None and not (has_platform or spec.dry_run):
                 raise UsageError("a job needs a platform or a package")
-            checked(spec, *((context.platform.capabilities.naming,) if context.platform is not None else ()))
+            if self._admit is None:  # else the device has no name yet
+                self._check(spec)
+            context.result.package = self._local_package()
             if context.journal is not None:
                 context.journal.recover()
             target = self._targets(
-                spec,
+                self._careful(spec),
                 clock=self._clock,
                 stop=context.stop,
                 note=progress.note,
@@ -185,6 +235,28 @@ class Job:
             context.result.longest_silence_ms = round(1000 * target.longest_silence_s)
             context.result.boots = target.boots
             target.close()
+
+    def _careful(self, spec: JobSpec) -> JobSpec:
+        """Return the spec for opening the port: no line of the board restarts a module in mid-update."""
+        journal, board = self._context.journal, spec.board
+        if journal is None or board is None or spec.task_type == "sota":
+            return spec  # a reset harms no chip: its loader is in ROM
+        now = (self._clock or SystemClock()).time()
+        if not may_be_updating(journal.past(port=spec.port), now):
+            return spec
+        self._context.progress.note("the module may be in the middle of an update: its lines are left alone")
+        return replace(spec, board=board.untouched)
+
+    def _local_package(self) -> Digests | None:
+        """Verify the package of this machine before the port is opened; it is verified again later.
+
+        Raises:
+            PackageError: it is not the right file.
+        """
+        local = self._spec.package
+        if local is None or local.stands_in:
+            return None
+        return verify_file(local.path, md5=local.md5, sha256=local.sha256)
 
     def _identify(self, target: Target, resumption: Resumption) -> Identity:
         context = self._context

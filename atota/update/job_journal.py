@@ -19,11 +19,13 @@ from atota.journal.facts import (
     ErrorFact,
     Fact,
     JobState,
+    LineFact,
     PriorRun,
     StateFact,
     TranscriptFact,
     WarningFact,
     WrittenFact,
+    line_subject,
 )
 from atota.journal.model import Opened
 from atota.journal.store import JobEntry, Journal
@@ -31,7 +33,7 @@ from atota.link.ports import PortInfo
 from atota.ota.package import digests_of
 from atota.settings.spec import JobSpec
 from atota.update.events import JobEvent, JobResult, Note, StageEvent
-from atota.values import Identity
+from atota.values import Identity, LineState
 
 NOTE_EVERY_S = 2.0
 """Seconds between two notes of a write's progress: the most that a crash may cost."""
@@ -67,6 +69,7 @@ class JobJournal:
         self._is_broken = False
         self._is_closing = False
         self._noted_at: float | None = None
+        self._line_since: float | None = None
 
     @property
     def id(self) -> str:
@@ -128,6 +131,39 @@ class JobJournal:
         if self._noted_at is None or now - self._noted_at >= NOTE_EVERY_S or done == total:
             self._noted_at = now
             self.fact(WrittenFact(done=done, total=total, block=block or msgspec.UNSET))
+
+    def known_line(self) -> LineState | None:
+        """Return the state of the line in the newest job on the same adapter and board; None if not known."""
+        if self._journal is None or self._is_broken:
+            return None
+        subject = line_subject(self._serial, self._port, self.opened.board)
+        fact = self._journal.line(subject)
+        self._line_since = None if fact is None else fact.since
+        return None if fact is None else fact.state
+
+    def line(self, state: LineState) -> None:
+        """Write down the state of the line."""
+        self.fact(
+            LineFact(
+                rate=state.rate,
+                block=state.block,
+                bad=state.bad,
+                block_s=state.block_s,
+                adapter=self._serial,
+                port=self._port,
+                board=self.opened.board,
+                since=self._line_since if self._line_since is not None else self._clock.time(),
+            )
+        )
+
+    @property
+    def _serial(self) -> str | None:
+        adapter = self.opened.adapter
+        return adapter.serial_number if adapter is not None else None
+
+    @property
+    def _port(self) -> str:
+        return self.opened.port or ""
 
     def end(self, spec: JobSpec, result: JobResult) -> None:
         """Write the end of the job: counters, error, kept transcript, verdict. Nothing follows."""

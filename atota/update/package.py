@@ -14,21 +14,30 @@ from atota.ota.waiting import Pause
 from atota.settings.spec import JobSpec
 from atota.update.reporter import Reporter
 from atota.update.target import Target
-from atota.values import Digests, Identity, Stage, checked_sha256, version_problem
+from atota.values import Digests, Identity, Stage, checked_sha256
 
 Package = tuple[Path, Digests]
 
 
-def task_query(spec: JobSpec, identity: Identity, capabilities: Capabilities) -> CheckQuery:
+def task_query(
+    spec: JobSpec, identity: Identity, capabilities: Capabilities, before: str | None = None
+) -> CheckQuery:
     """Make the query for a task, from the module's identity and the user's settings.
+
+    Args:
+        spec: the job's settings.
+        identity: who the target is.
+        capabilities: the platform's.
+        before: the version that the target ran, where an earlier run was cut off and it can tell none.
 
     Raises:
         Refused: the module's version or codes cannot be sent.
     """
-    version = spec.fw_version or identity.version
+    version = spec.fw_version or identity.version or before
     if version is None:
-        raise Refused("the module reports no version to send to the platform", hint="Give --fw-version.")
-    problem = version_problem(version)
+        target = "chip" if spec.task_type == "sota" else "module"
+        raise Refused(f"the {target} reports no version to send to the platform", hint="Give --fw-version.")
+    problem = capabilities.version_problem(version)
     if problem and spec.fw_version is None:
         raise Refused(
             f"the module's version {version!r} cannot be sent: {problem}", hint="Give --fw-version."
@@ -134,6 +143,7 @@ class PackageFetcher:
                 self.failed(Status.UPGRADE_MD5)
                 raise
             else:
+                self.reporter.has_moved_on = package.has_moved_on
                 return package.path, package.digests
         raise AssertionError("both attempts returned or raised")
 
@@ -201,6 +211,7 @@ def obtain_package(
     target: Target,
     fetcher: PackageFetcher | None,
     *,
+    version: str,
     stage: Callable[[Stage], AbstractContextManager[None]],
     serve: Serve,
     stack: ExitStack,
@@ -211,6 +222,7 @@ def obtain_package(
         spec: the job's settings.
         target: the target; it gets the package's address if it needs one.
         fetcher: the platform's side; None if the package is a local file.
+        version: the version that the package brings, as the target prints it.
         stage: marks a stage of the job.
         serve: serves the package to a module that fetches it itself.
         stack: ends the serving.
@@ -236,7 +248,7 @@ def obtain_package(
         if target.needs_address:
             target.set_url(_address(spec, path, fetcher, serve, stack))
         try:
-            target.check(path)
+            target.check(path, version)
         except PackageError:
             if fetcher is not None:
                 fetcher.failed(Status.UPGRADE_MISMATCH)

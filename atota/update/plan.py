@@ -1,13 +1,14 @@
 """Decide if a target may be given a package. Pure: no port, no server, no clock."""
 
 import re
+from typing import Self
 
 import msgspec
 
 from atota.errors import Refused
 from atota.settings.board import Board
-from atota.settings.spec import Allowed
-from atota.values import Identity, Refusal
+from atota.settings.spec import Allowed, LocalPackage
+from atota.values import Identity, MethodChoice, Refusal
 
 
 class Goal(msgspec.Struct, frozen=True):
@@ -23,6 +24,55 @@ class Goal(msgspec.Struct, frozen=True):
     signal: int = 0
     power: int = 0
     base: str | None = None
+
+
+class Proposal(msgspec.Struct, frozen=True, kw_only=True):
+    """The update that a job is about to begin, as it is put to the user.
+
+    ``package`` is the name of its file, where that is known before the download; ``size``, ``block`` and
+    ``room`` (of the slot, where a document says it) in bytes. Without ``goal`` the platform was not asked.
+    """
+
+    identity: Identity
+    dialect: str
+    method: str
+    block: int | None = None
+    room: int | None = None
+    goal: Goal | None = None
+    package: str | None = None
+    size: int | None = None
+
+    @classmethod
+    def of(
+        cls,
+        identity: Identity,
+        choice: MethodChoice,
+        goal: Goal | None,
+        local: LocalPackage | None,
+        size: int | None,
+    ) -> Self:
+        """Make it of the parts of a job; ``local`` is a package of this machine, if the job has one."""
+        return cls(
+            identity=identity,
+            dialect=choice.dialect,
+            method=choice.method,
+            block=choice.block,
+            room=choice.room,
+            goal=goal,
+            package=local.path.name if local is not None and not local.stands_in else None,
+            size=size,
+        )
+
+    @property
+    def fits_base(self) -> bool | None:
+        """True if the package was made for a version that the target runs; None if it does not say."""
+        base = self.goal.base if self.goal is not None else None
+        return None if base is None else self.identity.versions.has(base)
+
+    @property
+    def fits_slot(self) -> bool | None:
+        """True if the slot has room for the package; None if its size or the package's is not known."""
+        return None if self.room is None or self.size is None else self.size <= self.room
 
 
 class Proceed(msgspec.Struct, frozen=True):

@@ -39,7 +39,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
     ``status`` is 201 or a failure, ``version`` the version that the module runs; None: not reported. ``api``
     is the platform's; empty in older documents, which are for any at their server. ``handle`` is that of the
-    task, if it is not a secret. Queued documents have the names that the fields are renamed to.
+    task, if it is not a secret; ``product`` that of the device, where the job named it. Queued documents have
+    the names that the fields are renamed to.
     """
 
     server: str = msgspec.field(name="place")
@@ -51,6 +52,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     version: str | None = None
     api: str = ""
     handle: str = ""
+    product: str = ""
 
     def is_for(self, platform: Platform) -> bool:
         """True if the platform, with its credentials, is the one that the report is for."""
@@ -207,16 +209,29 @@ def deliver_waiting(journal: Journal, platform: Platform) -> list[Delivery]:
     """Deliver all reports that wait for ``platform``, in order.
 
     A report that the platform refuses waits on, and so do the later ones of the same device. If the platform
-    cannot be reached, all wait on. Reports for another platform stay untouched.
+    cannot be reached, all wait on. Reports for another platform stay untouched, and so do those of a job that
+    is at work: it delivers its own. If another lane delivers at this moment, nothing is left to do.
 
     Raises:
         Interrupted: the user asked for the end.
         JobTimeout: the time limit of the job is over.
     """
+    if not journal.delivering.acquire(blocking=False):
+        return []
+    try:
+        return _deliver_all(journal, platform)
+    finally:
+        journal.delivering.release()
+
+
+def _deliver_all(journal: Journal, platform: Platform) -> list[Delivery]:
     deliveries: list[Delivery] = []
     refused: set[str] = set()
     for queued, report in waiting(journal):
         if not report.is_for(platform) or report.device in refused:
+            continue
+        past = journal.past(id=queued.job)
+        if past is not None and past.is_alive:
             continue
         delivery = msgspec.structs.replace(deliver(platform, report), job=queued.job)
         if isinstance(delivery.error, Interrupted | JobTimeout):
@@ -239,6 +254,7 @@ class Outbox:
         job: names the job in the journal.
         warn: receives the reason if a report was not delivered or not queued.
         on_told: receives each value that the platform accepted.
+        product: names the product of the job's device.
     """
 
     def __init__(
@@ -247,7 +263,9 @@ class Outbox:
         job: Callable[[], str],
         warn: Callable[[str], None],
         on_told: OnTold | None = None,
+        product: Callable[[], str | None] = lambda: None,
     ) -> None:
+        self._product = product
         self.warn = warn
         self.on_told: OnTold = on_told or (lambda _: None)
         self._journal = journal
@@ -270,7 +288,8 @@ class Outbox:
         if self._journal is None:
             return None
         try:
-            return self._journal.queue(self._job(), msgspec.to_builtins(report))
+            named = msgspec.structs.replace(report, product=self._product() or "")
+            return self._journal.queue(self._job(), msgspec.to_builtins(named))
         except AtotaError as error:
             self.warn(f"a report could not be queued: {error.message}")
             return None

@@ -23,6 +23,10 @@ class Reporter:
         dev_id: the platform's name of the device.
         task_type: ``fota`` or ``sota``.
         outbox: sends the final report.
+
+    Attributes:
+        is_over: the task takes no report any more.
+        has_moved_on: the task had left the download before this job, so it does not take 101.
     """
 
     def __init__(self, platform: Platform, dev_id: str, task_type: TaskType, outbox: Outbox) -> None:
@@ -32,6 +36,7 @@ class Reporter:
         self._outbox = outbox
         self._reported_percent = 0
         self.is_over = False
+        self.has_moved_on = False
 
     def downloading(self, task: Task, done: int, total: int) -> None:
         """Report the progress.
@@ -62,6 +67,8 @@ class Reporter:
     ) -> None:
         """Report that the slot holds the whole package (101), just before the update is started.
 
+        A task that has moved on takes no 101: it is only asked if it is still wanted.
+
         Args:
             task: the task.
             renew: queries a new token, if the old one has expired; None: it may not be queried.
@@ -72,6 +79,9 @@ class Reporter:
         """
         while True:
             try:
+                if self.has_moved_on:
+                    self._platform.check_token(self._dev_id, task.token)
+                    return
                 self._platform.report_step(self._dev_id, task.token, int(Status.DOWNLOADED))
             except PlatformRefused as error:
                 self._raise_if_over(error)

@@ -12,7 +12,10 @@ from functools import cached_property
 
 import msgspec
 
+from atota.dialects import loader
+from atota.dialects.model import DEFAULT_REBOOT
 from atota.errors import (
+    AtotaError,
     LimitReached,
     ModuleError,
     OldVersion,
@@ -25,7 +28,7 @@ from atota.errors import (
 from atota.journal.facts import (
     ConfirmedFact,
     ErrorFact,
-    MethodFact,
+    LineFact,
     PackageFact,
     PriorRun,
     StateFact,
@@ -36,7 +39,7 @@ from atota.journal.facts import (
 )
 from atota.journal.model import FactRow, PastJob
 from atota.ota.base import Status
-from atota.update.context import JobContext
+from atota.update.context import QUEUED, JobContext
 from atota.update.report import Report
 from atota.update.start import Starter
 from atota.update.state import MEANINGS, AfterCrash, JobState
@@ -74,10 +77,10 @@ def prior_run(past: PastJob | None) -> PriorRun | None:
         versions=past.latest(VersionsFact) or VersionsFact(),
         package=past.latest(PackageFact) or PackageFact(),
         task=past.latest(TaskFact),
-        method=past.latest(MethodFact) or MethodFact(),
+        method=past.method,
         undo=undo,
         written=_written(past.facts),
-        block=_block(past.latest(WrittenFact), past.latest(MethodFact)),
+        block=_block(past),
     )
 
 
@@ -108,11 +111,34 @@ def _written(rows: tuple[FactRow, ...]) -> int:
     return written
 
 
-def _block(written: WrittenFact | None, method: MethodFact | None) -> int | None:
-    """Bytes in one of the blocks that were written last; of the method, where none is noted."""
-    if written is not None and written.block is not msgspec.UNSET:
+def _block(past: PastJob) -> int | None:
+    """Bytes in one of the blocks that were sent last; None: they had several lengths, or there are none.
+
+    The line is written down before each change of the length, so it is not older than what was written.
+    """
+    written = past.latest(WrittenFact)
+    if past.latest(LineFact) is None and written is not None and written.block is not msgspec.UNSET:
         return written.block
-    return method.block if method is not None else None
+    return past.method.block
+
+
+def may_be_updating(past: PastJob | None, now: float) -> bool:
+    """True if the module of this earlier job may be in the middle of its update.
+
+    Once the longest reboot of its dialect is over, it has ended, or never will.
+
+    Args:
+        past: the newest job on a port, or of a module.
+        now: seconds since the epoch.
+    """
+    prior = prior_run(past)
+    if past is None or prior is None or MEANINGS[prior.state].after_crash is not AfterCrash.CONFIRM:
+        return False
+    try:
+        reboot = loader.load(prior.method.name or "").reboot or DEFAULT_REBOOT
+    except AtotaError:  # the dialect was a user's own
+        reboot = DEFAULT_REBOOT
+    return now - past.last_seen < max(reboot.limit_s, reboot.longest_s or 0.0, DEFAULT_REBOOT.limit_s)
 
 
 class Resumption:
@@ -158,6 +184,12 @@ class Resumption:
         elif past is None:
             past = self._journal.past(port=self._spec.port)
         return prior_run(past) if past is not None and not past.is_alive else None
+
+    @property
+    def version_before(self) -> str | None:
+        """The version that the target on this port ran before a run that was cut off."""
+        prior = self._on_this_port
+        return prior.versions.before if prior is not None else None
 
     def identify(self) -> Identity:
         """Identify the target; if it is silent because an earlier run started its update, wait for it.
@@ -308,7 +340,10 @@ class Resumption:
         if platform is None or not report.is_for(platform):
             return outbox.send(None, report).is_delivered
         with self._context.progress.stage("report"):
-            return outbox.send(platform, report).is_delivered
+            is_delivered = outbox.send(platform, report).is_delivered
+            if not is_delivered:
+                self._context.progress.detail = QUEUED
+            return is_delivered
 
 
 _WHEN = {

@@ -10,6 +10,7 @@ from atota.errors import (
     LinkLost,
     OldVersion,
     Outcome,
+    PackageError,
     PackageTurnedDown,
     PlatformRefused,
     Refused,
@@ -19,16 +20,16 @@ from atota.errors import (
 from atota.journal.facts import MethodFact, PackageFact, TaskFact, VersionsFact
 from atota.ota.base import CheckQuery, Platform, Status, Task
 from atota.update import plan
-from atota.update.context import JobContext
+from atota.update.context import QUEUED, JobContext
 from atota.update.package import PackageFetcher, obtain_package, task_query
-from atota.update.plan import Goal
+from atota.update.plan import Goal, Proposal
 from atota.update.report import deliver_waiting, open_handle
 from atota.update.reporter import Reporter, refusal_status
 from atota.update.start import Starter
 from atota.update.state import JobState
 from atota.update.target import Target
 from atota.update.write import DEFAULT_RETRIES, RetriesUsedUp, Writer
-from atota.values import Digests, Identity, Refusal
+from atota.values import Digests, Identity, MethodChoice, Refusal
 
 _RECORDS = 100
 """Records of one target that are looked through, the newest first."""
@@ -43,8 +44,9 @@ class Run:
         identity: who it is.
         undo: commands that take back what an earlier run changed.
         written: bytes of the package with ``sha256`` that an earlier run knew to be in the slot.
-        block: bytes in one of the blocks that it wrote.
+        block: bytes in one of the blocks that it wrote; None: they had several lengths, or there are none.
         sha256: the digest of that package.
+        before: the version that the target ran before an earlier run that was cut off.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class Run:
         written: int = 0,
         block: int | None = None,
         sha256: str = "",
+        before: str | None = None,
     ) -> None:
         self._context = context
         self._spec = context.spec
@@ -64,8 +67,10 @@ class Run:
         self._progress = context.progress
         self._target = target
         self._identity = identity
+        self._before = before
         self._undo = undo
         self._written = (sha256, block, written)
+        self._block = block
         self._fetcher: PackageFetcher | None = None
         self._versions = VersionsFact()
         self._is_ready_due = False
@@ -80,7 +85,10 @@ class Run:
             goal = self._goal()
             if goal is not None and self._plan(goal):
                 with ExitStack() as serving:
-                    self._update(goal, *self._package(serving))
+                    if self._spec.dry_run:
+                        self._try_package(serving)
+                    else:
+                        self._update(goal, *self._package(serving))
         finally:
             # Until a writer answers for it, this run takes back what an earlier one changed.
             if self._undo:
@@ -95,6 +103,11 @@ class Run:
             named = plan.base_from_name(local.path.name)
             return Goal(local.target, expected or local.target, base=named[0] if named else None)
         self._refuse_before_asking()
+        if self._spec.dry_run and self._context.platform is None:
+            with self._progress.stage("plan"):
+                self._propose(None)
+            self._context.end(Outcome.DONE)
+            return None
         task = self._check()
         if task is None:
             return None
@@ -114,7 +127,7 @@ class Run:
         assert context.downloader is not None
         with self._progress.stage("check"):
             self._deliver_waiting()
-            query = task_query(self._spec, self._identity, platform.capabilities)
+            query = task_query(self._spec, self._identity, platform.capabilities, before=self._before)
             reporter = Reporter(platform, query.dev_id, query.type, context.outbox)
             clock = self._target.clock
             fetcher = PackageFetcher(
@@ -128,7 +141,7 @@ class Run:
                 stop=context.stop,
                 limit=self._target.limit or Deadline(clock, None),
             )
-            if self._spec.register:
+            if self._spec.register and not self._spec.dry_run:
                 reporter.version(query.version)
             task = fetcher.check()
         if task is None:
@@ -152,7 +165,7 @@ class Run:
 
     def _plan(self, goal: Goal) -> bool:
         """Decide. True if the target is to be written; False if it runs the goal's version already."""
-        target, identity, entry = self._target, self._identity, self._context.entry
+        identity, entry = self._identity, self._context.entry
         self._versions = VersionsFact(
             before=identity.version,
             before_revision=identity.revision,
@@ -164,20 +177,21 @@ class Run:
         with self._progress.stage("plan"):
             decision = self._decision(goal)
             if isinstance(decision, Refusal):
-                if self._spec.report_refusals:
+                if self._spec.report_refusals and not self._spec.dry_run:
                     self._report_failure(refusal_status(identity, goal))
                 raise Refused(decision.why, hint=decision.hint)
             if isinstance(decision, plan.Proceed):
                 for warning in decision.warnings:
                     self._progress.warn(warning)
-                self._choose()
-                target.probe()
+                self._propose(goal)
                 approve = self._context.approve
-                if approve is not None and not approve(identity, goal):
-                    raise Refused("you said no", hint="Nothing was changed.")
-                return True
+                if self._spec.dry_run or approve is None or approve(identity, goal):
+                    return True
+                self._progress.note("you said no: nothing was changed")
+                self._context.end(Outcome.REFUSED)
+                return False
         self._result.version_after = goal.expected
-        if self._fetcher is not None:
+        if self._fetcher is not None and not self._spec.dry_run:
             with self._progress.stage("report"):
                 self._fetcher.reporter.current(self._fetcher.task, goal.target)
         self._context.end(Outcome.ALREADY_CURRENT)
@@ -185,11 +199,13 @@ class Run:
 
     def _decision(self, goal: Goal) -> plan.Decision:
         allowed = self._spec.allowed
-        refusals = [self._target.refusal(allowed)]
+        refusals = [self._target.refusal(allowed), self._target.unreadable(goal.expected)]
         is_confirmed = self._is_confirmed(goal)
         decision = plan.decide(self._identity, goal, allowed, *refusals, is_confirmed=is_confirmed)
         if isinstance(decision, plan.Proceed) and self._spec.package is None:
-            refusal = self._target.package_refusal(allowed)
+            assert self._fetcher is not None
+            is_delta = self._fetcher.task.kind == "delta"
+            refusal = self._target.package_refusal(allowed, is_delta=is_delta)
             return decision if refusal is None else self._in_words(refusal)
         return decision
 
@@ -211,8 +227,32 @@ class Run:
             for record in journal.records(imei=imei, limit=_RECORDS)
         )
 
-    def _choose(self) -> None:
-        choice = self._target.choose()
+    def _propose(self, goal: Goal | None) -> None:
+        """Choose the method, ask the target for it, and note what is to be done."""
+        choice = self._choose()
+        self._target.probe()
+        file = self._result.package or self._result.task
+        size = file.size if file is not None else None
+        proposal = Proposal.of(self._identity, choice, goal, self._spec.package, size)
+        self._result.proposal = proposal
+        self._progress.emit(proposal)
+
+    def _try_package(self, serving: ExitStack) -> None:
+        """End a dry run: judge the package as far as it is at hand, and write nothing.
+
+        Raises:
+            PackageError: the target would refuse it.
+        """
+        if self._spec.package is not None:
+            self._package(serving)
+        proposal = self._result.proposal
+        assert proposal is not None
+        if proposal.fits_slot is False:
+            raise PackageError(f"the package has {proposal.size} bytes; the slot holds {proposal.room}")
+        self._context.end(Outcome.DONE)
+
+    def _choose(self) -> MethodChoice:
+        choice = self._target.choose(self._block)
         self._context.entry.fact(
             MethodFact(
                 name=choice.dialect,
@@ -223,6 +263,7 @@ class Run:
                 allowed=msgspec.structs.asdict(self._spec.allowed),
             )
         )
+        return choice
 
     # -- from the package to the report ----------------------------------------------------------
 
@@ -264,6 +305,7 @@ class Run:
             self._spec,
             self._target,
             self._fetcher,
+            version=self._versions.expected,
             stage=self._progress.stage,
             serve=self._context.serve,
             stack=serving,
@@ -287,6 +329,10 @@ class Run:
             self._result.version_after = starter.run(writer)
         except OldVersion:
             self._report_failure(Status.UPGRADE_UNKNOWN)
+            raise
+        except PackageError:
+            if self._context.machine.state is JobState.CHANGED:  # it does not fit, and nothing was written
+                self._report_failure(Status.UPGRADE_MISMATCH)
             raise
         except PackageTurnedDown as refusal:
             # A module that has the goal's name already may have refused since it runs that very build.
@@ -320,6 +366,8 @@ class Run:
             except PlatformRefused as error:
                 self._progress.warn(error.message)
             is_reported = self._fetcher.reporter.updated(self._fetcher.task, goal.target)
+            if not is_reported:
+                self._progress.detail = QUEUED
         self._context.end_updated(is_reported=is_reported)
 
     def _report_failure(self, status: Status) -> None:

@@ -122,6 +122,10 @@ MEANINGS: Final[dict[JobState, Meaning]] = {
 """The consequences of each state."""
 
 _RUN_AGAIN = "The module still runs what it ran before. Run the same command again to continue."
+_OVERWRITTEN = (
+    "The application in the chip may not be whole; its bootloader still takes one. "
+    "Run the same command again to continue."
+)
 _LEAVE_POWERED = (
     "The update has started, or may have. Leave the module powered for ten minutes, "
     "then run `atota identify`: its version shows the result."
@@ -134,10 +138,14 @@ class JobMachine:
     Args:
         write: writes a state into the journal; called before the state is held.
         stop: shielded while the target must not be interrupted.
+
+    Attributes:
+        overwrites: the package is written over what the target runs (`Target.overwrites`).
     """
 
     def __init__(self, write: Callable[[JobState], None], stop: StopToken) -> None:
         self.state = JobState.UNTOUCHED
+        self.overwrites = False
         self._write = write
         self._stop = stop
         self._shield: AbstractContextManager[None] | None = None
@@ -192,6 +200,8 @@ class JobMachine:
     @property
     def advice(self) -> str:
         """A sentence for people whose job was interrupted in this state."""
+        if self.overwrites and self.state in (JobState.WRITING, JobState.WRITTEN):
+            return _OVERWRITTEN
         return _LEAVE_POWERED if self.must_not_interrupt else _RUN_AGAIN
 
     def _lower_shield(self) -> None:

@@ -17,7 +17,7 @@ from atota.clock import Clock, Deadline, StopToken
 from atota.errors import AtotaError
 from atota.link.ports import PortInfo
 from atota.settings.spec import Allowed, JobSpec
-from atota.values import Identity, MethodChoice, Refusal, Versions
+from atota.values import Identity, LineState, MethodChoice, Refusal, Versions
 
 Progress = Callable[[int, int], None]
 """Called with bytes done and bytes in all."""
@@ -94,6 +94,11 @@ class Target(Protocol):
         ...
 
     @property
+    def overwrites(self) -> bool:
+        """True if the package is written over the running application, so that a cut leaves neither."""
+        ...
+
+    @property
     def can_start_before_activate(self) -> bool:
         """True if it may start once it has, or believes to have, the whole package."""
         ...
@@ -156,8 +161,17 @@ class Target(Protocol):
         """Return why nothing may be written into this target, whatever the package; None if it may."""
         ...
 
-    def package_refusal(self, allowed: Allowed) -> Refusal | None:
-        """Return why the platform's packages do not fit this target; None if they do."""
+    def package_refusal(self, allowed: Allowed, *, is_delta: bool) -> Refusal | None:
+        """Return why the platform's package does not fit this target; None if it does.
+
+        Args:
+            allowed: the risks that the user takes.
+            is_delta: the package is a difference between two versions.
+        """
+        ...
+
+    def unreadable(self, expected: str) -> Refusal | None:
+        """Return why ``expected`` could never be read as this target's version; None if it could."""
         ...
 
     @property
@@ -165,8 +179,8 @@ class Target(Protocol):
         """True if there is a way to write into the target."""
         ...
 
-    def choose(self) -> MethodChoice:
-        """Choose the method, and describe it.
+    def choose(self, block: int | None = None) -> MethodChoice:
+        """Choose the method, and describe it; ``block``: the block length of an earlier run to continue.
 
         Raises:
             Refused: there is none for this target, or it cannot do what the user asked for.
@@ -185,15 +199,19 @@ class Target(Protocol):
         """Set the address from which the target fetches the package; it is a secret."""
         ...
 
-    def check(self, package: Path) -> None:
-        """Refuse a package that the target would refuse.
+    def check(self, package: Path, version: str) -> None:
+        """Refuse a package that the target would refuse, or that does not bring it to ``version``.
 
         Raises:
-            PackageError: its length or format does not fit.
+            PackageError: its length or format does not fit, or it says that it holds another version.
         """
         ...
 
     # -- the slot ------------------------------------------------------------------------------
+
+    def watch_line(self, known: LineState | None, on_change: Callable[[LineState], None]) -> None:
+        """Begin with ``known`` of the line; give each change to ``on_change``, before the next block."""
+        ...
 
     def prepare(
         self,

@@ -1,4 +1,4 @@
-"""The pages of `docs/` that are made from the profiles and the catalogue, as Markdown."""
+"""The pages of `docs/` that are made from the profiles, the catalogue and the local platform, as Markdown."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,6 +12,7 @@ from atota.dialects.dump import explain
 from atota.dialects.layers import Origin
 from atota.dialects.model import sends
 from atota.values import STAGES
+from scripts.docs_parts.platform import platform_page
 
 TYPES = {"fota": "module firmware (`--type fota`)", "sota": "application firmware (`--type sota`)"}
 EVIDENCE = {
@@ -70,7 +71,8 @@ def documents() -> dict[str, str]:
     """Return the text of every generated file, by its place in ``docs/``."""
     pages = [Page(name) for name in loader.names()]
     files = {f"profiles/{page.dialect.name}.md": page.text() for page in pages}
-    return files | {"profiles/README.md": _index(pages), "modules.md": _modules()}
+    others = {"profiles/README.md": _index(pages), "modules.md": _modules(), "platform.md": platform_page()}
+    return files | others
 
 
 def cell(text: object) -> str:
@@ -213,7 +215,8 @@ class Page:
         rows = []
         for origin in self.origins:
             if match := re.search(rf"\.({'|'.join(WORDS)})\.(.*)$", origin.path):
-                of = "CME ERROR" if match[1] == "errors" else code(match[1])
+                is_number = match[1] == "errors" and match[2].isdecimal()
+                of = "CME ERROR" if is_number else code(match[1])
                 rows.append((of, code(match[2]), cell(origin.value), self._file(origin)))
         return table(("of", "number or text", "means", "given by"), rows)
 

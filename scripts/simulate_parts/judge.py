@@ -94,6 +94,7 @@ class Judge:
                 raise Broken(f"{outcome}, and it says that the module runs {result.version_after}")
         if outcome == "updated" and not self._scenario.flashed and self._state not in ("done", "cancelled"):
             raise Broken(f"updated, and the task is {self._state}")
+        self._platform_knows(result)
         if outcome in ("old-version", "write-failed") and (runs_target or module.updating):
             raise Broken(f"{outcome}, and the module runs {module.version} (updating: {module.updating})")
         judges = self._scenario.method == "url-pull" or "m/quiet-update" in self._scenario.faults
@@ -106,6 +107,14 @@ class Judge:
             raise Broken(f"{outcome} says that the module still runs what it ran; it runs {module.version}")
         self._excuse(result)
 
+    def _platform_knows(self, result: JobResult) -> None:
+        """After a success the platform has the module's version; a cancelled task may hide it."""
+        world, stored = self._world, self._world.platform.version(self._world.dev_id)
+        if result.outcome != "updated" or self._scenario.flashed or self._state == "cancelled":
+            return
+        if stored != world.target:
+            raise Broken(f"updated, and the platform believes that the module runs {stored}")
+
     def _excuse(self, result: JobResult) -> None:
         """Every end but the good one needs a reason in what really happened."""
         world, outcome = self._world, result.outcome
@@ -114,11 +123,13 @@ class Judge:
         ending = f"{outcome}: {result.error.message if result.error else ''}"
         platform = bool(self._scenario.of("p") or self._scenario.of("n"))
         jumped = any(f.startswith("clock-jump") for f in host)
-        thresholds = self._scenario.signal >= CSQ or self._scenario.power > 0
+        scenario = self._scenario
+        thresholds = scenario.has_policy and (scenario.signal >= CSQ or scenario.power > 0)
+        is_delta = any(fault.startswith("delta-type") for fault in scenario.of("p"))
         reasons: dict[str, Any] = {
             "port": "unplug-at" in " ".join(module.faults.struck),
             "no-answer": struck or "baud" in " ".join(host),
-            "refused": thresholds or struck,
+            "refused": thresholds or struck or is_delta,
             "bad-package": platform or "other-package" in host,
             "server": platform or jumped or self._state in SETTLED_STATES,
             "write-failed": struck or "other-package" in host,
@@ -169,6 +180,9 @@ class Judge:
             raise Broken(f"a status was taken twice: {reported}")
         if 101 in reported and any(step <= 100 for step in reported[reported.index(101) :]):
             raise Broken(f"progress after 101: {reported}")
+        complaints = self._world.platform.complaints
+        if complaints:
+            raise Broken(f"the platform complains: {complaints[0]}")
         if any(step > 99 or step < 0 for step in steps):
             raise Broken(f"a percentage out of bounds: {reported}")
         failures = [step for step in reported if step in range(102, 108) or step in range(202, 209)]
@@ -178,7 +192,7 @@ class Judge:
             raise Broken("205 was reported, and the platform's package was right")
         if 204 in failures and not self._is_refused:
             raise Broken("204 was reported, and the package was right")
-        if 207 in failures and not self._scenario.retry:
+        if 207 in failures and not (self._scenario.retry and self._scenario.has_policy):
             raise Broken("207 was reported, and the task names no number of retries")
 
     # -- time, journal, secrets ------------------------------------------------------------------------
@@ -260,7 +274,7 @@ def _lasting_reasons(world: World) -> tuple[str, ...]:
     """Return the outcomes that even a healed world may have, for a reason in its task or package."""
     scenario = world.scenario
     reasons: tuple[str, ...] = ()
-    if scenario.signal >= CSQ:
+    if scenario.signal >= CSQ and scenario.has_policy:
         reasons += ("refused",)
     if "other-package" in scenario.of("h"):
         reasons += ("old-version", "write-failed", "bad-package")

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from scripts.simulate_parts.runs import Run, repeat, simulate
-from scripts.simulate_parts.scenario import METHODS, STAGES, Scenario, draw, fault_names
+from scripts.simulate_parts.scenario import API_FAULTS, METHODS, STAGES, Scenario, draw, fault_names
 from scripts.simulate_parts.shrink import shrunk
 
 CHUNK = 50
@@ -30,6 +30,7 @@ def arguments(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--method", choices=sorted(METHODS), help="only modules with this method")
     parser.add_argument("--stage", choices=STAGES, help="kill the process as this stage begins, in every run")
     parser.add_argument("--fault", metavar="F", help="add this fault to every run; `list` shows them")
+    parser.add_argument("--api", choices=sorted(API_FAULTS), help="only this API of the platform")
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="processes (default 1)")
     parser.add_argument("--keep-going", action="store_true", help="do not stop at the first broken promise")
     parser.add_argument("--scenario", metavar="JSON", help="run just this one, and tell it step by step")
@@ -76,7 +77,7 @@ def _cpu_s() -> float:
 
 
 def _results(given: argparse.Namespace, seed: int) -> Iterator[Run]:
-    work = partial(_one, method=given.method, stage=given.stage, fault=given.fault)
+    work = partial(_one, method=given.method, stage=given.stage, fault=given.fault, api=given.api)
     seeds = range(seed, seed + given.runs)
     if given.jobs == 1:
         yield from map(work, seeds)
@@ -85,8 +86,8 @@ def _results(given: argparse.Namespace, seed: int) -> Iterator[Run]:
         yield from pool.imap_unordered(work, seeds, chunksize=CHUNK)
 
 
-def _one(seed: int, *, method: str | None, stage: str | None, fault: str | None) -> Run:
-    return simulate(draw(seed, method=method, stage=stage, fault=fault))
+def _one(seed: int, **filters: str | None) -> Run:
+    return simulate(draw(seed, **filters))
 
 
 def _report(run: Run) -> None:

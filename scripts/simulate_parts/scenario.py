@@ -61,7 +61,8 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         size: bytes of the package, before it is rounded up.
         signal, power, retry: of the task.
         timer_ms: the adapter's latency timer.
-        api: the API that the job speaks; `draw` leaves it at the generic one.
+        api: the API that the job speaks.
+        knobs: of the platform, where no source says how it answers (`atota.otaserver.model.Knobs`).
         read_back: what was written is read back and compared, where the module can be asked.
         imei: of the module; the simulator's own if empty.
         pause_s: the time between two attempts.
@@ -80,6 +81,7 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     pause_s: float = 30.0
     imei: str = ""
     faults: tuple[str, ...] = ()
+    knobs: dict[str, str | int] = {}
 
     @property
     def method(self) -> str:
@@ -89,6 +91,11 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def flashed(self) -> bool:
         """True if the package comes from a file, without a platform."""
         return self.model in FLASHED
+
+    @property
+    def has_policy(self) -> bool:
+        """True if the API hands a task's thresholds and its number of retries on."""
+        return self.api == "generic"
 
     def of(self, where: str) -> tuple[str, ...]:
         """Return the faults of one kind, without its letter."""
@@ -191,6 +198,7 @@ MODULE_FAULTS = {
     "urc-behind-reply": _module("urc-behind-reply"),
     "boot-garbage": _module("boot-garbage"),
     "mute": _module("mute"),
+    "bad-above": _module("bad-above", "9600|57600|115200|230400|460800", "100|1000|3000"),
 }
 
 
@@ -209,30 +217,65 @@ PLATFORM_FAULTS = {
     "http-500": _platform("http-500", "1|2|5|9", calls=_CALLS),
     "http-401": _platform("http-401", "1|2", calls=_CALLS),
     "http-404": _platform("http-404", "1|2", calls=_CALLS),
+    "http-407": _platform("http-407", "1|2", calls=_CALLS),
     "html": _platform("html", "1|2|5", calls=_CALLS),
     "redirect": _platform("redirect", "1|5", calls=_CALLS),
-    "errno-7": _platform("errno", "7", "1|2|9", calls=_CALLS),
-    "errno-1": _platform("errno", "1", "1|9", calls=_CALLS),
     "unknown-errno": _platform("unknown-errno", "1|2", calls=_CALLS),
     "no-data": _platform("no-data", "1"),
+    "null-data": _platform("null-data", "1|9"),
+    "quoted-code": _platform("quoted-code", "1|2|9", calls=_CALLS),
     "quoted-numbers": _platform("quoted-numbers"),
     "shuffled-keys": _platform("shuffled-keys"),
     "upper-md5": _platform("upper-md5"),
     "wrong-md5": _platform("wrong-md5"),
     "wrong-size": _platform("wrong-size"),
-    "no-ipport": _platform("no-ipport"),
+    "long-target": _platform("long-target", "1|9"),
+    "delta-type": _platform("delta-type"),
     "short-body": _platform("short-body", "1|2|4"),
     "cut-after": _platform("cut-after", "1%|20%|50%|99%", "1|2|6"),
     "slow": _platform("slow", "200|2000"),
     "endless-body": _platform("endless-body", "1|2"),
     "wrong-range": _platform("wrong-range", "1|2"),
     "ignore-range": _platform("ignore-range"),
-    "one-byte-error": _platform("one-byte-error", "1|2|3|4|5|6", "1|2"),
     "expired-token": _platform("expired-token", "1|2|3|5|8"),
     "cancelled-after": _platform("cancelled-after", "1|2|3|4|6|50%"),
-    "paused": _platform("paused", "1|2|4"),
     "close-after": _platform("close-after", "1|3"),
     "clock-skew": _platform("clock-skew", "-60|90|4000|-4000|90000"),
+}
+_ERRNOS = {
+    "errno-7": _platform("errno", "7", "1|2|9", calls=_CALLS),
+    "errno-1": _platform("errno", "1", "1|9", calls=_CALLS),
+}
+_GENERIC = {
+    "no-ipport": _platform("no-ipport"),
+    "one-byte-error": _platform("one-byte-error", "1|2|3|4|5|6", "1|2"),
+    "paused": _platform("paused", "1|2|4"),
+}
+_BY_NAME = {
+    "ota-errno": _platform("ota-errno", "1|2|3|4|5|6", "1|2|9"),
+    "no-ota-errno": _platform("no-ota-errno", "1|9"),
+    "large-tid": _platform("large-tid", "1|9"),
+}
+_CODES = {
+    "code-10500": _platform("errno", "10500|500|10411", "1|2|9", calls=_CALLS),
+    "code-10403": _platform("errno", "10403|10001|10410", "1|9", calls=_CALLS),
+    "code-20": _platform("errno", "20", "1|2", calls="token|progress"),
+}
+# The faults that only some APIs know, beside those of all.
+API_FAULTS = {
+    "generic": PLATFORM_FAULTS | _ERRNOS | _GENERIC,
+    "studio": PLATFORM_FAULTS | _ERRNOS | _BY_NAME,
+    "fuse": PLATFORM_FAULTS | _BY_NAME | _CODES,
+}
+# `atota.otaserver.model.Knobs`: each is an answer that the real platform may give.
+KNOBS: dict[str, tuple[str | int, ...]] = {
+    "downloading_by": ("download", "status", "either"),
+    "invalid_state": (21, 17, 10407),
+    "after_done": (12012, 12013),
+    "auth_status": (200, 401, 403),
+    "error_body": ("json", "empty"),
+    "version_body": ("both", "empty", "none"),
+    "content_range": ("own", "header", "pair", "both", "none"),
 }
 
 
@@ -272,33 +315,42 @@ NETWORK_FAULTS = {
 # An adapter hands over what it gathered for so many ms: FTDI's timer in low-latency mode and as it comes
 # (AN232B-04), and adapters that gather longer, as servers of serial ports do.
 _TIMERS = ((1, 16, 50, 100), (1, 8, 4, 3))
-_FAMILIES = (
-    (MODULE_FAULTS, 0.55),
-    (PLATFORM_FAULTS, 0.17),
-    (HOST_FAULTS, 0.20),
-    (NETWORK_FAULTS, 0.08),
-)
+_WEIGHTS = (0.55, 0.17, 0.20, 0.08)  # of the faults of a module, a platform, this machine and the network
+
+
+def _families(api: str) -> dict[str, dict[str, Any]]:
+    return {"m": MODULE_FAULTS, "p": API_FAULTS[api], "h": HOST_FAULTS, "n": NETWORK_FAULTS}
 
 
 def fault_names() -> list[str]:
     """Every fault that can be asked for by name."""
-    letters = zip("mphn", (family for family, _ in _FAMILIES), strict=True)
-    return [f"{letter}/{name}" for letter, family in letters for name in family]
+    names = (
+        f"{letter}/{name}" for api in API_FAULTS for letter, all_ in _families(api).items() for name in all_
+    )
+    return list(dict.fromkeys(names))
 
 
 def draw(
-    seed: int, *, method: str | None = None, stage: str | None = None, fault: str | None = None
+    seed: int,
+    *,
+    method: str | None = None,
+    stage: str | None = None,
+    fault: str | None = None,
+    api: str | None = None,
 ) -> Scenario:
     """The scenario of a seed; the filters narrow what is drawn."""
     rng = random.Random(seed)  # noqa: S311
     method = method or rng.choice((*METHODS, "nfwupd", "nfwupd", "nfwupd"))
     model = rng.choice(METHODS[method])
+    drawn_api = rng.choice(_apis_with(fault))
+    api = "generic" if model in FLASHED else api or drawn_api
+    knobs = {} if api == "generic" else {name: rng.choice(values) for name, values in KNOBS.items()}
     size = rng.choice((300, 512, 1024, 1024, 2048))
     blocks = size // 256
     count = rng.choice((0, 1, 1, 1, 1, 2, 2, 2, 3, 4))
-    faults = [_one(rng, blocks, model) for _ in range(count)]
+    faults = [_one(rng, blocks, model, api) for _ in range(count)]
     if fault is not None:
-        faults.append(_named(fault)(rng, blocks))
+        faults.append(_named(fault, api)(rng, blocks))
     if stage is not None:
         faults.append(f"h/kill-stage:{stage}")
     return Scenario(
@@ -308,21 +360,31 @@ def draw(
         signal=rng.choice((0, 0, 0, 5, 25)),
         power=rng.choice((0, 0, 0, 50)),
         retry=rng.choice((0, 0, 1, 3)),
+        api=api,
         timer_ms=rng.choices(*_TIMERS)[0],
         read_back=model == "SIM7000C" and rng.random() < 0.6,
         pause_s=rng.choice((0.0, 1.0, 5.0, 30.0, 90.0, 600.0)),
         faults=tuple(dict.fromkeys(faults)),
+        knobs=knobs,
     )
 
 
-def _one(rng: random.Random, blocks: int, model: str) -> str:
-    families = _FAMILIES if model not in FLASHED else (_FAMILIES[0], _FAMILIES[2])
-    family = rng.choices([family for family, _ in families], [weight for _, weight in families])[0]
+def _one(rng: random.Random, blocks: int, model: str, api: str) -> str:
+    pairs = list(zip(_families(api).values(), _WEIGHTS, strict=True))
+    if model in FLASHED:
+        pairs = [pairs[0], pairs[2]]
+    family = rng.choices([family for family, _ in pairs], [weight for _, weight in pairs])[0]
     return str(rng.choice(list(family.values()))(rng, blocks))
 
 
-def _named(name: str) -> Any:
-    families = dict(zip("mphn", (family for family, _ in _FAMILIES), strict=True))
+def _apis_with(fault: str | None) -> tuple[str, ...]:
+    """Return the APIs that a fault of this name strikes; all, if it is not one of a platform."""
+    name = (fault or "").removeprefix("p/")
+    return tuple(api for api, faults in API_FAULTS.items() if name in faults) or tuple(API_FAULTS)
+
+
+def _named(name: str, api: str) -> Any:
+    families = _families(api)
     letter, slash, rest = name.partition("/")
     if slash and letter in families and rest not in families[letter]:
         return lambda _rng, _blocks: name  # given with its arguments

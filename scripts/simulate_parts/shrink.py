@@ -13,6 +13,8 @@ _PLAIN = {
     "read_back": False,
     "pause_s": 30.0,
     "size": 300,
+    "knobs": {},
+    "api": "generic",
 }
 
 

@@ -20,10 +20,11 @@ from atota.link.ports import PortInfo
 from atota.module.module import Module
 from atota.ota.memory import MemoryRequest, MemoryResponse
 from atota.otaserver import routes
+from atota.otaserver.model import Knobs
 from atota.otaserver.tasks import TaskEvent
 from atota.settings.spec import Allowed
 from atota.sim.options import Options
-from atota.testing.bench import Bench
+from atota.testing.bench import ACCESS_KEY, SERVE_URL, Bench
 from atota.update.events import JobEvent, JobResult, StageEvent
 from scripts.simulate_parts.database import empty_database
 from scripts.simulate_parts.scenario import MODELS, Scenario
@@ -152,6 +153,7 @@ class World(Bench):
             size=scenario.size,
             codes=(manuf, code),
             api=scenario.api,
+            knobs=msgspec.convert(scenario.knobs, Knobs),
             task={"signal": scenario.signal, "power": scenario.power, "retry": scenario.retry},
             clock=WallClock(),
             folder=folder,
@@ -287,8 +289,7 @@ class World(Bench):
         if "timeout" in struck:
             self.clock.sleep(20.0)
             raise TimeoutError("timed out")
-        if request.path == "/ota/south/check":
-            self._weigh_query(routes.parse_query(request.query))
+        self._weigh_request(request)
         known = len(self.task.history)
         response = super().answer(request)
         for call in self.task.history[known:]:
@@ -298,9 +299,21 @@ class World(Bench):
             raise ConnectionResetError("the connection broke")
         return response
 
+    def _weigh_request(self, request: MemoryRequest) -> None:
+        """Check that a request is for the device, tells no secret, and asks for the module as it is."""
+        query = routes.parse_query(request.query)
+        if "sign" in query or ACCESS_KEY in request.query:
+            self.false_words.append(f"a credential in the address of {request.path}")
+        if "version" in query:
+            self._weigh_query(query)
+        if request.path.endswith("/version") and request.method == "POST":
+            keys = set(msgspec.json.decode(request.body))
+            if self.scenario.api != "generic" and keys != {"f_version", "s_version"}:
+                self.false_words.append(f"a version report of {sorted(keys)} alone")
+
     def _weigh_query(self, query: Mapping[str, str]) -> None:
         """Check that the query is for the module as it is: another version fails a delta task."""
-        codes = (query["manuf"], query["model"])
+        codes = (query["manuf"], query["model"]) if "manuf" in query else self.codes
         if query["version"] != self.module.version or codes != self.codes:
             self.false_words.append(f"{codes} {query['version']}, and the module runs {self.module.version}")
 
@@ -347,6 +360,8 @@ class World(Bench):
             "allowed": Allowed(unproven=True, vendor_package=True),
             "resume": self.change.get("resume"),
         }
+        if self.scenario.method == "url-pull" and self.scenario.api != "generic":
+            options["serve_url"] = SERVE_URL  # a module cannot sign its download
         if self.scenario.flashed:
             target = self.change.get("flash_target", self.target)
             options["package"] = msgspec.structs.replace(self.local_package(), target=target)

@@ -192,5 +192,5 @@ def test_config_shows_places_origins_and_unknown_variables(cli: Cli, tmp_path: P
     assert ran.result["settings"]["port"] == {"value": "sim://BC28", "origin": "ATOTA_PORT"}
     assert ran.result["paths"]["journal"] == str(tmp_path / "data" / "atota" / "journal.sqlite3")
     assert ran.result["unknown_variables"] == ["ATOTA_TIMOUT"]
-    assert "perhaps ATOTA_TIMEOUT" in ran.err
+    assert "the variable ATOTA_TIMOUT is unknown; did you mean ATOTA_TIMEOUT" in ran.err
     assert KEY not in ran.out + ran.err

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from atota.cli.options import complete_dialects, complete_models, complete_ports
+from atota.cli.completion import complete_dialects, complete_models, complete_ports
 from atota.values import Digests
 from tests.cli.running import KEY, PACKAGE, TARGET
 
@@ -65,7 +65,8 @@ def test_a_reader_that_goes_away_does_not_end_the_work(tmp_path: Path, stream: s
     read, write = os.pipe()
     os.close(read)
     target = ("--md5", Digests.of(PACKAGE).md5, "--target", TARGET, "--transcript", str(transcript))
-    words = ("flash", str(package), *target, "-p", "sim://BC28", *(("--json",) if stream == "out" else ()))
+    more = ("--json",) if stream == "out" else ("--yes",)
+    words = ("flash", str(package), *target, "-p", "sim://BC28", *more)
     ran = subprocess.Popen(
         [*PROGRAM, *words],
         cwd=ROOT,
@@ -168,7 +169,7 @@ def flash(tmp_path: Path) -> tuple[str, ...]:
     return ("flash", str(package), "--md5", Digests.of(PACKAGE).md5, "--target", TARGET, "-p", "sim://BC28")
 
 
-ASKS = b"[Y/n]:"
+ASKS = b"[y/N]:"
 
 
 def test_on_a_terminal_the_update_is_asked_for_and_drawn(flash: tuple[str, ...]) -> None:

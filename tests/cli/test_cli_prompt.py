@@ -1,4 +1,4 @@
-"""The question before a change: Enter means yes, and Ctrl-C ends the command."""
+"""The question before a change: Enter means no, and Ctrl-C ends the command."""
 
 import io
 import os
@@ -25,7 +25,7 @@ def type_in(answers: io.StringIO, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("typed", "is_yes"), [("\n", True), ("y\n", True), ("n\n", False), ("what\nno\n", False)]
+    ("typed", "is_yes"), [("\n", False), ("y\n", True), ("n\n", False), ("what\nno\n", False)]
 )
 def test_an_answer_is_yes_or_no(
     answers: io.StringIO, capsys: pytest.CaptureFixture[str], typed: str, is_yes: bool
@@ -33,7 +33,7 @@ def test_an_answer_is_yes_or_no(
     type_in(answers, typed)
     assert confirm("Update BC28: 1 → 2?") is is_yes
     shown = capsys.readouterr()
-    assert shown.err.startswith("Update BC28: 1 → 2? [Y/n]")
+    assert shown.err.startswith("Update BC28: 1 → 2? [y/N]")
     assert shown.out.strip() == ""
 
 

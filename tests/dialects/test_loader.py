@@ -134,10 +134,18 @@ def test_the_boards_folder_goes_before_the_users_configuration() -> None:
     assert loader.load("mine").extends == "hi2110"
 
 
-def test_a_built_in_name_goes_before_the_users_own() -> None:
+def test_a_built_in_name_that_a_file_of_the_user_has_too_is_an_error_with_both_files() -> None:
     write("boards/dialects/hi2115.toml", "3gpp")
-    assert loader.load("hi2115").extends == "hi21xx"
-    assert loader.own_files() == {}
+    write("boards/dialects/mine.toml", "hi2115")
+    for name, hint in (("hi2115", "my-hi2115.toml"), ("mine", "another name")):
+        with pytest.raises(ConfigError) as caught:
+            loader.load(name)
+        assert caught.value.message.startswith("boards/dialects/hi2115.toml: a built-in dialect has the name")
+        assert caught.value.message.endswith("profiles/hi2115.toml")
+        assert hint in caught.value.hint
+    assert [entry.wrong is not None for entry in loader.listed() if entry.name == "hi2115"] == [True]
+    assert loader.load("quectel-hi2115").extends == "hi2115"  # built-in profiles inherit from built-in ones
+    assert loader.own_files().keys() == {"mine"}
 
 
 def test_a_file_called_like_its_built_in_parent_is_no_circle() -> None:

@@ -3,8 +3,11 @@
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 from atota.dialects import catalogue, loader
+from atota.otaserver.faults import KNOWN
+from atota.otaserver.model import Knobs, load
 from atota.settings.board import decode_board
 from tests.meta.sources import ROOT
 
@@ -35,6 +38,24 @@ def test_the_table_of_modules_has_every_row_of_the_catalogue() -> None:
     rows = [line for line in table.splitlines() if re.match(r"\|.*\d{3}/\d{5}", line)]
     assert len(rows) == len(catalogue.rows())
     assert all(f"| {row.manuf_code}/{row.model_code} |" in table for row in catalogue.rows())
+
+
+def test_the_page_of_the_local_platform_has_every_fault_and_every_knob() -> None:
+    page = (ROOT / "docs" / "platform.md").read_text(encoding="utf-8")
+    assert [
+        kind.syntax for kind in KNOWN.values() if f"`{kind.syntax}`" not in page.replace("\\|", "|")
+    ] == []
+    knobs = re.findall(r"(?m)^\| `(\w+)` \| `[^`]+` \| [^|]+ \| \S", page)
+    assert knobs == list(Knobs.__struct_fields__)
+
+
+def test_the_task_file_of_the_page_is_one_that_the_platform_takes(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "platform.md").read_text(encoding="utf-8")
+    (text,) = re.findall(r"(?ms)^```toml\n(.*?)^```$", page)
+    (tmp_path / "app.bin").write_bytes(b"package")
+    (tmp_path / "tasks.toml").write_text(text.replace("base64…", "a2V5"), encoding="utf-8")
+    config = load(tmp_path, environ={"PLATFORM_KEY": "a2V5"})
+    assert (len(config.tasks), len(config.devices), config.knobs.invalid_state) == (2, 1, 21)
 
 
 def test_the_board_file_of_the_readme_is_right() -> None:

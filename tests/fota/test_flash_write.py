@@ -91,5 +91,5 @@ def test_not_a_byte_is_sent_behind_another_prompt(tmp_path: Path) -> None:
 
 def test_a_package_that_the_partition_cannot_hold_is_refused(tmp_path: Path) -> None:
     large = talk(tmp_path, data=bytes(145 * 4096 + 1))
-    with pytest.raises(PackageError, match="the FOTA partition holds 593920"):
+    with pytest.raises(PackageError, match="FOTA slot holds 593920"):
         large.method.check(large.package)

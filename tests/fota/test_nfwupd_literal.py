@@ -539,6 +539,14 @@ def test_a_length_is_shortened_only_to_one_that_the_manual_lists(talk: Make) -> 
         t.write()
 
 
+def test_a_package_shorter_than_a_block_is_cut_into_blocks_that_are_shorter_than_it(talk: Make) -> None:
+    data = bytes(64)
+    taken = [(block(n, data[:32]), OK) for n in range(2)]
+    with talk(*[(block(0, data), E50)] * 3, *taken, data=data, block=512) as t:
+        assert t.write() == sha256(data).hexdigest()
+        assert t.method.block == 32
+
+
 def test_a_block_0_that_is_refused_in_every_length_ends_the_write(talk: Make) -> None:
     data = bytes(64)
     script = [(block(0, data), E50)] * 3 + [(block(0, data[:32]), E50)]

@@ -17,10 +17,10 @@ from atota.link import open as opening
 from atota.link import translate
 from atota.link.base import Link
 from atota.link.holders import Holder, holders, modem_manager
-from atota.link.memory import memory_pair
 from atota.link.open import open_link
 from atota.link.pipes import DescriptorPipe, PollingPipe
 from atota.link.serial import SerialLink
+from atota.testing.memory import memory_pair
 from tests.ptys import Pty
 
 HOLD = """

@@ -15,7 +15,7 @@ from tests.meta.sources import PACKAGE, import_name, modules, name_of, tree
 DOORS = {
     "serial": {"atota.link.serial", "atota.link.ports"},
     # `memory` is the transport without a network.
-    "httpx": {"atota.ota.http", "atota.ota.memory", "atota.line.client"},
+    "httpx": {"atota.ota.http", "atota.ota.memory"},
     "psycopg": {"atota.line.store"},
     "starlette": {"atota.otaserver.app", "atota.station", "atota.line"},
     "uvicorn": {"atota.otaserver.web", "atota.station", "atota.line"},

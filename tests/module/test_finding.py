@@ -13,7 +13,8 @@ from atota.module.identify import Findings, identify, recognise, require_consist
 from atota.module.module import Module, expected_row, open_module
 from atota.module.reboot import await_return
 from atota.module.session import Session
-from atota.settings.board import Board, Power, Reset, Serial, Step
+from atota.settings.board import Board, Power, Reset, Serial
+from atota.settings.steps import Step
 
 Scripted = Callable[..., Any]
 OK = b"\r\nOK\r\n"
@@ -409,7 +410,7 @@ def natspeed(scripted: Scripted, **how: Any) -> Any:
         now = link.clock.monotonic()
         if link.due is not None and now >= link.due[0]:
             link.module_baud = 300 if module.dies else link.due[1]
-            link.back, link.due = link.due[0] + 10.0, None
+            link.back, link.due = link.due[0] + 3.0, None
         if link.module_baud == 115200 and not module.heard_at_new and now >= link.back:
             link.module_baud = 9600
 
@@ -431,7 +432,7 @@ def test_the_rate_is_raised_unstored_and_with_a_way_back(scripted: Scripted) -> 
     link = natspeed(scripted)
     assert raise_baud(session(link, "hi2115"), 115200)
     assert link.baud == 115200
-    assert link.written[0] == b"AT+NATSPEED=115200,10,0,2,1"
+    assert link.written[0] == b"AT+NATSPEED=115200,3,0,2,1"
 
 
 def test_a_lost_answer_to_the_change_is_found_out(scripted: Scripted) -> None:
@@ -446,7 +447,7 @@ def test_a_link_that_is_too_bad_for_the_new_rate_goes_back(scripted: Scripted) -
     link = natspeed(scripted, switches=False)
     assert not raise_baud(session(link, "hi2115"), 115200)
     assert link.baud == 9600
-    assert link.clock.monotonic() > 10.0
+    assert link.clock.monotonic() > 3.0
 
 
 def test_a_module_that_is_lost_on_the_way_is_told(scripted: Scripted) -> None:

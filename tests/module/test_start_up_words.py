@@ -81,6 +81,60 @@ def test_two_different_answers_are_asked_a_third_time(scripted: Scripted) -> Non
     assert link.written.count(b"AT+CGMM") == 3
 
 
+SARA_R410 = {
+    b"AT": (b"",),
+    b"AT+CMEE=1": (b"",),
+    b"AT+CGMI": (b"u-blox",),
+    b"AT+CGMM": (b"SARA-R410M-02B",),
+    b"ATI": (b"Model: SARA-R410M-02B",),
+    b"AT+CGMR": (b"L0.0.00.00.05.06 [Feb 03 2018 13:00:41]",),
+    b"ATI9": (b"L0.0.00.00.05.06,A.02.00",),
+    b"AT+CGSN": (b"866425030000015",),
+}
+DECISIVE = {b"AT+CGMR": "version", b"ATI9": "full_version", b"AT+CGSN": "imei"}
+
+
+@pytest.mark.parametrize("damage", ["lost", "doubled", "another"])
+@pytest.mark.parametrize("turn", range(3))
+@pytest.mark.parametrize("command", DECISIVE)
+def test_one_damaged_answer_does_not_decide(
+    scripted: Scripted, command: bytes, turn: int, damage: str
+) -> None:
+    """A byte that is lost in one answer makes another version, or an unknown module of a known one."""
+    asked = {command: 0}
+
+    def answer(line: bytes, _number: int) -> list[tuple[float, bytes]]:
+        body = b"".join(b"\r\n" + text + b"\r\n" for text in SARA_R410.get(line, ()))
+        if line == command:
+            asked[command] += 1
+            if asked[command] == turn + 1:
+                digit = body[6:7]
+                middle = {"lost": b"", "doubled": digit * 2, "another": b"9"}[damage]
+                body = body[:6] + middle + body[7:]
+        return [(0.01, body + OK if line in SARA_R410 else b"\r\nERROR\r\n")]
+
+    identity = identified(scripted(answer))[0].identity
+    assert (identity.version, identity.full_version, identity.imei) == (
+        "L0.0.00.00.05.06",
+        "L0.0.00.00.05.06,A.02.00",
+        "866425030000015",
+    )
+
+
+@pytest.mark.parametrize(
+    ("imei", "times"), [("866425030000014", 1), ("866425030000015", 2), ("000000000000000", 2)]
+)
+def test_an_imei_without_its_check_digit_is_believed_when_it_comes_twice(
+    scripted: Scripted, imei: str, times: int
+) -> None:
+    answers = BG96 | {b"AT+CGSN": b"\r\n%s\r\n" % imei.encode()}
+    link = scripted(
+        lambda line, _number: [(0.01, answers[line] + OK if line in answers else b"\r\nERROR\r\n")]
+    )
+    assert identified(link)[0].identity.imei == imei
+    assert link.written.count(b"AT+CGSN") == times
+
+
 def test_recognition_looks_at_every_line() -> None:
     dialect = recognise("Hello\nQuectel", "M2M Ready\nBG96", "BG96MAR02A07M1G")
     assert dialect is not None

@@ -316,7 +316,6 @@ class LocalFuseOperator(GenericOperator):
 
     api = "fuse"
     pausing = False
-    expiring = False
     device = path_server.DEVICE
     product_id = path_server.PRODUCT
     device_name = path_server.NAME
@@ -343,6 +342,9 @@ class LocalFuseOperator(GenericOperator):
             transport=memory_transport(self._handle),
         )
         return open_platform(self.api, access)
+
+    def expire(self) -> None:
+        self.server.task(DEVICE).expire_token(self.clock.time())
 
     def remove(self) -> None:
         self.cancel()

@@ -18,7 +18,7 @@ from atota.errors import (
     ServerUnreachable,
     UsageError,
 )
-from atota.ota.base import Auth, CheckQuery, Status, Task
+from atota.ota.base import Auth, CheckQuery, OnProgress, Status, Task
 from atota.ota.cache import Cache
 from atota.ota.download import PackageFile, fetch
 from atota.ota.http import HttpClient
@@ -56,8 +56,8 @@ class Line:
         assert task is not None
         return task
 
-    def fetch(self, task: Task) -> PackageFile:
-        return fetch(self.client, task, "6523", self.cache, clock=self.clock)
+    def fetch(self, task: Task, *, on_progress: OnProgress | None = None) -> PackageFile:
+        return fetch(self.client, task, "6523", self.cache, clock=self.clock, on_progress=on_progress)
 
 
 @contextmanager
@@ -81,9 +81,8 @@ def line(
         yield Line(server, client, clock, folder)
 
 
-def test_a_whole_job_from_look_up_to_version(tmp_path: Path) -> None:
+def test_a_whole_job_from_check_to_version(tmp_path: Path) -> None:
     with line(tmp_path, retry=3, interval=5) as a:
-        assert a.client.dev_info("123123", "490154203237518") == "6523"
         task = a.check()
         assert (task.target, task.size, task.kind, task.retry, task.interval) == (
             "V2",
@@ -101,7 +100,7 @@ def test_a_whole_job_from_look_up_to_version(tmp_path: Path) -> None:
         again = a.client.tasking("6523")
         assert again is not None
         assert again.md5 == task.md5
-        a.client.report_status("6523", task.token, Status.UPGRADED)
+        a.client.report_step("6523", task.token, Status.UPGRADED)
         a.client.report_version("6523", "V2")
         assert a.state() is TaskState.DONE
         assert a.client.check(QUERY) is None
@@ -196,9 +195,12 @@ def test_an_operators_cancel_is_final(tmp_path: Path) -> None:
 def test_an_upgrading_task_is_served_from_the_cache(tmp_path: Path) -> None:
     with line(tmp_path) as a:
         task = a.check()
-        first = a.fetch(task)
+        first, done = a.fetch(task), list[int]()
         a.client.report_step("6523", task.token, 101)
-        assert a.fetch(task) == first
+        again = a.fetch(task, on_progress=lambda done_, _total: done.append(done_))
+        assert (again.path, again.digests) == (first.path, first.digests)
+        assert (first.has_moved_on, again.has_moved_on) == (False, True)
+        assert done == [], "nothing was downloaded, and the platform takes no progress any more"
 
 
 @pytest.mark.parametrize("size", [1, 65537])

@@ -429,11 +429,20 @@ def test_each_code_is_a_sentence_and_an_action(code: int, msg: str, words: str, 
     assert error.hint.endswith(".")
 
 
-@pytest.mark.parametrize("code", [12012, 12013, 11])
-def test_nothing_to_do_about_one_task_means_that_it_is_gone(code: int) -> None:
+@pytest.mark.parametrize(
+    ("code", "result"),
+    [
+        (12012, StepResult.EXPIRED),
+        (11, StepResult.EXPIRED),
+        (1178, StepResult.EXPIRED),
+        (12013, StepResult.OVER),
+    ],
+)
+def test_a_number_of_nothing_to_do_about_one_task_is_an_expired_handle(code: int, result: StepResult) -> None:
+    """Whether the task itself is gone, a new check tells; a task that succeeded is over."""
     error = refusal(Wire(said(code, "not exist")), lambda platform: platform.check_token(DEVICE, TASK.token))
     assert isinstance(error, PlatformRefused)
-    assert error.result is StepResult.OVER
+    assert error.result is result
 
 
 @pytest.mark.parametrize(
@@ -505,6 +514,7 @@ def task_reply(**changes: Any) -> Answer:
     ("changes", "expected"),
     [
         ({"tid": 2**31 + 5}, {"token": f"{DEVICE}/{2**31 + 5}"}),
+        ({"tid": 2**63 - 1}, {"token": f"{DEVICE}/{2**63 - 1}"}),
         ({"tid": "1317438"}, {}),
         ({"md5": TASK.md5.upper()}, {}),
         ({"size": "8260"}, {}),
@@ -528,6 +538,7 @@ def test_a_task_is_read_tolerantly(changes: dict[str, Any], expected: dict[str, 
         (task_reply(target=""), "does not match the documentation"),
         (task_reply(md5="b548"), "not 32 hex digits"),
         (task_reply(tid=-1), "does not match the documentation"),
+        (task_reply(tid=2**63), "does not match the documentation"),
         (task_reply(tid=None), "does not match the documentation"),
         (task_reply(type=3), "package type is 3"),
         (said(0, data=[1]), "does not match the documentation"),

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from atota.dialects.loader import load
 from atota.errors import ConfigError
-from atota.settings.board import Accept, Adapter, Board, Step, decode_board, load_board
+from atota.settings.board import Accept, Adapter, Board, decode_board, load_board
+from atota.settings.chip import Chip
+from atota.settings.steps import Step
 
 BOARDS = Path(__file__).parents[2] / "boards"
 README = BOARDS / "README.md"
@@ -63,7 +65,33 @@ def test_the_example_in_the_readme_loads() -> None:
     examples = re.findall(
         r"^```toml\n(.*?)^```", README.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
     )
-    assert [decode_board(text, name="README.md").name for text in examples] == ["bench-3"]
+    assert [decode_board(text, name="README.md").name for text in examples] == [
+        "bench-3",
+        "my-chip",
+        "bench-stm32",
+    ]
+
+
+def test_the_readme_names_every_field_of_a_chip() -> None:
+    text = README.read_text(encoding="utf-8")
+    assert {name for name in Chip.__struct_fields__ if f"`{name}`" not in text} == set()
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ("version = { send = 'AT' }", "A version is read by `send` and `expect`, or by `banner`"),
+        ("version = { banner = 'x(' }", "is not a regular expression"),
+        ("version = { banner = 'x' }", "has no group that holds the version"),
+        ("flash = ['tool', '{key}']", "flash: {key} is not one of"),
+        ("protocol = 'jtag'", "Invalid enum value 'jtag'"),
+        ("enter = ['reset']", "Bad step 'reset'"),
+    ],
+)
+def test_refuses_a_chip(line: str, problem: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(problem)) as raised:
+        decode_board(f"name = 'b'\n[chip]\n{line}\n", name="b.toml")
+    assert "$.chip" in raised.value.message
 
 
 def test_the_dialect_in_the_readme_loads(tmp_path: Path) -> None:

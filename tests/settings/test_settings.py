@@ -45,6 +45,9 @@ TABLE: list[Line] = [
     ("timeout_s", "ATOTA_TIMEOUT", 60.5, "70.5", 70.5, 80.0, 90.0, None),
     ("reboot_timeout_s", "ATOTA_REBOOT_TIMEOUT", 60, "70", 70.0, 80.0, 90.0, None),
     ("transcript", "ATOTA_TRANSCRIPT", Path("a.log"), "b.log", Path("b.log"), None, Path("d.log"), None),
+    ("transcripts_days", "ATOTA_TRANSCRIPTS_DAYS", None, "7", 7, None, 8, 90),
+    ("transcripts_mb", "ATOTA_TRANSCRIPTS_MB", None, "50", 50, None, 60, 200),
+    ("cache", "ATOTA_CACHE", Path("a"), "b", Path("b"), None, Path("d"), None),
     ("journal", "ATOTA_JOURNAL", Path("a.db"), "b.db", Path("b.db"), None, Path("d.db"), None),
 ]  # fmt: skip
 

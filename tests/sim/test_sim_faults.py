@@ -6,7 +6,7 @@ from atota.clock import SimulatedClock
 from atota.errors import UsageError
 from atota.sim.faults import KNOWN_FAULTS, FaultPlan
 from atota.sim.link import SimLink, make_module, open_sim_link
-from atota.sim.noise import BYTES
+from atota.sim.noise import BYTES, BadLine
 from atota.sim.options import Options
 from atota.sim.uart import Wire
 from tests.sim.playing import WAYS, play
@@ -24,6 +24,42 @@ def replies(fault: str, *lines: bytes, model: str = "BC28") -> list[bytes]:
         text.append(listen(link, 3.0))
     assert set(link.module.faults.struck) == set(link.module.faults.text.split("+")) - {"echo"}
     return text
+
+
+@pytest.mark.parametrize(
+    ("rate", "every", "damaged"), [(921600, 1, 1.0), (921600, 10, 0.1), (460800, 1, 0.0)]
+)
+def test_a_line_damages_bytes_above_its_rate_and_none_up_to_it(rate: int, every: int, damaged: float) -> None:
+    plan = FaultPlan([f"bad-above:460800:{every}"])
+    line, sent = BadLine(plan, 1), bytes(10_000)
+    came = line.carry(sent, rate)
+    assert len(came) == len(sent)
+    assert sum(byte != 0 for byte in came) / len(sent) == pytest.approx(damaged, abs=0.02)
+    assert all(byte.bit_count() <= 1 for byte in came)
+    assert bool(plan.shown) == bool(damaged)
+    plan.clear()
+    assert line.carry(sent, rate) == sent
+
+
+def test_short_commands_pass_a_bad_line_more_often_than_long_ones() -> None:
+    link = open_sim_link("sim://BC28?baud=115200&fault=bad-above:57600:200", baud=115200)
+    short = long = 0
+    for _ in range(20):
+        link.write(b"AT\r")
+        short += listen(link, 1.0) == OK
+        link.write(b"AT" + b" " * 1000 + b"\r")
+        long += listen(link, 1.0) == OK
+    assert short > 15
+    assert long < 3
+
+
+def test_a_block_that_is_too_long_is_refused_and_a_shorter_one_taken() -> None:
+    link = open_sim_link("sim://M5310-A?fault=refuse-length:4")
+    answers = []
+    for text in (b"CMEE=1", b"NFWUPD=0", b"NFWUPD=1,0,8,0102030405060708,08", b"NFWUPD=1,0,4,01020304,04"):
+        link.write(b"AT+" + text + b"\r")
+        answers.append(listen(link, 10.0))
+    assert answers == [OK, OK, b"\r\n+CME ERROR: 50\r\n", OK]
 
 
 @pytest.mark.parametrize(

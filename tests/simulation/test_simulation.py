@@ -18,7 +18,7 @@ from atota.update.write import Writer
 from atota.values import Versions
 from scripts.simulate_parts.main import run
 from scripts.simulate_parts.runs import simulate
-from scripts.simulate_parts.scenario import METHODS, STAGES, Scenario, draw, fault_names
+from scripts.simulate_parts.scenario import API_FAULTS, METHODS, STAGES, Scenario, draw, fault_names
 from scripts.simulate_parts.shrink import shrunk
 
 
@@ -32,6 +32,26 @@ def test_no_promise_is_broken_with_any_method(method: str) -> None:
 def test_a_process_that_dies_as_a_stage_begins_leaves_what_the_next_one_needs(stage: str) -> None:
     found = [simulate(draw(seed, stage=stage)) for seed in range(100, 106)]
     assert [one.scenario.text for one in found if one.broken is not None] == []
+
+
+@pytest.mark.parametrize("api", API_FAULTS)
+def test_no_promise_is_broken_with_any_api(api: str) -> None:
+    found = [simulate(draw(seed, api=api, method="nfwupd")) for seed in range(300, 312)]
+    assert [one.scenario.text for one in found if one.broken is not None] == []
+    assert {one.scenario.api for one in found if not one.scenario.flashed} == {api}
+
+
+def test_the_api_is_drawn_with_its_own_faults_and_knobs() -> None:
+    drawn = [draw(seed) for seed in range(900)]
+    known = {name: {fault.partition("/")[0] for fault in faults} for name, faults in API_FAULTS.items()}
+    for api in API_FAULTS:
+        some = [one for one in drawn if one.api == api and not one.flashed]
+        assert len(some) > 80
+        assert all(bool(one.knobs) is (api != "generic") for one in some)
+        struck = {fault.split(":")[0] for one in some for fault in one.of("p")}
+        assert struck <= known[api] | {"errno"}
+        assert len(struck) > 20
+    assert all(one.api == "generic" for one in drawn if one.flashed)
 
 
 # What the simulation found, each by its least scenario.
@@ -108,6 +128,16 @@ FOUND = {
     ),
     "a module that ends its boot in silence at a rate that was tried already is found": Scenario(
         seed=133879, model="EC616", size=300, pause_s=0.0, faults=("m/boot-garbage", "h/timeout:1")
+    ),
+    "a digit of an IMEI that is lost on the way makes no stranger of a module": Scenario(
+        seed=882627, model="SARA-R410", size=300, faults=("m/drop-back:902",)
+    ),
+    "a disk that is full when the stages that do not apply are written down is no crash": Scenario(
+        seed=51000958,
+        model="SIM7000C",
+        size=300,
+        api="fuse",
+        faults=("p/no-data:1", "h/disk-full:9"),
     ),
 }
 

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from atota.clock import ScaledClock, SimulatedClock, SystemClock
 from atota.errors import ConfigError, LineUnavailable, LinkError, LinkLost, ReplayDiverged, UsageError
-from atota.link.memory import memory_pair
 from atota.link.open import open_link
 from atota.module.module import open_module
+from atota.testing.memory import memory_pair
 from atota.transcript.masking import Masker
 from atota.transcript.recording import read_recording
 from atota.transcript.replay import ReplayLink

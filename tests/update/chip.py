@@ -14,7 +14,7 @@ from atota.errors import AtotaError, Interrupted, LinkLost, OldVersion, WriteFai
 from atota.link.ports import PortInfo
 from atota.ota.base import Capabilities, CheckQuery, Part, Task
 from atota.settings.spec import Allowed, JobSpec
-from atota.values import Digests, Identity, MethodChoice, Refusal, TaskType, Versions
+from atota.values import Digests, Identity, LineState, MethodChoice, Refusal, TaskType, Versions
 
 OLD, NEW = "CHIP-1.0", "CHIP-1.1"
 PACKAGE = bytes(range(256)) * 16
@@ -102,6 +102,7 @@ class ChipTarget:
     can_start_before_activate = False
     block: int | None = None
     may_turn_down = False
+    overwrites = False
     blocks = retries = boots = 0
     longest_silence_s = 0.0
 
@@ -129,10 +130,13 @@ class ChipTarget:
     def refusal(self, _allowed: Allowed) -> Refusal | None:
         return self._chip.refusal
 
-    def package_refusal(self, _allowed: Allowed) -> Refusal | None:
+    def package_refusal(self, _allowed: Allowed, *, is_delta: bool) -> Refusal | None:
         return None
 
-    def choose(self) -> MethodChoice:
+    def unreadable(self, _expected: str) -> Refusal | None:
+        return None
+
+    def choose(self, block: int | None = None) -> MethodChoice:
         return MethodChoice(dialect="chip", digest="0" * 64, method="pages", block=BLOCK, window_s=0.0)
 
     def probe(self) -> None: ...
@@ -140,7 +144,10 @@ class ChipTarget:
     def set_url(self, url: str) -> None:
         raise AssertionError(f"the chip fetches nothing: {url}")
 
-    def check(self, _package: Path) -> None: ...
+    def check(self, _package: Path, _version: str) -> None: ...
+
+    def watch_line(self, known: LineState | None, on_change: Callable[[LineState], None]) -> None:
+        on_change(known or LineState(rate=115200))
 
     def prepare(
         self,

@@ -79,7 +79,7 @@ def test_a_passing_fault_is_mended_in_the_same_job(make_bench: MakeBench, model:
 FINAL: tuple[tuple[str, dict[str, Any], tuple[str, ...]], ...] = (
     ("refuse-block:4", {}, ("updated",)),
     ("refuse-block:4:9", {}, ("write-failed",)),
-    ("refuse-block:0:9", {}, ("write-failed",)),
+    ("refuse-block:0:99", {}, ("write-failed",)),
     ("silent-at:0", {}, ("no-answer",)),
     ("silent-at:6", {}, ("no-answer",)),
     ("silent-at:c2", {}, ("no-answer",)),
@@ -88,7 +88,7 @@ FINAL: tuple[tuple[str, dict[str, Any], tuple[str, ...]], ...] = (
     ("unplug-at:c1", {}, ("port",)),
     ("unplug-at:c6", {}, ("port",)),
     ("unplug-at:0", {}, ("port",)),
-    ("unplug-at:9", {}, ("port",)),
+    ("unplug-at:7", {}, ("port",)),
     ("unplug-at:start", {}, ("port",)),
     ("refuse-start", {}, ("write-failed",)),
     ("refuse-start:1", {}, ("updated", "write-failed")),  # by model: test_job_variants

@@ -140,12 +140,18 @@ def test_a_downgrade_needs_a_word(make_bench: MakeBench) -> None:
     assert result.outcome == "updated"
 
 
-def test_what_a_job_cannot_do_without(make_bench: MakeBench) -> None:
+def test_what_a_job_cannot_do_without(make_bench: MakeBench, tmp_path: Path) -> None:
     bench = make_bench()
     assert bench.run(dev_id=None).exit_code == 2
     result = Job(JobSpec(port="sim://BC28", dev_id="1")).run()
     assert (result.outcome, result.exit_code) == ("usage", 2)
-    result = Job(JobSpec(port="/dev/no-such-port", package=LocalPackage(Path("p"), "0" * 32, "V1"))).run()
+    missing = "/dev/no-such-port"
+    result = Job(JobSpec(port=missing, package=LocalPackage(tmp_path / "p", "0" * 32, "V1"))).run()
+    assert (result.outcome, result.exit_code) == ("bad-package", 7)
+    package = tmp_path / "q"
+    package.write_bytes(bytes(512))
+    md5 = hashlib.md5(bytes(512), usedforsecurity=False).hexdigest()
+    result = Job(JobSpec(port=missing, package=LocalPackage(package, md5, "V1"))).run()
     assert (result.outcome, result.exit_code) == ("port", 4)
     assert bench.run(block=333).exit_code == 6
 

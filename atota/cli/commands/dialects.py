@@ -8,7 +8,8 @@ import msgspec
 import typer
 
 from atota.cli.call import Call
-from atota.cli.options import complete_dialects
+from atota.cli.completion import complete_dialects, complete_simulated
+from atota.cli.view.output import plural
 from atota.cli.view.review import checkout_traces, review_fields, show_review
 from atota.cli.view.tables import dialects_table
 from atota.dialects import loader
@@ -50,11 +51,20 @@ def check_dialects(
     call: Call,
     dialect: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[FILE|NAME]...", help="Profiles; all without it.", show_default=False),
+        typer.Argument(
+            metavar="FILE|NAME",
+            help="Profiles; all without it.",
+            show_default=False,
+            autocompletion=complete_dialects,
+        ),
     ] = None,
     against: Annotated[
         list[str] | None,
-        typer.Option(metavar="MODEL", help="Play it against this simulated module too; may be given again."),
+        typer.Option(
+            metavar="MODEL",
+            help="Play it against this simulated module too; may be given again.",
+            autocompletion=complete_simulated,
+        ),
     ] = None,
     traces: Annotated[
         Path | None,
@@ -74,7 +84,7 @@ def check_dialects(
         call.done(dialects=fields)
         return 0
     error = ConfigError(
-        f"{len(wrong)} of {len(reviews)} profiles wrong: {', '.join(wrong)}",
+        f"{len(wrong)} of {plural(len(reviews), 'profile')} wrong: {', '.join(wrong)}",
         hint="Correct each file at the place named, and run the command again.",
         tried=tuple(str(mistake) for one in reviews for mistake in one.mistakes) if call.out.json else (),
     )

@@ -11,19 +11,23 @@ import typer
 from atota.cli.call import Call
 from atota.cli.platforms import opened_platform
 from atota.cli.view.findings import findings_page
-from atota.cli.wiring import opened_module
+from atota.cli.wiring import opened_chip, opened_journal, opened_module
 from atota.clock import Deadline, SystemClock
+from atota.doctor.chip import examine_chip
 from atota.doctor.examine import Request, examine_port, examine_unopened
 from atota.doctor.findings import Finding, ending, summary
 from atota.doctor.platform import PlatformSettings, examine_platform
 from atota.doctor.timing import parse_size
 from atota.errors import AtotaError, Interrupted, JobTimeout
+from atota.journal.facts import line_subject
 from atota.link import ports
+from atota.module.reconnect import UsbAdapters
 from atota.ota.base import Versions
 from atota.ota.http import reach
 from atota.ota.probe import Reached
 from atota.ota.registry import chosen
 from atota.settings.spec import job_spec
+from atota.values import LineState
 
 _REACH_S = 10.0
 
@@ -45,8 +49,9 @@ def doctor(
         size=parse_size(size),
         baud=settings.baud,
         transfer_baud=settings.transfer_baud,
+        known=_known_line(call),
     )
-    call.out.begin(port=settings.port)
+    call.out.begin(port=call.port if call.names_port else None)
     findings: list[Finding] = []
     cut_off: AtotaError | None = None
     try:
@@ -66,10 +71,34 @@ def doctor(
     return call.out.failure(error, findings=fields)
 
 
+def _known_line(call: Call) -> LineState | None:
+    """Return the state of the line in the last job on this port; None if the journal knows none."""
+    settings = call.settings
+    if settings.port is None or settings.journal is None or not settings.journal.exists():
+        return None
+    adapter = UsbAdapters().remember(settings.port)
+    try:
+        with opened_journal(call) as journal:
+            fact = journal.line(
+                line_subject(
+                    adapter.serial_number if adapter is not None else None,
+                    settings.port,
+                    call.board.name if call.board is not None else None,
+                )
+            )
+    except AtotaError:
+        return None
+    return None if fact is None else fact.state
+
+
 def _examined(call: Call, request: Request) -> Iterator[Finding]:
     """Yield every finding, in the order of its making."""
     limit = Deadline(SystemClock(), call.settings.timeout_s)
-    if call.settings.port is None:
+    if call.settings.task_type == "sota" and call.names_port:
+        yield from examine_chip(
+            call.port, partial(opened_chip, call), note=lambda text: call.out.say(f"  {text} …")
+        )
+    elif not call.names_port:
         yield from _all_ports(request)
     else:
         yield from examine_port(

@@ -1,7 +1,7 @@
 """Commands that change a module: flash, update."""
 
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -12,19 +12,26 @@ from atota.cli.call import Call
 from atota.cli.platforms import opened_platform
 from atota.cli.transcripts import tidy_transcript, transcript_path
 from atota.cli.view.job import end_job
-from atota.cli.view.output import plain
+from atota.cli.view.output import plain, write
 from atota.cli.view.progress import JobView, job_view
 from atota.cli.view.prompt import confirm
-from atota.cli.wiring import module_opener, opened_journal
+from atota.cli.view.proposal import proposal_text
+from atota.cli.wiring import chip_opener, module_opener, opened_journal
 from atota.clock import SystemClock
 from atota.errors import UsageError
 from atota.ota.base import Platform
 from atota.ota.cache import Cache
 from atota.ota.download import Downloader
-from atota.settings.spec import JobSpec, LocalPackage, job_spec
+from atota.settings.adapter import check_adapter, is_missing
+from atota.settings.spec import JobSpec, LocalPackage, checked, job_spec
+from atota.update.events import JobEvent
 from atota.update.job import Job
-from atota.update.plan import Goal
+from atota.update.plan import Goal, Proposal
 from atota.values import Identity, checked_md5, checked_sha256
+
+_DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Show module, method, package and time; write nothing.")
+]
 
 
 def flash(
@@ -33,11 +40,13 @@ def flash(
     md5: Annotated[str, typer.Option(metavar="HEX", help="The MD5 that the package must have.")],
     target: Annotated[str, typer.Option(metavar="TEXT", help="The version that the module will print.")],
     sha256: Annotated[str | None, typer.Option(metavar="HEX", help="A SHA-256 it must have, too.")] = None,
+    dry_run: _DryRun = False,
 ) -> int:
     """Run a job with a package of this machine; return the exit code."""
     digest = checked_sha256(sha256) if sha256 is not None else None
     local = LocalPackage(package, checked_md5(md5), _target(target), digest)
-    return _run(call, job_spec(call.settings, call.board, port=call.port, package=local), None)
+    spec = job_spec(call.settings, call.board, port=call.port, package=local, dry_run=dry_run)
+    return _run(call, spec, None)
 
 
 def _target(text: str) -> str:
@@ -60,6 +69,7 @@ def update(
     sha256: Annotated[
         str | None, typer.Option(metavar="HEX", help="A SHA-256 that the package must have.")
     ] = None,
+    dry_run: _DryRun = False,
 ) -> int:
     """Run a job with the platform's task; return the exit code."""
     spec = job_spec(
@@ -69,31 +79,42 @@ def update(
         register=register,
         report_refusals=report_refusals,
         sha256=sha256,
+        dry_run=dry_run,
     )
+    if dry_run and call.settings.access_key is None and call.settings.authorization is None:
+        call.out.say("the platform is not asked: there is no access key")
+        return _run(call, spec, None)
     with opened_platform(call) as platform:
         return _run(call, spec, platform)
 
 
 def _run(call: Call, spec: JobSpec, platform: Platform | None) -> int:
+    _require_word(call, spec, platform)
     call.out.begin(port=spec.port)
     is_wanted = spec.transcript is not None
     spec = replace(spec, transcript=transcript_path(call), keeps_transcript=is_wanted)
     with ExitStack() as stack:
-        journal = stack.enter_context(opened_journal(call))
+        journal = stack.enter_context(nullcontext() if spec.dry_run else opened_journal(call))
         view = stack.enter_context(job_view(call.out, spec.port))
+        approval = _Approval(view, spec)
         job = Job(
             spec,
             platform=platform,
-            downloader=Downloader(platform, SystemClock(), Cache()) if platform is not None else None,
-            listener=view.listener,
+            downloader=_downloader(call, platform),
+            listener=approval.listen,
             stop=call.stop,
             opener=module_opener(call, spec, stack),
-            approve=_Approval(view) if _may_ask(call) else None,
+            targets=chip_opener(call, spec, stack) if spec.task_type == "sota" else None,
+            approve=approval if _may_ask(call) else None,
             journal=journal,
         )
         result = job.run()
     tidy_transcript(call, spec.transcript, result)
-    return end_job(call, result, spec.transcript)
+    return end_job(call, spec, result)
+
+
+def _downloader(call: Call, platform: Platform | None) -> Downloader | None:
+    return None if platform is None else Downloader(platform, SystemClock(), Cache(call.settings.cache))
 
 
 def _may_ask(call: Call) -> bool:
@@ -101,13 +122,44 @@ def _may_ask(call: Call) -> bool:
     return not (call.settings.yes or call.out.json) and sys.stdin.isatty() and sys.stderr.isatty()
 
 
+def _require_word(call: Call, spec: JobSpec, platform: Platform | None) -> None:
+    """Refuse to update without the user's word. A program that reads `--json` has given it by its call.
+
+    A job that cannot begin at all fails by itself, with its own reason.
+
+    Raises:
+        UsageError: the word was not given, and cannot be asked for here.
+    """
+    if call.settings.yes or spec.dry_run or call.out.json or _may_ask(call):
+        return
+    checked(spec, platform.capabilities.naming if platform is not None else None)
+    if spec.board is not None:
+        check_adapter(spec.board, spec.port)
+    if is_missing(spec.port):
+        return
+    raise UsageError(
+        f"{spec.port}: an update needs your word, and this is not a terminal that could be asked",
+        hint="Give --yes to agree beforehand, or --dry-run to see what would be done.",
+    )
+
+
 class _Approval:
     """The question before the first change, on the terminal that otherwise shows the job."""
 
-    def __init__(self, view: JobView) -> None:
+    def __init__(self, view: JobView, spec: JobSpec) -> None:
         self._view = view
+        self._spec = spec
+        self._proposal: Proposal | None = None
+
+    def listen(self, event: JobEvent) -> None:
+        """Keep what is to be asked, and show the event."""
+        if isinstance(event, Proposal):
+            self._proposal = event
+        self._view.listener(event)
 
     def __call__(self, identity: Identity, goal: Goal, /) -> bool:
         change = f"{identity.model or 'the module'}: {identity.version or '?'} → {goal.target}"
         with self._view.paused():
+            if self._proposal is not None:
+                write(proposal_text(self._proposal, self._spec), stderr=True)
             return confirm(f"Update {plain(change)}?")

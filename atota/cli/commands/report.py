@@ -7,11 +7,13 @@ import msgspec
 import typer
 
 from atota.cli.call import Call
-from atota.cli.platforms import opened_platform
+from atota.cli.platforms import platform_of
 from atota.cli.wiring import opened_journal
 from atota.errors import ServerError, UsageError
 from atota.journal.store import Journal
+from atota.settings.table import Settings
 from atota.update.report import Delivery, Report, deliver_waiting, waiting
+from atota.values import parse_server
 
 _NOTHING = "nothing waits to be reported"
 
@@ -25,12 +27,37 @@ def report(
     with opened_journal(call) as journal:
         if not pending:
             return _list(call, journal)
-        if not waiting(journal):
+        reports = [report for _, report in waiting(journal)]
+        if not reports:
             call.done(_NOTHING, told=[], waiting=0)
             return 0
-        with opened_platform(call) as platform:
-            deliveries = deliver_waiting(journal, platform)
+        deliveries: list[Delivery] = []
+        for settings in _platforms(call.settings, reports):
+            with platform_of(settings, call.out, call.stop) as platform:
+                deliveries += deliver_waiting(journal, platform)
         return _end(call, deliveries, len(waiting(journal)))
+
+
+def _platforms(settings: Settings, reports: Sequence[Report]) -> list[Settings]:
+    """Return the settings of each platform that reports wait for; the user's own, if they name one.
+
+    The journal knows server, API and device of each: only the key has to be given.
+    """
+    if settings.server is not None or settings.api is not None:
+        return [settings]
+    platforms: list[Settings] = []
+    for report in reports:
+        product, _, name = report.device.rpartition("/")
+        named = msgspec.structs.replace(
+            settings,
+            server=parse_server(report.server),
+            api=report.api or None,
+            product_id=settings.product_id or product or report.product or None,
+            device_name=settings.device_name or (name if product else None),
+        )
+        if named not in platforms:
+            platforms.append(named)
+    return platforms
 
 
 def _list(call: Call, journal: Journal) -> int:

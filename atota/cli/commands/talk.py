@@ -7,6 +7,7 @@ import msgspec
 import typer
 
 from atota.cli.call import Call
+from atota.cli.options import ShowImei
 from atota.cli.view.tables import identity_table
 from atota.cli.wiring import opened_module
 from atota.clock import Deadline, SystemClock
@@ -31,7 +32,7 @@ _AGAIN_S = 2.0
 
 def at(
     call: Call,
-    commands: Annotated[list[str], typer.Argument(metavar="COMMAND…", help="AT commands, sent in order.")],
+    commands: Annotated[list[str], typer.Argument(metavar="COMMAND", help="AT commands, sent in order.")],
     within: Annotated[
         float, typer.Option(min=0.1, max=3600, metavar="SECONDS", help="Limit for each response.")
     ] = 10.0,
@@ -41,7 +42,7 @@ def at(
         _require_line(command)
     call.out.begin(port=call.port)
     responses: list[Response] = []
-    with opened_module(call) as module:
+    with opened_module(call, restarts=False) as module:
         module.identify()
         module.session.take_urcs()
         for command in commands:
@@ -99,6 +100,7 @@ def wait(
     version: Annotated[
         str | None, typer.Option("--version", metavar="TEXT", help="Wait until the module runs this version.")
     ] = None,
+    show_imei: ShowImei = False,
 ) -> None:
     """Wait for the module.
 
@@ -125,12 +127,12 @@ def wait(
                 raise Interrupted("stopped by the user")
             clock.sleep(clock.slice_s)
     assert seen.identity is not None
-    call.done(identity_table(seen.identity), module=msgspec.to_builtins(seen.identity))
+    call.done(identity_table(seen.identity, show_imei=show_imei), module=msgspec.to_builtins(seen.identity))
 
 
 def _look(call: Call) -> _Seen:
     try:
-        with opened_module(call) as module:
+        with opened_module(call, restarts=False, shows_search=False) as module:
             return _Seen(module.identify())
     except (ModuleError, PortNotFound, LinkLost, JobTimeout) as error:
         return _Seen(error=error)

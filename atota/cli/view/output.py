@@ -9,6 +9,7 @@ progress and warnings go to stderr. A stream that cannot be written ends the wor
 import os
 import sys
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -39,6 +40,11 @@ def plain(value: object) -> str:
     return "".join(char if char.isprintable() or char == "\n" else ascii(char)[1:-1] for char in text)
 
 
+def plural(count: int, noun: str) -> str:
+    """Return a number of things: ``1 task``, ``2 tasks``."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def styled(template: str, *values: object) -> "Text":
     """Return rich markup with values in its ``{}``, each shown as it is, whatever brackets it holds."""
     from rich.markup import escape
@@ -52,10 +58,12 @@ class Ending:
 
     Attributes:
         is_printed: True once the result line was printed.
+        problem: the reason for which the call could not be parsed.
     """
 
     def __init__(self) -> None:
         self.is_printed = False
+        self.problem: str | None = None
 
 
 class Output:
@@ -138,6 +146,11 @@ class Output:
     def warn(self, text: str) -> None:
         """Print a warning on stderr, however quiet the user wants it."""
         write(styled("[yellow]warning:[/] {}", text), stderr=True)
+
+    def warn_if_replaced(self, path: Path) -> None:
+        """Warn of a file that is about to be written over."""
+        if path.is_file():
+            self.warn(f"{path} was there already, and is replaced")
 
     def result(
         self, page: Page | None = None, *, ok: bool, outcome: str, exit_code: int, **fields: Any

@@ -8,66 +8,26 @@ import msgspec
 
 from atota.cli.view.output import Output, console, plain, styled
 from atota.clock import Clock, SystemClock
-from atota.update.events import STAGES, JobEvent, Listener, Note, Progress, StageEvent, StageShares, UrcEvent
+from atota.update.events import (
+    JobEvent,
+    JobMeter,
+    Listener,
+    Note,
+    Progress,
+    StageEvent,
+    StageShares,
+    UrcEvent,
+)
+from atota.update.plan import Proposal
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
 
-# Shares where a profile names none, in the same unit as its own: roughly percent of the time of a job.
-_DEFAULT_SHARES = {
-    "open": 0.5,
-    "identify": 1.5,
-    "check": 0.5,
-    "plan": 0.5,
-    "download": 2.0,
-    "verify": 0.5,
-    "prepare": 3.0,
-    "write": 25.0,
-    "validate": 5.0,
-    "activate": 1.0,
-    "reboot": 55.0,
-    "confirm": 3.0,
-    "report": 1.0,
-}
-
-
+_LABEL = 17
 _EVERY_S = 10.0
 """Seconds between two lines about the same stage, where no bar is drawn."""
 _LONG = frozenset({"download", "write", "reboot"})
 """Stages whose beginning is a line, too: they take long."""
-
-
-class JobMeter:
-    """The progress of a whole job, from its events: each stage weighs what the profile says it takes."""
-
-    def __init__(self) -> None:
-        self.stage = ""
-        self.state = "waiting"
-        self._shares = dict(_DEFAULT_SHARES)
-        self._done: dict[str, float] = {}
-
-    def take(self, event: JobEvent) -> None:
-        """Count one event."""
-        if isinstance(event, StageShares):
-            self._shares.update(event.shares)
-        elif isinstance(event, Progress):
-            self._done[event.stage] = event.done / event.total if event.total else 1.0
-        elif isinstance(event, StageEvent):
-            if event.state == "started":
-                self.stage, self.state = event.stage, "running"
-                for earlier in STAGES[: STAGES.index(event.stage)]:
-                    self._done[earlier] = 1.0
-            elif event.state == "failed":
-                self.state = "failed"
-            else:
-                self._done[event.stage] = 1.0
-
-    @property
-    def percent(self) -> float:
-        """0 to 100."""
-        total = sum(self._shares[stage] for stage in STAGES)
-        done = sum(self._shares[stage] * min(1.0, self._done.get(stage, 0.0)) for stage in STAGES)
-        return 100 * done / total
 
 
 class _Pace:
@@ -99,19 +59,35 @@ class _Pace:
         share = f"{event.done * 100 // event.total if event.total else 100} %"
         if event.unit == "bytes":
             share = f"{event.done:,} of {event.total:,} bytes, {share}"
-        moved, took_s = event.done - self._first, now - self._began_s
-        if moved <= 0 or took_s <= 0:
+        rate = self._rate(event)
+        if rate is None:
             return f"{event.stage:9} {share}"
-        rate = moved / took_s
         speed = f", {rate:,.0f} bytes/s" if event.unit == "bytes" else ""
         return f"{event.stage:9} {share}{speed}, {(event.total - event.done) / rate:.0f} s left"
 
+    def short(self, event: Progress) -> str:
+        """Return bytes, rate and time left for a line that is drawn anew each time."""
+        if self._first is None:
+            self._first, self._began_s = event.done, self._clock.monotonic()
+        rate = self._rate(event)
+        if event.unit != "bytes" or rate is None:
+            return ""
+        done, total = f"{event.done / 1000:.1f}", f"{event.total / 1000:.1f} kB"
+        minutes, seconds = divmod(round((event.total - event.done) / rate), 60)
+        return f"{done}/{total} {rate / 1000:.1f} kB/s {minutes}:{seconds:02} left"
 
-def json_listener(out: Output, **always: str) -> Listener:
+    def _rate(self, event: Progress) -> float | None:
+        """Return what a second moves; None before anything has moved."""
+        assert self._first is not None
+        moved, took_s = event.done - self._first, self._clock.monotonic() - self._began_s
+        return moved / took_s if moved > 0 and took_s > 0 else None
+
+
+def json_listener(out: Output, **always: str | int) -> Listener:
     """Return a listener that prints events as JSON lines, each with the fields ``always``."""
 
     def listen(event: JobEvent) -> None:
-        if isinstance(event, StageShares):
+        if isinstance(event, StageShares | Proposal):
             return
         given = msgspec.structs.asdict(event).items()
         fields = {**always, **{key: value for key, value in given if value not in (None, "")}}
@@ -181,12 +157,14 @@ def _paused(progress: "RichProgress") -> Iterator[None]:
 
 def bars() -> "RichProgress":
     """Return a live display: a line for each job, with its stage, its bar and its time."""
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bars
 
-    return Progress(
+    return Bars(
         TextColumn("{task.description}", style="bold", markup=False),
         TextColumn("{task.fields[stage]}"),
         BarColumn(bar_width=None),
+        TextColumn("{task.fields[pace]}"),
         TaskProgressColumn(),
         TimeElapsedColumn(),
         console=console(stderr=True),
@@ -197,14 +175,25 @@ def bars() -> "RichProgress":
 def live_listener(progress: "RichProgress", label: str) -> Listener:
     """Return a listener that draws a line in a live display; notes are printed above it."""
     meter = JobMeter()
-    line = progress.add_task(plain(label), total=100, stage="")
+    shown = plain(label)
+    if len(shown) > _LABEL:  # so that bytes, rate and time fit into 80 columns
+        shown = "…" + shown[1 - _LABEL :]
+    line = progress.add_task(shown, total=100, stage="", pace="")
+    pace = _Pace(SystemClock())
 
     def listen(event: JobEvent) -> None:
         meter.take(event)
+        pace.take(event)
+        if isinstance(event, Progress):
+            progress.update(line, pace=pace.short(event))
+        elif isinstance(event, StageEvent):
+            progress.update(line, pace="")
         is_done = meter.percent >= 100
         colour = "red" if meter.state == "failed" else "green" if is_done else "cyan"
         stage = "done" if is_done else meter.stage
         progress.update(line, completed=meter.percent, stage=f"[{colour}]{stage:<9}[/]")
+        if is_done or meter.state == "failed":
+            progress.stop_task(line)  # its clock, too
         if isinstance(event, Note):
             colour = "yellow" if event.level == "warning" else "dim"
             progress.console.print(styled(f"[{colour}]{{}}: {{}}[/]", label, event.text))
@@ -217,8 +206,13 @@ def transfer_bar(out: Output, stage: str, total: int) -> Iterator[Callable[[int,
     """Show one transfer: the function takes the bytes done and the bytes in all."""
     if out.draws:
         with bars() as progress:
-            line = progress.add_task(stage, total=total, stage=stage)
-            yield lambda done, _total: progress.update(line, completed=done)
+            line = progress.add_task(stage, total=total, stage="", pace="")
+            pace = _Pace(SystemClock())
+
+            def draw(done: int, of: int) -> None:
+                progress.update(line, completed=done, pace=pace.short(Progress("download", done, of)))
+
+            yield draw
         return
     last = -1
 

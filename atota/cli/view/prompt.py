@@ -11,14 +11,14 @@ from atota.errors import Interrupted
 
 
 def confirm(question: str) -> bool:
-    """Ask yes or no on the terminal; Enter means yes.
+    """Ask yes or no on the terminal; Enter means no.
 
     Raises:
         Interrupted: Ctrl-C or the end of the input instead of an answer.
     """
     try:
         with _breakable():
-            return typer.confirm(question, default=True, err=True)
+            return typer.confirm(question, default=False, err=True)
     except typer.Abort:
         raise Interrupted("stopped by the user") from None
 

@@ -30,6 +30,8 @@ def show_review(out: Output, review: Review, *, whole: bool) -> None:
     out.page(styled(f"[bold]{{}}[/]  [{colour}]{{}}[/]  {{}}", review.name, verdict, review.title))
     for mistake in review.mistakes:
         out.page(f"  {mistake}")
+        if mistake.hint is not None:
+            out.page(styled("    [bold]next:[/] {}", mistake.hint))
     for one in review.against:
         out.page(f"  {one.persona}: {_outcome(one)}")
     if review.mistakes:

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -11,10 +13,42 @@ from atota.dialects.loader import Entry
 from atota.link.ports import PortInfo
 from atota.values import Identity, mask, version_problem
 
+_WIDEST = 4000
 _EVIDENCE_COLOURS = {"documented": "green", "family": "cyan", "inferred": "yellow", "none": "dim"}
 
 
-def ports_page(ports: Sequence[PortInfo]) -> Table | str:
+class Fitting:
+    """A table where the terminal is wide enough for it; else two lines for each row, none of them cut.
+
+    Args:
+        table: the table.
+        first: the headings of the columns in the first of the two lines; the others follow in the second.
+    """
+
+    def __init__(self, table: Table, *first: str) -> None:
+        self._table = table
+        self._first = first
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Yield the form that fits."""
+        natural = Measurement.get(console, options.update(width=_WIDEST), self._table)
+        if natural.maximum <= options.max_width:
+            yield self._table
+            return
+        names = [str(column.header) for column in self._table.columns]
+        for cells in zip(*(column.cells for column in self._table.columns), strict=True):
+            # The heading is the first of a column's cells.
+            named = [(name, _text(cell)) for name, cell in zip(names, cells, strict=True)]
+            yield Text("  ").join(cell for name, cell in named if name in self._first)
+            rest = (Text(f"{name} ", "dim") + cell for name, cell in named if name not in self._first)
+            yield Text("    ") + Text(", ").join(rest)
+
+
+def _text(cell: object) -> Text:
+    return cell if isinstance(cell, Text) else Text(str(cell))
+
+
+def ports_page(ports: Sequence[PortInfo]) -> Fitting | str:
     """Return the serial ports, one in a line."""
     if not ports:
         return "no serial port is there; `sim://BC28` is one that needs no hardware"
@@ -27,11 +61,11 @@ def ports_page(ports: Sequence[PortInfo]) -> Table | str:
         holders = ", ".join(map(str, port.holders)) or "-"
         cells = (port.device, adapter, port.usb_id or "-", port.serial_number or "-", stable, holders)
         table.add_row(*map(plain, cells))
-    return table
+    return Fitting(table, "port", "adapter")
 
 
-def identity_table(identity: Identity) -> Table:
-    """Return all that a module said of itself; its IMEI masked."""
+def identity_table(identity: Identity, *, show_imei: bool = False) -> Table:
+    """Return all that a module said of itself; its IMEI masked, unless it is to be shown."""
     codes = f"{identity.manuf_code} / {identity.model_code}" if identity.manuf_code else "not in the table"
     supply = f"{identity.supply_mv} mV" if identity.supply_mv else None
     battery = f"{identity.battery_percent} %" if identity.battery_percent is not None else None
@@ -41,7 +75,7 @@ def identity_table(identity: Identity) -> Table:
         ("version", _sendable(identity.version)),
         ("revision", identity.revision if identity.revision != identity.version else None),
         ("full version", identity.full_version),
-        ("imei", mask(identity.imei)),
+        ("imei", (identity.imei or "-") if show_imei else mask(identity.imei)),
         ("serial", identity.serial),
         ("signal", f"{identity.signal} of 31" if identity.signal is not None else "unknown"),
         ("supply", supply or battery or "unknown"),
@@ -65,7 +99,7 @@ def _sendable(version: str | None) -> str | None:
     return f"{version} ({problem})" if problem else version
 
 
-def modules_table(rows: Sequence[Row]) -> Table:
+def modules_table(rows: Sequence[Row]) -> Fitting:
     """Return rows of the catalogue."""
     table = Table(box=None, header_style="bold")
     for heading in ("vendor", "model", "codes", "chip", "dialect", "method", "evidence"):
@@ -74,7 +108,7 @@ def modules_table(rows: Sequence[Row]) -> Table:
         codes = f"{row.manuf_code}/{row.model_code}"
         evidence = Text(row.evidence, _EVIDENCE_COLOURS[row.evidence])
         table.add_row(row.vendor, row.model, codes, row.chip, row.dialect, row.method, evidence)
-    return table
+    return Fitting(table, "vendor", "model", "codes", "chip")
 
 
 def dialects_table(entries: Sequence[Entry]) -> Table:

@@ -38,6 +38,16 @@ class FileAppendSpec(ReportingSpec, frozen=True, kw_only=True, tag="file-append"
     failed_outcomes: tuple[Annotated[str, Range()], ...] = ()
     outcome_words: dict[str, str] = msgspec.field(default_factory=dict)
 
+    @property
+    def longest_block(self) -> int:
+        """The longest piece that the module takes."""
+        return self.piece
+
+    @property
+    def reads_back(self) -> bool:
+        """True if the file can be read."""
+        return self.read is not None
+
     def mistakes(self, line_limit: int) -> Iterator[tuple[str, str]]:
         """Yield the values that do not fit each other."""
         if not self.good_outcomes:

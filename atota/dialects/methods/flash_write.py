@@ -24,6 +24,11 @@ class FlashWriteSpec(ReportingSpec, frozen=True, kw_only=True, tag="flash-write"
     window_s: int
     start: Annotated[str, Command("?size ?md5")]
 
+    @property
+    def longest_block(self) -> int:
+        """The longest piece that the module takes."""
+        return self.piece
+
     def mistakes(self, line_limit: int) -> Iterator[tuple[str, str]]:
         """Yield the values that do not fit each other."""
         if self.piece > self.erase_block:

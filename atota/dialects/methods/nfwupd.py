@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, Self
 
 import msgspec
 
@@ -19,14 +19,16 @@ _LONGEST_LINE_HEAD = len("=1,99999,9999,") + len(",FF\r")
 class BlockRule(Profiled, frozen=True, kw_only=True):
     """The lengths in bytes that one block may have.
 
-    ``default`` is used unless the user asks for another; ``largest`` and ``multiple`` bound it, or
-    ``only`` lists the allowed lengths.
+    A write begins with ``largest`` unless the user asks for another; ``default`` is taken by every firmware
+    of the family, and used after a slot was lost. ``largest`` and ``multiple`` bound the lengths, or
+    ``only`` lists the allowed ones. ``may_mix``: blocks of one package may have different lengths.
     """
 
     default: int
     largest: int
     multiple: int = 1
     only: tuple[int, ...] = ()
+    may_mix: bool = False
     source: str
 
     def allows(self, length: int) -> bool:
@@ -43,12 +45,16 @@ class BlockRule(Profiled, frozen=True, kw_only=True):
 
 
 class NfwupdTimes(Profiled, frozen=True, kw_only=True):
-    """Limits in seconds. The module has none of its own, so these only bound how long we wait."""
+    """Limits in seconds. The module has none of its own, so these only bound how long we wait.
+
+    ``store_s`` is not a limit: it is the usual time to store one block.
+    """
 
     erase_s: float
     block_s: float
     validate_s: float
     start_s: float
+    store_s: float | None = None
 
 
 class NfwupdSpec(MethodSpec, frozen=True, kw_only=True, tag="nfwupd"):
@@ -86,10 +92,24 @@ class NfwupdSpec(MethodSpec, frozen=True, kw_only=True, tag="nfwupd"):
     times: NfwupdTimes
     statuses: dict[str, str] = msgspec.field(default_factory=dict)
 
+    def with_block(self, block: int) -> Self:
+        """Return the method with blocks of ``block`` bytes."""
+        return msgspec.structs.replace(self, blocks=msgspec.structs.replace(self.blocks, largest=block))
+
+    @property
+    def store_s(self) -> float:
+        """The usual time to store one block, in seconds."""
+        return self.times.store_s or 0.0
+
     @property
     def validates(self) -> bool:
         """True if the slot is validated before the start, not in the boot after it."""
         return self.flow == "validate-then-start"
+
+    @property
+    def longest_block(self) -> int:
+        """The longest block that the firmware takes."""
+        return max(self.blocks.only) if self.blocks.only else self.blocks.largest
 
     def status_words(self, status: str) -> str:
         """Return the meaning of a status text; firmwares cut the longest, so its start must match."""
@@ -124,7 +144,7 @@ class NfwupdSpec(MethodSpec, frozen=True, kw_only=True, tag="nfwupd"):
 
     def wire_plan(self, baud: int, size: int) -> WirePlan:
         """Cut the package into blocks of hex digits, each a command of its own."""
-        block = self.blocks.default
+        block = self.blocks.largest
         number = len(str(size // block // 2))
         line = len(f"{self.command}=1,,{block},,XX\r") + number + 2 * block
         return WirePlan(piece=block, line=line, down=OK_BYTES, is_hex=True)

@@ -13,7 +13,7 @@ import msgspec
 from atota.errors import StepResult
 from atota.ota.http import HttpClient
 from atota.ota.onenet.answers import Numbers
-from atota.ota.onenet.errnos import Endpoint, Meaning, unknown
+from atota.ota.onenet.errnos import Endpoint, Meaning, no_task, unknown
 from atota.ota.onenet.paths import PathPlatform, path_capabilities
 from atota.ota.onenet.signer import TEN_YEARS_S, VERSION_2022, auth_of
 from atota.ota.onenet.wire import Envelope, read_json
@@ -21,7 +21,6 @@ from atota.ota.registry import Access
 
 _AUTH = 10403
 _IDENTITY = "Check --product-id and --device-name against the console."
-_NOTHING = "Nothing to do."
 
 # code -> (sentence, result, hint)
 _CODES: dict[int, tuple[str, StepResult, str]] = {
@@ -60,13 +59,9 @@ _CODES: dict[int, tuple[str, StepResult, str]] = {
     10500: ("the platform has an internal error", StepResult.LATER, "Run the command again in a minute."),
 }
 
-# Answers to a check that mean: nothing to do. 11 and 1178 are known from other clients only.
-_NO_TASK = {
-    11: "no task of this type waits for the device",
-    1178: "no task of this type waits for the device",
-    12012: "no task of this type waits for the device",
-    12013: "the device runs its task's version already",
-}
+_AT_TARGET = 12013
+# Answers that mean: not there. 11 and 1178 are known from other clients only.
+_NOT_THERE = (11, 1178, 12012)
 
 
 class _Envelope(msgspec.Struct, frozen=True):
@@ -99,10 +94,11 @@ def _meaning(envelope: Envelope, endpoint: Endpoint) -> Meaning:
     code, text = envelope.errno, (envelope.error or "").lower()
     if code == _AUTH:
         return _auth_meaning(text)
-    if code in _NO_TASK:
-        # To a request about one task it means that this task is not there any more.
+    if code in _NOT_THERE:
+        return no_task(code, endpoint)
+    if code == _AT_TARGET:
         result = StepResult.NO_TASK if endpoint is Endpoint.CHECK else StepResult.OVER
-        return Meaning(code, _NO_TASK[code], result, _NOTHING)
+        return Meaning(code, "the device runs its task's version already", result, "Nothing to do.")
     row = _CODES.get(code)
     if row is not None:
         return Meaning(code, *row, is_auth=code == 10410)

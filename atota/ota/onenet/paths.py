@@ -35,7 +35,15 @@ from atota.ota.onenet.answers import Numbers, part_of
 from atota.ota.onenet.calls import OneNetPlatform, checked_status
 from atota.ota.onenet.errnos import Endpoint
 from atota.ota.onenet.signer import key_level
-from atota.ota.onenet.wire import Count, checked_type, checked_version, read_data, task_kind, task_md5
+from atota.ota.onenet.wire import (
+    Count,
+    checked_type,
+    checked_version,
+    read_data,
+    task_kind,
+    task_md5,
+    unreportable,
+)
 from atota.ota.registry import Access
 from atota.ota.replies import Stream, parse_content_range
 from atota.values import TaskType, device_path, version_problem
@@ -49,7 +57,8 @@ _STATES = {
     5: "failed",
     6: "cancelled",
 }
-_HANDLE = re.compile(r"[A-Za-z0-9]{1,32}/[A-Za-z0-9_-]{1,64}/[0-9]{1,16}")
+_HANDLE = re.compile(r"[A-Za-z0-9]{1,32}/[A-Za-z0-9_-]{1,64}/[0-9]{1,19}")
+_Tid = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]  # seven digits were seen; a database has 64 bits
 
 # Ota-Errno -> (sentence, result); from the official STUDIO SDK and measured on FUSE.
 _DOWNLOAD: dict[int, tuple[str, StepResult]] = {
@@ -79,6 +88,7 @@ def path_capabilities(api: Literal["studio", "fuse"], access: Access) -> Capabil
         has_secret_token=False,
         has_cancel=True,
         bare_range=True,
+        version_problem=version_problem,
         full="完整包 (full, data.type 1)",
         delta="差分包 (delta, data.type 2)",
     )
@@ -86,7 +96,7 @@ def path_capabilities(api: Literal["studio", "fuse"], access: Access) -> Capabil
 
 class _WireTask(msgspec.Struct):
     target: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
-    tid: Count
+    tid: _Tid
     size: Count
     md5: str
     status: int | None = None
@@ -105,7 +115,8 @@ class _WireVersions(msgspec.Struct):
 class PathPlatform(OneNetPlatform):
     """A `atota.ota.base.Platform` whose devices and tasks stand in the path.
 
-    A task's handle is ``product/device/tid``.
+    A task's handle is ``product/device/tid``. A number that the platform does not know any more has expired:
+    a new check tells if the task is still there.
 
     Args:
         http: sends the requests, signed.
@@ -224,18 +235,24 @@ class PathPlatform(OneNetPlatform):
         except PlatformRefused as error:
             if error.result is not StepResult.OVER:
                 raise
-            if self._is_done(dev_id, token) and value == Status.UPGRADED:
+            state = self._end(dev_id, token)
+            if state == _DONE and value == Status.UPGRADED:
                 return
-            raise
+            # The answer to the step says "finished", however the task ended.
+            ended = f"; it is {_STATES[state]}" if state is not None else ""
+            raise PlatformRefused(
+                f"{error.message}{ended}", result=error.result, errno=error.errno, hint=error.hint
+            ) from error
 
-    def _is_done(self, device: str, token: str) -> bool:
-        """True if a task that is over ended well."""
+    def _end(self, device: str, token: str) -> int | None:
+        """Return the state in which a task ended; None if it cannot be read, or has not ended."""
         try:
-            return self._state(device, token) == _DONE
+            state = self._state(device, token)
         except (Interrupted, JobTimeout):
             raise
         except ServerError:
-            return False
+            return None
+        return state if state >= _DONE else None
 
     # -- the package -------------------------------------------------------------------------
 
@@ -287,11 +304,8 @@ def _task(data: Any, device: str) -> Task:
     """
     raw = read_data(data, _WireTask, "task")
     target = raw.target.strip()
-    if problem := version_problem(target):  # it could never be reported
-        raise BadAnswer(
-            f"the task's target version {target[:40]!r} is not one that the platform accepts: {problem}",
-            hint="Have the operator create the task again, with a version that can be reported.",
-        )
+    if version_problem(target) is not None:
+        raise unreportable(target)
     return Task(
         target=target,
         token=f"{device}/{raw.tid}",

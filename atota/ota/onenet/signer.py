@@ -288,5 +288,8 @@ def expired_since(header: str, now: float) -> float | None:
 def _plain(text: str, what: str) -> str:
     value = text.strip()
     if not value or not value.isprintable() or "/" in value or " " in value:
-        raise UsageError(f"{text!r} is not a {what}", hint=f"Take the {what} from the platform's console.")
+        raise UsageError(
+            f"{text!r} is not a {what}: it is empty, or holds blanks, slashes or control characters",
+            hint=f"Take the {what} from the platform's console.",
+        )
     return value

@@ -4,10 +4,9 @@ Its numbers are those of the generic API, but for 10: no task. Sources: the page
 C SDK; no client newer than 2022 was found.
 """
 
-from atota.errors import StepResult
 from atota.ota.http import HttpClient
 from atota.ota.onenet.answers import Numbers
-from atota.ota.onenet.errnos import Endpoint, Meaning, meaning
+from atota.ota.onenet.errnos import Endpoint, Meaning, meaning, no_task
 from atota.ota.onenet.paths import PathPlatform, path_capabilities
 from atota.ota.onenet.signer import VERSION, auth_of
 from atota.ota.onenet.wire import Envelope, decode_envelope
@@ -33,6 +32,5 @@ def open_studio(access: Access) -> PathPlatform:
 
 def _meaning(envelope: Envelope, endpoint: Endpoint) -> Meaning:
     if envelope.errno == _NO_TASK:
-        result = StepResult.NO_TASK if endpoint is Endpoint.CHECK else StepResult.OVER
-        return Meaning(_NO_TASK, "no task of this type waits for the device", result, "Nothing to do.")
+        return no_task(_NO_TASK, endpoint)
     return meaning(envelope.errno, endpoint)

@@ -15,7 +15,7 @@ from atota.errors import BadAnswer, UsageError
 from atota.files import prepared
 from atota.ota.base import CheckQuery, Kind, Task
 from atota.ota.replies import first_words, looks_like_html
-from atota.values import version_problem
+from atota.values import MAX_VERSION, version_problem
 
 TYPE_NUMBERS: dict[str, int] = {"fota": 1, "sota": 2}  # platform page: 1 is FOTA, 2 is SOTA
 KINDS: dict[int, Kind] = {1: "full", 2: "delta"}  # platform page, data.type
@@ -137,10 +137,6 @@ class _WireTask(msgspec.Struct, rename={"ip_port": "ipPort"}):
     ip_port: str | None = None
 
 
-class _WireDevice(msgspec.Struct):
-    dev_id: str | int
-
-
 def decode_envelope(body: bytes) -> Envelope:
     """Read an answer; see `read_json`."""
     return read_json(body, Envelope)
@@ -205,14 +201,17 @@ def decode_task(data: Any, *, cdn: bool = False) -> Task:
     md5 = task_md5(raw.md5)
     if not _is_token(raw.token):
         raise BadAnswer("the task's token has characters that cannot stand in its URL, or is empty")
-    if not raw.target.isprintable():
+    target = raw.target.strip()
+    if not target.isprintable():
         raise BadAnswer("the task's target version holds control characters")
+    if len(target) > MAX_VERSION:  # it could never be reported; its characters may be free text
+        raise unreportable(target)
     kind = task_kind(raw.type)
     address = (raw.ip_port or "").strip() if cdn else ""
     if address:
         parse_ip_port(address)
     return Task(
-        target=raw.target.strip(),
+        target=target,
         token=raw.token,
         size=raw.size,
         md5=md5,
@@ -222,6 +221,15 @@ def decode_task(data: Any, *, cdn: bool = False) -> Task:
         interval=raw.interval or 0,
         kind=kind,
         ip_port=address or None,
+    )
+
+
+def unreportable(target: str) -> BadAnswer:
+    """Return the error for a task's target that no device could report."""
+    return BadAnswer(
+        f"the task's target version {target[:40]!r} is not one that the platform accepts: "
+        f"{version_problem(target)}",
+        hint="Have the operator create the task again, with a version that can be reported.",
     )
 
 
@@ -247,18 +255,6 @@ def task_kind(number: int | None) -> Kind:
     if kind is None:
         raise BadAnswer(f"the task's package type is {number}; documented are 1 (full) and 2 (delta)")
     return kind
-
-
-def decode_dev_id(data: Any) -> str:
-    """Read the ``data`` of a device look-up; the platform's pages show the id both quoted and not.
-
-    Raises:
-        BadAnswer: it has no device id.
-    """
-    text = str(read_data(data, _WireDevice, "device id").dev_id).strip()
-    if not re.fullmatch(r"[0-9]{1,20}", text):
-        raise BadAnswer("the platform's device id is not a number")
-    return text
 
 
 def parse_ip_port(text: str) -> tuple[str, int | None]:

@@ -4,7 +4,21 @@ import secrets
 from dataclasses import dataclass, replace
 from typing import Literal, Self
 
+from atota.sim.options import WIRE_OPTIONS, kinds_of
+
 BootPin = Literal["app", "loader"]
+CHIP_OPTIONS = kinds_of(
+    (
+        *WIRE_OPTIONS,
+        ("version=TEXT", "the version of the application that runs (V1.0.0)"),
+        ("serial=HEX", "its unique number, twelve hexadecimal digits; without it each one has its own"),
+        ("part=NAME", "another part of the family"),
+        ("protocol=NAME", "the protocol of its bootloader, where there are several"),
+        ("boot=app|loader", "loader: its boot pin is strapped, and every reset starts the loader (app)"),
+        ("lines=0|1", "0: DTR and RTS are not wired to its pins (1)"),
+    )
+)
+"""The options of a simulated chip."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """The personas by name."""
 
 from atota.errors import UsageError
+from atota.names import advice
 from atota.sim.persona import Persona
 from atota.sim.personas.bc28 import BC28
 from atota.sim.personas.bc95 import BC95_B8
@@ -8,7 +9,7 @@ from atota.sim.personas.m5310a import M5310_A
 from atota.sim.personas.me3616 import ME3616
 from atota.sim.personas.nrf93m1 import NRF93M1
 from atota.sim.personas.others import OTHERS
-from atota.sim.personas.quectel import EC21, EC25, EC200A, EC800M, EG18, EG25
+from atota.sim.personas.quectel import BG95, EC21, EC25, EC200A, EC800M, EG18, EG25
 from atota.sim.personas.quectel_url import BC66, BC660K, BG96, BG770A, EC200U
 from atota.sim.personas.sara_n2 import SARA_N200
 from atota.sim.personas.sara_r4 import SARA_R410
@@ -33,6 +34,7 @@ PERSONAS: tuple[Persona, ...] = (
     SARA_R410,
     *OTHERS,
     EG25,
+    BG95,
     EG18,
     EC200A,
     BC66,
@@ -58,5 +60,5 @@ def find_persona(name: str) -> Persona:
             return persona
     raise UsageError(
         f"unknown simulated module {name!r}",
-        hint="Known modules: " + ", ".join(persona.name for persona in PERSONAS) + ".",
+        hint=advice(name, (persona.name for persona in PERSONAS), known="Known modules"),
     )

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-from atota.sim.boot import Step
 from atota.sim.persona import Persona
 from atota.sim.personas import hi2115
 
@@ -34,13 +33,16 @@ M5310_A = Persona(
     },
     settings=hi2115.SETTINGS,
     nconfig=hi2115.NCONFIG,
-    natspeed=hi2115.NATSPEED,
+    # Its manual ends at 460800.
+    natspeed=replace(
+        hi2115.NATSPEED,
+        bauds=(4800, 9600, 57600, 115200, 230400, 460800),
+        test=b"+NATSPEED:(4800,9600,57600,115200,230400,460800),(0-30),(0,1),(0-3),(1,2),(0-2),(0,1)",
+    ),
     way=hi2115.nfwupd(validate_first=True),
     restarts=hi2115.RESTARTS,
     boot=replace(
         hi2115.boot(b"M5310-A\r\nOK\r\n"),
-        # Two passes, about 30 s in all, as in OneNET's screenshots.
-        update=(*hi2115.BOOT_LINES, Step(12.0, b""), *hi2115.BOOT_LINES, Step(11.0, b"")),
         first_baud=9600,
         switch_s=2.0,
     ),

@@ -1,0 +1,249 @@
+"""Commands of the station: run, check, learn, demo."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+import typer
+
+from atota.cli.call import Call
+from atota.cli.stations import SettingsParts, locked, sockets_of, station_journal
+from atota.cli.view.findings import findings_page
+from atota.cli.view.output import styled
+from atota.cli.view.station import JsonReporter, PlainReporter, SilentReporter
+from atota.cli.view.terminal import live_station
+from atota.clock import SystemClock
+from atota.doctor.findings import Finding, Group, blamed, ending, summary
+from atota.errors import AtotaError, Interrupted, Outcome, UsageError, extra_missing
+from atota.journal.store import Journal
+from atota.ota.cache import Cache
+from atota.ota.http import reach
+from atota.station.check import examine_station
+from atota.station.config import MOST_LANES, StationConfig, host_and_port, load_station
+from atota.station.desk import Reporter
+from atota.station.learn import appearing, tail_of, write_paths
+from atota.station.outbox import outbox_of
+from atota.station.reader import Reader
+from atota.station.sockets import LinkFolder, Socket
+from atota.station.station import Station, check_package
+from atota.station.work import JobParts
+
+_REACH_S = 10.0
+_Links = Annotated[
+    Path | None,
+    typer.Option(
+        "--links", metavar="DIR", help="The folder of the links by USB path, as `atota sim bench` makes one."
+    ),
+]
+_File = Annotated[Path, typer.Argument(metavar="FILE", help="The station file.")]
+
+
+def run(
+    call: Call,
+    file: _File,
+    units: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="End after N verdicts; exit 0 if all passed.")
+    ] = None,
+    listen: Annotated[
+        str | None,
+        typer.Option(metavar="HOST:PORT", help="Where the operator page is; port 0 takes any free one."),
+    ] = None,
+    token_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The token that the page needs beyond this machine.")
+    ] = None,
+    no_page: Annotated[bool, typer.Option("--no-page", help="Serve no operator page.")] = False,
+    links: _Links = None,
+) -> int:
+    """Run the lanes until Ctrl-C, or until N verdicts are there."""
+    config = load_station(file)
+    check_package(config)
+    parts = SettingsParts(call, config)
+    parts.check(call.stop)
+    folder = _folder(links)
+    with locked(config.path), Journal(station_journal(call, config), clock=SystemClock()) as journal:
+        shift = Shift(
+            config=config,
+            parts=parts,
+            journal=journal,
+            cache=Cache(),
+            sockets=sockets_of(config, parts, folder),
+            scan=folder.scan,
+            page=None if no_page else listen or config.file.page.listen,
+            token_file=token_file,
+            units=units,
+        )
+        station = work(call, shift)
+    return _end(call, station, units)
+
+
+class Shift(msgspec.Struct, frozen=True, kw_only=True):
+    """One run of a station. ``page`` is the address of the operator page; None: there is none."""
+
+    config: StationConfig
+    parts: JobParts
+    journal: Journal
+    cache: Cache
+    sockets: dict[int, Socket]
+    scan: Callable[[], None] = lambda: None
+    page: str | None = None
+    token_file: Path | None = None
+    units: int | None = None
+
+
+def work(call: Call, shift: Shift) -> Station:
+    """Run the lanes of a station, with its page, its labels and its scanner; return it once it has ended."""
+    shift.journal.recover()
+    config = shift.config
+    with ExitStack() as stack:
+        station = Station(
+            config,
+            sockets=shift.sockets,
+            parts=shift.parts,
+            journal=shift.journal,
+            cache=shift.cache,
+            reporter=_reporter(call),
+            stop=call.stop,
+            scan=shift.scan,
+            units=shift.units,
+        )
+        outbox = outbox_of(config, shift.journal, station, call.out.warn)
+        if shift.page is not None:
+            url = stack.enter_context(_page(station, shift.page, shift.token_file))
+            shown = styled("operator page: [bold]{}[/]  (Ctrl-C ends the station)", url)
+            call.out.event("listening", shown, url=url)
+        call.out.begin(station=config.file.name, lanes=len(config.file.lane))
+        outbox.start()
+        stack.callback(outbox.end)
+        if config.file.scan.reader is not None:
+            reader = Reader(config.file.scan.reader, station.hub, call.out.warn)
+            reader.start()
+            stack.callback(reader.end)
+        if call.out.draws:
+            stack.enter_context(live_station(station.hub))
+        station.run()
+    return station
+
+
+def _page(station: Station, listen: str, token_file: Path | None) -> AbstractContextManager[str]:
+    try:
+        from atota.station.page.serve import serving
+    except ModuleNotFoundError as error:
+        raise extra_missing(error, "server", "the operator page (--no-page does without it)") from None
+    try:
+        host_and_port(listen)
+    except ValueError as error:
+        raise UsageError(f"--listen: {error}") from None
+    return serving(station.hub, listen, token_file)
+
+
+def check(
+    call: Call,
+    file: _File,
+    links: _Links = None,
+) -> int:
+    """Print the findings; return the exit code of the worst."""
+    call.out.begin()
+    config = load_station(file)
+    check_package(config)
+    parts = SettingsParts(call, config)
+    findings = list(
+        examine_station(
+            config,
+            links=_folder(links),
+            rate=parts.rate,
+            journal=station_journal(call, config),
+            clock=SystemClock(),
+        )
+    )
+    for name, server in parts.servers():
+        findings.append(_reached(name, server, call.settings.ca_file))
+    call.out.page(partial(findings_page, findings, summary(findings)))
+    error = ending(findings)
+    fields = msgspec.to_builtins(findings)
+    if error is not None:
+        return call.out.failure(error, findings=fields)
+    call.done(findings=fields)
+    return 0
+
+
+def _reached(name: Literal["platform", "line"], server: str, ca_file: Path | None) -> Finding:
+    """Return whether a server can be reached."""
+    group: Group = "platform" if name == "platform" else "station"
+    try:
+        reach(server, clock=SystemClock(), timeout_s=_REACH_S, ca_file=ca_file)
+    except AtotaError as error:
+        return blamed(group, name, error)
+    return Finding(group=group, check=name, state="ok", says=f"{server} answers")
+
+
+def learn(
+    call: Call,
+    file: _File,
+    lanes: Annotated[
+        int | None,
+        typer.Option(min=1, max=MOST_LANES, metavar="N", help="Learn lanes 1 to N; else those of FILE."),
+    ] = None,
+    links: _Links = None,
+) -> None:
+    """Learn the USB paths of the lanes, one after the other, and write them into FILE."""
+    call.out.begin()
+    if lanes is None:
+        numbers = [lane.number for lane in load_station(file).file.lane if lane.path is not None]
+    else:
+        numbers = list(range(1, lanes + 1))
+    if not numbers:
+        raise UsageError(f"{file} has no lane with a `path`", hint="Give --lanes N to learn N lanes.")
+    paths: dict[int, str] = {}
+    appeared = appearing(_folder(links), SystemClock(), call.stop)
+    for number in numbers:
+        call.out.event("plug", styled("plug lane [bold]{}[/] in now", number), lane=number)
+        while number not in paths:
+            path = tail_of(next(appeared))
+            taken = next((lane for lane, other in paths.items() if other == path), None)
+            if taken is not None:
+                call.out.warn(f"{path} is lane {taken} already: plug another one in")
+                continue
+            paths[number] = path
+            call.out.event("learned", f"  lane {number}: {path}", lane=number, path=path)
+    write_paths(file, paths)
+    call.done(f"{len(paths)} lanes written into {file}", lanes=paths)
+
+
+def _folder(links: Path | None) -> LinkFolder:
+    return LinkFolder() if links is None else LinkFolder(links)
+
+
+def _reporter(call: Call) -> Reporter:
+    if call.out.json:
+        return JsonReporter(call.out)
+    return SilentReporter() if call.out.draws else PlainReporter(call.out)
+
+
+def _end(call: Call, station: Station, units: int | None) -> int:
+    """Print the end of a run; return the exit code."""
+    counters = station.hub.snapshot().counters
+    fields: dict[str, Any] = {"station": station.file.name, "counters": counters, "units": station.verdicts}
+    if units is not None and not station.is_finished:
+        ended = len(station.verdicts)
+        return call.out.failure(Interrupted(f"stopped after {ended} of {units} verdicts"), **fields)
+    failed = next((event for event in station.verdicts if event.exit_code and event.verdict != "pass"), None)
+    if units is None or failed is None:
+        call.out.result(
+            f"{counters.passed} passed, {counters.failed} failed",
+            ok=True,
+            outcome=Outcome.DONE,
+            exit_code=0,
+            **fields,
+        )
+        return 0
+    call.out.result(
+        f"lane {failed.lane}: {failed.outcome}",
+        ok=False,
+        outcome=failed.outcome,
+        exit_code=failed.exit_code,
+        **fields,
+    )
+    return failed.exit_code

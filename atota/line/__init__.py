@@ -1,0 +1,1 @@
+"""Many stations: protocol, outbox, server on PostgreSQL, manager page."""

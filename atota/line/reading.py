@@ -1,0 +1,211 @@
+"""Read a record, as a station sent it, into the columns of the line's table.
+
+A record that says too little or something impossible is bad: it goes into quarantine with its text, and stops
+nothing. Definitions, which station and line share:
+
+- a *unit* is a module by its IMEI, else by its serial number;
+- an attempt is *countable* if it reached ``identify``, did not end by the station's fault, and is not that
+  of a golden unit, which proves the station and not itself;
+- an attempt is *passed* if the module is known to run what it should;
+- the *failure key* is ``stage:outcome:code``.
+"""
+
+import datetime as dt
+from typing import Any
+
+import msgspec
+
+from atota.errors import Outcome
+from atota.files import prepared
+
+STATION_EXITS = frozenset({1, 3, 4, 8, 13, 130})
+"""The endings that are the station's, not the unit's."""
+PASSED = frozenset({Outcome.UPDATED, Outcome.ALREADY_CURRENT, Outcome.NO_TASK, Outcome.UPDATED_UNREPORTED})
+_EXITS = {outcome.value: outcome.exit_code for outcome in Outcome}
+_STORABLE_MS = 2**62
+
+
+class BadRecord(Exception):
+    """A record that cannot be understood."""
+
+
+class _Stage(msgspec.Struct):
+    stage: str = ""
+    state: str = ""
+
+
+class _Error(msgspec.Struct):
+    code: str = ""
+
+
+class _Bench(msgspec.Struct):
+    """The station's part of a record."""
+
+    name: str | None = None
+    lane: int | None = None
+    batch: str | None = None
+    operator: str | None = None
+    serial: str | None = None
+    is_golden: bool = False
+
+
+class _Read(msgspec.Struct):
+    """The fields of a record that the line looks at; all else is kept, and not looked at."""
+
+    outcome: str
+    id: str | None = None
+    exit_code: int | None = None
+    imei: str | None = None
+    serial: str | None = None
+    started_at: dt.datetime | None = None
+    ended_at: dt.datetime | None = None
+    duration_ms: int | None = None
+    version_before: str | None = None
+    version_target: str | None = None
+    version_after: str | None = None
+    tool_version: str | None = None
+    previous: str | None = None
+    stages: list[_Stage] = []
+    error: _Error | None = None
+    batch: str | None = None
+    lane: int | None = None
+    operator: str | None = None
+    station: _Bench | str | None = None
+
+
+class Columns(msgspec.Struct, kw_only=True):
+    """A row of the table of records. ``label`` is the serial number on the label, if it was scanned."""
+
+    journal: str
+    seq: int
+    digest: str
+    id: str | None
+    station: str
+    lane: int | None
+    batch: str | None
+    unit: str | None
+    imei: str | None
+    serial: str | None
+    label: str | None
+    outcome: str
+    exit_code: int
+    is_countable: bool
+    is_passed: bool
+    failure: str | None
+    started_at: dt.datetime | None
+    ended_at: dt.datetime | None
+    at: dt.datetime
+    duration_ms: int | None
+    version_before: str | None
+    version_target: str | None
+    version_after: str | None
+    operator: str | None
+    tool_version: str | None
+    document: msgspec.Raw
+
+
+def previous_of(raw: msgspec.Raw) -> str | None:
+    """Return the digest that a record carries; None if it carries none."""
+    try:
+        return msgspec.json.decode(raw, type=prepared(_Linked)).previous
+    except msgspec.MsgspecError:
+        return None
+
+
+class _Linked(msgspec.Struct):
+    previous: str | None = None
+
+
+def columns(
+    raw: msgspec.Raw,
+    *,
+    journal: str,
+    seq: int,
+    digest: str,
+    station: str,
+    now: dt.datetime,
+    offset: dt.timedelta,
+) -> Columns:
+    """Return the row of a record, JSON; ``offset`` is the server's time less the station's.
+
+    Raises:
+        BadRecord: it is not a record.
+    """
+    try:
+        record = msgspec.json.decode(raw, type=prepared(_Read))
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise BadRecord(str(error)) from None
+    if b"\\u0000" in bytes(raw):
+        raise BadRecord("a text of it holds the character U+0000")
+    if record.outcome not in _EXITS and record.exit_code is None:
+        raise BadRecord(f"the outcome {record.outcome!r} is unknown, and it has no exit code")
+    exit_code = record.exit_code if record.exit_code is not None else _EXITS[record.outcome]
+    bench = _bench(record)
+    unit = record.imei or record.serial or bench.serial
+    ended = _aware(record.ended_at)
+    is_passed = record.outcome in PASSED
+    return Columns(
+        journal=journal,
+        seq=seq,
+        digest=digest,
+        id=record.id,
+        station=bench.name or station,
+        lane=bench.lane,
+        batch=bench.batch,
+        unit=unit,
+        imei=record.imei,
+        serial=record.serial,
+        label=bench.serial,
+        outcome=record.outcome,
+        exit_code=exit_code,
+        is_countable=not bench.is_golden and _is_countable(record, unit, exit_code),
+        is_passed=is_passed,
+        failure=None if is_passed else failure_key(record),
+        started_at=_aware(record.started_at),
+        ended_at=ended,
+        at=now if ended is None else min(ended + offset, now),
+        duration_ms=_storable(record.duration_ms),
+        version_before=record.version_before,
+        version_target=record.version_target,
+        version_after=record.version_after,
+        operator=bench.operator,
+        tool_version=record.tool_version,
+        document=raw,
+    )
+
+
+def _bench(record: _Read) -> _Bench:
+    """Return the station's part of a record; other programs' records may have it at the top."""
+    bench = record.station if isinstance(record.station, _Bench) else _Bench()
+    return _Bench(
+        name=record.station if isinstance(record.station, str) else bench.name,
+        lane=bench.lane if bench.lane is not None else record.lane,
+        batch=bench.batch or record.batch,
+        operator=bench.operator or record.operator,
+        serial=record.serial if record.station is None else bench.serial,
+        is_golden=bench.is_golden,
+    )
+
+
+def _is_countable(record: _Read, unit: str | None, exit_code: int) -> bool:
+    if unit is None or exit_code in STATION_EXITS:
+        return False
+    stages = {stage.stage for stage in record.stages if stage.state != "skipped"}
+    return not record.stages or "identify" in stages
+
+
+def failure_key(record: _Read) -> str:
+    """Return ``stage:outcome:code`` of a failure; a dash stands for what it does not say."""
+    failed = [stage.stage for stage in record.stages if stage.state == "failed"]
+    began = [stage.stage for stage in record.stages if stage.state == "started"]
+    stage = (failed or began or [one.stage for one in record.stages] or ["-"])[-1]
+    code = record.error.code if record.error is not None and record.error.code else "-"
+    return f"{stage}:{record.outcome}:{code}"
+
+
+def _aware(moment: dt.datetime | None) -> dt.datetime | None:
+    return moment if moment is None or moment.tzinfo is not None else moment.replace(tzinfo=dt.UTC)
+
+
+def _storable(number: Any) -> int | None:
+    return number if isinstance(number, int) and -_STORABLE_MS < number < _STORABLE_MS else None

@@ -1,0 +1,1 @@
+"""The station: one PC, many lanes, one page."""

@@ -1,0 +1,292 @@
+"""Places: links by path and fixtures, learned keys, and the check of a station."""
+
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from atota.clock import Clock, SimulatedClock, StopToken, SystemClock
+from atota.errors import ConfigError, Interrupted, LinkLost
+from atota.sim.link import SimLink
+from atota.sim.modules import make_module
+from atota.sim.options import Options
+from atota.station.check import examine_station
+from atota.station.config import load_station
+from atota.station.learn import appearing, tail_of, with_paths, write_paths
+from atota.station.sockets import LinkFolder, PortSocket, find_device
+
+TAIL = "usb-0:1.2.1:1.0-port0"
+NAME = f"pci-0000:00:14.0-{TAIL}"
+
+
+def plug(folder: Path, name: str = NAME) -> None:
+    """Make a link as udev does: a new one, to a device."""
+    device = folder.parent / f"tty-{name}"
+    device.touch()
+    (folder / name).symlink_to(device)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "by-path"
+    folder.mkdir()
+    return folder
+
+
+def socket_on(links: LinkFolder, tail: str = TAIL) -> PortSocket:
+    def refuse(port: str) -> SimLink:
+        raise LinkLost(port)
+
+    return PortSocket(lambda: links.find(tail), refuse, SystemClock())
+
+
+def test_an_adapter_is_found_by_the_end_of_its_path(folder: Path) -> None:
+    links = LinkFolder(folder)
+    place = socket_on(links)
+    assert place.look() is None
+    plug(folder)
+    links.scan()
+    seen = place.look()
+    assert seen is not None
+    assert seen[1] == str(folder / NAME)
+    (folder / NAME).unlink()
+    links.scan()
+    assert place.look() is None
+
+
+def test_a_replug_between_two_looks_gives_another_identity(folder: Path) -> None:
+    links = LinkFolder(folder)
+    place = socket_on(links)
+    place.look()
+    plug(folder)
+    links.scan()
+    before = place.look()
+    (folder / NAME).unlink()
+    (folder / "something-else").touch()  # so that the file system does not give the same inode again
+    plug(folder)
+    links.scan()
+    after = place.look()
+    assert before is not None
+    assert after is not None
+    assert before[0] != after[0]
+    assert before[1] == after[1]
+
+
+def test_the_end_of_a_longer_number_is_another_path(folder: Path) -> None:
+    plug(folder, "pci-0000:00:14.0-usb-0:11.2.1:1.0-port0")
+    links = LinkFolder(folder)
+    links.scan()
+    assert links.find("1.2.1:1.0-port0") is None
+
+
+def test_between_two_adapters_with_one_end_nothing_is_guessed(folder: Path) -> None:
+    plug(folder)
+    plug(folder, f"pci-0000:05:00.0-{TAIL}")
+    links = LinkFolder(folder)
+    links.scan()
+    assert links.find(TAIL) is None
+    assert len(links.names_at(TAIL)) == 2
+
+
+class Fixture:
+    """A port that is always there, and a module that is put into it."""
+
+    def __init__(self) -> None:
+        self.clock = SimulatedClock()
+        self.is_in = False
+        self.place = PortSocket(find_device("fixture://1"), self._open, self.clock)
+        self._module = make_module("BC28", Options(baud=9600))
+
+    def _open(self, port: str) -> "FixtureLink":
+        return FixtureLink(self, SimLink(self._module, self.clock, baud=9600))
+
+    def probe(self) -> None:
+        self.clock.sleep(1.0)
+        self.place.probe()
+
+
+class FixtureLink:
+    """A link that hears nothing while no module is in the fixture."""
+
+    name = "fixture"
+
+    def __init__(self, fixture: Fixture, link: SimLink) -> None:
+        self._fixture = fixture
+        self._link = link
+        self.clock: Clock = fixture.clock
+
+    @property
+    def baud(self) -> int:
+        return 9600
+
+    def read(self, timeout_s: float) -> bytes:
+        data = self._link.read(timeout_s)
+        return data if self._fixture.is_in else b""
+
+    def write(self, data: bytes) -> None:
+        assert data == b"AT\r", "a fixture is asked nothing else"
+        self._link.write(data)
+
+    def set_baud(self, baud: int) -> None:
+        raise AssertionError
+
+    def set_lines(self, *, dtr: bool | None = None, rts: bool | None = None) -> None:
+        raise AssertionError
+
+    def close(self) -> None:
+        self._link.close()
+
+
+def test_a_module_in_a_fixture_is_seen_by_its_answer() -> None:
+    fixture = Fixture()
+    assert fixture.place.look() is None
+    fixture.probe()
+    assert fixture.place.look() is None
+    fixture.is_in = True
+    fixture.probe()
+    assert fixture.place.look() == ("fixture://1#1", "fixture://1")
+
+
+def test_three_missed_answers_are_a_removal_and_the_next_module_is_another() -> None:
+    fixture = Fixture()
+    fixture.place.look()
+    fixture.is_in = True
+    fixture.probe()
+    fixture.is_in = False
+    for _ in range(2):
+        fixture.probe()
+        assert fixture.place.look() is not None
+    fixture.probe()
+    assert fixture.place.look() is None
+    fixture.is_in = True
+    fixture.probe()
+    assert fixture.place.look() == ("fixture://1#2", "fixture://1")
+
+
+def test_an_adapter_that_goes_away_is_no_fixture(folder: Path) -> None:
+    links = LinkFolder(folder)
+    plug(folder)
+    links.scan()
+    place = socket_on(links)
+    assert place.look() is None, "it was there at the start: its module has to answer"
+    (folder / NAME).unlink()
+    links.scan()
+    assert place.look() is None
+    plug(folder)
+    links.scan()
+    assert place.look() is not None
+
+
+# -- learned keys --------------------------------------------------------------------------------------
+
+FILE = """# the bench at the window
+name = "b"
+
+[[lane]]
+number = 1
+path = "usb-0:9:1.0-port0"  # old
+board = "b.toml"
+
+[[lane]]
+number = 2
+port = "/dev/ttyUSB0"
+
+[stop]
+failures_lane = 2
+"""
+
+
+def test_the_key_of_a_lane_leaves_out_the_controller() -> None:
+    assert tail_of(NAME) == TAIL
+    assert tail_of("platform-fd500000.pcie-pci-0000:01:00.0-usb-0:1.3:1.0-port0") == "usb-0:1.3:1.0-port0"
+
+
+def test_only_the_paths_of_a_file_are_replaced() -> None:
+    text = with_paths(FILE, {1: "usb-0:1:1.0-port0", 2: "usb-0:2:1.0-port0", 7: "usb-0:7:1.0-port0"})
+    assert text.startswith('# the bench at the window\nname = "b"\n')
+    assert 'number = 1\npath = "usb-0:1:1.0-port0"\nboard = "b.toml"' in text
+    assert 'number = 2\npath = "usb-0:2:1.0-port0"\n' in text
+    assert "/dev/ttyUSB0" not in text
+    assert "[stop]\nfailures_lane = 2" in text
+    assert text.endswith('[[lane]]\nnumber = 7\npath = "usb-0:7:1.0-port0"\n')
+
+
+def test_a_file_that_would_be_wrong_stays_as_it_was(tmp_path: Path) -> None:
+    file = tmp_path / "s.toml"
+    file.write_text("nam = 1\n")
+    with pytest.raises(ConfigError):
+        write_paths(file, {1: TAIL})
+    assert file.read_text() == "nam = 1\n"
+
+
+def test_what_appears_is_told_and_what_was_there_is_not(folder: Path) -> None:
+    plug(folder, "there-before")
+    appeared = appearing(LinkFolder(folder), SystemClock(), StopToken())
+    thread = threading.Timer(0.1, lambda: plug(folder))
+    thread.start()
+    assert next(appeared) == NAME
+    thread.join()
+
+
+def test_learning_ends_when_it_is_stopped(folder: Path) -> None:
+    stop = StopToken()
+    stop.set()
+    with pytest.raises(Interrupted):
+        next(appearing(LinkFolder(folder), SystemClock(), stop))
+
+
+# -- the check -----------------------------------------------------------------------------------------
+
+
+def checked(tmp_path: Path, folder: Path, lanes: str, more: str = "") -> dict[str, tuple[str, str]]:
+    path = tmp_path / "station.toml"
+    path.write_text(f'name = "x"\n{more}\n{lanes}')
+    findings = examine_station(
+        load_station(path),
+        links=LinkFolder(folder),
+        rate=lambda _lane: None,
+        journal=tmp_path / "journal.sqlite3",
+        clock=SystemClock(),
+        sysfs=tmp_path / "no-usb",
+    )
+    return {finding.check: (finding.state, finding.says) for finding in findings}
+
+
+def lane(place: str) -> str:
+    return f"[[lane]]\nnumber = 1\n{place}\n"
+
+
+def test_a_bench_that_is_complete_has_nothing_to_mend(tmp_path: Path, folder: Path) -> None:
+    findings = checked(tmp_path, folder, lane('port = "sim://BC28"'))
+    assert {state for state, _ in findings.values()} == {"ok"}
+    assert {"file", "lane", "clock", "disk"} == findings.keys()
+
+
+def test_a_lane_whose_adapter_is_missing_is_told(tmp_path: Path, folder: Path) -> None:
+    findings = checked(tmp_path, folder, lane(f'path = "{TAIL}"'))
+    assert findings["lane"] == ("bad", f"lane 1: no adapter is at {TAIL}")
+
+
+def test_adapters_that_cannot_be_told_apart_are_told(tmp_path: Path, folder: Path) -> None:
+    plug(folder)
+    plug(folder, f"pci-0000:05:00.0-{TAIL}")
+    findings = checked(tmp_path, folder, lane(f'path = "{TAIL}"'))
+    assert findings["lane"][0] == "bad"
+    assert "2 adapters are at" in findings["lane"][1]
+
+
+def test_a_device_that_is_missing_is_told(tmp_path: Path, folder: Path) -> None:
+    findings = checked(tmp_path, folder, lane('port = "/dev/ttyUSB99"'))
+    assert findings["there"][0] == "bad"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="printers are files elsewhere")
+def test_a_printer_a_scanner_and_a_disk_are_looked_at(tmp_path: Path, folder: Path) -> None:
+    (tmp_path / "u.zpl").write_text("^XA{imei}^XZ")
+    more = '[label]\ntemplate = "u.zpl"\nprinter = "/dev/usb/lp99"\n[scan]\nreader = "/dev/scanner99"\n'
+    more += "[stop]\nmin_free_mb = 90000000\n"
+    findings = checked(tmp_path, folder, lane('port = "sim://BC28"'), more)
+    assert findings["printer"] == ("bad", "the printer /dev/usb/lp99 is not there")
+    assert findings["scanner"] == ("bad", "the scanner /dev/scanner99 is not there")
+    assert findings["disk"][0] == "bad"

@@ -1,0 +1,116 @@
+"""The pure rules of a station: codes, interlocks, sums."""
+
+import pytest
+
+from atota.errors import Outcome
+from atota.station.config import ScanTable, StopTable
+from atota.station.interlocks import Standing, Streaks, stops
+from atota.station.lane import Verdict
+from atota.station.scanning import ONCE_S, Scanner
+from atota.station.tally import Attempt, Tally, verdict_of
+
+PATTERNS = ScanTable(pattern=r"SN(\d{4})", operator=r"OP:(\w+)", lane=r"LANE:(\d{2})")
+P, F, E = Verdict.PASS, Verdict.FAIL, Verdict.STATION_ERROR
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "value"),
+    [
+        ("SN1234\r\n", "label", "1234"),
+        ("\x02OP:anna\x03", "operator", "anna"),
+        ("LANE:07", "lane", "07"),
+        ("SN12345", "unknown", ""),
+        ("<script>", "unknown", ""),
+    ],
+)
+def test_a_code_is_known_by_the_pattern_that_fits_all_of_it(text: str, kind: str, value: str) -> None:
+    code = Scanner(PATTERNS).read(text, 0.0)
+    assert (code.kind, code.value) == (kind, value)
+
+
+def test_the_same_code_counts_once_in_a_second_and_a_half() -> None:
+    scanner = Scanner(PATTERNS)
+    kinds = [
+        scanner.read(text, now).kind for text, now in (("SN1234", 0.0), ("SN1234", 1.0), ("SN1235", 1.1))
+    ]
+    assert kinds == ["label", "repeated", "label"]
+    assert scanner.read("SN1235", 1.1 + ONCE_S).kind == "label"
+
+
+@pytest.mark.parametrize(
+    ("outcome", "verdict"),
+    [
+        (Outcome.UPDATED, P),
+        (Outcome.ALREADY_CURRENT, P),
+        (Outcome.UPDATED_UNREPORTED, P),
+        (Outcome.NO_ANSWER, F),
+        (Outcome.REFUSED, F),
+        (Outcome.WRITE_FAILED, F),
+        (Outcome.UNKNOWN_AFTER_REBOOT, F),
+        (Outcome.OLD_VERSION, F),
+        (Outcome.TIMEOUT, F),
+        (Outcome.ERROR, E),
+        (Outcome.BAD_CONFIG, E),
+        (Outcome.PORT, E),
+        (Outcome.SERVER, E),
+        (Outcome.LIMIT, E),
+        (Outcome.INTERRUPTED, E),
+    ],
+)
+def test_endings_of_the_station_say_nothing_about_the_unit(outcome: Outcome, verdict: Verdict) -> None:
+    assert verdict_of(outcome) is verdict
+
+
+def streaks(*verdicts: tuple[int, Verdict]) -> Streaks:
+    result = Streaks()
+    for lane, verdict in verdicts:
+        result = result.after(lane, verdict)
+    return result
+
+
+def test_failures_in_a_row_are_broken_by_a_pass_and_not_by_the_station() -> None:
+    assert streaks((1, F), (1, E), (1, F)).lanes[1] == 2
+    assert streaks((1, F), (1, P), (1, F)).lanes[1] == 1
+    assert streaks((1, F), (2, F), (3, F)).station == 3
+    assert streaks((1, F), (2, P)) == Streaks({1: 1, 2: 0}, 0)
+    assert streaks((1, F), (2, F)).released(1) == Streaks({1: 0, 2: 1}, 2)
+
+
+@pytest.mark.parametrize(
+    ("standing", "key", "lane", "may_release"),
+    [
+        (Standing(streaks=Streaks({4: 3}, 3)), "failures-lane-4", 4, True),
+        (Standing(streaks=Streaks({}, 6)), "failures-station", None, True),
+        (Standing(quota=10, passed=10), "quota", None, False),
+        (Standing(free_mb=499.0), "disk", None, False),
+        (Standing(journal_problem="the disk is full"), "journal", None, True),
+        (Standing(now=1000.0, newest_record_at=1061.0), "clock", None, False),
+    ],
+)
+def test_each_interlock_stops_its_lane_or_all(
+    standing: Standing, key: str, lane: int | None, may_release: bool
+) -> None:
+    (stop,) = stops(StopTable(), standing)
+    assert (stop.key, stop.lane, stop.may_release) == (key, lane, may_release)
+    assert stop.hint.endswith(".")
+
+
+def test_a_limit_of_0_switches_an_interlock_off() -> None:
+    standing = Standing(streaks=Streaks({1: 99}, 99), free_mb=0.0)
+    assert stops(StopTable(failures_lane=0, failures_station=0, min_free_mb=0), standing) == ()
+    assert stops(StopTable(), Standing()) == ()
+
+
+def test_yields_are_counted_by_units_and_by_their_first_and_last_attempt() -> None:
+    tally = Tally()
+    for at, (name, verdict) in enumerate(
+        [("a", P), ("b", F), ("b", P), ("c", E), ("c", P), ("d", F), ("d", E), ("", F)]
+    ):
+        key = {F: "validate:write-failed", E: "open:port"}.get(verdict, "")
+        tally.add(Attempt(unit=name, verdict=verdict, key=key, ended_at=60.0 * at, duration_ms=1000))
+    summary = tally.summary("B")
+    assert (summary.units, summary.passed, summary.failed, summary.retested) == (4, 3, 1, 1)
+    assert (summary.first_pass_yield, summary.final_yield) == (0.5, 0.75)
+    assert (summary.attempts, summary.station_errors) == (8, 2)
+    assert [(cause.key, cause.count) for cause in summary.pareto] == [("validate:write-failed", 3)]
+    assert summary.units_an_hour == pytest.approx(2 * 3600 / 240)
