@@ -1,23 +1,17 @@
 """Every error that atota raises on purpose, in one tree.
 
     AtotaError
-    ├── UsageError            the call itself is wrong                        2  usage
-    │   ├── BadRequest            a request that is not of the line's protocol (line)
-    │   ├── TooLarge              its body is (line)
-    │   └── ProtocolTooNew        the station is newer than the line's server (line)
-    ├── ConfigError           a file the user edits is wrong                  3  bad-config
-    │   └── HookError             a hook program that failed (station)
+    ├── UsageError            wrong call; BadRequest, TooLarge, ProtocolTooNew  2  usage
+    ├── ConfigError           a file the user edits is wrong; HookError       3  bad-config
     ├── LinkError             the wire                                        4  port
-    │   ├── PortNotFound
-    │   ├── PortBusy
-    │   ├── PortForbidden
+    │   ├── PortNotFound, PortBusy, PortForbidden
     │   ├── LineUnavailable       the port has no DTR, RTS or such a mode
     │   ├── BoardMismatch         the port's adapter is not the one of the board file
     │   ├── LinkLost
     │   ├── PrinterError          a printer that does not print (station)
     │   └── ReplayDiverged        the host does something else than its recording
     ├── ModuleError           the conversation with the module                5  no-answer
-    │   ├── NoAnswer
+    │   ├── NoAnswer              Looped: only the own bytes come back
     │   │   └── SelfUpdating      it updates itself, and does not listen
     │   ├── Desynchronised
     │   ├── ModuleRebooted
@@ -26,12 +20,11 @@
     ├── PackageError          size, digest or format                          7  bad-package
     ├── ServerError           the platform or the network                     8  server
     │   ├── ServerUnreachable
-    │   │   ├── StoreBusy             the line's database does not answer in time (line)
-    │   │   └── StoreFull             it has no room (line)
+    │   │   └── StoreBusy, StoreFull  the line's database
     │   ├── PlatformRefused       a refusal by the platform
     │   │   ├── DownloadRefused       its one-byte answer to a download
-    │   │   └── KeyRefused            the key is not that of a station of the line (line)
-    │   ├── BadData               a value that the line's database cannot store (line)
+    │   │   └── KeyRefused            of a station, by the line
+    │   ├── BadData               a value that the line's database cannot store
     │   └── BadAnswer             not what the platform documents
     ├── WriteFailed           the slot was not activated                      9  write-failed
     │   ├── PackageTurnedDown     the module refused the package before it rebooted
@@ -41,11 +34,7 @@
     ├── RebootTimeout         it did not come back in time                   11  unknown-after-reboot
     │   └── SameName              its version cannot tell old from new
     ├── OldVersion            it came back with the old version              12  old-version
-    ├── LimitReached          job limit, lock or duplicate                   13  limit
-    │   ├── GapFound              records of a journal are missing (line)
-    │   ├── ForkFound             a journal has another history (line)
-    │   ├── JournalRefused        the line refuses a journal for one of the two (line)
-    │   └── UnitDone              a unit that was done before (station)
+    ├── LimitReached          lock, duplicate; GapFound, ForkFound, JournalRefused, UnitDone 13  limit
     ├── JobTimeout            time limit of the job                         124  timeout
     └── Interrupted           Ctrl-C                                        130  interrupted
 

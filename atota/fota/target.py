@@ -1,31 +1,30 @@
 """A module behind AT as a job sees it: `atota.update.target.Target`, on a session and a method."""
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 
-from atota.at.events import Event, Urc
-from atota.clock import Clock, Deadline, StopToken
+from atota.clock import Clock, Deadline
 from atota.dialects import loader
 from atota.dialects.model import DEFAULT_REBOOT
 from atota.dialects.watch import ReportingSpec
-from atota.errors import AtotaError, LinkLost
+from atota.errors import AtotaError, Desynchronised, LinkLost, NoAnswer
 from atota.fota.base import Method
-from atota.fota.eligibility import file_refusal, method_refusal, package_refusal
+from atota.fota.eligibility import file_refusal, method_refusal, package_refusal, version_refusal
 from atota.fota.line import TransferLine
 from atota.fota.registry import method_for
 from atota.fota.restart import ModuleRestart, await_earlier_update
-from atota.module import identify
-from atota.module.identify import Findings
-from atota.module.module import Module, Opener, open_module
+from atota.fota.steps import send_steps
+from atota.link.state import LineState
+from atota.module.identify import CONDITIONS, Findings, read_versions, require_consistent
+from atota.module.lines import answer_after_restart
+from atota.module.module import Module
 from atota.module.query import send_query, wait_until_free
-from atota.module.reconnect import Adapters, Reconnector, UsbAdapters
+from atota.module.reconnect import Adapters, Reconnector
 from atota.settings.spec import Allowed, JobSpec
-from atota.values import Identity, LineState, MethodChoice, Refusal, Versions
+from atota.values import Identity, MethodChoice, Refusal, Versions
 
 UNDO_S = 10.0
 """Limit for taking changed settings back."""
-_PREPARE_S = 20.0
 _MARGIN_S = 2.0
 """Beyond a module's own window: whatever is written too early begins it anew."""
 _MOST_WINDOWS = 3
@@ -61,6 +60,7 @@ class ModuleTarget:
         self._note = note
         self._warn = warn
         self._method: Method | None = None
+        self._has_activated = False
         self._line = TransferLine(module, spec.transfer_baud, note=note, warn=warn)
 
     # -- the module ----------------------------------------------------------------------------
@@ -105,12 +105,24 @@ class ModuleTarget:
     def identify(self) -> Identity:
         """Return who the module is; one whose answers contradict its name only with ``--allow-unproven``."""
         self._module.on_try = lambda line: self._note(f"no answer at {line}")
-        identity = self._module.identify(without=() if self._spec.asks_conditions else identify.CONDITIONS)
+        identity = self._identified()
         if not self._spec.allowed.unproven:
-            identify.require_consistent(self._findings)
+            require_consistent(self._findings)
         elif self._findings.mismatch:
             self._warn(self._findings.mismatch)
         return identity
+
+    def _identified(self) -> Identity:
+        without = () if self._spec.asks_conditions else CONDITIONS
+        try:
+            return self._module.identify(without=without)
+        except (NoAnswer, Desynchronised) as silence:
+            # Only where a reset at opening has ended any update that the module was carrying out.
+            board = self._spec.board
+            if board is None or board.reset is None:
+                raise
+            answer_after_restart(self._module, silence, self._warn)
+            return self._module.identify(without=without)
 
     @property
     def _findings(self) -> Findings:
@@ -134,24 +146,13 @@ class ModuleTarget:
 
     def unreadable(self, expected: str) -> Refusal | None:
         """Return why the dialect could never read ``expected`` as the version of this module."""
-        findings = self._findings
-        if identify.can_read(findings, expected):
-            return None
-        return Refusal(
-            f"{expected} cannot be confirmed: the dialect {findings.dialect.name} does not read it as a "
-            f"version where this module prints {findings.identity.version or findings.identity.revision}",
-            "Give the text that the module will print, as --target or --expect-version, or correct the "
-            "dialect's pattern for the version. Nothing was changed.",
-        )
+        return version_refusal(self._findings, expected)
 
     def choose(self, block: int | None = None) -> MethodChoice:
         """Choose the method of the module's dialect; ``block`` as an earlier run had it, if none is asked."""
         dialect = self._findings.dialect
         method = method_for(dialect, block=self._spec.block or block, read_back=self._spec.read_back)
         method.note = self._note
-        method.slow_down = self._line.slow_down
-        method.has_rebooted = self._line.has_rebooted
-        method.on_block_changed = self._line.tell
         method.warn = self._warn
         self._method = method
         return MethodChoice(
@@ -165,7 +166,7 @@ class ModuleTarget:
 
     @property
     def has_method(self) -> bool:
-        """True if the module's dialect has a method at all."""
+        """True if its dialect has a method at all."""
         return self._findings.dialect.method is not None
 
     @property
@@ -249,8 +250,8 @@ class ModuleTarget:
     ) -> int:
         """Quiet the module, make the slot ready, raise the rate; bytes of the package that it holds."""
         self._line.leave_raised_rate()
-        self._quiet(list(undo), on_undo_changed)
         session = self._module.session
+        send_steps(session, list(undo), on_undo_changed)
         resumed = self.method.resume_at(session, package, written) if written else None
         if resumed is None:
             self.method.prepare(session)
@@ -270,6 +271,7 @@ class ModuleTarget:
 
     def activate(self) -> bool:
         """Start the update; True if the module said that it starts."""
+        self._has_activated = True
         return self.method.activate(self._module.session) is not False
 
     def restart(
@@ -294,25 +296,6 @@ class ModuleTarget:
             reconnect=self.reconnect,
         )
 
-    def _quiet(self, undo: list[str], on_undo_changed: Callable[[tuple[str, ...]], None]) -> None:
-        """Send what the dialect wants sent before a transfer."""
-        session = self._module.session
-        for step in session.dialect.prepare:
-            if step.ask is not None and not self._applies(step.ask, step.when):
-                continue
-            changes = step.undo is not None and step.undo not in undo
-            # Noted before it is sent: after an interruption it is not known if the module took it.
-            if step.undo is not None and changes:
-                undo.append(step.undo)
-                on_undo_changed(tuple(undo))
-            if not session.command(step.send, timeout_s=_PREPARE_S).ok and changes:
-                undo.pop()
-                on_undo_changed(tuple(undo))
-
-    def _applies(self, ask: str, when: str | None) -> bool:
-        response = self._module.session.command(ask)
-        return response.ok and re.search(when or "", "\n".join(response.lines)) is not None
-
     # -- recovery ------------------------------------------------------------------------------
 
     def find(self) -> None:
@@ -327,9 +310,18 @@ class ModuleTarget:
 
     def recover(self, lost: AtotaError) -> None:
         """Find the module again, whatever rate it fell back to, and set it up."""
-        session = self._module.session
         if isinstance(lost, LinkLost):
             self.reconnect(lost)
+        try:
+            self._set_up()
+        except (NoAnswer, Desynchronised) as silence:
+            if self._has_activated or self.starts_itself or self.can_start_before_activate:
+                raise  # it may be in the middle of its update
+            answer_after_restart(self._module, silence, self._warn)
+            self._set_up()
+
+    def _set_up(self) -> None:
+        session = self._module.session
         self.find()
         wait_until_free(session)
         for command in session.dialect.setup:
@@ -341,7 +333,7 @@ class ModuleTarget:
 
     def versions(self) -> Versions:
         """Return the version texts that the module prints now."""
-        return identify.read_versions(self._module.session)
+        return read_versions(self._module.session)
 
     def restore(self, undo: tuple[str, ...], *, close: bool) -> None:
         """Take changed settings back, the last first, as far as the module answers."""
@@ -372,38 +364,3 @@ class ModuleTarget:
         wait_s = limit_s or (profile.reboot or DEFAULT_REBOOT).limit_s
         self._note(f"waiting up to {wait_s:g} s for the module to come back")
         await_earlier_update(session, profile, wait_s)
-
-
-def open_target(
-    spec: JobSpec,
-    *,
-    clock: Clock | None,
-    stop: StopToken,
-    note: Callable[[str], None],
-    warn: Callable[[str], None],
-    on_urc: Callable[[str], None],
-    opener: Opener = open_module,
-    adapters: Adapters | None = None,
-) -> ModuleTarget:
-    """Open the module on a job's port.
-
-    `atota.update.target.TargetOpener` describes the arguments that every opener of targets has. ``opener``
-    opens the module; ``adapters`` finds an adapter again that was unplugged (default: those on the USB).
-    """
-
-    def on_event(event: Event) -> None:
-        if isinstance(event, Urc):
-            on_urc(event.text)
-
-    module = opener(
-        spec.port,
-        baud=spec.baud,
-        first_baud=spec.first_baud,
-        dialect=spec.dialect,
-        model=spec.model,
-        board=spec.board,
-        clock=clock,
-        stop=stop,
-        listener=on_event,
-    )
-    return ModuleTarget(module, spec, adapters or UsbAdapters(), note=note, warn=warn)

@@ -3,30 +3,32 @@
 All of it is on the station's disk, so it works without any network. A ticket has three lives::
 
     granted ──take(job)──► taken ──spend(job)──► spent          before the job starts the update in the module
-       │                     └──give_back(job)──► granted       the job ended, and nothing was started
+       │                     └──put_back(job)──► granted       the job ended, and nothing was started
        └──give_up(batch)──► returned to the line                the station goes on to another batch
 
 A ticket that was taken when the power failed stays taken until its job's end is known. Spent and returned
-numbers only grow, so a word that the line hears twice or late changes nothing. When this disk turns out to be a
-copy, what is left is forfeited: another station may spend the same tickets.
+numbers only grow, so a word that the line hears twice or late changes nothing. When this disk turns out to be
+a copy, what is left is forfeited: another station may spend the same tickets.
 """
 
 import sqlite3
 import threading
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import msgspec
 
+from atota.errors import LimitReached
 from atota.journal.translate import translated
 from atota.line.client import LineClient
 from atota.line.protocol import Grant, GrantRequest, Settlement, Unit
 
 BUSY_S = 10.0
+_PAGES = 20  # of the delta at once; the rest comes with the next sign of life
 _TABLES = """
 CREATE TABLE IF NOT EXISTS held (
     id TEXT PRIMARY KEY, batch TEXT NOT NULL, size INTEGER NOT NULL, returned INTEGER NOT NULL DEFAULT 0,
@@ -47,7 +49,7 @@ _OPEN = (
 
 
 class Wish(msgspec.Struct, frozen=True, kw_only=True):
-    """The stock that a station wants: ``tickets`` of a batch and ``devices`` of a product, asked for at half."""
+    """The stock that a station wants: tickets of a batch, device ids of a product; asked for at half."""
 
     batch: str | None = None
     tickets: int = 0
@@ -115,7 +117,7 @@ class Escrow:
                 "UPDATE held SET is_told = 0 WHERE id = (SELECT held FROM ticket WHERE job = ?)", (job,)
             )
 
-    def give_back(self, job: str) -> None:
+    def put_back(self, job: str) -> None:
         """Put a job's ticket back, which was not spent."""
         with self._changing() as db:
             db.execute("DELETE FROM ticket WHERE job = ? AND NOT is_spent", (job,))
@@ -164,7 +166,7 @@ class Escrow:
     # -- units ------------------------------------------------------------------------------
 
     def done(self, imei: str) -> Unit | None:
-        """Return a unit that some station of the line has done, as far as it was heard; None: not heard of."""
+        """Return a unit that a station of the line has done; None: this station does not know of it."""
         rows = self._rows("SELECT document FROM done WHERE imei = ?", imei)
         return msgspec.json.decode(str(rows[0][0]), type=Unit) if rows else None
 
@@ -185,7 +187,7 @@ class Escrow:
         self._settle(client)
         self._bind(client)
         self._fill(client, identity, wish)
-        self._hear(client)
+        self._learn(client)
 
     @property
     def newest_grant(self) -> int:
@@ -215,7 +217,9 @@ class Escrow:
         for product, device, imei in self._rows(
             "SELECT product, id, imei FROM device WHERE imei IS NOT NULL AND NOT is_told LIMIT 100"
         ):
-            client.bind(product, device, imei)
+            # Refused: a copy of this disk has bound it to another module. The line keeps an audit row of it.
+            with suppress(LimitReached):
+                client.bind(product, device, imei)
             with self._changing() as db:
                 db.execute("UPDATE device SET is_told = 1 WHERE product = ? AND id = ?", (product, device))
 
@@ -264,18 +268,18 @@ class Escrow:
             db.execute("DELETE FROM note WHERE name = 'request'")
             self._set_note("grant", str(max(self.newest_grant, grant.number)))
 
-    def _hear(self, client: LineClient) -> None:
-        page = client.units(int(self._note("units") or 0))
-        with self._changing() as db:
-            db.executemany(
-                "INSERT OR REPLACE INTO done (imei, document) VALUES (?, ?)",
-                [
-                    (unit.imei, msgspec.json.encode(unit).decode())
-                    for unit in page.units
-                    if unit.state == "done"
-                ],
-            )
-            self._set_note("units", str(page.next))
+    def _learn(self, client: LineClient) -> None:
+        for _ in range(_PAGES):
+            page = client.units(int(self._note("units") or 0))
+            done = [unit for unit in page.units if unit.state == "done"]
+            with self._changing() as db:
+                db.executemany(
+                    "INSERT OR REPLACE INTO done (imei, document) VALUES (?, ?)",
+                    [(unit.imei, msgspec.json.encode(unit).decode()) for unit in done],
+                )
+                self._set_note("units", str(page.next))
+            if not page.more:
+                return
 
     # -- the file ---------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""The outbox: sends a station's records to the line, in a thread of its own. No lane waits for the line.
+"""The outbox: sends a station's records to the line, in a thread of its own. The lanes go on without it.
 
 There is no second queue: the journal is the outbox, and the line's ``next_seq`` is its cursor. Nothing on
 disk says what was sent; the outbox asks.

@@ -1,24 +1,281 @@
-"""The managers' page."""
+"""The managers' page: who may see it, who may change what, and the answers.
 
+The rules of the station's page hold (`atota.station.page.security`): the host must be this one, changes are
+POST with JSON from this page's own origin, no script but ours. People have accounts with roles. As long as
+there is none, and the server listens on this machine only, everybody on it may read.
+"""
+
+import asyncio
+import hashlib
+import secrets
 import socket
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
+from importlib.resources import files
+from typing import Final
 
+import msgspec
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
 from starlette.routing import Route
 
 from atota.clock import Clock
-from atota.line.store import Store
+from atota.errors import AtotaError, UsageError
+from atota.line import document
+from atota.line.document import Overview
+from atota.line.metrics import metrics
+from atota.line.store import Session, Store
+from atota.line.tables import figures, people, quota, stations
+from atota.line.tables.people import Role, may
+from atota.station.page.security import HEADERS, Gate, Refusal, is_loopback
+
+COOKIE: Final = "atota-line"
+SESSION_S: Final = 12 * 3600.0
+_ANSWER_S = 9.0
+_LARGEST_CHANGE = 8 * 1024
+_TYPES: Final = {"line.js": "text/javascript; charset=utf-8", "line.css": "text/css; charset=utf-8"}
+_SHOWN = 12
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """The answer to a change, for people."""
+
+    ok: bool
+    sentence: str
+
+
+class _Change(msgspec.Struct, frozen=True, kw_only=True):
+    """The body of any change; each takes what it needs."""
+
+    name: str = ""
+    pin: str = ""
+    batch: str = ""
+    quota: str | int = ""
+    state: str = ""
+    grant: str = ""
+    reason: str = ""
+    station: str = ""
+
+
+class _Person(msgspec.Struct, frozen=True):
+    name: str
+    role: Role
 
 
 class Page:
-    """The page of one line."""
+    """The page of one line.
+
+    Args:
+        store: the line's database.
+        clock: the time of the sessions.
+        listener: the socket that the page is reached on.
+        names: more names that the page is opened under.
+        is_tls: it is reached by https.
+    """
 
     def __init__(
         self, store: Store, *, clock: Clock, listener: socket.socket, names: Collection[str], is_tls: bool
     ) -> None:
-        self._store, self._clock = store, clock
-        self._listener, self._names, self._is_tls = listener, names, is_tls
+        host, port = listener.getsockname()[:2]
+        self._store = store
+        self._clock = clock
+        self._gate = Gate(host, port, names=names, default_port=443 if is_tls else 80)
+        self._is_private = is_loopback(host)
+        self._is_tls = is_tls
+        self._sessions: dict[str, tuple[_Person, float]] = {}
+        folder = files("atota.line") / "static"
+        self._files = {name: (folder / name).read_bytes() for name in _TYPES}
+        digest = hashlib.sha256(b"".join(self._files.values())).hexdigest()[:16]
+        self._static = f"/static/{digest}"
+        self._pool: ThreadPoolExecutor | None = None
 
-    def routes(self, _pool: ThreadPoolExecutor) -> list[Route]:
-        """Return its routes."""
-        return []
+    def routes(self, pool: ThreadPoolExecutor) -> list[Route]:
+        """Return its routes; ``pool`` runs what asks the database."""
+        self._pool = pool
+        return [
+            Route("/", self._get(self._overview)),
+            Route("/batch/{name}", self._get(self._batch)),
+            Route("/unit", self._get(self._unit)),
+            Route("/metrics", self._get(self._metrics, is_open=True)),
+            Route("/healthz", self._get(self._health, is_open=True)),
+            Route(self._static + "/{name}", self._get(self._file, is_open=True)),
+            Route("/api/{change}", self._post, methods=["POST"]),
+        ]
+
+    # -- asking -----------------------------------------------------------------------------
+
+    def _get(
+        self, shown: Callable[[Request, Session, Role], Response], *, is_open: bool = False
+    ) -> Callable[[Request], Awaitable[Response]]:
+        def answer(request: Request) -> Response:
+            with self._store.transaction() as session:
+                person = self._person(request, session)
+                if person is None and not is_open:
+                    return _html(401, document.login(self._static))
+                return shown(request, session, person.role if person is not None else "read")
+
+        async def respond(request: Request) -> Response:
+            refusal = self._gate.refusal(request.method, request.headers, None)
+            return await self._answered(request, answer, refusal)
+
+        return respond
+
+    def _person(self, request: Request, session: Session) -> _Person | None:
+        name = request.cookies.get(COOKIE, "")
+        person, until = self._sessions.get(name, (None, 0.0))
+        if person is not None and self._clock.monotonic() < until:
+            return person
+        if self._is_private and not people.accounts(session):
+            return _Person("", "read")
+        return None
+
+    async def _answered(
+        self, request: Request, answer: Callable[[Request], Response], refusal: Refusal | None
+    ) -> Response:
+        if refusal is not None:
+            return _finished(_sentence(refusal.status, refusal.sentence))
+        loop = asyncio.get_running_loop()
+        try:
+            response = await asyncio.wait_for(loop.run_in_executor(self._pool, answer, request), _ANSWER_S)
+        except TimeoutError:
+            response = _sentence(503, "the database does not answer in time")
+        except UsageError as error:
+            response = _sentence(404, f"{error.message}. {error.hint}")
+        except AtotaError as error:
+            response = _sentence(409 if error.exit_code == 13 else 503, f"{error.message}. {error.hint}")
+        return _finished(response)
+
+    def _shown(self, request: Request, title: str, body: str) -> Response:
+        person, _ = self._sessions.get(request.cookies.get(COOKIE, ""), (None, 0.0))
+        who = f"{person.name}, {person.role}" if person is not None else ""
+        return _html(200, document.document(title, body, self._static, who=who))
+
+    def _overview(self, request: Request, session: Session, role: Role) -> Response:
+        states = figures.batches(session, limit=_SHOWN)
+        names = figures.batches_of_records(session, _SHOWN)
+        shown = Overview(
+            stations=stations.overview(session),
+            batches=states,
+            figures=[figures.batch_figures(session, name) for name in names],
+            conflicts=figures.conflicts(session, 20),
+            quarantined=figures.quarantined(session, 10),
+            totals=figures.totals(session),
+        )
+        return self._shown(request, "atota line", document.overview(shown, role))
+
+    def _batch(self, request: Request, session: Session, _role: Role) -> Response:
+        name = str(request.path_params["name"])
+        result = figures.batch_figures(session, name)
+        body = document.batch(result, figures.hours(session, name), quota.allotments(session, name))
+        return self._shown(request, f"Batch {name}", body)
+
+    def _unit(self, request: Request, session: Session, _role: Role) -> Response:
+        name = request.query_params.get("q", "").strip().replace("\0", "")[:64]
+        return self._shown(request, f"Unit {name}", document.unit(name, figures.history(session, name)))
+
+    def _metrics(self, _request: Request, session: Session, _role: Role) -> Response:
+        text = metrics(stations.overview(session), figures.totals(session), figures.batches(session))
+        return Response(text, media_type="text/plain; version=0.0.4")
+
+    def _health(self, _request: Request, _session: Session, _role: Role) -> Response:
+        return _sentence(200, "ok")
+
+    def _file(self, request: Request, _session: Session, _role: Role) -> Response:
+        name = request.path_params["name"]
+        if name not in self._files:
+            return _sentence(404, "there is nothing here")
+        cached = {"Cache-Control": "public, max-age=31536000, immutable"}
+        return Response(self._files[name], media_type=_TYPES[name], headers=cached)
+
+    # -- changing ---------------------------------------------------------------------------
+
+    async def _post(self, request: Request) -> Response:
+        refusal = self._gate.refusal("POST", request.headers, None)
+        if refusal is None and request.headers.get("x-atota") != "1":
+            refusal = Refusal(403, "a change must come from the line's own page")
+        body = bytearray()
+        try:
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > _LARGEST_CHANGE:
+                    return _finished(_sentence(413, "the request is too long"))
+        except ClientDisconnect:
+            return Response(status_code=400)
+        try:
+            change = msgspec.json.decode(bytes(body), type=_Change)
+        except msgspec.MsgspecError as error:
+            return _finished(_sentence(400, f"the request is wrong: {error}"))
+        return await self._answered(request, lambda given: self._changed(given, change), refusal)
+
+    def _changed(self, request: Request, change: _Change) -> Response:
+        kind = request.path_params["change"]
+        if kind == "login":
+            return self._login(change)
+        if kind == "logout":
+            self._sessions.pop(request.cookies.get(COOKIE, ""), None)
+            return _sentence(200, "logged out")
+        needed = _NEEDED.get(kind)
+        if needed is None:
+            return _sentence(404, "there is no such change")
+        with self._store.transaction() as session:
+            person = self._person(request, session)
+            if person is None or not person.name:
+                return _sentence(401, "log in first")
+            if not may(person.role, needed):
+                return _sentence(403, f"this needs the role {needed}")
+            return _sentence(200, _change(session, kind, change, person.name))
+
+    def _login(self, change: _Change) -> Response:
+        with self._store.transaction() as session:
+            role = people.check(session, change.name[:64].replace("\0", ""), change.pin[:256])
+        if role is None:
+            return _sentence(401, "name or PIN is wrong; after five wrong ones it is locked for a minute")
+        now = self._clock.monotonic()
+        self._sessions = {name: one for name, one in self._sessions.items() if one[1] > now}
+        cookie = secrets.token_urlsafe(32)
+        self._sessions[cookie] = (_Person(change.name, role), now + SESSION_S)
+        response = _sentence(200, f"{change.name} is logged in as {role}")
+        response.set_cookie(
+            COOKIE, cookie, httponly=True, samesite="strict", secure=self._is_tls, max_age=int(SESSION_S)
+        )
+        return response
+
+
+_NEEDED: dict[str, Role] = {"batch": "lead", "writeoff": "engineer", "revoke": "engineer"}
+
+
+def _change(session: Session, kind: str, change: _Change, person: str) -> str:
+    """Make a change that ``person`` may make; return a sentence about it."""
+    if kind == "batch":
+        if str(change.quota).strip():
+            if not str(change.quota).strip().isdecimal():
+                raise UsageError(f"{change.quota!r} is not a quota", hint="Give a number of units.")
+            quota.new_batch(session, change.batch, int(change.quota))
+        if change.state in ("open", "closed"):
+            quota.set_state(session, change.batch, change.state)
+        detail = {"batch": change.batch, "quota": str(change.quota), "state": change.state}
+        quota.audit(session, person, "batch", dict(detail))
+        return f"the batch {change.batch} is set"
+    if kind == "writeoff":
+        if not change.reason.strip():
+            raise UsageError("the reason is empty", hint="Say why the station can tell nothing any more.")
+        tickets = quota.write_off(session, change.grant.strip(), change.reason.strip()[:200], person)
+        return f"{tickets} tickets were written off"
+    stations.revoke(session, change.station.strip())
+    quota.audit(session, person, "revoke", {"station": change.station.strip()})
+    return f"the key of {change.station.strip()} is refused from now on"
+
+
+def _finished(response: Response) -> Response:
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
+    return response
+
+
+def _sentence(status: int, sentence: str) -> Response:
+    body = msgspec.json.encode(Answer(status < 400, sentence))
+    return Response(body, status, media_type="application/json")
+
+
+def _html(status: int, text: str) -> Response:
+    return Response(text, status, media_type="text/html; charset=utf-8")

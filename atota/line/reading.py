@@ -74,7 +74,7 @@ class _Read(msgspec.Struct):
 
 
 class Columns(msgspec.Struct, kw_only=True):
-    """A row of the table of records. ``label`` is the serial number of the unit's label, if one was scanned."""
+    """A row of the table of records. ``label`` is the serial number on the label, if it was scanned."""
 
     journal: str
     seq: int
@@ -126,16 +126,7 @@ def columns(
     now: dt.datetime,
     offset: dt.timedelta,
 ) -> Columns:
-    """Return a record's row.
-
-    Args:
-        raw: the record, JSON.
-        journal: its journal.
-        seq: its number there.
-        digest: its digest.
-        station: the station that sent it.
-        now: the server's time.
-        offset: the server's time less the station's.
+    """Return the row of a record, JSON; ``offset`` is the server's time less the station's.
 
     Raises:
         BadRecord: it is not a record.

@@ -9,7 +9,7 @@ import msgspec
 import platformdirs
 
 from atota.clock import Clock
-from atota.errors import UsageError
+from atota.errors import LimitReached, UsageError
 from atota.files import prepared
 from atota.line.protocol import (
     JOURNAL,
@@ -74,7 +74,7 @@ class GrantMemory:
             return self._known[identity]
 
     def note(self, identity: str, count: int) -> None:
-        """Remember a count, before the grant is told."""
+        """Remember a count, before the station hears of the grant."""
         if count <= self.known(identity):
             return
         with self._lock:
@@ -143,10 +143,11 @@ class LineService:
         request = read(body, GrantRequest)
         with self.store.transaction() as session:
             station = stations.of_key(session, key)
+            quota.lock(session)
             identity = self._database(session)
             quota.check_count(session, identity, self._memory.known(identity))
             answer = quota.grant(session, station, request)
-            self._memory.note(identity, answer.number)
+        self._memory.note(answer.identity, answer.number)
         return answer
 
     def post_settlements(self, key: str, body: bytes) -> Here:
@@ -154,6 +155,7 @@ class LineService:
         word = read(body, Settlements)
         with self.store.transaction() as session:
             station = stations.of_key(session, key)
+            quota.lock(session)
             for settlement in word.settlements:
                 quota.settle(session, station, settlement)
             return stations.here(session)
@@ -161,10 +163,17 @@ class LineService:
     def post_device(self, key: str, body: bytes) -> Here:
         """Bind a device id to a module."""
         binding = read(body, _Binding)
+        imei = _imei(binding.imei)
         with self.store.transaction() as session:
             station = stations.of_key(session, key)
-            quota.bind(session, station, binding.product, binding.device, _imei(binding.imei))
-            return stations.here(session)
+        try:
+            with self.store.transaction() as session:
+                quota.bind(session, station, binding.product, binding.device, imei)
+                return stations.here(session)
+        except LimitReached:
+            with self.store.transaction() as session:
+                quota.audit(session, station, "bind-refused", msgspec.to_builtins(binding))
+            raise
 
     def get_unit(self, key: str, imei: str) -> Unit:
         """Return what is known of a unit."""

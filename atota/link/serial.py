@@ -17,6 +17,7 @@ from serial.serialutil import SerialBase
 from atota.clock import Clock, Deadline, SystemClock
 from atota.errors import LineUnavailable, LinkError, LinkLost, UsageError
 from atota.link.base import SERIAL_SCHEMES, Parity
+from atota.link.hold import hold_lines
 from atota.link.latency import restore_low_latency, set_low_latency
 from atota.link.pipes import DescriptorPipe, Pipe, PollingPipe, QueuePipe
 from atota.link.translate import FOREIGN, line_fault, open_fault, use_fault, using
@@ -243,6 +244,10 @@ class SerialLink:
                 self._serial.rts = rts
         except FOREIGN as exc:
             raise line_fault(self.name, exc) from exc
+
+    def keep_lines(self) -> None:
+        """Let DTR and RTS keep their levels when the port is closed, where the system lets them."""
+        hold_lines(self._serial.fileno() if self._is_tty else -1)
 
     def close(self) -> None:
         """Close the port and restore the settings that opening it changed. May be called twice."""

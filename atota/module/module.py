@@ -4,7 +4,7 @@ from collections.abc import Callable, Container
 from typing import Protocol, Self
 
 from atota.at.events import Event
-from atota.clock import Clock, StopToken
+from atota.clock import Clock, Deadline, StopToken
 from atota.dialects import catalogue, loader
 from atota.dialects.model import Dialect
 from atota.errors import LineUnavailable, LinkLost, NoAnswer, UsageError
@@ -33,6 +33,7 @@ class Module:
         stop: looked at by every wait.
         listener: gets every event of the conversation.
         reopener: opens another port of the same adapter at a rate, without resetting the module.
+        restarts: the ways to restart the module by control lines, each with its name, the gentlest first.
 
     Attributes:
         on_update: gets the progress of an update that the module carries out by itself, which is waited
@@ -50,6 +51,7 @@ class Module:
         stop: StopToken | None = None,
         listener: Callable[[Event], None] | None = None,
         reopener: Callable[[str, int], Link] | None = None,
+        restarts: tuple[tuple[str, tuple[Step, ...]], ...] = (),
     ) -> None:
         self.session = Session(link, dialect or loader.stranger(), stop=stop, listener=listener)
         self.findings: Findings | None = None
@@ -59,6 +61,7 @@ class Module:
         self._expected = expected
         self._baud = baud
         self._reopener = reopener
+        self.restarts = restarts
 
     def __enter__(self) -> Self:
         return self
@@ -88,6 +91,15 @@ class Module:
         if self._reopener is None:
             raise LinkLost("this module's port cannot be opened again")
         self.session.replace_link(self._reopener(port, self.session.link.baud))
+
+    def restart(self, sequence: tuple[Step, ...]) -> None:
+        """Restart the module by its control lines; nothing that was outstanding comes any more.
+
+        Raises:
+            LineUnavailable: the port has no such line.
+        """
+        pulse(self.session.link, sequence, self.session.check)
+        self.session.reset_state()
 
     def find(self) -> int:
         """Find the rate at which the module answers, the last known one first; bit/s.
@@ -208,6 +220,7 @@ def open_module(
         stop=stop,
         listener=listener,
         reopener=lambda port, rate: opened(port, rate, board.end_levels),
+        restarts=board.restarts,
     )
 
 
@@ -237,16 +250,37 @@ def expected_row(model: str, task_type: TaskType = "fota") -> catalogue.Row:
     return row
 
 
-def pulse(link: Link, sequence: tuple[Step, ...]) -> None:
+def pulse(link: Link, sequence: tuple[Step, ...], check: Callable[[], None] = lambda: None) -> None:
     """Drive the control lines as a board file says.
+
+    ``check`` is called during waits, and may raise; the lines then get the levels of the sequence's end, so
+    that a module is not left in its reset.
 
     Raises:
         LineUnavailable: the port has no such line.
     """
-    for step in sequence:
-        if step.line is None:
-            link.clock.sleep(step.wait_s)
+    for number, step in enumerate(sequence):
+        if step.line is not None:
+            _set_line(link, step)
             continue
+        try:
+            _wait(link, step.wait_s, check)
+        except BaseException:
+            for later in sequence[number:]:
+                if later.line is not None:
+                    _set_line(link, later)
+            raise
+
+
+def _wait(link: Link, seconds: float, check: Callable[[], None]) -> None:
+    deadline = Deadline(link.clock, seconds)
+    while not deadline.expired:
+        check()
+        link.clock.sleep(min(deadline.remaining, link.clock.slice_s))
+
+
+def _set_line(link: Link, step: Step) -> None:
+    if step.line is not None:
         try:
             link.set_lines(**{step.line: step.asserted})
         except LineUnavailable as error:

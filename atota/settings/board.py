@@ -12,10 +12,12 @@ from atota.errors import ConfigError, UsageError
 from atota.files import decode_toml, load_toml
 from atota.settings.chip import Chip
 from atota.settings.kinds import Baud, Text, TransferBaud
-from atota.settings.steps import Sequence, decode_step
+from atota.settings.steps import Sequence, Step, decode_step
 from atota.settings.table import board_table, in_board
 
 HexId = Annotated[str, msgspec.Meta(pattern=r"^[0-9A-Fa-f]{4}\Z")]
+
+_EMPTY = Step("wait:2")  # ours: the capacitors of a supply that was switched off get empty
 
 
 class Adapter(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -81,7 +83,10 @@ class Reset(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
 
 class Power(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The steps of the control lines that switch the module's supply. No job ever switches it off."""
+    """The steps of the control lines that switch the module's supply.
+
+    A job switches it off only as the last step of recovery, and never once an update may have begun.
+    """
 
     on: Annotated[Sequence, msgspec.Meta(min_length=1)]
     off: Annotated[Sequence, msgspec.Meta(min_length=1)] | None = None
@@ -134,6 +139,22 @@ class Board(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
         return (*(self.power.on if self.power else ()), *(self.reset.sequence if self.reset else ()))
 
     @property
+    def restarts(self) -> tuple[tuple[str, Sequence], ...]:
+        """The ways to restart the module by its lines, each with its name, the gentlest first."""
+        ways = []
+        if self.reset is not None:
+            ways.append(("reset", self.reset.sequence))
+        if self.power is not None and self.power.off is not None:
+            ways.append(("power cycle", (*self.power.off, _EMPTY, *self.start_steps)))
+        return tuple(ways)
+
+    @property
+    def untouched(self) -> "Board":
+        """The board for a module that must not be restarted: its lines get the levels that they have."""
+        power = Power(on=self.end_levels) if self.end_levels else None
+        return msgspec.structs.replace(self, power=power, reset=None)
+
+    @property
     def end_levels(self) -> Sequence:
         """The levels of the control lines after `start_steps`, without the steps to them."""
         return tuple({step.line: step for step in self.start_steps if step.line is not None}.values())
@@ -170,7 +191,7 @@ def load_board(path: str | Path) -> Board:
     return board
 
 
-def require_dialect(name: str | None, file: str, place: str) -> None:
+def require_dialect(name: str | None, file: str, path: str) -> None:
     """Refuse a ``file`` that names a dialect which cannot be used.
 
     Raises:
@@ -181,7 +202,7 @@ def require_dialect(name: str | None, file: str, place: str) -> None:
     try:
         loader.load(name)
     except UsageError as error:
-        raise ConfigError(f"{file}: {error.message} - at `{place}`", hint=error.hint) from error
+        raise ConfigError(f"{file}: {error.message} - at `{path}`", hint=error.hint) from error
 
 
 def require_supported(board: Board, name: str) -> None:

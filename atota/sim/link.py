@@ -119,11 +119,21 @@ class SimLink:
         self._wire.set_parity(parity, self.clock.monotonic())
 
     def set_lines(self, *, dtr: bool | None = None, rts: bool | None = None) -> None:
-        """Set the control lines; a reset pin or a boot pin may be wired to them."""
+        """Set the control lines; a reset pin, a boot pin or the supply of a module may be wired to them."""
         self._check()
+        if isinstance(self.device, SimModule):
+            self._switch(self.device, {"dtr": dtr, "rts": rts}.get(self.device.options.power))
         self._dtr = self._dtr if dtr is None else dtr
         self._rts = self._rts if rts is None else rts
         self._wire.set_lines(self.clock.monotonic(), dtr=self._dtr, rts=self._rts)
+
+    def _switch(self, module: SimModule, is_on: bool | None) -> None:
+        """Switch a module's supply; without one it says nothing and hears nothing."""
+        if is_on is None or is_on is module.has_supply:
+            return
+        module.has_supply = is_on
+        self.power_cycle()
+        module.silent = module.silent or not is_on
 
     def power_cycle(self) -> None:
         """Take the supply away for a moment."""

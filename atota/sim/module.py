@@ -47,6 +47,7 @@ class SimModule(Device):
         commands: how many command lines it took.
         booting: it starts, an update included; it is deaf meanwhile.
         mute: silent, and after a hardware reset, too.
+        has_supply: False while the control line that switches its supply is let go.
         dead: its port is dead since the start of an update, which goes on; only `heal` brings it back.
     """
 
@@ -75,6 +76,7 @@ class SimModule(Device):
         self.settings.echo = self._echo_at_boot
         self._port = AtPort(self)
         self._held = False
+        self.has_supply = True
         self._updating = self._start_planned = self._stuck = False
         self.mute = self.silent = self.faults.lasts("mute") is not None
 

@@ -48,6 +48,7 @@ _KINDS = (
     ("echo=0|1", "1: echo is on (0)"),
     ("asleep=0|1", "1: it sleeps when idle, and loses the bytes that wake it (0)"),
     ("reset=rts|dtr", "the control line that is wired to its reset pin"),
+    ("power=rts|dtr", "the control line that switches its supply: asserted is on"),
     ("network=0|1", "0: it has no network (1)"),
 )
 
@@ -70,6 +71,7 @@ class Options:
         baud: the stored rate, at which the module is.
         asleep: it sleeps when idle, from the beginning on; the bytes that wake it are lost.
         reset: the control line that is wired to its reset pin, if any.
+        power: the control line that switches its supply, if any: asserted is on.
         network: there is one to attach to.
         push: the version that the platform wants it to run, where the platform drives the update.
         fetch: downloads a URL, where the module downloads by itself; None: every URL is unreachable.
@@ -83,6 +85,7 @@ class Options:
     echo: bool = False
     asleep: bool = False
     reset: Literal["", "rts", "dtr"] = ""
+    power: Literal["", "rts", "dtr"] = ""
     accept_any: bool = False
     becomes: str = ""
     network: bool = True

@@ -147,9 +147,10 @@ def _options(model: str, given: dict[str, str]) -> Options:
     persona = find_persona(model)
     if "push" in given and persona.way.name != "platform":
         raise _wrong("push", given["push"], f"no platform drives the update of a {persona.name}")
-    reset = given.get("reset", "")
-    if reset not in ("", "rts", "dtr"):
-        raise _wrong("reset", reset, "rts or dtr is needed")
+    lines = {key: given.get(key, "") for key in ("reset", "power")}
+    for key, line in lines.items():
+        if line not in ("", "rts", "dtr"):
+            raise _wrong(key, line, "rts or dtr is needed")
     if given.get("accept", "any") != "any":
         raise _wrong("accept", given["accept"], "only `any` can be accepted")
     if "accept" in given and not given.get("becomes"):
@@ -163,7 +164,8 @@ def _options(model: str, given: dict[str, str]) -> Options:
         baud=_integer("baud", given["baud"], 300, 4_000_000) if "baud" in given else None,
         echo=_flag("echo", given.get("echo", "0")),
         asleep=_flag("asleep", given.get("asleep", "0")),
-        reset=reset,  # type: ignore[arg-type]
+        reset=lines["reset"],  # type: ignore[arg-type]
+        power=lines["power"],  # type: ignore[arg-type]
         accept_any="accept" in given,
         becomes=given.get("becomes", ""),
         network=_flag("network", given.get("network", "1")),

@@ -32,16 +32,19 @@ class Flasher:
         on_line: gets lines that a program prints.
 
     Attributes:
-        overwrites: the package is written over the running application.
+        transfer_baud: the rate that the user wants for the transfer; None: the flasher's own choice.
+        meets_application: the application itself may take the package: it is asked before any line is driven.
         may_run: the chip may run the package before `activate`.
         block: bytes in one block; None: the flasher does not cut the package.
         blocks: blocks that were acknowledged.
         retries: blocks that were sent again.
         has_erased: the old application may be damaged.
+        state_words: the state of a chip whose application tells no version, for messages.
     """
 
-    overwrites = True
+    transfer_baud: int | None = None
     may_run = False
+    meets_application = False
     block: int | None = None
 
     def __init__(
@@ -54,6 +57,12 @@ class Flasher:
         self.blocks = 0
         self.retries = 0
         self.has_erased = False
+        self.state_words = ""
+
+    @property
+    def overwrites(self) -> bool:
+        """True if the package is written over the running application."""
+        return True
 
     @property
     def validates(self) -> bool:
@@ -68,6 +77,10 @@ class Flasher:
     def unfit(self) -> Refusal | None:
         """Return why this machine or this description cannot write the chip; None if it can."""
         return None
+
+    def tools(self) -> str:
+        """Return the programs that it runs, and their versions where they tell them."""
+        return ""
 
     def check(self, data: bytes, version: str) -> None:
         """Refuse a package that is not an application image for this chip with this version.
@@ -114,11 +127,6 @@ class Flasher:
     def running_version(self) -> str | None:
         """Return the version that the running application tells by the flasher's own protocol."""
         return None
-
-    @property
-    def has_running_version(self) -> bool:
-        """True if the protocol can ask the running application."""
-        return False
 
     @property
     def old_slot_pattern(self) -> tuple[str, str] | None:

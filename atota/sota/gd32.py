@@ -99,7 +99,9 @@ class Gd32(Flasher):
         else:
             raise NoAnswer(
                 "the chip's bootloader does not answer",
-                hint="Check BOOT0, NRST, TX/RX and ground. The bootloader speaks 8E1 on PA9 and PA10.",
+                hint=LOST
+                if self.has_erased
+                else "Check BOOT0, NRST, TX/RX and ground. The bootloader speaks 8E1 on PA9 and PA10.",
                 tried=(f"sent 7F {_SYNCS} times at {self.wire.link.baud} bit/s, 8E1",),
             )
         self._commands = self._get()

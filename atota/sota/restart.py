@@ -102,13 +102,12 @@ class ChipRestart:
     def _read(self) -> str | None:
         if not self._is_by_protocol:
             return self._app.read(self._limit, self._tick) if self._limit.remaining else self._version
-        while self._flasher.has_running_version:
+        while True:
             version = self._flasher.running_version()
             if version is not None or self._limit.expired:
                 return version
             self._wire.pause(_AGAIN_S)
             self._tick()
-        return None
 
     def _tick(self) -> None:
         self._on_percent(min(99, round(100 * (1 - self._limit.remaining / self._within_s))))
@@ -122,17 +121,12 @@ class ChipRestart:
         )
 
     def _silence(self) -> RebootTimeout | SlotLost:
-        line = self._app.excerpt()
-        printed = f"; the last line that it printed is {line!r}" if line else ""
+        line, words = self._app.excerpt(), self._flasher.state_words
+        printed = f"; the last line that it printed is {line!r}" if line else f"; {words}" if words else ""
         if not self._is_own:
             return SlotLost(f"the application that an earlier run wrote does not tell its version{printed}")
-        if self._is_by_protocol and not self._flasher.has_running_version:
-            return RebootTimeout(
-                "the package was written, and its version is not confirmed: no way to read it is known",
-                hint="Tell it in the board file: [chip] version = { send = \"AT+VER\\r\\n\", expect = '…' }.",
-            )
         return RebootTimeout(
-            f"the package was written, but the application did not tell its version within "
-            f"{self._within_s:g} s{printed}",
+            f"the application did not tell its version within {self._within_s:g} s after the write, so "
+            f"that is not confirmed{printed}",
             hint="Check the rate and the pattern of the version in the board file, then restart the chip.",
         )

@@ -24,7 +24,7 @@ from msgspec.structs import replace
 
 from atota.clock import Clock, Deadline, StopToken, SystemClock
 from atota.errors import AtotaError, Interrupted, JobTimeout, LinkError, UsageError
-from atota.fota.target import open_target
+from atota.fota.open import open_target
 from atota.journal.facts import Fact, PriorRun, Told
 from atota.journal.model import Opened
 from atota.journal.store import Journal
@@ -37,16 +37,29 @@ from atota.ota.serve import Serve
 from atota.ota.serve import serve as serve_http
 from atota.settings.spec import JobSpec, checked, completed
 from atota.sota.opening import open_chip
+from atota.sota.profile import described
 from atota.update import plan
 from atota.update.context import Admit, Approve, JobContext, ProgressReporter
 from atota.update.events import JobEvent, JobResult, Listener, StageShares, UrcEvent
 from atota.update.job_journal import JobJournal
 from atota.update.report import Outbox
-from atota.update.resume import Resumption
+from atota.update.resume import Resumption, may_be_updating
 from atota.update.run import Run
 from atota.update.state import MEANINGS, AfterCrash, JobMachine
 from atota.update.target import Target, TargetOpener
 from atota.values import Digests, Identity
+
+
+def require_possible(spec: JobSpec, platform: Platform | None) -> None:
+    """Refuse, before the port is opened, a job that cannot be carried out.
+
+    Raises:
+        UsageError: a value is malformed, or the device or the chip is not named.
+        ConfigError: the board asks for more than this program has, or does not describe its chip.
+    """
+    checked(spec, platform.capabilities.naming if platform is not None else None)
+    if spec.task_type == "sota":
+        described(spec.model, spec.board)
 
 
 class Job:
@@ -192,8 +205,7 @@ class Job:
         return dataclasses.replace(context, spec=spec)
 
     def _check(self, spec: JobSpec) -> None:
-        platform = self._context.platform
-        checked(spec, platform.capabilities.naming if platform is not None else None)
+        require_possible(spec, self._context.platform)
 
     def _continued(self, target: Target, identity: Identity, prior: PriorRun) -> Run:
         """Return the run that continues a write of an earlier one."""
@@ -220,7 +232,7 @@ class Job:
             if context.journal is not None:
                 context.journal.recover()
             target = self._targets(
-                spec,
+                self._careful(spec),
                 clock=self._clock,
                 stop=context.stop,
                 note=progress.note,
@@ -230,12 +242,22 @@ class Job:
         try:
             target.limit = Deadline(target.clock, spec.timeout_s)
             progress.clock = target.clock
-            self._machine.overwrites = target.overwrites
             yield target
         finally:
             context.result.longest_silence_ms = round(1000 * target.longest_silence_s)
             context.result.boots = target.boots
             target.close()
+
+    def _careful(self, spec: JobSpec) -> JobSpec:
+        """Return the spec for opening the port: no line of the board restarts a module in mid-update."""
+        journal, board = self._context.journal, spec.board
+        if journal is None or board is None or spec.task_type == "sota":
+            return spec  # a reset harms no chip: its loader is in ROM
+        now = (self._clock or SystemClock()).time()
+        if not may_be_updating(journal.past(port=spec.port), now):
+            return spec
+        self._context.progress.note("the module may be in the middle of an update: its lines are left alone")
+        return replace(spec, board=board.untouched)
 
     def _local_package(self) -> Digests | None:
         """Verify the package of this machine before the port is opened; it is verified again later.

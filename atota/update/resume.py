@@ -12,7 +12,10 @@ from functools import cached_property
 
 import msgspec
 
+from atota.dialects import loader
+from atota.dialects.model import DEFAULT_REBOOT
 from atota.errors import (
+    AtotaError,
     LimitReached,
     ModuleError,
     OldVersion,
@@ -117,6 +120,25 @@ def _block(past: PastJob) -> int | None:
     if past.latest(LineFact) is None and written is not None and written.block is not msgspec.UNSET:
         return written.block
     return past.method.block
+
+
+def may_be_updating(past: PastJob | None, now: float) -> bool:
+    """True if the module of this earlier job may be in the middle of its update.
+
+    Once the longest reboot of its dialect is over, it has ended, or never will.
+
+    Args:
+        past: the newest job on a port, or of a module.
+        now: seconds since the epoch.
+    """
+    prior = prior_run(past)
+    if past is None or prior is None or MEANINGS[prior.state].after_crash is not AfterCrash.CONFIRM:
+        return False
+    try:
+        reboot = loader.load(prior.method.name or "").reboot or DEFAULT_REBOOT
+    except AtotaError:  # the dialect was a user's own
+        reboot = DEFAULT_REBOOT
+    return now - past.last_seen < max(reboot.limit_s, reboot.longest_s or 0.0, DEFAULT_REBOOT.limit_s)
 
 
 class Resumption:

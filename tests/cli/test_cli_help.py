@@ -62,6 +62,9 @@ def test_every_example_works(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "package.bin").write_bytes(PACKAGE)
+    (tmp_path / "bench-3.toml").write_text(
+        'name = "bench-3"\n[reset]\nsequence = ["rts:1", "rts:0"]\n[power]\non = ["dtr:1"]\n'
+    )
     filled(tmp_path / "journal.sqlite3")
     words = shlex.split(COMMANDS[name])
     env = {"ATOTA_SERVER": bench.server.url, "ATOTA_JOURNAL": str(tmp_path / "journal.sqlite3")}

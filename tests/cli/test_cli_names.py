@@ -7,8 +7,8 @@ import pytest
 from atota.otaserver.faults import KNOWN
 from atota.sim.chips.faults import CHIP_FAULTS
 from atota.sim.chips.options import CHIP_OPTIONS
-from atota.sim.faults import KNOWN_FAULTS, POSITIONS
-from atota.sim.options import KNOWN_OPTIONS
+from atota.sim.faults import KNOWN_FAULTS, POSITIONS, FaultKind
+from atota.sim.options import KNOWN_OPTIONS, OptionKind
 from atota.sim.personas.catalogue import PERSONAS
 from tests.cli.running import KEY, Cli
 
@@ -114,10 +114,8 @@ def test_every_fault_and_option_of_the_simulator_is_explained(cli: Cli) -> None:
         for line in ran.out.splitlines()
         if line.startswith("  ")
     }
-    explained = (
-        *KNOWN_FAULTS.values(), *POSITIONS, *KNOWN_OPTIONS.values(),
-        *CHIP_FAULTS.kinds.values(), *CHIP_OPTIONS.values(),
-    )  # fmt: skip
+    faults = (*KNOWN_FAULTS.values(), *POSITIONS, *CHIP_FAULTS.kinds.values())
+    explained: list[FaultKind | OptionKind] = [*faults, *KNOWN_OPTIONS.values(), *CHIP_OPTIONS.values()]
     assert [one.usage for one in explained if (one.usage, one.help) not in lines] == []
     for platform_kind in KNOWN.values():
         assert platform_kind.help in ran.out

@@ -32,7 +32,9 @@ ELSEWHERE = {
     r"\./scripts/\S+( FILE)?": ".ci/run and tests of their own",
     r"pipx install .*|python3 -m venv .*|atota --install-completion": "scripts/first-day",
     r"export .*": "the fixture `desk`",
+    r"apt-get install postgresql|sudo -u postgres .*|(echo 4711 \| )?atota line .*": "tests/line",
     r"atota (demo|sim server|sim module|replay)( .*)?": "tests/e2e and scripts/first-day",
+    r"atota (station|sim bench|records batch)( .*)?": "tests/cli/test_cli_station.py and tests/e2e",
     r"atota \S+\s+-p socket://127\.0\.0\.1:5000.*|atota flash \./platform/.*": "scripts/first-day",
 }
 """Commands that are run by another test or script."""
@@ -82,7 +84,9 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_bytes((ROOT / path).read_bytes())
     (folder / "package.bin").write_bytes(PACKAGE)
-    (folder / "bench-3.toml").write_text('name = "bench-3"\n', encoding="utf-8")
+    (folder / "bench-3.toml").write_text(
+        'name = "bench-3"\n[power]\non = ["dtr:1"]\noff = ["dtr:0"]\n', encoding="utf-8"
+    )
     (dialect,) = (text for text in re.findall(r"(?ms)^ *```toml\n(.*?)^ *```$", BOARDS) if "acme-x1" in text)
     (folder / "boards" / "dialects").mkdir()
     (folder / "boards" / "dialects" / "acme-x1.toml").write_text(

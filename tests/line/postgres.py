@@ -109,13 +109,13 @@ class Postgres:
     def signal_all(self, number: signal.Signals) -> None:
         """Send a signal to postmaster and backends: SIGSTOP, SIGCONT."""
         assert self._process is not None
-        for pid in self._pids():
+        for pid in self.pids():
             try:
                 os.kill(pid, number)
             except ProcessLookupError:
                 continue
 
-    def _pids(self) -> list[int]:
+    def pids(self) -> list[int]:
         assert self._process is not None
         children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text().split()
         return [self._process.pid, *map(int, children)]

@@ -97,11 +97,11 @@ def test_settlements_only_grow_and_returned_tickets_can_be_granted_again(line: L
         client.settle([said])
         assert sums(line.store) == (4, 7, 10)
     assert client.grant(GrantRequest(id="g-2", batch="B-1", count=9)).granted == 3
-    with pytest.raises(LimitReached, match="more was spent"):
-        client.settle([Settlement(id="g-1", batch="B-1", size=10, spent=8)])
     with pytest.raises(LimitReached):
         client.settle([Settlement(id="g-1", batch="B-1", size=10, spent=8, returned=3)])
     assert sums(line.store) == (4, 10, 10)
+    client.settle([Settlement(id="g-1", batch="B-1", size=10, spent=9)])  # a copy of the disk, perhaps
+    assert sums(line.store) == (7, 10, 10)
 
 
 def test_written_off_tickets_stay_granted_and_an_audit_row_says_why(line: Line) -> None:
@@ -170,8 +170,8 @@ def test_a_purse_is_filled_spent_offline_and_settled_later(line: Line, folder: P
         assert escrow.take("B-1", "job-3"), "a job that has a ticket keeps it"
         for number in range(6):
             escrow.spend(f"job-{number}")
-        escrow.give_back("job-6")
-        escrow.give_back("job-0")
+        escrow.put_back("job-6")
+        escrow.put_back("job-0")
         assert (escrow.held("B-1"), escrow.taken()) == (1, ["job-7"])
         assert escrow.device("P", imei_of(1)) == escrow.device("P", imei_of(1)) == "d0"
         client = line.client(line.key("st-1"))
@@ -182,7 +182,8 @@ def test_a_purse_is_filled_spent_offline_and_settled_later(line: Line, folder: P
         escrow.sync(client, outbox.identity, Wish())
         assert sums(line.store) == (6, 7, 12)
     with line.store.transaction() as session:
-        assert session.rows("SELECT id, imei FROM line.device WHERE state = 'bound'") == [("d0", imei_of(1))]
+        rows = session.rows("SELECT id, imei FROM line.device WHERE state = 'bound'")
+    assert rows == [("d0", imei_of(1))]
     with Escrow(folder / "purse") as escrow:
         assert (escrow.held("B-1"), escrow.taken()) == (0, ["job-7"])
 

@@ -2,9 +2,12 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
+import threading
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,9 +15,12 @@ from typing import Any
 
 import pytest
 
+from atota.clock import SystemClock
+from atota.line.client import LineClient, LineKey
+from atota.line.outbox import Outbox
 from tests.line.postgres import Postgres
-from tests.line.servers import call
-from tests.line.stations import imei_of
+from tests.line.servers import call, sent
+from tests.line.stations import imei_of, journal_in, write
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -114,3 +120,51 @@ def test_a_server_without_tables_or_database_says_what_to_do(cli: Cli, postgres:
     assert "secret-word" not in json.dumps(error)
     del cli.environment["ATOTA_DATABASE"]
     assert "--database" in cli.run("init", code=2)["error"]["hint"]
+
+
+def test_rebuild_waits_until_the_stations_have_sent_everything_again(
+    cli: Cli, postgres: Postgres, folder: Path
+) -> None:
+    name = cli.environment["ATOTA_DATABASE"].rpartition("/")[2]
+    cli.run("init")
+    key = LineKey(cli.run("station", "add", "st-1")["key"])
+    results: list[dict[str, Any]] = []
+    with cli.serving() as (url, _), journal_in(folder) as journal:
+        client = LineClient(url, key, clock=SystemClock())
+        outbox = Outbox(client, journal, clock=SystemClock())
+        for number in range(70):
+            write(journal, number)
+        sent(outbox)
+        postgres.sql(f"DROP DATABASE {name} WITH (FORCE)")
+        postgres.sql(f"CREATE DATABASE {name}")
+        thread = threading.Thread(target=lambda: results.append(cli.run("rebuild", "st-1")))
+        thread.start()
+        while thread.is_alive():
+            outbox.step()
+            thread.join(0.2)
+        client.close()
+        (result,) = results
+        assert (result["records"], result["stations"]) == (70, ["st-1"])
+        assert call(url, "GET", f"/v1/units/{imei_of(3)}", key=key.header()[7:])[1]["state"] == "done"
+
+
+def test_the_demo_shows_a_page_with_three_stations_at_work(postgres: Postgres) -> None:
+    demo = subprocess.Popen(
+        [sys.executable, "-m", "scripts.line_demo_parts.demo", "--listen", "127.0.0.1:0", "--seconds", "60"],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+    )
+    assert demo.stdout is not None
+    try:
+        (url,) = re.findall(r"http://[\d.:]+/", demo.stdout.readline())
+        text = ""
+        while text.count('data-state="live"') < 3 or "B-2026-118" not in text:
+            with urllib.request.urlopen(url, timeout=20) as response:
+                text = response.read().decode()
+            assert demo.poll() is None
+        assert text.count("data-station=") == 3
+    finally:
+        demo.send_signal(signal.SIGINT)
+        demo.communicate(timeout=60)
+    assert demo.returncode == 0

@@ -58,7 +58,7 @@ def test_the_whole_conversation_is_that_of_an3155(desk: Desk) -> None:
     assert not link.script
     assert result.blocks == 2
     # BOOT0 high and reset; then BOOT0 low and reset. The bootloader speaks 8E1, the application 8N1.
-    assert "".join(link.lines) == "D0R0D1R1R0D0R1R0"
+    assert "".join(link.lines) == "D0R0D0R1D1R0D0D0R1R0"
     assert link.settings == [(115200, "E"), (115200, "N")]
 
 
@@ -108,12 +108,12 @@ def test_a_silent_application_is_written_but_not_confirmed(desk: Desk) -> None:
     assert (result.outcome, result.exit_code) == ("unknown-after-reboot", 11)
 
 
-def test_without_a_way_to_the_version_it_is_not_confirmed(desk: Desk) -> None:
+def test_a_banner_that_does_not_come_is_not_confirmed(desk: Desk) -> None:
     link = Scripted([*IDENTIFIED, *ERASED, *WRITTEN, *READ_BACK])
-    result = desk.flash(link, APP, target="V2.0", chip="page = 1024")
+    result = desk.flash(link, APP, target="V2.0", chip="version = { banner = 'fw (x)', within_s = 1 }")
     assert (result.outcome, result.exit_code) == ("unknown-after-reboot", 11)
     assert result.error is not None
-    assert "[chip] version" in result.error.hint
+    assert "within 1 s" in result.error.message
 
 
 def test_a_clone_that_ignores_writes_is_caught_by_reading_back(desk: Desk) -> None:

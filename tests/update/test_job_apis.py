@@ -12,7 +12,7 @@ import pytest
 
 import atota.update
 from atota.clock import SimulatedClock
-from atota.errors import Refused, UsageError
+from atota.errors import Outcome, Refused, UsageError
 from atota.journal.model import Opened
 from atota.journal.store import Journal
 from atota.ota.base import Access, Capabilities
@@ -38,7 +38,8 @@ JOB = "a" * 12 + "-1"
 def journal() -> Iterator[Journal]:
     with closing(sqlite3.connect(":memory:")) as database:
         made = Journal.on(database, clock=SimulatedClock())
-        made.open_job(Opened(run="a" * 12, attempt=1, command="update", port="/dev/ttyUSB0"))
+        entry = made.open_job(Opened(run="a" * 12, attempt=1, command="update", port="/dev/ttyUSB0"))
+        entry.verdict(Outcome.UPDATED_UNREPORTED)
         yield made
 
 

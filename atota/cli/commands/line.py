@@ -16,6 +16,7 @@ from atota.cli.view import line as view
 from atota.cli.view.output import styled
 from atota.clock import SystemClock
 from atota.errors import UsageError, extra_missing
+from atota.settings.resolve import DATABASE_VARIABLE
 
 try:
     from atota.line.store import Store
@@ -28,7 +29,7 @@ Database = Annotated[
     str | None,
     typer.Option(
         "--database",
-        envvar="ATOTA_DATABASE",
+        envvar=DATABASE_VARIABLE,
         show_envvar=False,
         metavar="URL",
         help="postgresql://USER@HOST:PORT/NAME; the password from ~/.pgpass. \\[env: ATOTA_DATABASE]",
@@ -76,9 +77,7 @@ def serve(
     tls_key: Annotated[Path | None, typer.Option(metavar="FILE", help="The certificate's key (PEM).")] = None,
     host_name: Annotated[
         list[str] | None,
-        typer.Option(
-            metavar="HOST[:PORT]", help="A name that the page may be opened under; may be repeated."
-        ),
+        typer.Option(metavar="HOST", help="A name that the page is opened under; may be repeated."),
     ] = None,
 ) -> None:
     """Serve until the stop token is set."""

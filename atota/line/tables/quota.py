@@ -149,10 +149,11 @@ def _lease(session: Session, station: str, request: GrantRequest, *, hold: str) 
 def settle(session: Session, station: str, word: Settlement) -> None:
     """Take a station's word about one of its grants. Numbers never go back, whatever order they come in.
 
-    A grant that the database has forgotten (it was restored, or is rebuilt) is written down again.
+    A grant that the database has forgotten (it was restored, or is rebuilt) is written down again. Two copies
+    of one disk may claim more than the grant together: what was spent goes before what was returned.
 
     Raises:
-        LimitReached: the numbers contradict the grant.
+        LimitReached: the numbers contradict themselves, or the grant.
     """
     if word.spent < 0 or word.returned < 0 or word.spent + word.returned > word.size:
         raise LimitReached(
@@ -190,11 +191,10 @@ def settle(session: Session, station: str, word: Settlement) -> None:
     size, spent, returned, written_off, owner = row
     if owner != station or size != word.size:
         raise LimitReached(f"the grant {word.id} is another one here: {size} tickets of the station {owner}")
-    spent, more = max(spent, word.spent), max(0, word.returned - returned)
+    spent = min(max(spent, word.spent), size - returned)
+    more = min(max(0, word.returned - returned), size - returned - spent)
     # What was written off and turns out to be spent or returned is no longer written off.
     written_off = min(written_off, size - spent - returned - more)
-    if spent + returned + more > size:
-        raise LimitReached(f"the grant {word.id}: more was spent and returned than its {size} tickets")
     session.run(
         "UPDATE line.allotment SET spent = %(spent)s, returned = returned + %(more)s,"
         " written_off = %(written_off)s, settled_at = now() WHERE id = %(id)s",
@@ -238,6 +238,11 @@ def audit(session: Session, person: str, action: str, detail: dict[str, object])
         "INSERT INTO line.audit (person, action, detail) VALUES (%(person)s, %(action)s, %(detail)s::jsonb)",
         {"person": person, "action": action, "detail": msgspec.json.encode(detail).decode()},
     )
+
+
+def lock(session: Session) -> None:
+    """Order all that grants and settles: the line's state is locked first, then a batch."""
+    session.run("SELECT 1 FROM line.state FOR UPDATE")
 
 
 def check_count(session: Session, identity: str, seen: int) -> None:

@@ -15,7 +15,7 @@ import hmac
 import ipaddress
 import secrets
 import socket
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final, NamedTuple
 
 COOKIE: Final = "atota-station"
@@ -47,11 +47,22 @@ class Gate:
         host: the address that is listened on.
         port: its port.
         token: the station's token; None lets everybody in who reaches the address.
+        names: more names of this machine.
+        default_port: the port that is meant where a ``Host`` names none.
     """
 
-    def __init__(self, host: str, port: int, token: str | None = None) -> None:
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        token: str | None = None,
+        *,
+        names: Collection[str] = (),
+        default_port: int = 80,
+    ) -> None:
         self._port = port
-        self._names = _names(host)
+        self._default_port = str(default_port)
+        self._names = _names(host) | {name.lower() for name in names}
         self._takes_any_address = not is_loopback(host)
         self._token = token
         self._sessions: set[str] = set()
@@ -59,7 +70,7 @@ class Gate:
     def refusal(self, method: str, headers: Mapping[str, str], cookie: str | None) -> Refusal | None:
         """Return why a request is refused; None lets it in. ``headers`` have names in lower case."""
         if not self._is_ours(headers.get("host", "")):
-            return Refusal(421, "this address is not the station's")
+            return Refusal(421, "this address is not this page's")
         if method == "POST":
             if (problem := self._problem_of_change(headers)) is not None:
                 return problem
@@ -78,7 +89,7 @@ class Gate:
     def refusal_of_login(self, headers: Mapping[str, str]) -> Refusal | None:
         """Return why a login is refused before its token is looked at."""
         if not self._is_ours(headers.get("host", "")):
-            return Refusal(421, "this address is not the station's")
+            return Refusal(421, "this address is not this page's")
         return self._problem_of_change(headers)
 
     def _problem_of_change(self, headers: Mapping[str, str]) -> Refusal | None:
@@ -95,9 +106,9 @@ class Gate:
         return None
 
     def _is_ours(self, host: str) -> bool:
-        name, _, port = host.rpartition(":") if not host.endswith("]") else (host, "", "80")
+        name, _, port = host.rpartition(":") if not host.endswith("]") else (host, "", self._default_port)
         if not name:
-            name, port = host, "80"
+            name, port = host, self._default_port
         if port != str(self._port):
             return False
         name = name.lower().strip("[]")
