@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from atota.link.memory import memory_pair
+from  import memory_pair
 
 from atota.cli.call import Call
 from atota.cli.commands.talk import cancel_prompt
