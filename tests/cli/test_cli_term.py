@@ -5,7 +5,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from  import memory_pair
 
 from atota.cli.call import Call
 from atota.cli.commands.talk import cancel_prompt
@@ -16,6 +15,7 @@ from atota.dialects import loader
 from atota.errors import NoAnswer
 from atota.link.forward import ForwardingLink
 from atota.module.session import Session
+from atota.testing.memory import memory_pair
 from tests.cli.running import Cli, Ran
 from tests.cli.test_cli_process import on_terminal
 
