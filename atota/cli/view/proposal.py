@@ -16,7 +16,7 @@ from atota.values import mask
 def expected_s(proposal: Proposal, spec: JobSpec) -> float | None:
     """Return the seconds that the update is expected to take; None where this cannot be told from here."""
     identity, name = proposal.identity, spec.dialect or proposal.dialect
-    if proposal.size is None or identity.baud is None or spec.task_type == "sota":
+    if spec.task_type == "sota" or proposal.size is None or identity.baud is None:
         return None
     dialect = loader.load(name)
     rate = timing.transfer_rate(dialect, identity.baud, spec.transfer_baud)

@@ -189,8 +189,8 @@ class Mcuboot(Bootloader):
             return None
         first, _flags, length, group, sequence, command = struct.unpack_from(">BBHHBB", message)
         op, version = first & 7, first >> 3 & 3
-        body = cbor.decode_map(message[8:])
-        if length != len(message) - 8 or body is None or op not in (_READ, _WRITE):
+        body = cbor.decode_map(message[8:]) or {}  # a body that cannot be read has no values
+        if length != len(message) - 8 or op not in (_READ, _WRITE):
             return None
         name = _NAMES.get((group, command), "unknown")
         is_upload = (op, name) == (_WRITE, "upload")
@@ -297,8 +297,6 @@ class Mcuboot(Bootloader):
             if self.offset + len(data) > self.size:
                 return _EINVAL
             yield from self._store(data)
-        elif not self.size:
-            return _EINVAL
         return {"rc": 0, "off": self.offset} if self.in_recovery else {"off": self.offset}
 
     def _store(self, data: bytes) -> Generator[Need, bytes, None]:
