@@ -1,6 +1,5 @@
 """A module behind AT as a job sees it: `atota.update.target.Target`, on a session and a method."""
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,17 +13,18 @@ from atota.fota.eligibility import file_refusal, method_refusal, package_refusal
 from atota.fota.line import TransferLine
 from atota.fota.registry import method_for
 from atota.fota.restart import ModuleRestart, await_earlier_update
+from atota.fota.steps import send_steps
+from atota.link.state import LineState
 from atota.module.identify import CONDITIONS, Findings, read_versions, require_consistent
 from atota.module.lines import answer_after_restart
 from atota.module.module import Module
 from atota.module.query import send_query, wait_until_free
 from atota.module.reconnect import Adapters, Reconnector
 from atota.settings.spec import Allowed, JobSpec
-from atota.values import Identity, LineState, MethodChoice, Refusal, Versions
+from atota.values import Identity, MethodChoice, Refusal, Versions
 
 UNDO_S = 10.0
 """Limit for taking changed settings back."""
-_PREPARE_S = 20.0
 _MARGIN_S = 2.0
 """Beyond a module's own window: whatever is written too early begins it anew."""
 _MOST_WINDOWS = 3
@@ -153,9 +153,6 @@ class ModuleTarget:
         dialect = self._findings.dialect
         method = method_for(dialect, block=self._spec.block or block, read_back=self._spec.read_back)
         method.note = self._note
-        method.slow_down = self._line.slow_down
-        method.has_rebooted = self._line.has_rebooted
-        method.on_block_changed = self._line.tell
         method.warn = self._warn
         self._method = method
         return MethodChoice(
@@ -253,8 +250,8 @@ class ModuleTarget:
     ) -> int:
         """Quiet the module, make the slot ready, raise the rate; bytes of the package that it holds."""
         self._line.leave_raised_rate()
-        self._quiet(list(undo), on_undo_changed)
         session = self._module.session
+        send_steps(session, list(undo), on_undo_changed)
         resumed = self.method.resume_at(session, package, written) if written else None
         if resumed is None:
             self.method.prepare(session)
@@ -298,25 +295,6 @@ class ModuleTarget:
             on_percent=on_percent,
             reconnect=self.reconnect,
         )
-
-    def _quiet(self, undo: list[str], on_undo_changed: Callable[[tuple[str, ...]], None]) -> None:
-        """Send what the dialect wants sent before a transfer."""
-        session = self._module.session
-        for step in session.dialect.prepare:
-            if step.ask is not None and not self._applies(step.ask, step.when):
-                continue
-            changes = step.undo is not None and step.undo not in undo
-            # Noted before it is sent: after an interruption it is not known if the module took it.
-            if step.undo is not None and changes:
-                undo.append(step.undo)
-                on_undo_changed(tuple(undo))
-            if not session.command(step.send, timeout_s=_PREPARE_S).ok and changes:
-                undo.pop()
-                on_undo_changed(tuple(undo))
-
-    def _applies(self, ask: str, when: str | None) -> bool:
-        response = self._module.session.command(ask)
-        return response.ok and re.search(when or "", "\n".join(response.lines)) is not None
 
     # -- recovery ------------------------------------------------------------------------------
 

@@ -70,11 +70,13 @@ def find_port(*, board: Board | None, baud: int | None, stop: StopToken, note: C
 def _answers(
     ports: Sequence[PortInfo], board: Board | None, baud: int | None, stop: StopToken
 ) -> list[Answer]:
+    untouched = board.untouched if board is not None else None  # nothing is reset by a search
+
     def look(port: PortInfo) -> Answer:
         if port.holders:
             return Answer(port.device, problem=f"in use by {', '.join(map(str, port.holders))}")
         try:
-            with open_module(port.device, baud=baud, board=board, stop=stop) as module:
+            with open_module(port.device, baud=baud, board=untouched, stop=stop) as module:
                 return Answer(port.device, module.identify())
         except AtotaError as error:
             return Answer(port.device, problem=error.message)

@@ -23,9 +23,9 @@ from atota.sim.options import Options
 from atota.sim.serve import SimulatedWire, serve_pty
 
 QUIET_S = 4.0
-"""Seconds without a byte from the program after which its work is over; not while the module starts."""
-STAY_S = 20.0
-"""Seconds for which a unit stays that is asked nothing at all."""
+"""Seconds without a byte from the program after which the work on a module with a new version is over."""
+STAY_S = 30.0
+"""The same for one that runs what it ran, or is asked nothing at all: an erase takes its time, too."""
 PULL_S = (1.5, 6.0)
 """When a unit is pulled in the middle of the work: seconds after the plug."""
 TOUCH_S = 0.5
@@ -179,6 +179,7 @@ class _Removal(StopToken):
     ) -> None:
         super().__init__()
         self._module = module
+        self._version = module.version
         self._bench = stop
         self._wire = wire
         self._clock = clock
@@ -193,10 +194,9 @@ class _Removal(StopToken):
         now = self._clock.monotonic()
         if self._after_s is not None:
             return now - self._began >= self._after_s
-        heard_at = self._wire.heard_at
-        if heard_at is None:
-            return now - self._began >= STAY_S
-        return not self._module.booting and now - heard_at >= QUIET_S
+        is_new = self._module.version != self._version
+        quiet_s = now - (self._wire.heard_at or self._began)
+        return not self._module.booting and quiet_s >= (QUIET_S if is_new else STAY_S)
 
 
 def link_name(lane: int) -> str:

@@ -33,6 +33,7 @@ class Flasher:
 
     Attributes:
         transfer_baud: the rate that the user wants for the transfer; None: the flasher's own choice.
+        meets_application: the application itself may take the package: it is asked before any line is driven.
         may_run: the chip may run the package before `activate`.
         block: bytes in one block; None: the flasher does not cut the package.
         blocks: blocks that were acknowledged.
@@ -43,6 +44,7 @@ class Flasher:
 
     transfer_baud: int | None = None
     may_run = False
+    meets_application = False
     block: int | None = None
 
     def __init__(

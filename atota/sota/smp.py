@@ -83,6 +83,7 @@ def parse_mcuboot(data: bytes) -> McubootImage:
 class Smp(Flasher):
     """The flasher of MCUboot images."""
 
+    meets_application = True
     _is_recovery = False
     _image: McubootImage | None = None
     _name = ""
@@ -93,11 +94,6 @@ class Smp(Flasher):
     def overwrites(self) -> bool:
         """True in recovery, which replaces the running slot."""
         return self._is_recovery
-
-    @property
-    def needs_entry(self) -> bool:
-        """True if the board has steps into recovery; the application itself takes uploads as well."""
-        return bool(self.chip.enter)
 
     def check(self, data: bytes, version: str) -> None:
         """Refuse what is not a whole image with this version."""

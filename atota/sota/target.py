@@ -13,6 +13,7 @@ from atota.clock import Clock, Deadline
 from atota.dialects.catalogue import Row
 from atota.errors import AtotaError, LinkError, LinkLost, NoAnswer, PackageError
 from atota.link.ports import PortInfo
+from atota.link.state import LineState
 from atota.module.reconnect import Adapters, Reconnector
 from atota.settings.chip import Chip
 from atota.settings.spec import Allowed, JobSpec
@@ -22,7 +23,7 @@ from atota.sota.profile import digest_of
 from atota.sota.registry import flasher_class
 from atota.sota.restart import ChipRestart
 from atota.sota.wire import Wire
-from atota.values import Identity, LineState, MethodChoice, Refusal, Versions
+from atota.values import Identity, MethodChoice, Refusal, Versions
 
 _ASK_S = 5.0
 """Time in which a running application tells its version; a silent one may be erased."""
@@ -255,6 +256,9 @@ class ChipTarget:
             self._wire.drive(steps)
             self._is_in_loader = True
             return self._flasher.connect()
+        if self._flasher.meets_application:
+            with suppress(NoAnswer):
+                return self._flasher.connect()
         for _ in range(_ENTRIES):
             has_lines = self._wire.drive(steps)
             if steps and not has_lines:

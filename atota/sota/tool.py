@@ -76,7 +76,8 @@ class Tool(Flasher):
             ended = self._run(self.chip.flash or (), folder, on_percent)
         why = self._problem(ended)
         if why is not None:
-            raise self.failure(f"{Path((self.chip.flash or ('',))[0]).name}: {why}")
+            self.state_words = f"{Path((self.chip.flash or ('',))[0]).name}: {why}"
+            raise self.failure(self.state_words)
         on_progress(len(data), len(data))
 
     def validate(self) -> None:

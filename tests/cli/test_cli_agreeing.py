@@ -22,25 +22,19 @@ def flash(package: Path, *more: str, target: str = TARGET, md5: str = MD5) -> tu
 # -- the user's word ----------------------------------------------------------------------------------
 
 
-def test_a_module_is_not_updated_without_the_users_word(cli: Cli, package: Path) -> None:
+@pytest.mark.parametrize("port", ["pty", "socket://127.0.0.1:9", SIM])
+def test_without_a_terminal_an_update_needs_the_users_word(cli: Cli, package: Path, port: str) -> None:
     pty = Pty()
-    ran = cli(*flash(package, "-p", pty.device))
+    port = pty.device if port == "pty" else port
+    ran = cli(*flash(package, "-p", port))
     pty.close()
     assert ran.code == 2
-    assert f"{pty.device}: an update needs your word" in ran.err
+    assert f"{port}: an update needs your word" in ran.err
     assert "Give --yes to agree beforehand, or --dry-run" in ran.err
 
 
-def test_every_kind_of_port_needs_the_word(cli: Cli, package: Path, tmp_path: Path) -> None:
-    assert cli(*flash(package, "-p", "socket://127.0.0.1:9")).code == 2
-    assert cli(*flash(package, "-p", SIM)).code == 2
-    transcript = tmp_path / "t.transcript"
-    assert cli(*flash(package, "-p", SIM, "--yes", "--transcript", str(transcript))).code == 0
-    assert cli(*flash(package, "-p", f"replay://{transcript}")).code == 2
-    assert cli(*flash(package, "-p", f"replay://{transcript}", "--yes")).code == 0
-
-
-def test_a_program_that_reads_json_has_given_the_word_by_its_call(cli: Cli, package: Path) -> None:
+def test_the_word_is_an_option_or_a_program_that_reads_json(cli: Cli, package: Path) -> None:
+    assert cli(*flash(package, "-p", SIM, "--yes")).code == 0
     assert cli(*flash(package, "-p", SIM, "--json")).code == 0
 
 
@@ -204,8 +198,10 @@ def test_an_option_that_the_method_does_not_have_is_refused_and_not_ignored(
     package = tmp_path / "p.bin"
     package.write_bytes(build_package(model=model, base=base, target=target, size=2048))
     md5 = Digests.of(package.read_bytes()).md5
-    words_ = flash(package, "-p", f"sim://{model}?speed=max", *shlex.split(more), target=target, md5=md5)
-    ran = cli(*words_, "--allow-unproven", "--yes")
+    words_ = flash(
+        package, "-y", "-p", f"sim://{model}?speed=max", *shlex.split(more), target=target, md5=md5
+    )
+    ran = cli(*words_, "--allow-unproven")
     assert ran.code == 6, ran.err
     assert words in ran.err
 

@@ -101,9 +101,9 @@ def test_a_file_that_is_written_over_is_named(cli: Cli, tmp_path: Path) -> None:
     assert "is replaced" not in cli("records", "export", "-o", exported).err
     assert f"{exported} was there already, and is replaced" in cli("records", "export", "-o", exported).err
     transcript = tmp_path / "t"
-    look = ("identify", "-p", "sim://BC28?speed=max", "--transcript", transcript)
-    assert "is replaced" not in cli(*look).err
-    assert f"{transcript} was there already, and is replaced" in cli(*look).err
+    identify = ("identify", "-p", "sim://BC28?speed=max", "--transcript", transcript)
+    assert "is replaced" not in cli(*identify).err
+    assert f"{transcript} was there already, and is replaced" in cli(*identify).err
 
 
 def test_a_bar_shows_bytes_rate_and_time_left() -> None:

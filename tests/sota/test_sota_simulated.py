@@ -9,6 +9,7 @@ import threading
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,6 +19,7 @@ from atota.settings.board import decode_board
 from atota.settings.spec import Allowed, JobSpec, LocalPackage
 from atota.sim.chips.application import build_application
 from atota.sim.chips.esp_image import build_image as build_esp_image
+from atota.sim.chips.init_packet import build_init_packet as build_signed_packet
 from atota.sim.chips.legacy_dfu import build_init_packet
 from atota.sim.chips.mcuboot import build_image as build_mcuboot_image
 from atota.update.events import JobEvent, JobResult, StageEvent
@@ -35,12 +37,22 @@ def gd32(version: str = "V1.1.0", size: int = 9000) -> bytes:
 
 def legacy() -> bytes:
     image = build_application("V1.1.0", base=0x1C000, ram=0x10000, size=9000)
+    return zipped(image, build_init_packet(image))
+
+
+def signed(**how: Any) -> bytes:
+    image = build_application("V1.1.0", base=0x26000, ram=0x10000, size=9000)
+    more: dict[str, Any] = {"version": 0x010100, "hardware": 52, "softdevices": (0xB7,)} | how
+    return zipped(image, build_signed_packet(image, **more))
+
+
+def zipped(image: bytes, init: bytes) -> bytes:
     data = io.BytesIO()
     with zipfile.ZipFile(data, "w") as archive:
         entry = {"bin_file": "app.bin", "dat_file": "app.dat"}
         archive.writestr("manifest.json", json.dumps({"manifest": {"application": entry}}))
         archive.writestr("app.bin", image)
-        archive.writestr("app.dat", build_init_packet(image))
+        archive.writestr("app.dat", init)
     return data.getvalue()
 
 
@@ -78,7 +90,12 @@ KINDS: dict[str, Callable[[], Kind]] = {
     "nordic-legacy": lambda: Kind(
         "nrf52832", legacy(), chip="protocol = 'nordic-legacy'", more="&protocol=nordic-legacy"
     ),
+    "nordic-secure": lambda: secure(signed()),
 }
+
+
+def secure(package: bytes) -> Kind:
+    return Kind("nrf52832", package, chip="protocol = 'nordic-secure'", more="&protocol=nordic-secure")
 
 
 @pytest.fixture(params=KINDS)
@@ -102,6 +119,24 @@ def test_a_chip_that_boots_its_old_application_is_never_updated(kind: Kind, tmp_
 def test_a_chip_whose_application_is_dead_is_not_confirmed(kind: Kind, tmp_path: Path) -> None:
     result = kind.flash(tmp_path, fault="dead-app")
     assert (result.outcome, result.exit_code) == ("unknown-after-reboot", 11)
+
+
+SECURE_REFUSALS: dict[str, dict[str, Any]] = {
+    "the version is too low": {"version": 0x000900},
+    "the hardware version does not fit": {"hardware": 51},
+    "the SoftDevice does not fit": {"softdevices": (0x01,)},
+    "the signature is missing": {"key": None},
+}
+
+
+@pytest.mark.parametrize("words", SECURE_REFUSALS)
+def test_a_signed_package_that_the_bootloader_refuses_fails_with_its_reason(
+    tmp_path: Path, words: str
+) -> None:
+    result = secure(signed(**SECURE_REFUSALS[words])).flash(tmp_path)
+    assert (result.outcome, result.exit_code) == ("write-failed", 9)
+    assert result.error is not None
+    assert words in result.error.message
 
 
 class Killed(Exception):

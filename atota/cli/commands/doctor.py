@@ -21,13 +21,13 @@ from atota.doctor.timing import parse_size
 from atota.errors import AtotaError, Interrupted, JobTimeout
 from atota.journal.facts import line_subject
 from atota.link import ports
+from atota.link.state import LineState
 from atota.module.reconnect import UsbAdapters
 from atota.ota.base import Versions
 from atota.ota.http import reach
 from atota.ota.probe import Reached
 from atota.ota.registry import chosen
 from atota.settings.spec import job_spec
-from atota.values import LineState
 
 _REACH_S = 10.0
 

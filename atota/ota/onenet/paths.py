@@ -14,7 +14,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import msgspec
 
@@ -74,7 +74,7 @@ _AUTH_HINT = (
 )
 
 
-def path_capabilities(api: Literal["studio", "fuse"], access: Access) -> Capabilities:
+def path_capabilities(api: str, access: Access) -> Capabilities:
     """Return the capabilities, which the two APIs share; those of a device's key are for this device."""
     is_device_key = key_level(access.key_level, access.device_name, access.user_id) == "device"
     device = f"{access.product_id}/{access.device_name}" if is_device_key else ""
