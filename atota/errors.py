@@ -303,7 +303,7 @@ class BadAnswer(ServerError):
 
     code = "server.bad-answer"
     retry = Retry.NEVER
-    default_hint = "Check --server: a proxy or another web site may have answered."
+    default_hint = "Check --server and --api: a proxy, a web site or another API may have answered."
 
 
 class WriteFailed(AtotaError):

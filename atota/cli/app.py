@@ -34,6 +34,13 @@ COMMANDS = (
         groups=(Group.LINK,),
     ),
     Command(
+        "term",
+        "term:term",
+        "Talk to the module line by line: each line is a command, unasked lines have another colour.",
+        example="atota term -p /dev/ttyUSB0 --transcript talk.txt",
+        groups=(Group.LINK,),
+    ),
+    Command(
         "wait",
         "talk:wait",
         "Wait until the module answers, or runs a version (exit 11: no answer; 12: another version).",
@@ -104,6 +111,13 @@ COMMANDS = (
         groups=(*_ASKING, Group.WAIT),
     ),
     Command(
+        "bugreport",
+        "bugreport:bugreport",
+        "Pack one job into a zip to give away: record, transcript, doctor, versions; identities masked.",
+        example="atota bugreport 3f9c2a71",
+        groups=(Group.JOURNAL,),
+    ),
+    Command(
         "demo",
         "demo:demo",
         "Run the whole chain on simulated modules and a local platform: no hardware, no network.",
@@ -135,6 +149,12 @@ SIM = (
         "sim:serve_platform",
         "Serve the OTA platform from a folder, until Ctrl-C: for tests, and for lines without internet.",
         example="atota sim server ./platform --port 8080",
+    ),
+    Command(
+        "bench",
+        "sim:serve_bench",
+        "Serve a whole bench on ptys: modules that an operator plugs in and takes out, until Ctrl-C.",
+        example="atota sim bench ./by-path --lanes 4 --pulled 0.1",
     ),
     Command(
         "faults",
@@ -237,10 +257,25 @@ STATION = (
         "Learn which USB path is which lane: plug one in after the other. Writes them into the station file.",
         example="atota station learn bench.toml --lanes 8",
     ),
+    Command(
+        "demo",
+        "station_demo:demo",
+        "Run a simulated station of eight lanes with its page: no hardware, no network.",
+        example="atota station demo",
+    ),
+)
+PACKAGE = (
+    Command(
+        "show",
+        "package:show_package",
+        "Show base, target, size and digests of a package, as its format, its name and files beside it tell.",
+        example="atota package show package.bin",
+    ),
 )
 GROUPS = (
     ("sim", "Simulated modules and the local OTA platform, for any program.", SIM),
     ("dialects", "The dialects of modules: built-in profiles and your own.", DIALECTS),
+    ("package", "Packages as files.", PACKAGE),
     ("cache", "The packages that downloads have left on this machine.", CACHE),
     ("station", "A production station: many lanes, one page.", STATION),
     ("records", "The journal: the outcomes of this machine's jobs.", RECORDS),

@@ -57,6 +57,9 @@ class Journal:
             record, which are one write.
         before_write: called with it before each.
         database: an open one instead of ``path``; see `on` and `reading`.
+
+    Attributes:
+        delivering: held by the thread that delivers the outbox.
     """
 
     def __init__(
@@ -75,6 +78,7 @@ class Journal:
         self._clock = clock
         self._after_write = after_write
         self._before_write = before_write
+        self.delivering = threading.Lock()
         self._lock = threading.RLock()
         self._owner: str | None = None
 
@@ -257,7 +261,12 @@ class Journal:
         self,
         *,
         imei: str | None = None,
+        imei_end: str | None = None,
         outcome: str | None = None,
+        model: str | None = None,
+        version: str | None = None,
+        port: str | None = None,
+        board: str | None = None,
         since: float | None = None,
         until: float | None = None,
         batch: str | None = None,
@@ -268,9 +277,13 @@ class Journal:
     ) -> list[Record]:
         """Return records, the newest first, that ended at ``since`` or later and before ``until``.
 
-        ``serial`` is the serial number of the unit's label, or the module's own.
+        ``serial`` is the serial number of the unit's label, or the module's own; ``imei_end`` the last digits
+        of the IMEI; ``version`` the one before, the target's or the one after. ``model``, ``version``,
+        ``port`` and ``board`` are compared in any case of letters, and ``*`` in them stands for any text; a
+        port may be named without its folder.
         """
-        filters = {"imei": imei, "outcome": outcome, "since": since, "until": until}
+        filters = {"imei": imei, "imei_end": imei_end, "outcome": outcome, "since": since, "until": until}
+        filters |= {"model": model, "version": version, "port": port, "board": board}
         filters |= {"batch": batch, "lane": lane, "station": station, "serial": serial}
         query, values = search.records(filters, limit)
         with translated(self.path):

@@ -10,7 +10,7 @@ from collections import deque
 from urllib.parse import parse_qs, urlsplit
 
 from atota.clock import Clock
-from atota.sim.link import parse_sim_url
+from atota.sim.url import parse_sim_url
 
 HANDLING_S = 10.0
 _AT_FULL_SPEED_S = 0.2

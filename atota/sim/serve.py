@@ -77,26 +77,29 @@ class Served(Protocol):
         ...
 
 
-class _Simulated(Wire):
+class SimulatedWire(Wire):
     """A simulated device, served."""
 
     over = False
 
     @property
     def first_baud(self) -> int:
+        """The device's rate, bit/s."""
         return self.device.baud
 
     @property
     def unplugged(self) -> bool:
+        """True if the adapter was pulled out."""
         return self.device.unplugged
 
     def plug(self, now: float) -> None:  # noqa: ARG002 - part of `Served`
+        """Plug the adapter in."""
         self.device.unplugged = False
 
 
 def _served(module: Device | Served, clock: Clock, *, paced: bool) -> Served:
     if isinstance(module, Device):
-        return _Simulated(module, module.baud if paced else None, now=clock.monotonic())
+        return SimulatedWire(module, module.baud if paced else None, now=clock.monotonic())
     return module
 
 
@@ -165,7 +168,7 @@ class _Server:
 class _TelnetServer(_Server):
     """Moves bytes between a wire and a client of RFC 2217, whose settings are the wire's."""
 
-    def __init__(self, wire: _Simulated, clock: Clock, stop: StopToken) -> None:
+    def __init__(self, wire: SimulatedWire, clock: Clock, stop: StopToken) -> None:
         super().__init__(wire, clock, stop)
         self._simulated = wire
         self._port = TelnetPort()
@@ -295,7 +298,7 @@ def serve_tcp(
     """
     if rfc2217:
         assert isinstance(module, Device), "a replay has no control lines"
-        wire = _Simulated(module, module.baud, parity="N", now=clock.monotonic())
+        wire = SimulatedWire(module, module.baud, parity="N", now=clock.monotonic())
         server: _Server = _TelnetServer(wire, clock, stop)
     else:
         server = _Server(_served(module, clock, paced=False), clock, stop)

@@ -19,7 +19,7 @@ from atota.settings.kinds import Seconds, Text
 from atota.values import checked_md5
 
 MOST_LANES = 64
-"""Lanes that one station may have (`docs/station.md` counts what a PC's USB carries)."""
+"""Lanes that one station may have; `station check` counts what the USB of a PC carries."""
 
 Count = Annotated[int, msgspec.Meta(ge=0, le=100_000_000)]
 LaneNumber = Annotated[int, msgspec.Meta(ge=1, le=99)]

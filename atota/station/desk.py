@@ -61,6 +61,7 @@ class VerdictEvent(msgspec.Struct, frozen=True, kw_only=True):
     record_id: str | None
     imei: str | None
     serial: str | None
+    sentence: str = ""
 
 
 class Reporter(Protocol):
@@ -286,6 +287,7 @@ class LaneDesk:
             record_id=record.id if record is not None else None,
             imei=imei,
             serial=serial,
+            sentence=sentence,
         )
         self._judged_at = self._common.clock.monotonic()
         with self._common.lock:

@@ -52,7 +52,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     version: str | None = None
     api: str = ""
     handle: str = ""
-    product: str = ""
+    product: str | msgspec.UnsetType = msgspec.UNSET
 
     def is_for(self, platform: Platform) -> bool:
         """True if the platform, with its credentials, is the one that the report is for."""
@@ -209,16 +209,29 @@ def deliver_waiting(journal: Journal, platform: Platform) -> list[Delivery]:
     """Deliver all reports that wait for ``platform``, in order.
 
     A report that the platform refuses waits on, and so do the later ones of the same device. If the platform
-    cannot be reached, all wait on. Reports for another platform stay untouched.
+    cannot be reached, all wait on. Reports for another platform stay untouched, and so do those of a job that
+    is at work: it delivers its own. If another lane delivers at this moment, nothing is left to do.
 
     Raises:
         Interrupted: the user asked for the end.
         JobTimeout: the time limit of the job is over.
     """
+    if not journal.delivering.acquire(blocking=False):
+        return []
+    try:
+        return _deliver_all(journal, platform)
+    finally:
+        journal.delivering.release()
+
+
+def _deliver_all(journal: Journal, platform: Platform) -> list[Delivery]:
     deliveries: list[Delivery] = []
     refused: set[str] = set()
     for queued, report in waiting(journal):
         if not report.is_for(platform) or report.device in refused:
+            continue
+        past = journal.past(id=queued.job)
+        if past is not None and past.is_alive:
             continue
         delivery = msgspec.structs.replace(deliver(platform, report), job=queued.job)
         if isinstance(delivery.error, Interrupted | JobTimeout):
@@ -275,7 +288,7 @@ class Outbox:
         if self._journal is None:
             return None
         try:
-            named = msgspec.structs.replace(report, product=self._product() or "")
+            named = msgspec.structs.replace(report, product=self._product() or msgspec.UNSET)
             return self._journal.queue(self._job(), msgspec.to_builtins(named))
         except AtotaError as error:
             self.warn(f"a report could not be queued: {error.message}")

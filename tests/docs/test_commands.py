@@ -34,6 +34,7 @@ ELSEWHERE = {
     r"export .*": "the fixture `desk`",
     r"apt-get install postgresql|sudo -u postgres .*|(echo 4711 \| )?atota line .*": "tests/line",
     r"atota (demo|sim server|sim module|replay)( .*)?": "tests/e2e and scripts/first-day",
+    r"atota (station|sim bench|records batch)( .*)?": "tests/cli/test_cli_station.py and tests/e2e",
     r"atota \S+\s+-p socket://127\.0\.0\.1:5000.*|atota flash \./platform/.*": "scripts/first-day",
 }
 """Commands that are run by another test or script."""

@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 
 from atota.dialects import loader
+from atota.station.config import load_station
 from tests.meta.sources import ROOT
 
 FOLDER = ROOT / "boards" / "schema"
 BOARDS = sorted((ROOT / "boards").glob("*.toml"))
+STATIONS = sorted((ROOT / "boards" / "stations").glob("*.toml"))
 
 
 def schema(name: str) -> dict[str, Any]:
@@ -33,6 +35,7 @@ def test_there_is_one_for_every_file_that_people_edit() -> None:
         "board.json",
         "config.json",
         "dialect.json",
+        "station.json",
         "tasks.json",
     ]
 
@@ -42,6 +45,15 @@ def test_an_example_names_its_schema_first(path: Path) -> None:
     first = path.read_text(encoding="utf-8").splitlines()[0]
     assert first == "#:schema schema/board.json"
     assert (path.parent / first.removeprefix("#:schema ")).is_file()
+
+
+@pytest.mark.parametrize("path", STATIONS, ids=lambda path: path.name)
+def test_an_example_of_a_station_is_right_for_its_schema_and_loads(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert text.startswith("#:schema ../schema/station.json\n")
+    whole = schema("station.json")
+    assert unknown(tomllib.loads(text), whole, whole) == []
+    assert load_station(path).file.lane
 
 
 def unknown(value: Any, part: dict[str, Any], whole: dict[str, Any], path: str = "$") -> list[str]:

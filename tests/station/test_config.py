@@ -76,7 +76,7 @@ def test_every_key_of_the_contract_is_taken(tmp_path: Path) -> None:
 def test_an_unknown_key_is_named_with_the_near_one(tmp_path: Path) -> None:
     error = problem(tmp_path, LEAST.replace("[[lane]]", "[work]\nquotas = 3\n[[lane]]"))
     assert "unknown field `quotas` - at `$.work`" in error.message
-    assert error.hint == "Did you mean `quota`?"
+    assert "quota" in error.hint.split(".")[0]
 
 
 @pytest.mark.parametrize(

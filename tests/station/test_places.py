@@ -8,7 +8,8 @@ import pytest
 
 from atota.clock import Clock, SimulatedClock, StopToken, SystemClock
 from atota.errors import ConfigError, Interrupted, LinkLost
-from atota.sim.link import SimLink, make_module
+from atota.sim.link import SimLink
+from atota.sim.modules import make_module
 from atota.sim.options import Options
 from atota.station.check import examine_station
 from atota.station.config import load_station

@@ -12,7 +12,7 @@ import pytest
 
 import atota.update
 from atota.clock import SimulatedClock
-from atota.errors import Refused, UsageError
+from atota.errors import Outcome, Refused, UsageError
 from atota.journal.model import Opened
 from atota.journal.store import Journal
 from atota.ota.base import Access, Capabilities
@@ -38,7 +38,8 @@ JOB = "a" * 12 + "-1"
 def journal() -> Iterator[Journal]:
     with closing(sqlite3.connect(":memory:")) as database:
         made = Journal.on(database, clock=SimulatedClock())
-        made.open_job(Opened(run="a" * 12, attempt=1, command="update", port="/dev/ttyUSB0"))
+        entry = made.open_job(Opened(run="a" * 12, attempt=1, command="update", port="/dev/ttyUSB0"))
+        entry.verdict(Outcome.UPDATED_UNREPORTED)
         yield made
 
 
@@ -115,6 +116,17 @@ def test_a_module_without_codes_is_an_obstacle_only_where_they_are_needed() -> N
     assert (query.dev_id, query.version, query.manuf, query.signals) == (DEVICE, "V1", None, None)
     with pytest.raises(Refused, match="Acme X1 is not in the platform's table"):
         task_query(spec, unlisted, Capabilities(needs_codes=True))
+
+
+def test_the_rule_for_a_version_is_the_platforms() -> None:
+    spec = JobSpec(port="p", dev_id="1")
+    module = Identity(manufacturer="Acme", model="X1", version="AirM2M_780E_V1138_LTE_AT")
+    assert task_query(spec, module, Capabilities()).version == module.version
+    for operator in (GenericOperator, FuseOperator, StudioOperator):
+        with operator(PACKAGE, "V2", SimulatedClock()).opened() as platform:
+            capabilities = msgspec.structs.replace(platform.capabilities, naming="id")
+        with pytest.raises(Refused, match="too long for the platform: 24 characters, it takes 20"):
+            task_query(spec, module, capabilities)
 
 
 @pytest.mark.parametrize(

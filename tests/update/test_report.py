@@ -13,6 +13,7 @@ from atota.errors import (
     AtotaError,
     Interrupted,
     JobTimeout,
+    Outcome,
     PlatformRefused,
     ServerError,
     ServerUnreachable,
@@ -75,7 +76,8 @@ def report(**changes: Any) -> Report:
 def journal() -> Iterator[Journal]:
     with closing(sqlite3.connect(":memory:")) as database:
         made = Journal.on(database, clock=SimulatedClock())
-        made.open_job(Opened(run="a" * 12, attempt=1, command="update", port="/dev/ttyUSB0"))
+        entry = made.open_job(Opened(run="a" * 12, attempt=1, command="update", port="/dev/ttyUSB0"))
+        entry.verdict(Outcome.UPDATED_UNREPORTED)
         yield made
 
 
@@ -104,7 +106,7 @@ def test_a_document_that_an_earlier_version_queued_is_delivered(journal: Journal
     platform = Answers()
     assert [one.how for one in delivered(journal, platform)] == ["delivered"]
     assert platform.accepted == [("version", ("1", None, "V2"))]
-    assert set(msgspec.to_builtins(report())) == {*document, "status", "version", "api", "handle"}
+    assert set(msgspec.to_builtins(report())) == {*document, "status", "version", "api", "handle", "product"}
 
 
 def test_they_are_delivered_in_order_and_those_for_another_platform_stay(journal: Journal) -> None:
@@ -120,6 +122,24 @@ def test_they_are_delivered_in_order_and_those_for_another_platform_stay(journal
     delivered(journal, platform)
     assert [what[0] for call, what in platform.accepted if call == "step"] == ["1", "2", "3"]
     assert [one for _, one in waiting(journal)] == [other]
+
+
+def test_a_job_at_work_delivers_its_own_reports(journal: Journal) -> None:
+    entry = journal.open_job(Opened(run="b" * 12, attempt=1, command="update", port="/dev/ttyUSB1"))
+    journal.queue(entry.id, msgspec.to_builtins(report(device="2")))
+    platform = Answers()
+    assert delivered(journal, platform) == []
+    entry.verdict(Outcome.INTERRUPTED)
+    assert [one.how for one in delivered(journal, platform)] == ["delivered"]
+
+
+def test_two_lanes_do_not_deliver_the_same_report_at_once(journal: Journal) -> None:
+    queue(journal, report())
+    platform = Answers()
+    with journal.delivering:
+        assert delivered(journal, platform) == []
+    assert platform.accepted == []
+    assert len(delivered(journal, platform)) == 1
 
 
 def test_a_platform_that_cannot_be_reached_ends_it_and_everything_waits_on(journal: Journal) -> None:

@@ -6,22 +6,25 @@ from pathlib import Path
 from typing import Annotated
 from urllib.parse import parse_qsl, urlencode
 
+import msgspec
 import typer
 
 from atota.cli.call import Call
 from atota.cli.completion import complete_faults, complete_platform_faults, complete_simulated
-from atota.cli.view.output import styled
+from atota.cli.view.output import plural, styled
 from atota.clock import SystemClock, clock_at
 from atota.errors import ConfigError, UsageError
 from atota.otaserver.model import load
 from atota.otaserver.serve import RunningServer
 from atota.otaserver.service import LocalPlatform
-from atota.sim.chips.catalogue import CHIPS
-from atota.sim.link import parse_sim_url
+from atota.sim.chips.catalogue import CHIPS, find_chip
+from atota.sim.chips.package import build_chip_package
+from atota.sim.hands import BenchEvent, Mistakes, PtyBench
 from atota.sim.package import build_package
 from atota.sim.personas.catalogue import PERSONAS
 from atota.sim.serve import serve_pty, serve_tcp
-from atota.values import Digests
+from atota.sim.url import parse_sim_url
+from atota.values import Digests, mask
 
 _DEMO_KEY = "a2V5IG9mIHRoZSBsb2NhbCBwbGF0Zm9ybSwgbm8gc2VjcmV0"
 """The base64 of "key of the local platform, no secret": for folders that --init makes."""
@@ -60,6 +63,8 @@ _PlatformFault = Annotated[
     typer.Option(metavar="NAME[:ARG]", help=_FAULT_HELP, autocompletion=complete_platform_faults),
 ]
 _MODELS = ", ".join((*(persona.name for persona in PERSONAS), *CHIPS))
+
+_Share = Annotated[float, typer.Option(min=0, max=1, metavar="SHARE", help="Units handled so, 0 to 1.")]
 
 
 def serve_module(
@@ -111,6 +116,45 @@ def serve_module(
     call.done()
 
 
+def serve_bench(
+    call: Call,
+    links: Annotated[Path, typer.Argument(metavar="DIR", help="The folder for the links by USB path.")],
+    lanes: Annotated[int, typer.Option(min=1, max=64, help="Lanes of the bench.")] = 4,
+    model: Annotated[str, typer.Option(help="The model of all modules.")] = "BC28",
+    fault: _Fault = None,
+    speed: Annotated[float, typer.Option(min=0.1, max=1000, help="The speed of its time.")] = 15.0,
+    handling: Annotated[
+        float, typer.Option(min=0, max=600, metavar="SECONDS", help="The operator's time for a unit.")
+    ] = 10.0,
+    pulled: _Share = 0.0,
+    flapping: _Share = 0.0,
+    cloned: _Share = 0.0,
+    seed: Annotated[int, typer.Option(help="Decides about the operator's mistakes.")] = 0,
+) -> None:
+    """Serve a bench whose modules are plugged in and taken out, until the stop token is set."""
+    url = parse_sim_url(f"sim://{model}")
+
+    def tell(event: BenchEvent) -> None:
+        text = f"  lane {event.lane}: {event.what} {mask(event.imei)}, {event.version} {event.mistake}"
+        call.out.event("unit", text.rstrip(), **msgspec.structs.asdict(event))
+
+    call.out.begin(links=str(links), lanes=lanes)
+    call.out.event("ready", f"{lanes} lanes, links in {links}  (Ctrl-C ends it)", links=str(links))
+    PtyBench(
+        links,
+        url.model,
+        options=url.options,
+        faults=tuple(fault or ()),
+        clock=clock_at(speed),
+        handling_s=handling / 2,
+        mistakes=Mistakes(pulled=pulled, flapping=flapping, cloned=cloned),
+        seed=seed,
+        tell=tell,
+        stop=call.stop,
+    ).run(lanes)
+    call.done()
+
+
 def tcp_address(text: str) -> tuple[str, int]:
     """Parse ``HOST:PORT``, or a port alone on this machine.
 
@@ -145,8 +189,8 @@ def serve_platform(
         call.out.event("request", f"  {line}", line=line)
 
     with RunningServer(platform, host, port, log=log) as server:
-        tasks = len(platform.tasks)
-        page = styled("OTA platform on [bold]{}[/], {} tasks  (Ctrl-C ends it)", server.url, tasks)
+        tasks = plural(len(platform.tasks), "task")
+        page = styled("OTA platform on [bold]{}[/], {}  (Ctrl-C ends it)", server.url, tasks)
         call.out.event("ready", page, url=server.url)
         if init and not call.out.json:
             call.out.say("one of these updates the module on PORT:")
@@ -188,18 +232,47 @@ def make_folder(folder: Path) -> str:
     return f"made {tasks}, {name} and access-key"
 
 
+def _package(model: str, base: str | None, target: str, protocol: str | None, size: int) -> bytes:
+    """Make the package of a module or a chip."""
+    chip = find_chip(model)
+    if chip is None:
+        if base is None or protocol is not None:
+            raise UsageError(
+                f"a package for {model}: --from is needed and --protocol is for chips",
+                hint="Name the version that the package is made for.",
+            )
+        return build_package(model=model, base=base, target=target, size=size)
+    protocols = CHIPS[chip].protocols
+    if base is not None or (protocol or protocols[0]) not in protocols:
+        raise UsageError(
+            f"a package for {chip}: --from is for modules, and its protocols are {', '.join(protocols)}",
+            hint="Leave the option out.",
+        )
+    return build_chip_package(chip, target, protocol=protocol or "", size=size)
+
+
 def write_package(
     call: Call,
     output: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write.")],
     model: Annotated[
-        str, typer.Option(help="The simulated model that it is for.", autocompletion=complete_simulated)
+        str,
+        typer.Option(help="The simulated model or chip that it is for.", autocompletion=complete_simulated),
     ],
-    base: Annotated[str, typer.Option("--from", metavar="VERSION", help="The version it is made for.")],
     target: Annotated[str, typer.Option("--to", metavar="VERSION", help="The version it brings.")],
+    base: Annotated[
+        str | None,
+        typer.Option(
+            "--from", metavar="VERSION", help="The version it is made for; a module's package has one."
+        ),
+    ] = None,
+    protocol: Annotated[
+        str | None, typer.Option(help="Of the chip's bootloader: smp, nordic-secure or nordic-legacy.")
+    ] = None,
     size: Annotated[int, typer.Option(min=0, max=4_000_000, help="Bytes at least.")] = 20_000,
 ) -> None:
     """Write a package to a file."""
-    data = build_package(model=model, base=base, target=target, size=size)
+    data = _package(model, base, target, protocol, size)
+    call.out.warn_if_replaced(output)
     try:
         output.write_bytes(data)
     except OSError as error:

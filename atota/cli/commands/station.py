@@ -1,5 +1,6 @@
 """Commands of the station: run, check, learn, demo."""
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from functools import partial
 from pathlib import Path
@@ -12,7 +13,8 @@ from atota.cli.call import Call
 from atota.cli.stations import SettingsParts, locked, sockets_of, station_journal
 from atota.cli.view.findings import findings_page
 from atota.cli.view.output import styled
-from atota.cli.view.station import JsonReporter, PlainReporter
+from atota.cli.view.station import JsonReporter, PlainReporter, SilentReporter
+from atota.cli.view.terminal import live_station
 from atota.clock import SystemClock
 from atota.doctor.findings import Finding, Group, blamed, ending, summary
 from atota.errors import AtotaError, Interrupted, Outcome, UsageError, extra_missing
@@ -28,8 +30,9 @@ from atota.station.lane import LaneState
 from atota.station.learn import appearing, tail_of, write_paths
 from atota.station.outbox import outbox_of
 from atota.station.reader import Reader
-from atota.station.sockets import LinkFolder
+from atota.station.sockets import LinkFolder, Socket
 from atota.station.station import Station, check_package
+from atota.station.work import JobParts
 
 _REACH_S = 10.0
 _Links = Annotated[
@@ -62,40 +65,73 @@ def run(
     check_package(config)
     parts = SettingsParts(call, config)
     parts.check(call.stop)
-    with ExitStack() as stack:
-        stack.enter_context(locked(config.path))
-        journal = stack.enter_context(Journal(station_journal(call, config), clock=SystemClock()))
-        journal.recover()
-        folder = _folder(links)
-        line = None if config.file.line is None else stack.enter_context(_line(call, config, journal))
-        station = Station(
-            config,
-            sockets=sockets_of(config, parts, folder),
+    folder = _folder(links)
+    with locked(config.path), Journal(station_journal(call, config), clock=SystemClock()) as journal:
+        shift = Shift(
+            config=config,
             parts=parts,
             journal=journal,
             cache=Cache(),
+            sockets=sockets_of(config, parts, folder),
+            scan=folder.scan,
+            page=None if no_page else listen or config.file.page.listen,
+            token_file=token_file,
+            units=units,
+        )
+        station = work(call, shift)
+    return _end(call, station, units)
+
+
+class Shift(msgspec.Struct, frozen=True, kw_only=True):
+    """One run of a station. ``page`` is the address of the operator page; None: there is none."""
+
+    config: StationConfig
+    parts: JobParts
+    journal: Journal
+    cache: Cache
+    sockets: dict[int, Socket]
+    scan: Callable[[], None] = lambda: None
+    page: str | None = None
+    token_file: Path | None = None
+    units: int | None = None
+
+
+def work(call: Call, shift: Shift) -> Station:
+    """Run the lanes of a station, with its page, its labels and its scanner; return it once it has ended."""
+    shift.journal.recover()
+    config = shift.config
+    with ExitStack() as stack:
+        line = None if config.file.line is None else stack.enter_context(_line(call, config, shift.journal))
+        station = Station(
+            config,
+            sockets=shift.sockets,
+            parts=shift.parts,
+            journal=shift.journal,
+            cache=shift.cache,
             reporter=_reporter(call),
             stop=call.stop,
-            scan=folder.scan,
-            units=units,
+            scan=shift.scan,
+            units=shift.units,
             line=line,
         )
         if line is not None:
             line.show(lambda: _activity(station))
-        if not no_page:
-            url = stack.enter_context(_page(station, listen or config.file.page.listen, token_file))
+        outbox = outbox_of(config, shift.journal, station, call.out.warn)
+        if shift.page is not None:
+            url = stack.enter_context(_page(station, shift.page, shift.token_file))
             shown = styled("operator page: [bold]{}[/]  (Ctrl-C ends the station)", url)
             call.out.event("listening", shown, url=url)
         call.out.begin(station=config.file.name, lanes=len(config.file.lane))
-        outbox = outbox_of(config, journal, station, call.out.warn)
         outbox.start()
         stack.callback(outbox.end)
         if config.file.scan.reader is not None:
             reader = Reader(config.file.scan.reader, station.hub, call.out.warn)
             reader.start()
             stack.callback(reader.end)
+        if call.out.draws:
+            stack.enter_context(live_station(station.hub))
         station.run()
-    return _end(call, station, units)
+    return station
 
 
 def _line(call: Call, config: StationConfig, journal: Journal) -> StationLine:
@@ -212,7 +248,9 @@ def _folder(links: Path | None) -> LinkFolder:
 
 
 def _reporter(call: Call) -> Reporter:
-    return JsonReporter(call.out) if call.out.json else PlainReporter(call.out)
+    if call.out.json:
+        return JsonReporter(call.out)
+    return SilentReporter() if call.out.draws else PlainReporter(call.out)
 
 
 def _end(call: Call, station: Station, units: int | None) -> int:

@@ -33,6 +33,19 @@ class JsonReporter:
         json_listener(self._out, lane=lane, job=job)(event)
 
 
+class SilentReporter:
+    """A reporter that prints nothing: a picture of the lanes shows all of it."""
+
+    def lane(self, view: LaneView, job: str | None) -> None:
+        """Do nothing."""
+
+    def verdict(self, event: VerdictEvent) -> None:
+        """Do nothing."""
+
+    def job(self, lane: int, job: str, event: JobEvent) -> None:
+        """Do nothing."""
+
+
 class PlainReporter:
     """A reporter that prints a line for each verdict and each block, for logs."""
 
@@ -49,12 +62,9 @@ class PlainReporter:
 
     def verdict(self, event: VerdictEvent) -> None:
         """Print a verdict."""
-        template = f"lane {{:>2}}  [bold {_COLOURS[event.verdict]}]{{}}[/]  {{}}  {{}}"
-        lane = f"{event.lane:>2}"
-        word = event.verdict.upper()
-        self._out.say(
-            styled(template.replace("{:>2}", "{}"), lane, word, event.outcome, event.record_id or "-")
-        )
+        template = f"lane {{}}  [bold {_COLOURS[event.verdict]}]{{}}[/]  {{}}  {{}}[dim]  ({{}})[/]"
+        word, record = event.verdict.upper(), event.record_id or "-"
+        self._out.say(styled(template, f"{event.lane:>2}", word, event.outcome, event.sentence, record))
 
     def job(self, lane: int, job: str, event: JobEvent) -> None:  # noqa: ARG002 - a reporter is told all
         """Print the warnings of a job."""
