@@ -34,7 +34,8 @@
     ├── RebootTimeout         it did not come back in time                   11  unknown-after-reboot
     │   └── SameName              its version cannot tell old from new
     ├── OldVersion            it came back with the old version              12  old-version
-    ├── LimitReached          lock, duplicate; GapFound, ForkFound, JournalRefused, UnitDone 13  limit
+    ├── LimitReached          a job limit, a lock or a duplicate             13  limit
+    │   └── UnitDone, DoneElsewhere, NoTicket, GapFound, ForkFound, JournalRefused
     ├── JobTimeout            time limit of the job                         124  timeout
     └── Interrupted           Ctrl-C                                        130  interrupted
 
