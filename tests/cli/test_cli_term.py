@@ -14,8 +14,8 @@ from atota.clock import SimulatedClock
 from atota.dialects import loader
 from atota.errors import NoAnswer
 from atota.link.forward import ForwardingLink
-from atota.link.memory import memory_pair
 from atota.module.session import Session
+from atota.testing.memory import memory_pair
 from tests.cli.running import Cli, Ran
 from tests.cli.test_cli_process import on_terminal
 
