@@ -51,6 +51,9 @@ def identify_module(
     Raises:
         LinkError: the port can't be opened.
         NoAnswer: no readable response at any rate.
+        SelfUpdating: it carries out an update by itself, and is deaf; a `NoAnswer` too. `open_module` gives
+            a module with the attribute ``on_update``: set to a function of the percentage (or None) and the
+            line, it has ``identify`` wait for the end.
         UsageError: the dialect or the model is unknown.
         ConfigError: the board file is wrong.
         JobTimeout: the limit has passed.

@@ -35,7 +35,8 @@
     ├── RebootTimeout         it did not come back in time                   11  unknown-after-reboot
     │   └── SameName              its version cannot tell old from new
     ├── OldVersion            it came back with the old version              12  old-version
-    ├── LimitReached          lock, duplicate; GapFound, ForkFound, JournalRefused, UnitDone 13  limit
+    ├── LimitReached          a job limit, a lock or a duplicate             13  limit
+    │   └── UnitDone, DoneElsewhere, NoTicket, GapFound, ForkFound, JournalRefused
     ├── JobTimeout            time limit of the job                         124  timeout
     └── Interrupted           Ctrl-C                                        130  interrupted
 
@@ -312,7 +313,7 @@ class BadAnswer(ServerError):
 
     code = "server.bad-answer"
     retry = Retry.NEVER
-    default_hint = "Check --server: a proxy or another web site may have answered."
+    default_hint = "Check --server and --api: a proxy, a web site or another API may have answered."
 
 
 class WriteFailed(AtotaError):

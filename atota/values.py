@@ -16,10 +16,12 @@ _STAMP = re.compile(
     r"(?:\[[^\]]*\]|\([^)]*\)|(?:build|built|compiled|date|release)\b.*"
     r"|(?:(?:mon|tue|wed|thu|fri|sat|sun)\w*,?\s+)?(?:\d{1,2}[ -])?"
     r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)\w*[ .,-]+\d.*"
-    r"|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}\b.*|\d{8}\b.*|\d{1,2}:\d\d\b.*)",
+    r"|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}\b.*|\d{8}(?:\b|T\d).*|\d{1,2}:\d\d\b.*"
+    r"|(?:\S+\s+){1,3}\d{4}[-/.]\d\d[-/.]\d\d\s+\d\d:\d\d\b.*)",
     re.ASCII | re.IGNORECASE,
 )
-"""A build's stamp behind a version: ``[Feb 03 2018 13:00:41]`` (u-blox SARA-R4), a date, a time."""
+"""A build's stamp behind a version: ``[Feb 03 2018 13:00:41]`` (u-blox SARA-R4), a date, a time; the source's
+revision and the builder before both (``r7040 CARMD-EV-FRMWR2 2017/05/19 06:23:09``, Sierra's modules)."""
 _LABELLED = re.compile(
     r"(?:(?:(?:sw|fw|hw|modem|software|firmware|application)[ _]?)?(?:revision|version)\s*[:=]?\s*)?"
     r"\"?(?P<token>[A-Za-z0-9_.\-]+)\"?(?P<rest>.*)",
@@ -84,23 +86,6 @@ def parse_server(text: str) -> ServerUrl:
         raise ValueError(_server_problem(text))
     port = "" if match[3] is None else f":{int(match[3])}"
     return ServerUrl(f"{match[1].lower()}://{match[2].lower()}{port}")
-
-
-def parse_serve_url(text: str) -> tuple[str, int]:
-    """Parse ``http://HOST:PORT``, an address of this machine, into its host and port.
-
-    Raises:
-        ValueError: it is not such an address.
-    """
-    parts = urlsplit(text.strip())
-    try:
-        port = parts.port
-    except ValueError:
-        port = None
-    is_whole = parts.path in ("", "/") and not (parts.query or parts.fragment or "@" in parts.netloc)
-    if parts.scheme != "http" or not parts.hostname or port is None or not is_whole:
-        raise ValueError(f"{text!r} is not an http://HOST:PORT")
-    return parts.hostname, port
 
 
 def is_local_server(url: str) -> bool:
@@ -392,17 +377,3 @@ class MethodChoice(msgspec.Struct, frozen=True, kw_only=True):
     block: int | None
     window_s: float
     room: int | None = None
-
-
-class LineState(msgspec.Struct, frozen=True, kw_only=True):
-    """The rate of a transfer in bit/s, and the length of its blocks in bytes.
-
-    ``block`` is None where the package is not cut, or into blocks of several lengths. ``bad`` lists the rates
-    for which the line, its adapter included, is too bad. ``block_s`` is the time in seconds that a block
-    takes beyond its bytes on the wire and the pause after its response; None: not measured.
-    """
-
-    rate: int
-    block: int | None = None
-    bad: tuple[int, ...] = ()
-    block_s: float | None = None

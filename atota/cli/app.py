@@ -34,6 +34,13 @@ COMMANDS = (
         groups=(Group.LINK,),
     ),
     Command(
+        "term",
+        "term:term",
+        "Talk to the module line by line: each line is a command, unasked lines have another colour.",
+        example="atota term -p /dev/ttyUSB0 --transcript talk.txt",
+        groups=(Group.LINK,),
+    ),
+    Command(
         "wait",
         "talk:wait",
         "Wait until the module answers, or runs a version (exit 11: no answer; 12: another version).",
@@ -102,6 +109,13 @@ COMMANDS = (
         "\n\nWithout a port every serial port is examined, and none is opened.",
         example="atota doctor -p /dev/ttyUSB0 --size 200k",
         groups=(*_ASKING, Group.WAIT),
+    ),
+    Command(
+        "bugreport",
+        "bugreport:bugreport",
+        "Pack one job into a zip to give away: record, transcript, doctor, versions; identities masked.",
+        example="atota bugreport 3f9c2a71",
+        groups=(Group.JOURNAL,),
     ),
     Command(
         "demo",
@@ -250,9 +264,18 @@ STATION = (
         example="atota station demo",
     ),
 )
+PACKAGE = (
+    Command(
+        "show",
+        "package:show_package",
+        "Show base, target, size and digests of a package, as its format, its name and files beside it tell.",
+        example="atota package show package.bin",
+    ),
+)
 GROUPS = (
     ("sim", "Simulated modules and the local OTA platform, for any program.", SIM),
     ("dialects", "The dialects of modules: built-in profiles and your own.", DIALECTS),
+    ("package", "Packages as files.", PACKAGE),
     ("cache", "The packages that downloads have left on this machine.", CACHE),
     ("station", "A production station: many lanes, one page.", STATION),
     ("records", "The journal: the outcomes of this machine's jobs.", RECORDS),

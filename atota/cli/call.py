@@ -96,15 +96,15 @@ class Call:
         if settings.port is not None and settings.port.lower() == "auto":
             from atota.module.search import find_port  # few commands need it
 
-            found = find_port(board=board, baud=settings.baud, stop=self.stop, note=self.out.say)
+            port = find_port(board=board, baud=settings.baud, stop=self.stop, note=self.out.say)
         elif settings.port is not None:
             return settings.port
         elif board is not None and board.adapter.given:
-            found = port_of(board)
+            port = port_of(board)
         else:
             raise UsageError("no port was given", hint="Give -p PORT; `atota ports` lists what is there.")
-        self.out.say(f"port: {found}")
-        return found
+        self.out.say(f"port: {port}")
+        return port
 
     def _merge(self) -> tuple[Settings, Board | None]:
         if self._merged is None:
@@ -169,6 +169,8 @@ def _interruptible(call: Call) -> Iterator[None]:
         if call.stop.is_set:
             raise KeyboardInterrupt
         call.stop.set()
+        if number == signal.SIGINT and sys.stderr.isatty() and not call.out.draws:
+            call.out.say("")  # the terminal has just shown ^C
         if not call.stop.is_set:
             call.out.say("The module is updating itself: waiting for it. Ctrl-C again leaves it alone.")
 

@@ -71,3 +71,6 @@ OUTPUT = (
     _output("quiet", bool, "--quiet", "-q", help="Print only results and errors."),
     _output("no_progress", bool, "--no-progress", help="Draw no bars."),
 )
+
+ShowImei = Annotated[bool, typer.Option("--show-imei", help="Show IMEIs whole.", rich_help_panel="Output")]
+"""The option of commands that mask IMEIs on the screen."""

@@ -5,6 +5,7 @@ A stream may be closed from the beginning (``2>&-``), lose its reader (``| head`
 the stream, and the job goes on to its verdict, its record and its exit code.
 """
 
+import codecs
 import io
 import os
 import sys
@@ -13,6 +14,22 @@ from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
+
+
+_PLAIN = {"→": "->", "…": "...", "━": "-", "╸": "-", "╺": "-", "×": "x", "–": "-", "—": "-", "±": "+-"}
+"""Stand-ins for characters that a terminal may lack."""
+_FALLBACK = "atota-fallback"
+
+
+def _plain(error: UnicodeError) -> tuple[str | bytes, int]:
+    """Write a character that the encoding lacks as its stand-in, else as its number."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    lacking = error.object[error.start : error.end]
+    return "".join(_PLAIN.get(char) or ascii(char)[1:-1] for char in lacking), error.end
+
+
+codecs.register_error(_FALLBACK, _plain)
 
 
 class LastingStream(io.RawIOBase):
@@ -70,8 +87,7 @@ def _lasting(stream: TextIO | None, descriptor: int) -> TextIO:
     if stream is not None:
         if not isinstance(stream, io.TextIOWrapper):
             return stream
-        # A terminal that lacks a character gets its number instead.
-        stream.reconfigure(errors="backslashreplace")
+        stream.reconfigure(errors=_FALLBACK)
         try:
             descriptor = stream.fileno()
         except io.UnsupportedOperation:  # in memory
@@ -80,7 +96,7 @@ def _lasting(stream: TextIO | None, descriptor: int) -> TextIO:
     return io.TextIOWrapper(
         io.BufferedWriter(LastingStream(descriptor)),
         encoding=encoding,
-        errors="backslashreplace",
+        errors=_FALLBACK,
         line_buffering=is_lively,
     )
 

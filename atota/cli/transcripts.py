@@ -54,6 +54,7 @@ def _created(call: Call, path: Path, stack: ExitStack) -> TextIO | None:
     Raises:
         ConfigError: the user named a file that can never be written.
     """
+    call.out.warn_if_replaced(path)
     try:
         file = path.open("w", encoding="ascii")
     except OSError as error:

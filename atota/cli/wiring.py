@@ -10,16 +10,16 @@ from typing import Any
 from atota.cli.call import Call
 from atota.cli.transcripts import recording
 from atota.clock import Deadline, SystemClock
-from atota.errors import AtotaError, Refused
+from atota.errors import AtotaError, ConfigError, Refused
 from atota.journal.model import PastJob
 from atota.journal.store import Journal, default_path
 from atota.module.module import Module, Opener, open_module
 from atota.settings.adapter import check_adapter
 from atota.settings.board import Board
 from atota.settings.spec import JobSpec, job_spec
-from atota.sota.opening import open_chip
+from atota.sota.opening import ChipOpener, open_chip
+from atota.sota.target import ChipTarget
 from atota.update.resume import may_be_updating
-from atota.update.target import TargetOpener
 from atota.values import nature_of
 
 
@@ -66,6 +66,24 @@ def _show_try(call: Call, line: str) -> None:
     """Show that the module does not answer at a rate."""
     call.out.say(f"  no answer at {line}")
     call.out.event("note", level="info", text=f"no answer at {line}")
+
+
+@contextmanager
+def opened_chip(call: Call) -> Iterator[ChipTarget]:
+    """Open the chip on the port that the settings name, behind a transcript where one is wanted."""
+    spec = job_spec(call.settings, call.board, port=call.port)
+    with ExitStack() as stack:
+        chip = chip_opener(call, spec, stack)(
+            spec,
+            clock=None,
+            stop=call.stop,
+            note=call.out.say,
+            warn=call.out.warn,
+            on_urc=lambda text: call.out.event("urc", text=text),
+        )
+        stack.callback(chip.close)
+        chip.limit = Deadline(chip.clock, call.settings.timeout_s)
+        yield chip
 
 
 def _show_update(call: Call, percent: int | None, line: str) -> None:
@@ -122,7 +140,7 @@ def opener_of(call: Call, spec: JobSpec, board: Board | None, stack: ExitStack) 
     return partial(opener, wrap=recording(call, spec, stack))
 
 
-def chip_opener(call: Call, spec: JobSpec, stack: ExitStack) -> TargetOpener:
+def chip_opener(call: Call, spec: JobSpec, stack: ExitStack) -> ChipOpener:
     """Return `open_chip` with the transcripts of the options; ``stack`` closes their files."""
     return partial(open_chip, wrap=recording(call, spec, stack))
 
@@ -137,6 +155,20 @@ def opened_journal(call: Call) -> Iterator[Journal]:
     """
     with Journal(journal_path(call), clock=SystemClock()) as journal:
         yield journal
+
+
+def write_output(path: Path, data: bytes, option: str) -> None:
+    """Write a file that the user asked for by ``option``.
+
+    Raises:
+        ConfigError: it cannot be written.
+    """
+    try:
+        path.write_bytes(data)
+    except OSError as error:
+        raise ConfigError(
+            f"{path} cannot be written: {error.strerror}", hint=f"Name another file with {option}."
+        ) from error
 
 
 def journal_path(call: Call) -> Path:

@@ -285,9 +285,10 @@ def _weights(dialect: Dialect) -> Mistakes:
 
 
 def _numbers_as_keys(dialect: Dialect) -> Mistakes:
+    finals = tuple(final.text for final in dialect.grammar.finals)
     for code in dialect.errors:
-        if not code.isdecimal():
-            yield f"$.errors.{code}", "An error's number is expected"
+        if not code.isdecimal() and not code.startswith(finals):
+            yield f"$.errors.{code}", "An error's number is expected, or a final result of the grammar"
 
 
 def _command_names(dialect: Dialect) -> Mistakes:

@@ -168,7 +168,8 @@ class Dialect(Profiled, frozen=True, kw_only=True):
     ``probe`` is a test form whose response shows this dialect in a module that nothing else identifies; a
     method found only by it is unproven. ``evidence`` says why its method is believed to work on a module
     that the catalogue does not have.
-    ``errors`` are the family's own words for numbers, before those of its ``error_tables``;
+    ``errors`` are the family's own words for numbers, before those of its ``error_tables``, and for its own
+    final results (``+CIS ERROR: 601``);
     ``permanent_errors``: those of ``errors`` after which the same command would be refused again.
     ``self_update``: the lines of an update that the module, or a platform, carries out without the method.
     ``platform_makes_deltas``: OneNET makes difference packages for this chip in a format of its own, which
@@ -221,7 +222,8 @@ class Dialect(Profiled, frozen=True, kw_only=True):
         """Return the meaning of a refusal: by the profile, its tables, or 27.007; empty if none has it."""
         code = final.code
         if code is None or final.kind != "CME":
-            return errors27007.words(final.kind, code)
+            name = final.kind if code is None else f"{final.kind}: {code}"
+            return self.errors.get(name, "") or errors27007.words(final.kind, code)
         own = self.errors.get(str(code), "") or error_tables.meaning(self.error_tables, code)
         return own or errors27007.words(final.kind, code)
 

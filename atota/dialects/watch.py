@@ -17,6 +17,9 @@ from atota.dialects.common import (
 )
 from atota.dialects.ranges import bounds, is_within
 
+UNEXPLAINED = "not explained by its documents"
+"""The words for a number that no source explains."""
+
 
 def _percentage(text: str | None) -> int | None:
     """Return 0-100; a number beyond that is not a percentage."""
@@ -124,8 +127,8 @@ class Watch(Profiled, frozen=True, kw_only=True):
         """Return the failure that a line states, in words, or None."""
         for codes, number in self._numbers(line):
             if is_within(number, codes.failure):
-                words = codes.meaning(number) or self.words.get(str(number), "")
-                return f"{line}: {words}" if words else line
+                words = codes.meaning(number) or self.code_words(str(number)) or UNEXPLAINED
+                return f"{line}: {words}"
         for pattern in self.failed:
             match = re.search(pattern, line)
             if match:

@@ -14,8 +14,8 @@ from atota.doctor import line, module, port, timing
 from atota.doctor.findings import Finding, Group, blamed, unseen
 from atota.errors import LinkError, LinkLost, ModuleError, NoAnswer, Refused
 from atota.link.ports import PortInfo, latency_timer_ms, list_ports, rate_doubt
+from atota.link.state import LineState
 from atota.module.module import Module
-from atota.values import LineState
 
 Opener = Callable[[], AbstractContextManager[Module]]
 Note = Callable[[str], None]
@@ -117,7 +117,7 @@ class Examination:
 
     @cached_property
     def _doubt(self) -> str | None:
-        """Why the rate of the port is not that of a wire; None if it is."""
+        """The reason for which the rate of the port is not that of a wire; None if it is."""
         real = os.path.realpath(self._name)
         known = () if port.is_url(self._name) else list_ports()
         info = next((one for one in known if os.path.realpath(one.device) == real), None)
@@ -209,7 +209,6 @@ class Examination:
             size=self._request.size,
             baud=baud,
             turn_s=timing.UNMEASURED_TURN_S if seen.turn_s is None else seen.turn_s,
-            echo=bool(seen.echo),
             target=self._request.transfer_baud,
             port=self._name,
             known=self._request.known,

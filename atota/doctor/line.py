@@ -23,7 +23,6 @@ _finding = partial(finding, "line")
 DEFAULT_EXCHANGES = 50
 _SHORT, _LONG = "AT", "AT+CGMR"
 _TURN_BYTES = len(b"AT\r") + len(b"\r\nOK\r\n")
-_ECHO_BYTES = len(b"AT\r")
 _ANSWER_S = 3.0
 """Modules answer queries within 300 ms by their manuals; the version text of some has 200 bytes."""
 _HOPELESS = 5
@@ -102,7 +101,7 @@ def exchange(session: Session, count: int) -> Exchanges:
         garbled=sum(_deviations(same) for same in responses.values()),
         noise_bytes=session.garbage_bytes - noise,
         turns_s=tuple(turns),
-        wire_s=session.wire_s(_TURN_BYTES + (_ECHO_BYTES if session.exchange.echo else 0)),
+        wire_s=session.wire_s(_TURN_BYTES),
         echo=session.exchange.echo,
         boots=session.boots - boots,
         given_up=in_a_row >= _HOPELESS,
@@ -224,7 +223,7 @@ def judge_echo(echo: bool | None, *, port: str | None = None) -> Finding:
     """Report the echo; on and off are both fine."""
     if echo is None:
         return _finding("echo", "unknown", "not learned: no response came", port=port)
-    says = "on: every byte of a command comes back, which takes time" if echo else "off"
+    says = "on: every byte of a command comes back" if echo else "off"
     return _finding("echo", "ok", says, port=port)
 
 

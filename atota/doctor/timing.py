@@ -12,8 +12,8 @@ import msgspec
 from atota.dialects.model import DEFAULT_REBOOT, Dialect
 from atota.doctor.findings import Finding
 from atota.errors import UsageError
+from atota.link.state import LineState
 from atota.module import baud as rates_of
-from atota.values import LineState
 
 DEFAULT_SIZE = 200 * 1024
 """Difference packages of NB-IoT modules have some tens to some hundreds of KiB."""
@@ -63,7 +63,6 @@ def estimate(
     size: int,
     baud: int,
     turn_s: float,
-    echo: bool = False,
     known: LineState | None = None,
 ) -> Estimate | None:
     """Estimate an update of ``size`` bytes at ``baud``; None if the package does not go over the wire.
@@ -80,7 +79,8 @@ def estimate(
     measured_s = known.block_s if known is not None else None
     turn_s = turn_s + method.store_s if measured_s is None else measured_s
     pieces = math.ceil(size / plan.piece)
-    piece_s = (plan.line * (2 if echo else 1) + plan.data + plan.down) * 10 / baud
+    # An echo costs nothing: each byte comes back while the next one is sent (V.250 6.2.3).
+    piece_s = (plan.line + plan.data + plan.down) * 10 / baud
     wire_s = piece_s * size / plan.piece  # the last piece is shorter
     waits_s = pieces * (plan.turns * (turn_s + dialect.uart.pause_after_final_s))
     waits_s += pieces * max(0.0, plan.pause_s - piece_s)
@@ -117,7 +117,6 @@ def judge_time(
     size: int,
     baud: int,
     turn_s: float,
-    echo: bool = False,
     target: int | None = None,
     assumed: bool = False,
     port: str | None = None,
@@ -129,9 +128,7 @@ def judge_time(
     may be another one.
     """
     rates = dict.fromkeys((baud, transfer_rate(dialect, baud, target, known)))
-    all_rates = (
-        estimate(dialect, size=size, baud=rate, turn_s=turn_s, echo=echo, known=known) for rate in rates
-    )
+    all_rates = (estimate(dialect, size=size, baud=rate, turn_s=turn_s, known=known) for rate in rates)
     estimates = [one for one in all_rates if one is not None]
     if not estimates:
         return [_unknown(dialect, port)]

@@ -9,6 +9,7 @@ import msgspec
 
 from atota.dialects.common import MethodSpec
 from atota.dialects.model import Dialect
+from atota.dialects.watch import UNEXPLAINED
 from atota.errors import ModuleRebooted, NoAnswer, PackageError, SlotLost, WriteFailed
 from atota.module.response import Response
 from atota.module.session import Session
@@ -243,7 +244,7 @@ class Method(ABC):
     def final_words(self, response: Response) -> str:
         """Return a final result with its words: the family's, or those of 27.007."""
         final = response.final
-        words = self.dialect.error_words(final)
+        words = self.dialect.error_words(final) or (UNEXPLAINED if final.code is not None else "")
         return f"{final}" + (f" ({words})" if words and words.lower() != final.text.lower() else "")
 
     def refused(self, what: str, response: Response) -> SlotLost | WriteFailed:

@@ -4,6 +4,7 @@ from collections.abc import Container
 
 from atota.dialects.catalogue import Row
 from atota.dialects.model import Dialect
+from atota.module.identify import Findings, can_read
 from atota.settings.spec import Allowed
 from atota.values import Refusal
 
@@ -34,6 +35,19 @@ def package_refusal(dialect: Dialect, allowed: Allowed) -> Refusal | None:
     return Refusal(
         "OneNET makes packages for this chip in a format of its own, which the vendor's commands cannot take",
         "If the operator uploaded the vendor's own package, give --vendor-package.",
+    )
+
+
+def version_refusal(findings: Findings, expected: str) -> Refusal | None:
+    """Return why the dialect could never read ``expected`` as this module's version; None if it could."""
+    if can_read(findings, expected):
+        return None
+    present = findings.identity.version or findings.identity.revision
+    return Refusal(
+        f"{expected} cannot be confirmed: the dialect {findings.dialect.name} does not read it as a version "
+        f"where this module prints {present}",
+        "Give the text that the module will print, as --target or --expect-version, or correct the dialect's "
+        "pattern for the version. Nothing was changed.",
     )
 
 

@@ -8,10 +8,10 @@ from collections.abc import Callable
 
 from atota.fota.base import Method
 from atota.link.base import sets_rate
+from atota.link.state import LineState
 from atota.module.baud import Switched, raise_baud, switch
 from atota.module.ladder import RateLadder
 from atota.module.module import Module
-from atota.values import LineState
 
 _ATTEMPTS = 3
 _ALIVE_S = 0.5
@@ -65,6 +65,8 @@ class TransferLine:
         """
         is_second, self._method, self._ladder = self._method is not None, method, None
         self._first = self._first or self._rate
+        method.slow_down, method.has_rebooted = self.slow_down, self.has_rebooted
+        method.on_block_changed = self.tell
         rule = self._module.session.dialect.uart.raising
         if is_second:
             method.be_careful()

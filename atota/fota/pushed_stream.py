@@ -11,6 +11,7 @@ from pathlib import Path
 from atota.clock import Deadline
 from atota.dialects.methods.pushed_stream import PushedStreamSpec
 from atota.dialects.model import Dialect
+from atota.dialects.watch import UNEXPLAINED
 from atota.errors import ModuleRebooted, NoAnswer, SlotLost, WriteFailed
 from atota.fota.base import Options, Progress, slot_lost_on_reboot
 from atota.fota.streamed import ANSWER_S, Streamed
@@ -116,7 +117,7 @@ class PushedStream(Streamed):
         """Return the error for a file that the module did not take: only a passing one is tried again."""
         watch = self.spec.watch
         kind = WriteFailed if watch.is_permanent_code(code) else SlotLost
-        words = watch.code_words(code) or "not explained by its documents"
+        words = watch.code_words(code) or UNEXPLAINED
         return kind(f"{what}: code {code or 'not given'} ({words})", hint=WriteFailed.default_hint)
 
     def _await_line(self, session: Session, pattern: str, seconds: float) -> str | None:

@@ -84,7 +84,7 @@ class ModuleRestart:
         clock = self._session.clock
         self._began = clock.monotonic()
         self._boots = self._session.boots
-        self._was_turned_down = False
+        self._is_turned_down = False
         self._seen_boots, self._last_boot = self._boots, self._began
         self._limit_s = limit_s or self._reboot.limit_s
         self._longest_s = max(self._limit_s, self._reboot.longest_s or 0.0)
@@ -187,21 +187,19 @@ class ModuleRestart:
         """Return the time from which an old version counts; progress of the update moves it on."""
         return Deadline(self._session.clock, min(self._reboot.usual_s, self._limit.remaining))
 
-    @property
-    def _is_turned_down(self) -> bool:
-        """True if the module reported a failure, and nothing of a reboot or of the update itself."""
-        method = self._method
-        return (
-            method.failure is not None
-            and not method.has_left
-            and not self._session.booting
-            and self._session.boots == self._boots
-        )
+    def _turns_down(self) -> bool:
+        """True if the module has reported a failure before any reboot, and nothing of the update itself.
+
+        A reboot that follows for another reason takes nothing back of it.
+        """
+        method, session = self._method, self._session
+        has_booted = session.booting or session.boots != self._boots
+        is_new = method.failure is not None and not has_booted
+        return (self._is_turned_down or is_new) and not method.has_left
 
     def _failure(self, versions: Versions) -> AtotaError:
         change, version = self._change(versions), versions.texts[0]
-        is_refused = self._is_turned_down or (self._was_turned_down and not self._method.has_left)
-        if is_refused and change in (Change.NONE, Change.UNTOLD):
+        if self._is_turned_down and change in (Change.NONE, Change.UNTOLD):
             method = self._method
             return PackageTurnedDown(
                 f"the module turned the package down before it rebooted: {method.failure}",
@@ -236,8 +234,7 @@ class ModuleRestart:
         for line in self._session.drain_urcs():
             before = self._method.progress
             self._method.on_line(line)
-            # A reboot that follows for another reason takes nothing back of it.
-            self._was_turned_down = self._was_turned_down or self._is_turned_down
+            self._is_turned_down = self._turns_down()
             if self._method.progress != before:
                 self._limit.extend(self._limit_s, until=self._began + self._longest_s)
                 self._settled = self._until_settled()

@@ -1,6 +1,5 @@
 """A module behind AT as a job sees it: `atota.update.target.Target`, on a session and a method."""
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,22 +9,22 @@ from atota.dialects.model import DEFAULT_REBOOT
 from atota.dialects.watch import ReportingSpec
 from atota.errors import AtotaError, Desynchronised, LinkLost, NoAnswer
 from atota.fota.base import Method
-from atota.fota.eligibility import file_refusal, method_refusal, package_refusal
+from atota.fota.eligibility import file_refusal, method_refusal, package_refusal, version_refusal
 from atota.fota.line import TransferLine
 from atota.fota.registry import method_for
 from atota.fota.restart import ModuleRestart, await_earlier_update
-from atota.module import identify
-from atota.module.identify import Findings
+from atota.fota.steps import send_steps
+from atota.link.state import LineState
+from atota.module.identify import CONDITIONS, Findings, read_versions, require_consistent
 from atota.module.lines import answer_after_restart
 from atota.module.module import Module
 from atota.module.query import send_query, wait_until_free
 from atota.module.reconnect import Adapters, ModuleReconnector
 from atota.settings.spec import Allowed, JobSpec
-from atota.values import Identity, LineState, MethodChoice, Refusal, Versions
+from atota.values import Identity, MethodChoice, Refusal, Versions
 
 UNDO_S = 10.0
 """Limit for taking changed settings back."""
-_PREPARE_S = 20.0
 _MARGIN_S = 2.0
 """Beyond a module's own window: whatever is written too early begins it anew."""
 _MOST_WINDOWS = 3
@@ -109,13 +108,13 @@ class ModuleTarget:
         identity = self._identified()
         self._reconnector.imei = identity.imei
         if not self._spec.allowed.unproven:
-            identify.require_consistent(self._findings)
+            require_consistent(self._findings)
         elif self._findings.mismatch:
             self._warn(self._findings.mismatch)
         return identity
 
     def _identified(self) -> Identity:
-        without = () if self._spec.asks_conditions else identify.CONDITIONS
+        without = () if self._spec.asks_conditions else CONDITIONS
         try:
             return self._module.identify(without=without)
         except (NoAnswer, Desynchronised) as silence:
@@ -148,24 +147,13 @@ class ModuleTarget:
 
     def unreadable(self, expected: str) -> Refusal | None:
         """Return why the dialect could never read ``expected`` as the version of this module."""
-        findings = self._findings
-        if identify.can_read(findings, expected):
-            return None
-        return Refusal(
-            f"{expected} cannot be confirmed: the dialect {findings.dialect.name} does not read it as a "
-            f"version where this module prints {findings.identity.version or findings.identity.revision}",
-            "Give the text that the module will print, as --target or --expect-version, or correct the "
-            "dialect's pattern for the version. Nothing was changed.",
-        )
+        return version_refusal(self._findings, expected)
 
     def choose(self, block: int | None = None) -> MethodChoice:
         """Choose the method of the module's dialect; ``block`` as an earlier run had it, if none is asked."""
         dialect = self._findings.dialect
         method = method_for(dialect, block=self._spec.block or block, read_back=self._spec.read_back)
         method.note = self._note
-        method.slow_down = self._line.slow_down
-        method.has_rebooted = self._line.has_rebooted
-        method.on_block_changed = self._line.tell
         method.warn = self._warn
         self._method = method
         return MethodChoice(
@@ -179,7 +167,7 @@ class ModuleTarget:
 
     @property
     def has_method(self) -> bool:
-        """True if the module's dialect has a method at all."""
+        """True if its dialect has a method at all."""
         return self._findings.dialect.method is not None
 
     @property
@@ -263,8 +251,8 @@ class ModuleTarget:
     ) -> int:
         """Quiet the module, make the slot ready, raise the rate; bytes of the package that it holds."""
         self._line.leave_raised_rate()
-        self._quiet(list(undo), on_undo_changed)
         session = self._module.session
+        send_steps(session, list(undo), on_undo_changed)
         resumed = self.method.resume_at(session, package, written) if written else None
         if resumed is None:
             self.method.prepare(session)
@@ -310,25 +298,6 @@ class ModuleTarget:
             require_same=self._reconnector.require_same,
         )
 
-    def _quiet(self, undo: list[str], on_undo_changed: Callable[[tuple[str, ...]], None]) -> None:
-        """Send what the dialect wants sent before a transfer."""
-        session = self._module.session
-        for step in session.dialect.prepare:
-            if step.ask is not None and not self._applies(step.ask, step.when):
-                continue
-            changes = step.undo is not None and step.undo not in undo
-            # Noted before it is sent: after an interruption it is not known if the module took it.
-            if step.undo is not None and changes:
-                undo.append(step.undo)
-                on_undo_changed(tuple(undo))
-            if not session.command(step.send, timeout_s=_PREPARE_S).ok and changes:
-                undo.pop()
-                on_undo_changed(tuple(undo))
-
-    def _applies(self, ask: str, when: str | None) -> bool:
-        response = self._module.session.command(ask)
-        return response.ok and re.search(when or "", "\n".join(response.lines)) is not None
-
     # -- recovery ------------------------------------------------------------------------------
 
     def find(self) -> None:
@@ -367,7 +336,7 @@ class ModuleTarget:
 
     def versions(self) -> Versions:
         """Return the version texts that the module prints now."""
-        return identify.read_versions(self._module.session)
+        return read_versions(self._module.session)
 
     def restore(self, undo: tuple[str, ...], *, close: bool) -> None:
         """Take changed settings back, the last first, as far as the module answers."""

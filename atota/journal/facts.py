@@ -12,7 +12,8 @@ import msgspec
 
 from atota.errors import AtotaError
 from atota.files import prepared
-from atota.values import Identity, LineState, Versions
+from atota.link.state import LineState
+from atota.values import Identity, Versions
 
 
 class JobState(enum.StrEnum):

@@ -1,5 +1,6 @@
 """Queries for jobs and records of the journal."""
 
+import re
 from collections.abc import Callable
 from difflib import get_close_matches
 from typing import Any
@@ -20,6 +21,14 @@ _JOB = {
 }
 _RECORD = {
     "imei": "imei = :imei",
+    "imei_end": "substr(imei, -length(:imei_end)) = :imei_end",
+    "model": f"lower({in_document('model')}) GLOB :model",
+    "board": f"lower({in_document('board')}) GLOB :board",
+    "port": f"(lower({in_document('port')}) GLOB :port OR lower({in_document('port')}) GLOB '*/' || :port)",
+    "version": " OR ".join(
+        f"lower({in_document(name)}) GLOB :version"
+        for name in ("version_before", "version_target", "version_after")
+    ).join(("(", ")")),
     "outcome": "outcome = :outcome",
     "since": "ended_at >= :since",
     "until": "ended_at < :until",
@@ -39,8 +48,18 @@ def newest_job(filters: Values) -> tuple[str, Values]:
 def records(filters: Values, limit: int | None) -> tuple[str, Values]:
     """Return the query for the documents that fit all ``filters`` that are not None, the newest first."""
     where, values = _where(_RECORD, filters)
+    values |= {name: _pattern(values[name]) for name in _PATTERNS & values.keys()}
     values["limit"] = -1 if limit is None else max(limit, 0)
     return f"SELECT document FROM record{where} ORDER BY number DESC LIMIT :limit", values  # noqa: S608
+
+
+_PATTERNS = {"model", "board", "port", "version"}
+"""The filters that compare in any case of letters, and in which ``*`` stands for any characters."""
+
+
+def _pattern(text: str) -> str:
+    """Return the pattern of GLOB (sqlite.org/lang_expr.html) in which only ``*`` is special."""
+    return re.sub(r"[\[?]", r"[\g<0>]", text.lower())
 
 
 def _where(conditions: dict[str, str], filters: Values) -> tuple[str, Values]:

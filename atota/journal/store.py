@@ -261,7 +261,12 @@ class Journal:
         self,
         *,
         imei: str | None = None,
+        imei_end: str | None = None,
         outcome: str | None = None,
+        model: str | None = None,
+        version: str | None = None,
+        port: str | None = None,
+        board: str | None = None,
         since: float | None = None,
         until: float | None = None,
         batch: str | None = None,
@@ -272,9 +277,13 @@ class Journal:
     ) -> list[Record]:
         """Return records, the newest first, that ended at ``since`` or later and before ``until``.
 
-        ``serial`` is the serial number of the unit's label, or the module's own.
+        ``serial`` is the serial number of the unit's label, or the module's own; ``imei_end`` the last digits
+        of the IMEI; ``version`` the one before, the target's or the one after. ``model``, ``version``,
+        ``port`` and ``board`` are compared in any case of letters, and ``*`` in them stands for any text; a
+        port may be named without its folder.
         """
-        filters = {"imei": imei, "outcome": outcome, "since": since, "until": until}
+        filters = {"imei": imei, "imei_end": imei_end, "outcome": outcome, "since": since, "until": until}
+        filters |= {"model": model, "version": version, "port": port, "board": board}
         filters |= {"batch": batch, "lane": lane, "station": station, "serial": serial}
         query, values = search.records(filters, limit)
         with translated(self.path):

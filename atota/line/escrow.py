@@ -15,13 +15,14 @@ import sqlite3
 import threading
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import msgspec
 
+from atota.errors import LimitReached
 from atota.journal.translate import translated
 from atota.line.client import LineClient
 from atota.line.protocol import Grant, GrantRequest, Settlement, Unit
@@ -96,9 +97,14 @@ class Escrow:
         return int(rows[0][0])
 
     def take(self, batch: str, job: str) -> bool:
-        """Take a ticket for a job; False: none is left. A job takes one, however often it asks."""
+        """Take a ticket for a job; False: none is left. A job takes one, however often it asks.
+
+        A batch that the line does not know has no quota there, and needs no tickets.
+        """
         with self._changing() as db:
             if db.execute("SELECT 1 FROM ticket WHERE job = ?", (job,)).fetchone() is not None:
+                return True
+            if self._note(f"unlimited:{batch}"):
                 return True
             row = db.execute(
                 f"SELECT id FROM held WHERE batch = ? AND {_OPEN} > 0 ORDER BY rowid LIMIT 1",  # noqa: S608
@@ -216,7 +222,9 @@ class Escrow:
         for product, device, imei in self._rows(
             "SELECT product, id, imei FROM device WHERE imei IS NOT NULL AND NOT is_told LIMIT 100"
         ):
-            client.bind(product, device, imei)
+            # Refused: a copy of this disk has bound it to another module. The line keeps an audit row of it.
+            with suppress(LimitReached):
+                client.bind(product, device, imei)
             with self._changing() as db:
                 db.execute("UPDATE device SET is_told = 1 WHERE product = ? AND id = ?", (product, device))
 
@@ -263,6 +271,8 @@ class Escrow:
                     "INSERT OR IGNORE INTO device (product, id) VALUES (?, ?)", (request.product, device)
                 )
             db.execute("DELETE FROM note WHERE name = 'request'")
+            if request.batch is not None:
+                self._set_note(f"unlimited:{request.batch}", "" if grant.is_limited else "1")
             self._set_note("grant", str(max(self.newest_grant, grant.number)))
 
     def _learn(self, client: LineClient) -> None:

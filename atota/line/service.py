@@ -9,7 +9,7 @@ import msgspec
 import platformdirs
 
 from atota.clock import Clock
-from atota.errors import UsageError
+from atota.errors import LimitReached, UsageError
 from atota.files import prepared
 from atota.line.protocol import (
     JOURNAL,
@@ -163,10 +163,17 @@ class LineService:
     def post_device(self, key: str, body: bytes) -> Here:
         """Bind a device id to a module."""
         binding = read(body, _Binding)
+        imei = _imei(binding.imei)
         with self.store.transaction() as session:
             station = stations.of_key(session, key)
-            quota.bind(session, station, binding.product, binding.device, _imei(binding.imei))
-            return stations.here(session)
+        try:
+            with self.store.transaction() as session:
+                quota.bind(session, station, binding.product, binding.device, imei)
+                return stations.here(session)
+        except LimitReached:
+            with self.store.transaction() as session:
+                quota.audit(session, station, "bind-refused", msgspec.to_builtins(binding))
+            raise
 
     def get_unit(self, key: str, imei: str) -> Unit:
         """Return what is known of a unit."""

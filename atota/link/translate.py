@@ -93,11 +93,6 @@ def forbidden(name: str) -> PortForbidden:
     text = f"you may not open {name}"
     if sys.platform == "win32":
         return PortForbidden(text)
-    if os.path.realpath(name).startswith("/dev/pts/"):
-        return PortForbidden(
-            f"{text}: it is a pseudo-terminal of another user",
-            hint="Run the program that made it as the same user; no udev rule holds for it.",
-        )
     rule = f'{_udev_match(name)}, GROUP="dialout", MODE="0660" in {_UDEV_FILE}'
     try:
         status = Path(name).stat()
@@ -111,7 +106,9 @@ def forbidden(name: str) -> PortForbidden:
             hint=f"Give it to a group of yours with a udev rule: {rule}.",
         )
     text = f"{text}: it belongs to group {group.gr_name}, mode {status.st_mode & 0o777:04o}"
-    if status.st_mode & 0o060 != 0o060 or group.gr_gid == 0:
+    if os.path.realpath(name).startswith("/dev/pts/"):
+        hint = "Run the program that made this pseudo-terminal as your user; no udev rule holds for it."
+    elif status.st_mode & 0o060 != 0o060 or group.gr_gid == 0:
         hint = f"The group can't help here; give the port to one that can, with a udev rule: {rule}."
     elif group.gr_gid in os.getgroups():
         hint = "You are in that group, so something else forbids it: a container, a sandbox or an ACL."

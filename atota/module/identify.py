@@ -120,8 +120,8 @@ def identify(
     identity = _identity(fields, session.link.baud, chosen, expected or row)
     if mismatch is not None or probed is not None:
         identity = msgspec.structs.replace(identity, evidence="none")
-    asked = {"ATI", *(query.send for query in chosen.identify if query.field in _VERSIONS)}
-    printed = {send: lines for send, lines in queries.answered.items() if send in asked}
+    sends = {"ATI", *(query.send for query in chosen.identify if query.field in _VERSIONS)}
+    printed = {send: lines for send, lines in queries.answered.items() if send in sends}
     return Findings(identity, chosen, expected or row, mismatch, printed)
 
 
@@ -220,11 +220,11 @@ def _fields(
 ) -> dict[str, str]:
     """Return the values of the dialect's queries: of the fields in ``only``, or of all but ``without``."""
 
-    def asked(send: str) -> tuple[str, ...] | None:
+    def lines_of(send: str) -> tuple[str, ...] | None:
         return queries.lines(send, again=send not in once)
 
     once = {query.send for query in dialect.identify if query.field in _FOR_THE_RECORD}
-    return _picked(dialect, asked, only, without=without)
+    return _picked(dialect, lines_of, only, without=without)
 
 
 def _picked(

@@ -55,26 +55,28 @@ def find_port(*, board: Board | None, baud: int | None, stop: StopToken, note: C
     answers = _answers(ports, board, baud, stop)
     if stop.is_set:
         raise Interrupted("stopped by the user")
-    found = [answer for answer in answers if answer.identity is not None]
-    if not found:
+    answering = [answer for answer in answers if answer.identity is not None]
+    if not answering:
         raise NoAnswer("no module answers on any port", tried=tuple(map(str, answers)))
-    if len(found) > 1:
+    if len(answering) > 1:
         raise PortNotFound(
-            f"{len(found)} modules answer, and one must be meant",
-            tried=tuple(map(str, found)),
-            hint=f"Name one of the ports, such as -p {found[0].port}.",
+            f"{len(answering)} modules answer, and one must be meant",
+            tried=tuple(map(str, answering)),
+            hint=f"Name one of the ports, such as -p {answering[0].port}.",
         )
-    return found[0].port
+    return answering[0].port
 
 
 def _answers(
     ports: Sequence[PortInfo], board: Board | None, baud: int | None, stop: StopToken
 ) -> list[Answer]:
+    untouched = board.untouched if board is not None else None  # nothing is reset by a search
+
     def look(port: PortInfo) -> Answer:
         if port.holders:
             return Answer(port.device, problem=f"in use by {', '.join(map(str, port.holders))}")
         try:
-            with open_module(port.device, baud=baud, board=board, stop=stop) as module:
+            with open_module(port.device, baud=baud, board=untouched, stop=stop) as module:
                 return Answer(port.device, module.identify())
         except AtotaError as error:
             return Answer(port.device, problem=error.message)

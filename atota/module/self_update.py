@@ -116,5 +116,6 @@ class LineLog:
             fetched = watch.fetched(line)
             if percent is not None or fetched is not None or watch.begun(line):
                 self.is_updating = True
-                self.percent = fetched if percent is None else percent
+                # A line that only says that it downloads states no percentage, which `fetched` tells as 0.
+                self.percent = (fetched or None) if percent is None else percent
                 return

@@ -95,6 +95,7 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
         pause_s: seconds between two queries about a paused task that sets no interval.
         token_life_s: seconds that a token lives, and so the longest wait for a paused task.
         digests: the digests that a task has, by the names of `atota.values.Digests`.
+        version_problem: returns the reason for which the platform would refuse a version; None: it takes it.
         full, delta: the platform's own words for the two kinds of packages.
     """
 
@@ -113,6 +114,7 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     pause_s: float = 30.0
     token_life_s: float = 48 * 3600.0
     digests: tuple[str, ...] = ("md5",)
+    version_problem: Callable[[str], str | None] = lambda _: None
     full: str = "full"
     delta: str = "delta"
 

@@ -67,7 +67,8 @@ def fetch(
 
     The token is checked first, and again before each resume, if the platform needs that; a task that
     has left the download is served from the cache alone. Nothing is ever reported to the platform here.
-    ``on_progress`` may raise to end the download; the part that arrived is kept.
+    ``on_progress`` is not called for a package from the cache: the platform, which sees no download, refuses
+    progress of one. It may raise to end the download; the part that arrived is kept.
 
     Raises:
         PackageError: empty, of another size than the task's, or twice with a wrong digest.
@@ -216,8 +217,6 @@ class _Fetch:
                 if moved_on is not None:
                     raise moved_on
                 digests = self._download()
-        if moved_on is None:  # else nothing was downloaded, and the platform takes no progress
-            self._progress(digests.size)
         return digests
 
     def _check_token(self) -> PlatformRefused | None:

@@ -135,7 +135,7 @@ def http_error(status: int, body: bytes, call: str) -> ServerError:
     if status == 404:
         return BadAnswer(
             f"the server does not have this call: {what}{words}",
-            hint="Check --server: this is not an OTA platform.",
+            hint="Check --server and --api: this server does not speak the API.",
         )
     if status == 429:
         return ServerError(

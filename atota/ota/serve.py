@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from atota.errors import ServerError
-from atota.values import parse_serve_url
+from atota.settings.kinds import parse_serve_url
 
 Serve = Callable[[Path, str], AbstractContextManager[str]]
 """Serves a package at an address of this machine and yields its URL; `serve` does it over HTTP."""

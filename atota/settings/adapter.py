@@ -51,17 +51,19 @@ def port_of(board: Board) -> str:
         PortNotFound: no port has it, or more than one.
     """
     all_ports = ports.list_ports()
-    found = [info.device for info in all_ports if fits(board, info)]
-    if len(found) == 1:
-        return found[0]
+    devices = [info.device for info in all_ports if fits(board, info)]
+    if len(devices) == 1:
+        return devices[0]
     here = tuple(f"{info.device}: {_described(info)}" for info in all_ports)
-    wanted = f"the adapter of board {board.name} ({board.adapter})"
-    if not found:
+    adapter = f"the adapter of board {board.name} ({board.adapter})"
+    if not devices:
         raise PortNotFound(
-            f"no port has {wanted}", tried=here, hint="Plug the adapter in, or correct the board's [adapter]."
+            f"no port has {adapter}",
+            tried=here,
+            hint="Plug the adapter in, or correct the board's [adapter].",
         )
     raise PortNotFound(
-        f"{len(found)} ports have {wanted}: {', '.join(found)}",
+        f"{len(devices)} ports have {adapter}: {', '.join(devices)}",
         hint="Name one with -p PORT, or give the board's [adapter] a serial number or a location.",
     )
 

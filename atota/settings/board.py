@@ -191,7 +191,7 @@ def load_board(path: str | Path) -> Board:
     return board
 
 
-def require_dialect(name: str | None, file: str, place: str) -> None:
+def require_dialect(name: str | None, file: str, path: str) -> None:
     """Refuse a ``file`` that names a dialect which cannot be used.
 
     Raises:
@@ -202,7 +202,7 @@ def require_dialect(name: str | None, file: str, place: str) -> None:
     try:
         loader.load(name)
     except UsageError as error:
-        raise ConfigError(f"{file}: {error.message} - at `{place}`", hint=error.hint) from error
+        raise ConfigError(f"{file}: {error.message} - at `{path}`", hint=error.hint) from error
 
 
 def require_supported(board: Board, name: str) -> None:

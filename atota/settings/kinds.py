@@ -4,11 +4,12 @@ import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import msgspec
 
 from atota.names import near
-from atota.values import ServerUrl, parse_serve_url, parse_server, version_problem
+from atota.values import ServerUrl, parse_server, version_problem
 
 Text = Annotated[str, msgspec.Meta(min_length=1)]
 Baud = Annotated[
@@ -106,6 +107,23 @@ def server_url(value: object) -> ServerUrl:
         ValueError: it is not an address of a host.
     """
     return parse_server(text(value))
+
+
+def parse_serve_url(text: str) -> tuple[str, int]:
+    """Parse ``http://HOST:PORT``, an address of this machine, into its host and port.
+
+    Raises:
+        ValueError: it is not such an address.
+    """
+    parts = urlsplit(text.strip())
+    try:
+        port = parts.port
+    except ValueError:
+        port = None
+    is_whole = parts.path in ("", "/") and not (parts.query or parts.fragment or "@" in parts.netloc)
+    if parts.scheme != "http" or not parts.hostname or port is None or not is_whole:
+        raise ValueError(f"{text!r} is not an http://HOST:PORT")
+    return parts.hostname, port
 
 
 def serve_address(value: object) -> str:

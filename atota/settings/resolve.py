@@ -21,6 +21,8 @@ from atota.settings.table import Row, Settings, in_config, rows, toml_table
 BUILT_IN = "built-in"
 USER_CONFIG = "user config"
 CONFIG_VARIABLE = "ATOTA_CONFIG"
+DATABASE_VARIABLE = "ATOTA_DATABASE"
+"""The database of the commands of `line`, which take no other setting."""
 """The variable that names the user's configuration; it is not a setting itself."""
 
 UserConfig: Any = toml_table(
@@ -133,7 +135,7 @@ def user_config_path() -> Path:
 def unknown_variables(env: Mapping[str, str]) -> dict[str, list[str]]:
     """Return the ``ATOTA_*`` variables that nothing reads, each with the near names."""
     known = {name for row in rows().values() for name in (row.variable, row.secret) if name}
-    known.add(CONFIG_VARIABLE)
+    known |= {CONFIG_VARIABLE, DATABASE_VARIABLE}
     unknown = sorted(name for name in env if name.startswith("ATOTA_") and name not in known)
     return {name: near(name, known) for name in unknown}
 

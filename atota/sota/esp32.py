@@ -33,7 +33,7 @@ from atota.sota.esp_image import (
     plan,
     selection_sector,
 )
-from atota.sota.esptool import command_of, fatal, reset_config, version_problem
+from atota.sota.esptool import command_of, fatal, installed_version, reset_config, version_problem
 from atota.sota.flasher import INTACT, Flasher, Progress
 from atota.sota.lending import is_device, lent_port
 from atota.sota.profile import profile_of
@@ -77,6 +77,10 @@ class Esp32(Flasher):
         if problem is None:
             return None
         return Refusal(problem, "Install it with: pip install 'atota[esp32]'. Nothing was changed.")
+
+    def tools(self) -> str:
+        """Return esptool and its version."""
+        return f"esptool {installed_version() or ''}".strip()
 
     def check(self, data: bytes, version: str) -> None:
         """Refuse what is not a whole application of this chip with this version."""
@@ -244,6 +248,9 @@ class Esp32(Flasher):
             raise Refused("esptool is not installed", hint="Install it with: pip install 'atota[esp32]'")
         is_local = is_device(self.wire.port)
         before = "default-reset" if is_local and self.wire.has_lines else "no-reset"
+        if not is_local and self.wire.has_lines:
+            # esptool's own soft reset at the end of each call need not land in the bootloader.
+            self.wire.drive(self.chip.enter or ())
         rate = _SLOW if self._failures else self.transfer_baud or speed
         with tempfile.TemporaryDirectory(prefix="atota-") as name, lent_port(self.wire, urls=True) as port:
             config = Path(name) / "esptool.cfg"

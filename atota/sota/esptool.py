@@ -18,15 +18,20 @@ def command_of(program: str) -> tuple[str, ...] | None:
     return (path,) if path is not None else None
 
 
+def installed_version() -> str | None:
+    """Return the version of the installed package; None for a program of unknown version."""
+    try:
+        return version("esptool")
+    except PackageNotFoundError:
+        return None
+
+
 def version_problem() -> str | None:
     """Return why the installed esptool cannot be used; None if it can, or does not tell its version."""
     if command_of("esptool") is None:
         return "esptool is not installed"
-    try:
-        text = version("esptool")
-    except PackageNotFoundError:
-        return None
-    major = text.partition(".")[0]
+    text = installed_version()
+    major = text.partition(".")[0] if text is not None else ""
     return f"esptool {text} is too old" if major.isdigit() and int(major) < _OLDEST else None
 
 

@@ -33,6 +33,7 @@ class Flasher:
 
     Attributes:
         transfer_baud: the rate that the user wants for the transfer; None: the flasher's own choice.
+        meets_application: the application itself may take the package: it is asked before any line is driven.
         may_run: the chip may run the package before `activate`.
         block: bytes in one block; None: the flasher does not cut the package.
         blocks: blocks that were acknowledged.
@@ -43,6 +44,7 @@ class Flasher:
 
     transfer_baud: int | None = None
     may_run = False
+    meets_application = False
     block: int | None = None
 
     def __init__(
@@ -75,6 +77,10 @@ class Flasher:
     def unfit(self) -> Refusal | None:
         """Return why this machine or this description cannot write the chip; None if it can."""
         return None
+
+    def tools(self) -> str:
+        """Return the programs that it runs, and their versions where they tell them."""
+        return ""
 
     def check(self, data: bytes, version: str) -> None:
         """Refuse a package that is not an application image for this chip with this version.

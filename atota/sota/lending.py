@@ -17,6 +17,7 @@ from atota.sota.wire import Wire
 
 _LOOK_S = 0.002
 """Time between two looks at both sides: short against the time of a block on the wire."""
+_PACKET = 1024
 
 
 def scheme_of(port: str) -> str:
@@ -95,14 +96,23 @@ class _Bridge:
 
     def _pass_on(self, client: socket.socket) -> None:
         client.setblocking(True)
+        self._gathered()  # a port that is opened does not have the bytes of its last user
+        answer = b""
         try:
             while not self._is_over.is_set():
-                if select.select([client], [], [], _LOOK_S)[0]:
+                if select.select([client], [], [], 0 if answer else _LOOK_S)[0]:
                     data = client.recv(65536)
                     if not data:
                         return
                     self._link.write(data)
-                if answer := self._link.read(_LOOK_S):
+                if answer := self._gathered():
                     client.sendall(answer)
         except OSError:  # the program went away, which its exit code tells
             return
+
+    def _gathered(self) -> bytes:
+        """Return the bytes that arrive, as one packet: simulated links hand out a few bytes each."""
+        pieces = bytearray()
+        while len(pieces) < _PACKET and (piece := self._link.read(_LOOK_S)):
+            pieces += piece
+        return bytes(pieces)

@@ -1,6 +1,7 @@
 """Open the port of a chip, and set the levels of its lines."""
 
 from collections.abc import Callable
+from typing import Protocol
 
 from atota.clock import Clock, StopToken
 from atota.link.base import Link
@@ -12,6 +13,23 @@ from atota.settings.spec import JobSpec, completed
 from atota.sota.profile import described
 from atota.sota.target import ChipTarget
 from atota.sota.wire import Wire
+
+
+class ChipOpener(Protocol):
+    """An opener of chips: `open_chip` with some of its arguments given."""
+
+    def __call__(
+        self,
+        spec: JobSpec,
+        *,
+        clock: Clock | None,
+        stop: StopToken,
+        note: Callable[[str], None],
+        warn: Callable[[str], None],
+        on_urc: Callable[[str], None],
+    ) -> ChipTarget:
+        """Open the port of a job."""
+        ...
 
 
 def open_chip(

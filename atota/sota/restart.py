@@ -126,7 +126,7 @@ class ChipRestart:
         if not self._is_own:
             return SlotLost(f"the application that an earlier run wrote does not tell its version{printed}")
         return RebootTimeout(
-            f"the package was written, but the application did not tell its version within "
-            f"{self._within_s:g} s{printed}",
+            f"the application did not tell its version within {self._within_s:g} s after the write, so "
+            f"that is not confirmed{printed}",
             hint="Check the rate and the pattern of the version in the board file, then restart the chip.",
         )

@@ -83,8 +83,10 @@ def parse_mcuboot(data: bytes) -> McubootImage:
 class Smp(Flasher):
     """The flasher of MCUboot images."""
 
+    meets_application = True
     _is_recovery = False
     _image: McubootImage | None = None
+    _name = ""
     _is_reset = False
     _sequence = 0
 
@@ -93,20 +95,16 @@ class Smp(Flasher):
         """True in recovery, which replaces the running slot."""
         return self._is_recovery
 
-    @property
-    def needs_entry(self) -> bool:
-        """True if the board has steps into recovery; the application itself takes uploads as well."""
-        return bool(self.chip.enter)
-
     def check(self, data: bytes, version: str) -> None:
         """Refuse what is not a whole image with this version."""
         image = parse_mcuboot(data)
-        if version not in (image.version, f"{image.version}.0"):
+        # Images have numbers alone, and people write V before them.
+        if version.lstrip("vV") not in (image.version, f"{image.version}.0"):
             raise PackageError(
                 f"the package says that it holds version {image.version}, and not {version}",
                 hint="Upload the build of that version, or give --expect-version as the image calls itself.",
             )
-        self._image = image
+        self._image, self._name = image, version
 
     def connect(self) -> None:
         """Ask for the images and the size of requests."""
@@ -180,6 +178,8 @@ class Smp(Flasher):
             self.state_words = silence.message
             return None
         version = active.get("version")
+        if self._image is not None and version in (self._image.version, f"{self._image.version}.0"):
+            return self._name
         return version if isinstance(version, str) else None
 
     def _active(self) -> dict[str, Value] | None:

@@ -13,6 +13,7 @@ from atota.clock import Clock, Deadline
 from atota.dialects.catalogue import Row
 from atota.errors import AtotaError, LinkError, LinkLost, NoAnswer, PackageError
 from atota.link.ports import PortInfo
+from atota.link.state import LineState
 from atota.module.reconnect import Adapters, Reconnector
 from atota.settings.chip import Chip
 from atota.settings.spec import Allowed, JobSpec
@@ -22,7 +23,7 @@ from atota.sota.profile import digest_of
 from atota.sota.registry import flasher_class
 from atota.sota.restart import ChipRestart
 from atota.sota.wire import Wire
-from atota.values import Identity, LineState, MethodChoice, Refusal, Versions
+from atota.values import Identity, MethodChoice, Refusal, Versions
 
 _ASK_S = 5.0
 """Time in which a running application tells its version; a silent one may be erased."""
@@ -174,6 +175,10 @@ class ChipTarget:
         """Return why nothing can be written from this machine; None if it can."""
         return self._flasher.unfit()
 
+    def unreadable(self, _expected: str) -> Refusal | None:
+        """Return None: the text that the application prints is known once it runs."""
+        return None
+
     def package_refusal(self, _allowed: Allowed, *, is_delta: bool) -> Refusal | None:
         """Refuse differences: the bootloader of a chip takes whole images."""
         if not is_delta:
@@ -182,10 +187,6 @@ class ChipTarget:
             "a chip takes whole application images, and the package is a difference between two",
             "Have the operator upload the whole image, and create the task anew. Nothing was changed.",
         )
-
-    def unreadable(self, expected: str) -> Refusal | None:  # noqa: ARG002 - any text may be a version
-        """Return None: a chip's profile reads any text as the application's version."""
-        return None
 
     def choose(self, block: int | None = None) -> MethodChoice:  # noqa: ARG002 - a chip's blocks are its flasher's
         """Describe the flasher."""
@@ -197,6 +198,12 @@ class ChipTarget:
             block=self._flasher.block,
             window_s=0.0,
         )
+
+    @property
+    def tools(self) -> str:
+        """The programs that write the chip, for people."""
+        programs = self._flasher.tools()
+        return f", by {programs}" if programs else ", without a program of others"
 
     def probe(self) -> None:
         """Ask nothing: a bootloader can be asked only once the application is interrupted."""
@@ -249,6 +256,9 @@ class ChipTarget:
             self._wire.drive(steps)
             self._is_in_loader = True
             return self._flasher.connect()
+        if self._flasher.meets_application:
+            with suppress(NoAnswer):
+                return self._flasher.connect()
         for _ in range(_ENTRIES):
             has_lines = self._wire.drive(steps)
             if steps and not has_lines:

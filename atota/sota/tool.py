@@ -51,6 +51,11 @@ class Tool(Flasher):
             )
         return None
 
+    def tools(self) -> str:
+        """Return the path of each program."""
+        programs = (find_program(words[0]) for words in (self.chip.flash, self.chip.verify) if words)
+        return ", ".join(path for path in programs if path is not None)
+
     @property
     def _names_port(self) -> bool:
         return any("{port}" in argument for argument in (*(self.chip.flash or ()), *(self.chip.verify or ())))
@@ -71,7 +76,8 @@ class Tool(Flasher):
             ended = self._run(self.chip.flash or (), folder, on_percent)
         why = self._problem(ended)
         if why is not None:
-            raise self.failure(f"{Path((self.chip.flash or ('',))[0]).name}: {why}")
+            self.state_words = f"{Path((self.chip.flash or ('',))[0]).name}: {why}"
+            raise self.failure(self.state_words)
         on_progress(len(data), len(data))
 
     def validate(self) -> None:

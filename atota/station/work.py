@@ -24,7 +24,7 @@ from atota.ota.base import Platform
 from atota.ota.cache import Cache
 from atota.ota.download import Downloader
 from atota.settings.spec import JobSpec
-from atota.station.admission import Admissions, Unit, UnitDone
+from atota.station.admission import Admissions, Line, Unit, UnitDone
 from atota.station.desk import LaneDesk
 from atota.station.devices import Device
 from atota.station.lane import Action
@@ -88,6 +88,7 @@ class Worker:
         cache: the packages of all lanes.
         pace: the starts of all lanes.
         is_update: True if the platform says what to do.
+        line: the line that the station belongs to.
     """
 
     def __init__(
@@ -102,8 +103,10 @@ class Worker:
         pace: Pace,
         *,
         is_update: bool,
+        line: Line | None = None,
     ) -> None:
         self.stop = StopToken()
+        self._line = line
         self._number = number
         self._socket = socket
         self._desk = desk
@@ -205,6 +208,8 @@ class Worker:
             record = self._journal.record(result.record_id)
         except AtotaError:
             record = None
+        if self._line is not None:
+            self._line.ended(job, record)
         self._desk.ended(job, result, record)
         self._admissions.leave(self._number, had_slot=self._has_slot)
         self._has_slot = False
@@ -236,6 +241,9 @@ class Worker:
         )
         self._has_slot = True
         attempt = 1 + admissions.attempts(unit)
+        if self._line is not None and not is_golden:
+            is_retest = is_again or attempt > 1
+            self._line.admit(unit.imei, value, lane=self._number, job=self._name, is_again=is_retest)
         scan = label[1] if label is not None else None
         fact = replace(fact, serial=value, scan=scan, attempt=attempt, is_golden=is_golden)
         desk.admitted(is_retest=attempt > 1)

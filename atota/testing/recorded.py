@@ -7,9 +7,9 @@ the unknown bytes are zeros: they are not sent.
 
 import re
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import nullcontext
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -126,11 +126,11 @@ def _job(spec: JobSpec, stage: "_Stage") -> Ending:
     # A replayed module fetches nothing: it needs the address of the recording, and no server there.
     address = stage.package_address()
     job = Job(
-        msgspec.structs.replace(spec, serve_url=address),
+        msgspec.structs.replace(spec, serve_url=address and f"http://{urlsplit(address).netloc}"),
         opener=stage.open,
         clock=stage.clock,
         adapters=stage,
-        serve=_only_named,
+        serve=lambda _package, _address: nullcontext(address or ""),
     )
     result = job.run()
     return Ending(
@@ -139,11 +139,6 @@ def _job(spec: JobSpec, stage: "_Stage") -> Ending:
         version_before=result.version_before,
         version_after=result.version_after,
     )
-
-
-@contextmanager
-def _only_named(_package: Path, address: str) -> Iterator[str]:
-    yield address
 
 
 def _identify(spec: JobSpec, stage: "_Stage") -> Ending:

@@ -292,9 +292,10 @@ class ReplayLink:
     def _diverge_at_end(self, data: bytes) -> ReplayDiverged:
         """Return the error of a host that goes on where the recorded one did not; as for `_diverge`."""
         entries, here = self._playback.entries, self._playback.current()
-        last = here or (entries[-1] if entries else None)
+        is_inside = isinstance(here, Closed | Opened)
+        last = here if is_inside else (entries[-1] if entries else None)
         line, time_s = (last.line, last.time_s) if last is not None else (0, 0.0)
-        before = entries[max(0, len(entries) - _BEFORE) :] if here is None else []
+        before = entries[max(0, len(entries) - _BEFORE) :] if not is_inside else []
         self.diverged = ReplayDiverged(
             f"{self.recording.path}: the recording ends at line {line} (at {time_s:.3f} s), the host goes on "
             f"with `{_shown(data)}`",

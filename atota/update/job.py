@@ -37,6 +37,7 @@ from atota.ota.serve import Serve
 from atota.ota.serve import serve as serve_http
 from atota.settings.spec import JobSpec, checked, completed
 from atota.sota.opening import open_chip
+from atota.sota.profile import described
 from atota.update import plan
 from atota.update.context import Admit, Approve, JobContext, ProgressReporter
 from atota.update.events import JobEvent, JobResult, Listener, StageShares, UrcEvent
@@ -47,6 +48,18 @@ from atota.update.run import Run
 from atota.update.state import MEANINGS, AfterCrash, JobMachine
 from atota.update.target import Target, TargetOpener
 from atota.values import Digests, Identity
+
+
+def require_possible(spec: JobSpec, platform: Platform | None) -> None:
+    """Refuse, before the port is opened, a job that cannot be carried out.
+
+    Raises:
+        UsageError: a value is malformed, or the device or the chip is not named.
+        ConfigError: the board asks for more than this program has, or does not describe its chip.
+    """
+    checked(spec, platform.capabilities.naming if platform is not None else None)
+    if spec.task_type == "sota":
+        described(spec.model, spec.board)
 
 
 class Job:
@@ -192,8 +205,7 @@ class Job:
         return dataclasses.replace(context, spec=spec)
 
     def _check(self, spec: JobSpec) -> None:
-        platform = self._context.platform
-        checked(spec, platform.capabilities.naming if platform is not None else None)
+        require_possible(spec, self._context.platform)
 
     def _continued(self, target: Target, identity: Identity, prior: PriorRun) -> Run:
         """Return the run that continues a write of an earlier one."""

@@ -30,10 +30,11 @@ from atota.journal.facts import (
 from atota.journal.model import Opened
 from atota.journal.store import JobEntry, Journal
 from atota.link.ports import PortInfo
+from atota.link.state import LineState
 from atota.ota.package import digests_of
 from atota.settings.spec import JobSpec
 from atota.update.events import JobEvent, JobResult, Note, StageEvent
-from atota.values import Identity, LineState
+from atota.values import Identity
 
 NOTE_EVERY_S = 2.0
 """Seconds between two notes of a write's progress: the most that a crash may cost."""

@@ -14,7 +14,7 @@ from atota.ota.waiting import Pause
 from atota.settings.spec import JobSpec
 from atota.update.reporter import Reporter
 from atota.update.target import Target
-from atota.values import Digests, Identity, Stage, checked_sha256, version_problem
+from atota.values import Digests, Identity, Stage, checked_sha256
 
 Package = tuple[Path, Digests]
 
@@ -37,7 +37,7 @@ def task_query(
     if version is None:
         target = "chip" if spec.task_type == "sota" else "module"
         raise Refused(f"the {target} reports no version to send to the platform", hint="Give --fw-version.")
-    problem = version_problem(version)
+    problem = capabilities.version_problem(version)
     if problem and spec.fw_version is None:
         raise Refused(
             f"the module's version {version!r} cannot be sent: {problem}", hint="Give --fw-version."
@@ -144,6 +144,7 @@ class PackageFetcher:
                 raise
             else:
                 self.reporter.has_moved_on = package.has_moved_on
+                self._progress(package.digests.size, package.digests.size)  # also if the cache had it
                 return package.path, package.digests
         raise AssertionError("both attempts returned or raised")
 

@@ -1,13 +1,14 @@
 """Decide if a target may be given a package. Pure: no port, no server, no clock."""
 
 import re
+from typing import Self
 
 import msgspec
 
 from atota.errors import Refused
 from atota.settings.board import Board
-from atota.settings.spec import Allowed
-from atota.values import Identity, Refusal
+from atota.settings.spec import Allowed, LocalPackage
+from atota.values import Identity, MethodChoice, Refusal
 
 
 class Goal(msgspec.Struct, frozen=True):
@@ -40,6 +41,27 @@ class Proposal(msgspec.Struct, frozen=True, kw_only=True):
     goal: Goal | None = None
     package: str | None = None
     size: int | None = None
+
+    @classmethod
+    def of(
+        cls,
+        identity: Identity,
+        choice: MethodChoice,
+        goal: Goal | None,
+        local: LocalPackage | None,
+        size: int | None,
+    ) -> Self:
+        """Make it of the parts of a job; ``local`` is a package of this machine, if the job has one."""
+        return cls(
+            identity=identity,
+            dialect=choice.dialect,
+            method=choice.method,
+            block=choice.block,
+            room=choice.room,
+            goal=goal,
+            package=local.path.name if local is not None and not local.stands_in else None,
+            size=size,
+        )
 
     @property
     def fits_base(self) -> bool | None:

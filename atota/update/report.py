@@ -52,7 +52,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     version: str | None = None
     api: str = ""
     handle: str = ""
-    product: str = ""
+    product: str | msgspec.UnsetType = msgspec.UNSET
 
     def is_for(self, platform: Platform) -> bool:
         """True if the platform, with its credentials, is the one that the report is for."""
@@ -288,7 +288,7 @@ class Outbox:
         if self._journal is None:
             return None
         try:
-            named = msgspec.structs.replace(report, product=self._product() or "")
+            named = msgspec.structs.replace(report, product=self._product() or msgspec.UNSET)
             return self._journal.queue(self._job(), msgspec.to_builtins(named))
         except AtotaError as error:
             self.warn(f"a report could not be queued: {error.message}")

@@ -231,17 +231,9 @@ class Run:
         """Choose the method, ask the target for it, and note what is to be done."""
         choice = self._choose()
         self._target.probe()
-        local, package, task = self._spec.package, self._result.package, self._result.task
-        proposal = Proposal(
-            identity=self._identity,
-            dialect=choice.dialect,
-            method=choice.method,
-            block=choice.block,
-            room=choice.room,
-            goal=goal,
-            package=local.path.name if local is not None and not local.stands_in else None,
-            size=package.size if package is not None else task.size if task is not None else None,
-        )
+        file = self._result.package or self._result.task
+        size = file.size if file is not None else None
+        proposal = Proposal.of(self._identity, choice, goal, self._spec.package, size)
         self._result.proposal = proposal
         self._progress.emit(proposal)
 

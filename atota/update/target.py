@@ -16,8 +16,9 @@ from typing import Protocol
 from atota.clock import Clock, Deadline, StopToken
 from atota.errors import AtotaError
 from atota.link.ports import PortInfo
+from atota.link.state import LineState
 from atota.settings.spec import Allowed, JobSpec
-from atota.values import Identity, LineState, MethodChoice, Refusal, Versions
+from atota.values import Identity, MethodChoice, Refusal, Versions
 
 Progress = Callable[[int, int], None]
 """Called with bytes done and bytes in all."""

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from atota.clock import Deadline
 from atota.errors import AtotaError, LinkLost, ModuleError, PackageError, SelfUpdating, SlotLost, WriteFailed
 from atota.journal.facts import UndoFact
 from atota.ota.package import digests_of
@@ -21,6 +22,9 @@ from atota.update.context import JobContext
 from atota.update.state import JobState
 from atota.update.target import Target
 from atota.values import Digests
+
+_PAUSE_S = 3.0
+"""Between two losses: ours, so that no try is spent in the same trouble."""
 
 DEFAULT_RETRIES = 2
 """Fresh writes after the first, where the task names no number of its own."""
@@ -63,6 +67,7 @@ class Writer:
         self._retries = retries
         self._undo = undo
         self._written = written
+        self._lost_at: float | None = None
 
     @property
     def has_retries(self) -> bool:
@@ -135,11 +140,21 @@ class Writer:
         raise RetriesUsedUp(lost.message, hint=lost.hint, tried=lost.tried) from lost
 
     def _find(self, lost: AtotaError) -> None:
-        self._context.progress.warn(
-            f"{lost.message}; beginning the write again ({self._retries} more tries after this one)"
-        )
+        tries = "1 more try" if self._retries == 1 else f"{self._retries or 'no'} more tries"
+        self._context.progress.warn(f"{lost.message}; beginning the write again ({tries} after this one)")
+        self._pause()
         with self._notes_an_update():
             self._target.recover(lost)
+
+    def _pause(self) -> None:
+        """Leave a target that was lost twice in a moment some time: another try at once would be wasted."""
+        clock = self._target.clock
+        wait = Deadline(clock, _PAUSE_S)
+        if self._lost_at is not None and clock.monotonic() - self._lost_at < _PAUSE_S:
+            while not wait.expired:
+                self._target.checkpoint()
+                clock.sleep(min(clock.slice_s, wait.remaining))
+        self._lost_at = clock.monotonic()
 
     @contextmanager
     def _notes_an_update(self) -> Iterator[None]:

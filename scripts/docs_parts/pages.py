@@ -215,7 +215,8 @@ class Page:
         rows = []
         for origin in self.origins:
             if match := re.search(rf"\.({'|'.join(WORDS)})\.(.*)$", origin.path):
-                of = "CME ERROR" if match[1] == "errors" else code(match[1])
+                is_number = match[1] == "errors" and match[2].isdecimal()
+                of = "CME ERROR" if is_number else code(match[1])
                 rows.append((of, code(match[2]), cell(origin.value), self._file(origin)))
         return table(("of", "number or text", "means", "given by"), rows)
 

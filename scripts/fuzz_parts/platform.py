@@ -75,7 +75,6 @@ def json(data: bytes) -> None:
             task = raises_only(AtotaError, lambda cdn=cdn: wire.decode_task(envelope.data, cdn=cdn))  # type: ignore[misc]
             if isinstance(task, Task):
                 need(f"token={task.token!r}" not in str(task), "the token is shown")
-        raises_only(AtotaError, lambda: wire.decode_dev_id(envelope.data))
         raises_only(AtotaError, lambda: answers.refuse(envelope, endpoint))
 
 

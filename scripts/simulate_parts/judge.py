@@ -159,8 +159,9 @@ class Judge:
         unchecked = scenario.method in UNCHECKED or (
             scenario.method == "file-append" and not scenario.read_back
         )
-        damaging = ("drop-byte", "flip-byte", "double-byte", "short-write", "lose-command")
-        struck = " ".join(self._world.module.faults.struck)
+        damaging = ("drop-byte", "flip-byte", "double-byte", "bad-above", "short-write", "lose-command")
+        faults = self._world.module.faults
+        struck = " ".join((*faults.struck, *faults.shown))
         if scenario.method == "xmodem" and "short-write" in struck:
             return True  # every packet came whole, and the module acknowledged what it did not store
         return unchecked and any(name in struck for name in damaging)

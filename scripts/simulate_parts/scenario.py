@@ -23,7 +23,7 @@ MODELS: dict[str, tuple[str, str, str, str]] = {
     "ME3616": ("020", "02001", "ME3616E1AV0.0B01", "ME3616E1AV0.0B02"),
     "BC26": ("014", "01405", "BC26NBR01A01", "BC26NBR01A02"),
     "M5311": ("001", "00108", "M5311-PLBH0S01", "M5311-PLBH0S02"),
-    # Not in the platform's table: flashed from a file.
+    # Not in the platform's table: flashed from a file, or updated by an API that needs no codes.
     "EC21": ("000", "00001", "EC21EFAR06A04M4G", "EC21EFAR06A05M4G"),
     "EC800M": ("000", "00001", "EC800MCNLAR06A03M08", "EC800MCNLAR06A04M08"),
     "EG25": ("000", "00001", "EG25GGBR07A08M2G", "EG25GGBR07A09M2G"),
@@ -63,6 +63,7 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         timer_ms: the adapter's latency timer.
         api: the API that the job speaks.
         knobs: of the platform, where no source says how it answers (`atota.otaserver.model.Knobs`).
+        cached: the package is in the cache, as after an update of a sister device.
         read_back: what was written is read back and compared, where the module can be asked.
         imei: of the module; the simulator's own if empty.
         pause_s: the time between two attempts.
@@ -77,6 +78,7 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     retry: int = 0
     api: str = "generic"
     timer_ms: int = 16
+    cached: bool = False
     read_back: bool = False
     pause_s: float = 30.0
     imei: str = ""
@@ -89,8 +91,8 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def flashed(self) -> bool:
-        """True if the package comes from a file, without a platform."""
-        return self.model in FLASHED
+        """True if the package comes from a file: the generic API has no codes for the model."""
+        return self.model in FLASHED and self.has_policy
 
     @property
     def has_policy(self) -> bool:
@@ -343,12 +345,13 @@ def draw(
     method = method or rng.choice((*METHODS, "nfwupd", "nfwupd", "nfwupd"))
     model = rng.choice(METHODS[method])
     drawn_api = rng.choice(_apis_with(fault))
-    api = "generic" if model in FLASHED else api or drawn_api
+    api = api or drawn_api
+    is_flashed = model in FLASHED and api == "generic"
     knobs = {} if api == "generic" else {name: rng.choice(values) for name, values in KNOBS.items()}
     size = rng.choice((300, 512, 1024, 1024, 2048))
     blocks = size // 256
     count = rng.choice((0, 1, 1, 1, 1, 2, 2, 2, 3, 4))
-    faults = [_one(rng, blocks, model, api) for _ in range(count)]
+    faults = [_one(rng, blocks, api, is_flashed=is_flashed) for _ in range(count)]
     if fault is not None:
         faults.append(_named(fault, api)(rng, blocks))
     if stage is not None:
@@ -362,6 +365,7 @@ def draw(
         retry=rng.choice((0, 0, 1, 3)),
         api=api,
         timer_ms=rng.choices(*_TIMERS)[0],
+        cached=rng.random() < 0.15,
         read_back=model == "SIM7000C" and rng.random() < 0.6,
         pause_s=rng.choice((0.0, 1.0, 5.0, 30.0, 90.0, 600.0)),
         faults=tuple(dict.fromkeys(faults)),
@@ -369,9 +373,9 @@ def draw(
     )
 
 
-def _one(rng: random.Random, blocks: int, model: str, api: str) -> str:
+def _one(rng: random.Random, blocks: int, api: str, *, is_flashed: bool) -> str:
     pairs = list(zip(_families(api).values(), _WEIGHTS, strict=True))
-    if model in FLASHED:
+    if is_flashed:
         pairs = [pairs[0], pairs[2]]
     family = rng.choices([family for family, _ in pairs], [weight for _, weight in pairs])[0]
     return str(rng.choice(list(family.values()))(rng, blocks))

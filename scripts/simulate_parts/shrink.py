@@ -11,6 +11,7 @@ _PLAIN = {
     "retry": 0,
     "timer_ms": 16,
     "read_back": False,
+    "cached": False,
     "pause_s": 30.0,
     "size": 300,
     "knobs": {},

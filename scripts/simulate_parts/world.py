@@ -18,6 +18,7 @@ from atota.link.base import Link
 from atota.link.forward import ForwardingLink
 from atota.link.ports import PortInfo
 from atota.module.module import Module
+from atota.ota.cache import Cache
 from atota.ota.memory import MemoryRequest, MemoryResponse
 from atota.otaserver import routes
 from atota.otaserver.model import Knobs
@@ -26,6 +27,7 @@ from atota.settings.spec import Allowed
 from atota.sim.options import Options
 from atota.testing.bench import ACCESS_KEY, SERVE_URL, Bench
 from atota.update.events import JobEvent, JobResult, StageEvent
+from atota.values import Digests
 from scripts.simulate_parts.database import empty_database
 from scripts.simulate_parts.scenario import MODELS, Scenario
 
@@ -170,6 +172,11 @@ class World(Bench):
         self.others_alive = False
         self.change: dict[str, Any] = {}
         self.opened: Module | None = None
+        if scenario.cached:
+            digests = Digests.of(self.package)
+            path = Cache(folder / "cache").entry(digests.md5, digests.size).path
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(self.package)
         self._owner = 0
         self._network = [
             (name, int(first), int(count))

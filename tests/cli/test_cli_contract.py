@@ -137,7 +137,7 @@ def test_a_flash_ends_with_the_outcome_of_what_happened(
 def test_people_read_the_outcome_of_a_flash(
     cli: Cli, package: Path, sim: str, more: tuple[str, ...], code: int, outcome: str
 ) -> None:
-    ran = cli("flash", package, *FLASH, "-p", f"sim://BC28?{sim}", *more)
+    ran = cli("flash", package, *FLASH, "-p", f"sim://BC28?{sim}", "--yes", *more)
     assert ran.code == code
     assert outcome in (ran.out if code in (0, 10) else ran.err)
     assert IMEI not in ran.out + ran.err

@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,9 @@ from typing import Any
 import pytest
 
 from atota.cli.commands import doctor
+from atota.clock import StopToken, clock_at
+from atota.sim.link import make_module, parse_sim_url
+from atota.sim.serve import serve_pty
 from tests.cli.running import KEY, Bench, Cli, Ran
 
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs /proc and a pty")
@@ -34,6 +38,35 @@ def terminal() -> Iterator[str]:
     yield os.ttyname(slave)
     os.close(slave)
     os.close(master)
+
+
+ECHO = """
+import os, tty
+master, slave = os.openpty()
+tty.setraw(slave)
+print(os.ttyname(slave), flush=True)
+while True:
+    os.write(master, os.read(master, 1000))
+"""
+
+
+@pytest.fixture
+def served() -> Iterator[str]:
+    """A simulated module on a pty."""
+    stop, ready, ports = StopToken(), threading.Event(), list[str]()
+
+    def on_ready(port: str) -> None:
+        ports.append(port)
+        ready.set()
+
+    url = parse_sim_url("sim://BC28")
+    module = make_module(url.model, url.options, faults="")
+    thread = threading.Thread(target=serve_pty, args=(module, clock_at(20), on_ready, stop))
+    thread.start()
+    assert ready.wait(20)
+    yield ports[0]
+    stop.set()
+    thread.join(20)
 
 
 def states(ran: Ran) -> dict[str, str]:
@@ -309,3 +342,22 @@ def test_a_simulated_module_s_words_cannot_write_to_the_terminal(
     assert "\x1b" not in ran.out + ran.err
     assert "\\x1b[31m[/nope]" in ran.out
     assert re.search(r"next: \[bold\]\\x07", ran.out)
+
+
+@linux
+def test_a_port_without_a_real_rate_is_called_one_and_no_minutes_are_computed(cli: Cli, served: str) -> None:
+    ran = cli("doctor", "-p", served, "--exchanges", "2", "--json")
+    for name in ("line/rates", "time/update"):
+        assert finding(ran, name)["state"] == "unknown"
+        assert "a pseudo-terminal has no wire" in finding(ran, name)["says"]
+
+
+@linux
+def test_a_port_that_returns_the_own_bytes_is_called_a_loopback(cli: Cli) -> None:
+    words = [sys.executable, "-c", ECHO]
+    with subprocess.Popen(words, stdout=subprocess.PIPE) as echo:
+        assert echo.stdout is not None
+        ran = cli("doctor", "-p", echo.stdout.readline().decode().strip(), "--json")
+        echo.kill()
+    assert "TX is joined to RX" in finding(ran, "line/answer")["says"]
+    assert "Take the bridge between TX and RX away" in finding(ran, "line/answer")["next"]

@@ -1,9 +1,13 @@
 """A first day at the bench: simulated jobs apart from real ones, proxies, targets, tables, records."""
 
+import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from atota.clock import SystemClock
+from atota.journal.store import Journal
 from atota.update.events import Progress, StageEvent
 from atota.values import Digests
 from tests.cli.running import KEY, PACKAGE, TARGET, Bench, Cli
@@ -66,8 +70,35 @@ def test_a_record_tells_what_was_delivered_later(cli: Cli, make_bench: object, t
     shown = cli("records", "show", record["id"], *journal).out
     assert "still waits" not in shown
     assert "delivered: 201, version" in shown
+    assert re.search(r"report +done .*queued: the platform has not taken it yet", shown)
     (report,) = cli("records", "show", record["id"], *journal, "--json").result["reports"]
     assert (report["how"], report["status"]) == ("delivered", 201)
+
+
+def test_only_the_key_is_needed_to_deliver_what_waits(
+    cli: Cli, make_bench: Callable[..., Bench], tmp_path: Path
+) -> None:
+    bench = make_bench("http-500:8@progress+http-500:9@version")
+    assert cli("update", "-p", "sim://BC28?speed=max", "-y", *bench.asking, ATOTA_ACCESS_KEY=KEY).code == 14
+    bench.server.platform.faults = type(bench.server.platform.faults)()
+    journal = tmp_path / "data" / "atota" / "journal-simulated.sqlite3"
+    told = cli("report", "--pending", "--journal", journal, "--json", ATOTA_ACCESS_KEY=KEY)
+    assert (told.code, told.result["waiting"]) == (0, 0), told.err
+    assert [one["how"] for one in told.result["told"]] == ["delivered"]
+
+
+def test_what_was_refused_later_stands_with_its_time(
+    cli: Cli, make_bench: Callable[..., Bench], tmp_path: Path
+) -> None:
+    bench = make_bench("http-500:8@progress+http-500:9@version")
+    assert cli("update", "-p", "sim://BC28?speed=max", "-y", *bench.asking, ATOTA_ACCESS_KEY=KEY).code == 14
+    path = tmp_path / "data" / "atota" / "journal-simulated.sqlite3"
+    with Journal(path, clock=SystemClock()) as journal:
+        (queued,) = journal.pending()
+        journal.settle(queued.id, "obsolete", "the task is over")
+        job = queued.job
+    shown = cli("records", "show", job, "--journal", path).out
+    assert re.search(r"[-0-9]{10} [:0-9]{8} .*not taken, and not sent again: the task is over", shown)
 
 
 @pytest.mark.parametrize("target", ["", "  "])

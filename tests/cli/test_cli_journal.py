@@ -78,7 +78,7 @@ def test_a_transcript_that_was_asked_for_stays(cli: Cli, package: Path, tmp_path
 
 
 def test_no_secret_is_in_anything_that_a_job_leaves(cli: Cli, bench: Bench, tmp_path: Path) -> None:
-    ran = cli("update", "-p", "sim://BC28?fault=rollback", *bench.asking, ATOTA_ACCESS_KEY=KEY)
+    ran = cli("update", "-p", "sim://BC28?fault=rollback", "--yes", *bench.asking, ATOTA_ACCESS_KEY=KEY)
     assert ran.code == 12
     left = [path for path in (tmp_path / "data").rglob("*") if path.is_file()]
     assert len(left) >= 2
@@ -109,7 +109,7 @@ def test_a_verdict_that_could_not_be_told_waits_and_is_told(cli: Cli, make_bench
 def test_a_report_that_cannot_be_told_now_is_kept(cli: Cli, make_bench: object) -> None:
     assert callable(make_bench)
     bench = make_bench("http-500@progress+http-500@version+http-500@tasking")
-    cli("update", "-p", "sim://BC28", *bench.asking, ATOTA_ACCESS_KEY=KEY)
+    cli("update", "-p", "sim://BC28", "--yes", *bench.asking, ATOTA_ACCESS_KEY=KEY)
     again = cli("report", "--pending", *bench.asking[:4], "--json", ATOTA_ACCESS_KEY=KEY)
     assert (again.code, again.result["outcome"], again.result["waiting"]) == (8, "server", 1)
 

@@ -65,7 +65,8 @@ def test_a_reader_that_goes_away_does_not_end_the_work(tmp_path: Path, stream: s
     read, write = os.pipe()
     os.close(read)
     target = ("--md5", Digests.of(PACKAGE).md5, "--target", TARGET, "--transcript", str(transcript))
-    words = ("flash", str(package), *target, "-p", "sim://BC28", *(("--json",) if stream == "out" else ()))
+    more = ("--json",) if stream == "out" else ("--yes",)
+    words = ("flash", str(package), *target, "-p", "sim://BC28", *more)
     ran = subprocess.Popen(
         [*PROGRAM, *words],
         cwd=ROOT,

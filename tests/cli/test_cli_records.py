@@ -37,7 +37,7 @@ def test_list_shows_the_newest_first_with_masked_imeis(cli: Cli, journal: Path) 
     ran = cli("records", "list")
     assert ran.code == 0
     head, *lines = [line.split() for line in ran.out.splitlines()]
-    assert head == ["record", "ended", "(UTC)", "module", "IMEI", "version", "outcome"]
+    assert head == ["record", "ended", "module", "IMEI", "version", "outcome"]
     assert [line[0] for line in lines] == ["8b11aaaa-2", "8b11aaaa-1", "3f9c2a71-1"]
     assert [line[-1] for line in lines] == ["interrupted", "write-failed", "updated"]
     assert [line[-2] for line in lines] == ["BC28JAR01A03", "BC28JAR01A03", "BC28JAR01A05"]
@@ -82,7 +82,7 @@ def test_list_for_people_says_when_there_are_more(cli: Cli, journal: Path) -> No
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (("--imei", "4901"), "is not an IMEI"),
+        (("--imei", "49x1"), "is not an IMEI"),
         (("--outcome", "upated"), "Did you mean updated"),
         (("--since", "yesterday"), "is not a date"),
         (("--until", "2026-13-01"), "is not a date"),
@@ -103,7 +103,7 @@ def test_show_reads_like_a_page(cli: Cli, journal: Path) -> None:
     lines = ran.out.splitlines()
     assert lines[0] == "Record 3f9c2a71aaaa4d6f8f0b0c1d2e3f4a5b-1"
     assert lines[2] == "  updated: the new version was read back from the module  (exit 0)"
-    assert lines[3] == "  2026-01-01 00:00:00 to 2026-01-01 00:02:42 UTC, 2 min 43 s"
+    assert lines[3] == "  2026-01-01 00:00:00 +00:00 to 2026-01-01 00:02:42 +00:00, 2 min 43 s"
     titles = [line for line in lines[1:] if line and not line.startswith(" ")]
     assert titles == [
         "Module",
@@ -120,8 +120,9 @@ def test_show_reads_like_a_page(cli: Cli, journal: Path) -> None:
         "  before            BC28JAR01A03",
         "  after             BC28JAR01A05",
         f"  sha256            {'1' * 64}",
+        "  rate              460800 baud",
         "  adapter           FTDI FT232R, serial number A50285BI",
-        "  2026-01-01 00:00:21  reboot    done       2 min 21 s",
+        "  2026-01-01 00:00:21 +00:00  reboot    done       2 min 21 s",
         "  201: upgraded",
     ):
         assert line in lines

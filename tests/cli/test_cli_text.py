@@ -25,14 +25,14 @@ def test_the_imei_is_masked_for_people_and_whole_for_programs(cli: Cli) -> None:
 
 
 def test_a_result_goes_to_stdout_and_the_way_there_to_stderr(cli: Cli, bench: Bench) -> None:
-    ran = cli("update", "-p", "sim://BC28", *bench.asking, **ENV)
+    ran = cli("update", "-p", "sim://BC28", "--yes", *bench.asking, **ENV)
     assert ran.out.startswith(f"updated  BC28: BC28JAR01A03 → {TARGET}, ")
     assert ran.out.count("\n") == 1
     assert [line.split()[0] for line in ran.err.splitlines()][:3] == ["open", "identify", "check"]
 
 
 def test_quiet_leaves_only_the_result(cli: Cli, bench: Bench) -> None:
-    ran = cli("update", "-p", "sim://BC28", *bench.asking, "-q", **ENV)
+    ran = cli("update", "-p", "sim://BC28", "--yes", *bench.asking, "-q", **ENV)
     assert ran.out.startswith("updated")
     assert ran.err == ""
     failed = cli("identify", "-p", "sim://BC28?fault=mute", "-q")
@@ -41,13 +41,13 @@ def test_quiet_leaves_only_the_result(cli: Cli, bench: Bench) -> None:
 
 def test_verbose_shows_what_the_module_says_by_itself(cli: Cli, bench: Bench) -> None:
     port = "sim://BC28?fault=urc-storm"
-    assert "module: +C" in cli("update", "-p", port, *bench.asking, "-v", **ENV).err
-    assert "module: +C" not in cli("update", "-p", port, *bench.asking, **ENV).err
+    assert "module: +C" in cli("update", "-p", port, "--yes", *bench.asking, "-v", **ENV).err
+    assert "module: +C" not in cli("update", "-p", port, "--yes", *bench.asking, **ENV).err
 
 
 def test_without_a_terminal_nothing_is_drawn(cli: Cli, bench: Bench) -> None:
     for more in ((), ("--no-progress",), ("--json",)):
-        ran = cli("update", "-p", "sim://BC28", *bench.asking, *more, "--detailed-exit-code", **ENV)
+        ran = cli("update", "-p", "sim://BC28", "--yes", *bench.asking, *more, "--detailed-exit-code", **ENV)
         assert "\x1b" not in ran.out + ran.err
         assert "\r" not in ran.out + ran.err
         assert "━" not in ran.out + ran.err
@@ -148,6 +148,6 @@ def test_a_path_with_brackets_is_told_whole(cli: Cli, tmp_path: Path) -> None:
 
 def test_a_warning_is_shown_however_quiet(cli: Cli, make_bench: Callable[..., Bench]) -> None:
     bench = make_bench("http-500@version")
-    ran = cli("update", "-p", "sim://BC28", *bench.asking, "-q", **ENV)
+    ran = cli("update", "-p", "sim://BC28", "--yes", *bench.asking, "-q", **ENV)
     assert ran.code == 14
     assert "warning: " in ran.err

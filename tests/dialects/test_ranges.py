@@ -108,6 +108,23 @@ def test_words_may_stand_for_a_range() -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "line", "words"),
+    [
+        ("quectel-bg96", '+QIND: "FOTA","END",500', "the module did not receive the whole file"),
+        ("quectel-bc26", '+QIND: "FOTA","HTTPEND",714', "the server's name could not be resolved"),
+        ("quectel-cat1", '+QIND: "FOTA","END",520', "the update failed"),
+        ("quectel-dfota", '+QIND: "FOTA","END",503', "an error of the update that the guides do not explain"),
+        ("quectel-bc66", '+QIND: "FOTA","END",77', "not explained by its documents"),
+        ("ublox-sara-r5", "+UUFWINSTALL: 133", "not explained by its documents"),
+    ],
+)
+def test_11_8_no_failure_is_told_as_a_bare_number(name: str, line: str, words: str) -> None:
+    told = str(WATCHED[name].failure(line))
+    assert told.startswith(f"{line}: ")
+    assert words in told
+
+
+@pytest.mark.parametrize(
     ("fields", "said"),
     [
         ({"percent": ("0-100",), "success": ("50",)}, "50 has two meanings"),
@@ -125,6 +142,6 @@ def test_a_table_of_numbers_that_contradicts_itself_is_a_mistake(
 
 def test_a_failure_after_which_success_comes_is_forgotten_only_by_the_reader() -> None:
     watch = Watch(codes=(Codes(pattern=r"X (\d+)", success=("0",), failure=("1-",), source="s"),), source="s")
-    assert watch.failure("X 7") == "X 7"
+    assert watch.failure("X 7") == "X 7: not explained by its documents"
     assert watch.success("X 0")
     assert watch.failure("X none") is None

@@ -13,10 +13,10 @@ from atota.doctor.timing import estimate, judge_time, parse_size, spell, transfe
 from atota.errors import UsageError
 from atota.fota.registry import method_for
 from atota.journal.store import Journal
+from atota.link.state import LineState
 from atota.module.module import open_module
 from atota.sim.package import build_package
 from atota.testing.bench import Bench
-from atota.values import LineState
 
 WIRED = [one.name for one in loader.all_built_in() if one.method is not None and one.method.streams]
 OTHERS = [one.name for one in loader.all_built_in() if one.name not in WIRED]
@@ -64,16 +64,15 @@ def test_every_method_is_either_timed_or_not_from_here() -> None:
     more=st.integers(0, 100_000),
     rates=st.tuples(st.integers(300, 4_000_000), st.integers(300, 4_000_000)),
     turn_s=st.floats(0, 2),
-    echo=st.booleans(),
 )
 def test_more_bytes_or_a_lower_rate_never_take_less_time(
-    name: str, size: int, more: int, rates: tuple[int, int], turn_s: float, echo: bool
+    name: str, size: int, more: int, rates: tuple[int, int], turn_s: float
 ) -> None:
     dialect = loader.load(name)
     slow, fast = sorted(rates)
-    small = estimate(dialect, size=size, baud=fast, turn_s=turn_s, echo=echo)
-    large = estimate(dialect, size=size + more, baud=fast, turn_s=turn_s, echo=echo)
-    slower = estimate(dialect, size=size, baud=slow, turn_s=turn_s, echo=echo)
+    small = estimate(dialect, size=size, baud=fast, turn_s=turn_s)
+    large = estimate(dialect, size=size + more, baud=fast, turn_s=turn_s)
+    slower = estimate(dialect, size=size, baud=slow, turn_s=turn_s)
     assert small is not None
     assert large is not None
     assert slower is not None
@@ -90,15 +89,6 @@ def test_hex_doubles_the_wire() -> None:
     assert told.is_hex
     assert told.pieces == 100
     assert told.wire_s == pytest.approx(2 * 51200 * 10 / 9600, rel=0.1)
-
-
-def test_an_echo_costs_the_commands_again_but_not_the_raw_bytes() -> None:
-    for name, factor in (("quectel-hi2115", 1.98), ("simcom-sim7000", 1.01)):
-        plain = estimate(loader.load(name), size=51200, baud=9600, turn_s=0.0)
-        echoed = estimate(loader.load(name), size=51200, baud=9600, turn_s=0.0, echo=True)
-        assert plain is not None
-        assert echoed is not None
-        assert echoed.wire_s / plain.wire_s == pytest.approx(factor, abs=0.02)
 
 
 @pytest.mark.parametrize(
@@ -201,12 +191,15 @@ def test_the_rate_and_the_block_of_the_last_job_on_the_line_are_taken() -> None:
     assert told.waits_s == pytest.approx(100 * 0.07)
 
 
+@pytest.mark.parametrize("fault", ["", "echo"])
 @pytest.mark.parametrize("model", ["BC28", "SIM7000C", "SIM7020C", "EC21", "SARA-R410"])
-def test_the_estimate_is_near_what_a_simulated_module_takes(tmp_path: Path, model: str) -> None:
+def test_the_estimate_is_near_what_a_simulated_module_takes_with_or_without_echo(
+    tmp_path: Path, model: str, fault: str
+) -> None:
     path = tmp_path / "p.bin"
     path.write_bytes(build_package(model=model, base="A", target="B", size=20_000))
     clock = SimulatedClock()
-    with open_module(f"sim://{model}?baud=9600", clock=clock) as module:
+    with open_module(f"sim://{model}?baud=9600&fault={fault}", clock=clock) as module:
         module.identify()
         seen = line.exchange(module.session, 10)
         way = method_for(module.session.dialect)
@@ -221,7 +214,6 @@ def test_the_estimate_is_near_what_a_simulated_module_takes(tmp_path: Path, mode
             size=path.stat().st_size,
             baud=9600,
             turn_s=seen.turn_s,
-            echo=bool(seen.echo),
         )
     assert told is not None
     assert (told.wire_s + told.waits_s) / took_s == pytest.approx(1.0, abs=0.25)

@@ -168,7 +168,7 @@ class Bench:
         """`atota update`, as the README writes it."""
         key = str(self.platform_folder / "access-key")
         asking = ("--server", url, "--dev-id", "6523", "--product-id", "1000", "--access-key-file", key)
-        return self.start("update", "--port", port, *asking, *more)
+        return self.start("update", "--port", port, "--yes", *asking, *more)
 
 
 @contextlib.contextmanager

@@ -42,7 +42,7 @@ def test_the_three_terminals_of_somebody_who_reads_only_people_s_text(bench: Ben
     assert bench.start("check", "--port", port, *asking).end()[1]["outcome"] == "task"
     output = bench.folder / "p.bin"
     package = bench.start("download", "--port", port, *asking, "-o", str(output)).end()[1]["package"]
-    flash = ("flash", str(output), "--md5", package["md5"], "--target", TARGET, "--port", port)
+    flash = ("flash", str(output), "--md5", package["md5"], "--target", TARGET, "--port", port, "-y")
     assert bench.start(*flash).end()[1]["outcome"] == "updated"
 
 

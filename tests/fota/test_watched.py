@@ -41,6 +41,13 @@ def test_what_an_earlier_login_left_is_removed_once(tmp_path: Path) -> None:
     assert talk(tmp_path, BUSY, *LEFT, CREATE, ADD, (OPEN, pushed(43))).update() is True
     message = talk(tmp_path, BUSY, *LEFT, BUSY, (b"AT\r", OK)).failure(WriteFailed)
     assert "not logged in at the platform: AT+MIPLCREATE was refused" in message
+    assert "+CIS ERROR: 653 (not explained by its documents)" in message
+
+
+def test_11_8_a_refusal_by_the_platforms_client_has_words(tmp_path: Path) -> None:
+    refused = (ADD[0], b"\r\n+CIS ERROR: 601\r\n")
+    script = (CREATE, refused, *LEFT, CREATE, refused, (b"AT\r", OK))
+    assert "+CIS ERROR: 601 (wrong parameter)" in talk(tmp_path, *script).failure(WriteFailed)
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,7 @@ def test_a_packet_that_is_refused_is_sent_again_and_a_line_between_is_passed_ove
             [(OPEN, READY), (FIRST, ACK), (SECOND, ACK), (EOT, ACK + ERROR)],
             "did not store the package: ERROR",
         ),
+        ([(OPEN, b"\r\nERROR1\r\n")], "does not take the package: ERROR1 (no data came, so the module left"),
         (
             [(OPEN, READY), *[(FIRST, NAK)] * 11, (CAN + CAN, b"")],
             "the module broke the XMODEM transfer off",

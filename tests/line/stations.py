@@ -1,5 +1,6 @@
 """Stations for the tests of the line: real journals, filled through the journal, and a real outbox."""
 
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ def write(
 ) -> None:
     """Append one job with its record to a journal, as a lane does."""
     clock: Clock = journal._clock
-    run = run or f"{abs(hash(str(journal.path))) % 10**8:08d}{number:08d}"
+    run = run or uuid.uuid4().hex
     opened = Opened(run=run, attempt=1, command="update", port="/dev/ttyUSB0")
     journal.open_job(opened)
     ended = clock.time()

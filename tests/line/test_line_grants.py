@@ -97,11 +97,11 @@ def test_settlements_only_grow_and_returned_tickets_can_be_granted_again(line: L
         client.settle([said])
         assert sums(line.store) == (4, 7, 10)
     assert client.grant(GrantRequest(id="g-2", batch="B-1", count=9)).granted == 3
-    with pytest.raises(LimitReached, match="more was spent"):
-        client.settle([Settlement(id="g-1", batch="B-1", size=10, spent=8)])
     with pytest.raises(LimitReached):
         client.settle([Settlement(id="g-1", batch="B-1", size=10, spent=8, returned=3)])
     assert sums(line.store) == (4, 10, 10)
+    client.settle([Settlement(id="g-1", batch="B-1", size=10, spent=9)])  # a copy of the disk, perhaps
+    assert sums(line.store) == (7, 10, 10)
 
 
 def test_written_off_tickets_stay_granted_and_an_audit_row_says_why(line: Line) -> None:

@@ -2,9 +2,12 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
+import threading
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,9 +15,12 @@ from typing import Any
 
 import pytest
 
+from atota.clock import SystemClock
+from atota.line.client import LineClient, LineKey
+from atota.line.outbox import Outbox
 from tests.line.postgres import Postgres
-from tests.line.servers import call
-from tests.line.stations import imei_of
+from tests.line.servers import call, sent
+from tests.line.stations import imei_of, journal_in, write
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -46,9 +52,9 @@ class Cli:
         return result
 
     @contextmanager
-    def serving(self, listen: str = "127.0.0.1:0") -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
+    def serving(self, *options: str) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
         process = subprocess.Popen(
-            [sys.executable, "-m", "atota", "line", "serve", "--listen", listen, "--json"],
+            [sys.executable, "-m", "atota", "line", "serve", "--listen", "127.0.0.1:0", *options, "--json"],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -114,3 +120,88 @@ def test_a_server_without_tables_or_database_says_what_to_do(cli: Cli, postgres:
     assert "secret-word" not in json.dumps(error)
     del cli.environment["ATOTA_DATABASE"]
     assert "--database" in cli.run("init", code=2)["error"]["hint"]
+
+
+def test_rebuild_waits_until_the_stations_have_sent_everything_again(
+    cli: Cli, postgres: Postgres, folder: Path
+) -> None:
+    name = cli.environment["ATOTA_DATABASE"].rpartition("/")[2]
+    cli.run("init")
+    key = LineKey(cli.run("station", "add", "st-1")["key"])
+    results: list[dict[str, Any]] = []
+    with cli.serving() as (url, _), journal_in(folder) as journal:
+        client = LineClient(url, key, clock=SystemClock())
+        outbox = Outbox(client, journal, clock=SystemClock())
+        for number in range(70):
+            write(journal, number)
+        sent(outbox)
+        postgres.sql(f"DROP DATABASE {name} WITH (FORCE)")
+        postgres.sql(f"CREATE DATABASE {name}")
+        thread = threading.Thread(target=lambda: results.append(cli.run("rebuild", "st-1")))
+        thread.start()
+        while thread.is_alive():
+            outbox.step()
+            thread.join(0.2)
+        client.close()
+        (result,) = results
+        assert (result["records"], result["stations"]) == (70, ["st-1"])
+        assert call(url, "GET", f"/v1/units/{imei_of(3)}", key=key.header()[7:])[1]["state"] == "done"
+
+
+def test_the_demo_shows_a_page_with_three_stations_at_work(postgres: Postgres) -> None:
+    demo = subprocess.Popen(
+        [sys.executable, "-m", "scripts.line_demo_parts.demo", "--listen", "127.0.0.1:0", "--seconds", "60"],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+    )
+    assert demo.stdout is not None
+    try:
+        (url,) = re.findall(r"http://[\d.:]+/", demo.stdout.readline())
+        text = ""
+        while text.count('data-state="live"') < 3 or "B-2026-118" not in text:
+            with urllib.request.urlopen(url, timeout=20) as response:
+                text = response.read().decode()
+            assert demo.poll() is None
+        assert text.count("data-station=") == 3
+    finally:
+        demo.send_signal(signal.SIGINT)
+        demo.communicate(timeout=60)
+    assert demo.returncode == 0
+
+
+def test_a_server_with_a_certificate_is_reached_by_https(cli: Cli, tmp_path: Path, folder: Path) -> None:
+    certificate, private = tmp_path / "line.pem", tmp_path / "line.private"
+    made = subprocess.run(
+        [
+            *(
+                "openssl",
+                "req",
+                "-x509",
+                "-newkey",
+                "ec",
+                "-pkeyopt",
+                "ec_paramgen_curve:prime256v1",
+                "-nodes",
+            ),
+            *("-days", "1", "-subj", "/CN=line", "-addext", "subjectAltName=IP:127.0.0.1"),
+            *("-keyout", str(private), "-out", str(certificate)),
+        ],
+        capture_output=True,
+        timeout=30,
+    )
+    assert made.returncode == 0, made.stderr
+    cli.run("init")
+    key = LineKey(cli.run("station", "add", "st-1")["key"])
+    options = ("--tls-certificate", str(certificate), "--tls-key", str(private))
+    with cli.serving(*options) as (url, _), journal_in(folder) as journal:
+        assert url.startswith("https://")
+        client = LineClient(url, key, clock=SystemClock(), ca_file=certificate)
+        write(journal, 1)
+        sent(Outbox(client, journal, clock=SystemClock()))
+        client.close()
+    assert cli.run("serve", "--tls-key", str(private), code=2)["error"]["code"] == "usage"
+    error = cli.run(
+        "serve", *options[:2], "--tls-key", str(tmp_path / "none"), "--listen", "127.0.0.1:0", code=3
+    )
+    assert "certificate" in error["error"]["message"]

@@ -6,7 +6,7 @@ from atota.clock import SimulatedClock
 from atota.errors import LineUnavailable, LinkLost
 from atota.link.base import Link
 from atota.link.forward import ForwardingLink
-from atota.link.memory import memory_pair
+from atota.testing.memory import memory_pair
 
 
 def test_everything_is_passed_on() -> None:

@@ -16,8 +16,8 @@ import serial.rfc2217
 from atota.clock import SimulatedClock, SystemClock
 from atota.errors import LineUnavailable, LinkLost
 from atota.link.base import Link
-from atota.link.memory import MemoryLink, memory_pair
 from atota.link.serial import SerialLink
+from atota.testing.memory import MemoryLink, memory_pair
 from atota.transcript.format import escape
 from atota.transcript.recording import parse_recording
 from atota.transcript.replay import ReplayLink

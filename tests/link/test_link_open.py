@@ -9,6 +9,7 @@ import threading
 import types
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from atota.clock import Clock, SystemClock
@@ -17,10 +18,11 @@ from atota.link import open as opening
 from atota.link import translate
 from atota.link.base import Link
 from atota.link.holders import Holder, holders, modem_manager
-from atota.link.memory import memory_pair
 from atota.link.open import open_link
 from atota.link.pipes import DescriptorPipe, PollingPipe
+from atota.link.ports import PortInfo, rate_doubt
 from atota.link.serial import SerialLink
+from atota.testing.memory import memory_pair
 from tests.ptys import Pty
 
 HOLD = """
@@ -317,3 +319,48 @@ def test_a_windows_error_without_a_number_is_understood(monkeypatch: pytest.Monk
     monkeypatch.setattr(translate, "port_names", lambda: ["COM3"])
     text = "could not open port 'COM9': FileNotFoundError(2, 'The system cannot find the file.', None, 2)"
     assert type(translate.open_fault("COM9", OSError(text))) is PortNotFound
+
+
+@pytest.mark.parametrize(
+    ("info", "rule"),
+    [
+        (
+            PortInfo(device="ttyUSB0", usb_id="1a86:7523"),
+            'SUBSYSTEM=="tty", ATTRS{idVendor}=="1a86", ATTRS{idProduct}=="7523", GROUP="dialout"',
+        ),
+        (PortInfo(device="ttyUSB0"), 'KERNEL=="ttyUSB0", GROUP="dialout"'),
+    ],
+)
+def test_the_udev_rule_fits_the_port(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, info: PortInfo, rule: str
+) -> None:
+    device = tmp_path / "ttyUSB0"
+    device.touch(mode=0o600)
+    device.chmod(0o600)
+    known = msgspec.structs.replace(info, device=str(device))
+    monkeypatch.setattr(translate, "list_ports", lambda: [known])
+    assert rule in str(translate.forbidden(str(device)).hint)
+
+
+@pytest.mark.parametrize(
+    ("name", "info", "words"),
+    [
+        ("socket://host:1", None, "the far end has a rate of its own"),
+        ("rfc2217://host:1", None, None),
+        ("sim://BC28", None, None),
+        ("/dev/ttyUSB0", PortInfo(device="x", usb_id="1a86:7523", driver="ch341-uart"), None),
+        ("/dev/ttyACM0", PortInfo(device="x", usb_id="1a86:55d4", driver="cdc_acm"), None),
+        ("/dev/ttyACM0", PortInfo(device="x", usb_id="2341:0043", driver="cdc_acm"), "the speed of USB"),
+        ("/dev/ttyUSB2", PortInfo(device="x", usb_id="2c7c:0125", driver="option"), "the speed of USB"),
+        ("/dev/ttyS0", PortInfo(device="x"), None),
+    ],
+)
+def test_a_port_whose_rate_is_not_that_of_a_wire_is_known(
+    name: str, info: PortInfo | None, words: str | None
+) -> None:
+    doubt = rate_doubt(name, info)
+    assert (doubt is None) if words is None else (doubt is not None and words in doubt)
+
+
+def test_a_pseudo_terminal_has_no_wire(pty: Pty) -> None:
+    assert rate_doubt(pty.device, PortInfo(device=pty.device)) is not None

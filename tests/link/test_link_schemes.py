@@ -11,7 +11,7 @@ from tests.meta.sources import ROOT
 
 PACKAGE = """
 from atota.clock import SystemClock
-from atota.link.memory import memory_pair
+from atota.testing.memory import memory_pair
 
 
 def open_mux_link(url, *, baud=9600, clock=None):

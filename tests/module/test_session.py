@@ -21,8 +21,8 @@ from atota.errors import (
     NoAnswer,
     UsageError,
 )
-from atota.link.memory import memory_pair
 from atota.module.session import Session, open_session
+from atota.testing.memory import memory_pair
 
 Scripted = Callable[..., Any]
 OK = b"\r\nOK\r\n"

@@ -21,7 +21,7 @@ from atota.errors import (
     ServerUnreachable,
     UsageError,
 )
-from atota.ota.base import CheckQuery, Status
+from atota.ota.base import CheckQuery
 from atota.ota.http import HttpClient
 from atota.ota.onenet.generic import GenericPlatform
 from atota.ota.onenet.signer import GivenAuth, fields
@@ -86,18 +86,6 @@ CALLS: dict[str, tuple[Callable[[GenericPlatform], object], str, str, Any]] = {
         f"/ota/south/device/download/{TOKEN}/progress?dev_id=6523",
         {"step": 40},
     ),
-    "status": (
-        lambda c: c.report_status("6523", TOKEN, Status.UPGRADED),
-        "POST",
-        f"/ota/south/report?dev_id=6523&token={TOKEN}",
-        {"result": 201},
-    ),
-    "devinfo": (
-        lambda c: c.dev_info("123", "866971030000000"),
-        "GET",
-        "/ota/devInfo",
-        {"pid": 123, "authInfo": "866971030000000"},
-    ),
 }
 
 
@@ -130,11 +118,6 @@ def test_no_task_is_none_and_no_error(make_client: Make) -> None:
 def test_no_task_on_a_token_check_is_no_success(make_client: Make) -> None:
     with pytest.raises(PlatformRefused):
         make_client(Script(refuse(11))).check_token("6523", TOKEN)
-
-
-@pytest.mark.parametrize("dev_id", ["233444", 233444])
-def test_the_device_id_is_text_however_it_came(make_client: Make, dev_id: object) -> None:
-    assert make_client(Script(succ({"dev_id": dev_id}))).dev_info("p-1", "imei") == "233444"
 
 
 @pytest.mark.parametrize(
@@ -318,7 +301,7 @@ def test_a_report_that_moves_the_task_is_not_sent_twice(
 
 def test_a_report_that_never_left_is_sent_again(make_client: Make) -> None:
     script = Script(httpx.ConnectTimeout("t"), succ())
-    make_client(script).report_status("1", TOKEN, 201)
+    make_client(script).report_step("1", TOKEN, 201)
     assert len(script.requests) == 2
 
 
@@ -362,9 +345,6 @@ def test_a_stop_ends_the_wait(make_client: Make, clock: SimulatedClock) -> None:
         lambda c: c.check_token("", TOKEN),
         lambda c: c.report_step("1", TOKEN, 150),
         lambda c: c.report_step("1", TOKEN, -1),
-        lambda c: c.report_status("1", TOKEN, 100),
-        lambda c: c.dev_info("", "imei"),
-        lambda c: c.dev_info("1", " "),
     ],
 )
 def test_wrong_arguments_never_leave_the_house(

@@ -81,9 +81,8 @@ def line(
         yield Line(server, client, clock, folder)
 
 
-def test_a_whole_job_from_look_up_to_version(tmp_path: Path) -> None:
+def test_a_whole_job_from_check_to_version(tmp_path: Path) -> None:
     with line(tmp_path, retry=3, interval=5) as a:
-        assert a.client.dev_info("123123", "490154203237518") == "6523"
         task = a.check()
         assert (task.target, task.size, task.kind, task.retry, task.interval) == (
             "V2",
@@ -101,7 +100,7 @@ def test_a_whole_job_from_look_up_to_version(tmp_path: Path) -> None:
         again = a.client.tasking("6523")
         assert again is not None
         assert again.md5 == task.md5
-        a.client.report_status("6523", task.token, Status.UPGRADED)
+        a.client.report_step("6523", task.token, Status.UPGRADED)
         a.client.report_version("6523", "V2")
         assert a.state() is TaskState.DONE
         assert a.client.check(QUERY) is None

@@ -34,13 +34,11 @@ CALLS: list[Callable[[GenericPlatform, str], object]] = [
     lambda c, t: c.tasking("1"),
     lambda c, t: c.check_token("1", t),
     lambda c, t: c.report_step("1", t, 5),
-    lambda c, t: c.report_status("1", t, 201),
     lambda c, t: c.report_version("1", "1.0"),
-    lambda c, t: c.dev_info("1", "imei"),
     lambda c, t: _download(c, t),
 ]
 
-KNOW_THE_TOKEN = (2, 3, 4, 7)  # the others cannot tell a token of an undocumented form from a word
+KNOW_THE_TOKEN = (2, 3, 5)  # the others cannot tell a token of an undocumented form from a word
 
 
 def _download(client: GenericPlatform, token: str) -> object:

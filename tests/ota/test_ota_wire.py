@@ -11,7 +11,6 @@ from atota.errors import BadAnswer, UsageError
 from atota.ota.base import CheckQuery, ContentRange, Task
 from atota.ota.onenet.wire import (
     check_params,
-    decode_dev_id,
     decode_envelope,
     decode_task,
     parse_ip_port,
@@ -244,17 +243,6 @@ def test_documented_addresses(text: str, expected: tuple[str, int | None]) -> No
 def test_other_addresses_are_refused(text: str) -> None:
     with pytest.raises(BadAnswer):
         parse_ip_port(text)
-
-
-@pytest.mark.parametrize("raw", ["233444", 233444])
-def test_the_device_id_comes_quoted_or_not(raw: object) -> None:
-    assert decode_dev_id({"dev_id": raw}) == "233444"
-
-
-@pytest.mark.parametrize("data", [None, {}, {"dev_id": "x"}, {"dev_id": -3}])
-def test_a_device_id_that_is_none_is_refused(data: object) -> None:
-    with pytest.raises(BadAnswer):
-        decode_dev_id(data)
 
 
 @pytest.mark.parametrize(

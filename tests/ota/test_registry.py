@@ -119,6 +119,7 @@ def test_an_api_and_its_own_server_choose_each_other(api: str, host: str) -> Non
     assert chosen(None, host) == (api, host)
     assert chosen(api, f"{host}:443") == (api, f"{host}:443")
     assert chosen(None, host.replace("https", "http")) == (api, host.replace("https", "http"))
+    assert chosen(None, f"{host.upper()}.")[0] == api, "the case and the root's dot make no other host"
 
 
 def test_any_other_server_speaks_the_api_that_is_named_else_generic() -> None:

@@ -204,6 +204,12 @@ def test_the_application_takes_an_upload_that_is_tested_and_then_confirmed(desk:
     assert max(chip.sizes) <= 384
 
 
+@pytest.mark.parametrize("target", ["V1.1.0", "1.1.0.0"])
+def test_a_version_may_be_written_with_a_v_or_a_build_number(desk: Desk, target: str) -> None:
+    result = flash(desk, SmpChip(), target=target)
+    assert (result.outcome, result.version_after) == ("updated", target)
+
+
 def test_recovery_takes_an_upload_into_the_running_slot(desk: Desk) -> None:
     chip = SmpChip(recovery=True)
     result = flash(desk, chip)

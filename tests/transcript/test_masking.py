@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from atota.clock import SimulatedClock
 from atota.errors import LinkLost
-from atota.link.memory import memory_pair
+from atota.testing.memory import memory_pair
 from atota.transcript.format import escape
 from atota.transcript.masking import Masker
 from atota.transcript.writer import TranscriptLink

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from atota.clock import ScaledClock, SimulatedClock, SystemClock
 from atota.errors import ConfigError, LineUnavailable, LinkError, LinkLost, ReplayDiverged, UsageError
-from atota.link.memory import memory_pair
 from atota.link.open import open_link
 from atota.module.module import open_module
+from atota.testing.memory import memory_pair
 from atota.transcript.masking import Masker
 from atota.transcript.recording import read_recording
 from atota.transcript.replay import ReplayLink
@@ -439,3 +439,19 @@ def test_a_module_is_identified_from_its_transcript_at_any_speed(tmp_path: Path)
             link = module.session.link
         assert isinstance(link, ReplayLink)
         assert link.finished
+
+
+def test_a_host_that_goes_on_after_the_end_is_told_where_the_recording_ends(tmp_path: Path) -> None:
+    path = tmp_path / "t"
+    path.write_text(HEAD + "".join(f"{line}\n" for line in TALK[:4]), encoding="ascii")
+    link = open_link(f"replay://{path}")
+    link.write(b"AT\r")
+    assert link.read(5.0) == b"\r\nREADY\r\n"
+    with pytest.raises(ReplayDiverged) as caught:
+        link.write(b"AT+CGMR\r")
+    assert caught.value.message == (
+        f"{path}: the recording ends at line {FIRST + 3} (at 1.020 s), the host goes on with `> AT+CGMR\\r`"
+    )
+    assert caught.value.tried[-1] == r"1.020 < OK\r\n"
+    with pytest.raises(ReplayDiverged):
+        link.read(0.1)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from atota.clock import SimulatedClock
 from atota.errors import LineUnavailable, LinkLost
-from atota.link.memory import MemoryLink, memory_pair
+from atota.testing.memory import MemoryLink, memory_pair
 from atota.transcript.format import escape, unescape
 from atota.transcript.masking import Masker
 from atota.transcript.writer import LONGEST, TranscriptLink

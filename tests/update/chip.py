@@ -12,9 +12,10 @@ from typing import Any, Self
 from atota.clock import Clock, Deadline, SimulatedClock, StopToken
 from atota.errors import AtotaError, Interrupted, LinkLost, OldVersion, WriteFailed
 from atota.link.ports import PortInfo
+from atota.link.state import LineState
 from atota.ota.base import Capabilities, CheckQuery, Part, Task
 from atota.settings.spec import Allowed, JobSpec
-from atota.values import Digests, Identity, LineState, MethodChoice, Refusal, TaskType, Versions
+from atota.values import Digests, Identity, MethodChoice, Refusal, TaskType, Versions
 
 OLD, NEW = "CHIP-1.0", "CHIP-1.1"
 PACKAGE = bytes(range(256)) * 16

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from atota.clock import SimulatedClock
-from atota.errors import ServerUnreachable
+from atota.errors import PlatformRefused, ServerUnreachable, StepResult
 from atota.journal.store import Journal
 from atota.module.module import Module
 from atota.ota.base import Part, Platform, Status
@@ -184,6 +184,30 @@ def test_a_platform_that_goes_down_gets_the_report_later(bench: Bench) -> None:
     bench.run()
     assert bench.operator.state == "done"
     assert waiting(bench.journal) == []
+
+
+@pytest.mark.parametrize("call", ["report_step", "report_version"])
+def test_a_refused_report_waits_and_goes_out_later(bench: Bench, call: str) -> None:
+    """A success that the platform does not take is not lost: another run delivers it, and writes nothing."""
+
+    def refuse(platform: Platform) -> None:
+        taken = getattr(platform, call)
+
+        def refused(*given: Any, **how: Any) -> Any:
+            if call == "report_step" and given[-1] != Status.UPGRADED:
+                return taken(*given, **how)
+            raise PlatformRefused("not now", result=StepResult.REFUSED)
+
+        setattr(platform, call, refused)
+
+    bench.spoil = refuse
+    assert bench.run().outcome == "updated-unreported"
+    assert len(waiting(bench.journal)) == 1
+    bench.spoil = lambda _: None
+    assert bench.run().outcome in ("no-task", "already-current")
+    assert (waiting(bench.journal), bench.operator.state) == ([], "done")
+    assert bench.link is not None
+    assert len(bench.link.module.starts) == 1
 
 
 class Killed(BaseException):

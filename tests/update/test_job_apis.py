@@ -118,6 +118,17 @@ def test_a_module_without_codes_is_an_obstacle_only_where_they_are_needed() -> N
         task_query(spec, unlisted, Capabilities(needs_codes=True))
 
 
+def test_the_rule_for_a_version_is_the_platforms() -> None:
+    spec = JobSpec(port="p", dev_id="1")
+    module = Identity(manufacturer="Acme", model="X1", version="AirM2M_780E_V1138_LTE_AT")
+    assert task_query(spec, module, Capabilities()).version == module.version
+    for operator in (GenericOperator, FuseOperator, StudioOperator):
+        with operator(PACKAGE, "V2", SimulatedClock()).opened() as platform:
+            capabilities = msgspec.structs.replace(platform.capabilities, naming="id")
+        with pytest.raises(Refused, match="too long for the platform: 24 characters, it takes 20"):
+            task_query(spec, module, capabilities)
+
+
 @pytest.mark.parametrize(
     ("kind", "port", "words"),
     [

@@ -128,6 +128,22 @@ def test_whatever_the_platform_does_where_no_source_says_it_a_job_updates(
         assert bench.run().outcome in ("no-task", "already-current")
 
 
+@pytest.mark.parametrize("by", ["download", "status"])
+@pytest.mark.parametrize("api", APIS)
+def test_a_package_from_the_cache_is_no_download_and_has_no_progress(
+    api: str, by: str, tmp_path: Path
+) -> None:
+    """A station fetches a package once: the platform sees no download of its sister devices' tasks."""
+    with Listening(api, folder=tmp_path) as bench:
+        bench.run()
+        package = bench.package
+    knobs = Knobs(downloading_by=by)  # type: ignore[arg-type]
+    with Listening(api, folder=tmp_path, package=package, knobs=knobs) as bench:
+        assert bench.judged().outcome == "updated"
+        steps = [one.value for one in bench.task.history if one.call == "progress"]
+        assert (steps, bench.task.state) == ([101, 201], "done")
+
+
 @pytest.mark.parametrize("api", APIS)
 def test_a_task_that_has_moved_on_is_asked_and_takes_no_progress_and_no_101(api: str, tmp_path: Path) -> None:
     """A run that was cut off behind its 101 left the task at "upgrading": from there on only 2xx counts."""

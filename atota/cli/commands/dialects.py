@@ -9,6 +9,7 @@ import typer
 
 from atota.cli.call import Call
 from atota.cli.completion import complete_dialects, complete_simulated
+from atota.cli.view.output import plural
 from atota.cli.view.review import checkout_traces, review_fields, show_review
 from atota.cli.view.tables import dialects_table
 from atota.dialects import loader
@@ -83,7 +84,7 @@ def check_dialects(
         call.done(dialects=fields)
         return 0
     error = ConfigError(
-        f"{len(wrong)} of {len(reviews)} profiles wrong: {', '.join(wrong)}",
+        f"{len(wrong)} of {plural(len(reviews), 'profile')} wrong: {', '.join(wrong)}",
         hint="Correct each file at the place named, and run the command again.",
         tried=tuple(str(mistake) for one in reviews for mistake in one.mistakes) if call.out.json else (),
     )

@@ -11,8 +11,9 @@ import typer
 from atota.cli.call import Call
 from atota.cli.platforms import opened_platform
 from atota.cli.view.findings import findings_page
-from atota.cli.wiring import opened_journal, opened_module
+from atota.cli.wiring import opened_chip, opened_journal, opened_module
 from atota.clock import Deadline, SystemClock
+from atota.doctor.chip import examine_chip
 from atota.doctor.examine import Request, examine_port, examine_unopened
 from atota.doctor.findings import Finding, ending, summary
 from atota.doctor.platform import PlatformSettings, examine_platform
@@ -20,13 +21,13 @@ from atota.doctor.timing import parse_size
 from atota.errors import AtotaError, Interrupted, JobTimeout
 from atota.journal.facts import line_subject
 from atota.link import ports
+from atota.link.state import LineState
 from atota.module.reconnect import UsbAdapters
 from atota.ota.base import Versions
 from atota.ota.http import reach
 from atota.ota.probe import Reached
 from atota.ota.registry import chosen
 from atota.settings.spec import job_spec
-from atota.values import LineState
 
 _REACH_S = 10.0
 
@@ -93,7 +94,11 @@ def _known_line(call: Call) -> LineState | None:
 def _examined(call: Call, request: Request) -> Iterator[Finding]:
     """Yield every finding, in the order of its making."""
     limit = Deadline(SystemClock(), call.settings.timeout_s)
-    if not call.names_port:
+    if call.settings.task_type == "sota" and call.names_port:
+        yield from examine_chip(
+            call.port, partial(opened_chip, call), note=lambda text: call.out.say(f"  {text} …")
+        )
+    elif not call.names_port:
         yield from _all_ports(request)
     else:
         yield from examine_port(

@@ -3,7 +3,7 @@
 import sys
 from contextlib import ExitStack, nullcontext
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from msgspec.structs import replace
@@ -22,12 +22,14 @@ from atota.errors import UsageError
 from atota.ota.base import Platform
 from atota.ota.cache import Cache
 from atota.ota.download import Downloader
+from atota.ota.package import verify_file
+from atota.ota.sidecar import stated_digests
 from atota.settings.adapter import check_adapter, is_missing
-from atota.settings.spec import JobSpec, LocalPackage, checked, job_spec
+from atota.settings.spec import JobSpec, LocalPackage, job_spec
 from atota.update.events import JobEvent
-from atota.update.job import Job
+from atota.update.job import Job, require_possible
 from atota.update.plan import Goal, Proposal
-from atota.values import Identity, checked_md5, checked_sha256, nature_of
+from atota.values import Identity, checked_md5, checked_sha256
 
 _DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Show module, method, package and time; write nothing.")
@@ -37,16 +39,42 @@ _DryRun = Annotated[
 def flash(
     call: Call,
     package: Annotated[Path, typer.Argument(metavar="PACKAGE", help="The package file.")],
-    md5: Annotated[str, typer.Option(metavar="HEX", help="The MD5 that the package must have.")],
     target: Annotated[str, typer.Option(metavar="TEXT", help="The version that the module will print.")],
+    md5: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HEX",
+            help="The MD5 that the package must have. Without it: PACKAGE.md5 or SHA256SUMS beside it.",
+        ),
+    ] = None,
     sha256: Annotated[str | None, typer.Option(metavar="HEX", help="A SHA-256 it must have, too.")] = None,
     dry_run: _DryRun = False,
 ) -> int:
     """Run a job with a package of this machine; return the exit code."""
-    digest = checked_sha256(sha256) if sha256 is not None else None
-    local = LocalPackage(package, checked_md5(md5), _target(target), digest)
+    local = _local(call, package, md5, sha256, _target(target))
     spec = job_spec(call.settings, call.board, port=call.port, package=local, dry_run=dry_run)
     return _run(call, spec, None)
+
+
+def _local(call: Call, package: Path, md5: str | None, sha256: str | None, target: str) -> LocalPackage:
+    """Return the package with the digests that the user gave, else with those that lie beside it.
+
+    Raises:
+        UsageError: there are none.
+    """
+    sha256 = checked_sha256(sha256) if sha256 is not None else None
+    if md5 is None and sha256 is None:
+        stated = stated_digests(package)
+        md5, sha256 = stated.md5, stated.sha256
+        if not stated.files:
+            raise UsageError(
+                f"no digest of {package.name} was given",
+                hint=f"Give --md5 HEX, or put {package.name}.md5 or SHA256SUMS beside the package.",
+            )
+        call.out.say(f"  the digest of the package is that of {', '.join(stated.files)}")
+    if md5 is None:  # the SHA-256 vouches for it
+        md5 = verify_file(package, sha256=sha256).md5
+    return LocalPackage(package, checked_md5(md5), target, sha256)
 
 
 def _target(text: str) -> str:
@@ -103,14 +131,20 @@ def _run(call: Call, spec: JobSpec, platform: Platform | None) -> int:
             downloader=_downloader(call, platform),
             listener=approval.listen,
             stop=call.stop,
-            opener=module_opener(call, spec, stack),
-            targets=chip_opener(call, spec, stack) if spec.task_type == "sota" else None,
+            **_opening(call, spec, stack),
             approve=approval if _may_ask(call) else None,
             journal=journal,
         )
         result = job.run()
     tidy_transcript(call, spec.transcript, result)
     return end_job(call, spec, result)
+
+
+def _opening(call: Call, spec: JobSpec, stack: ExitStack) -> dict[str, Any]:
+    """Return the openers of a job's target, as `Job` has them."""
+    if spec.task_type == "sota":
+        return {"targets": chip_opener(call, spec, stack)}
+    return {"opener": module_opener(call, spec, stack)}
 
 
 def _downloader(call: Call, platform: Platform | None) -> Downloader | None:
@@ -123,16 +157,16 @@ def _may_ask(call: Call) -> bool:
 
 
 def _require_word(call: Call, spec: JobSpec, platform: Platform | None) -> None:
-    """Refuse to update a real module without the user's word; a simulated one can be replaced.
+    """Refuse to update without the user's word. A program that reads `--json` has given it by its call.
 
     A job that cannot begin at all fails by itself, with its own reason.
 
     Raises:
         UsageError: the word was not given, and cannot be asked for here.
     """
-    if call.settings.yes or spec.dry_run or nature_of(spec.port) != "real" or _may_ask(call):
+    if call.settings.yes or spec.dry_run or call.out.json or _may_ask(call):
         return
-    checked(spec, platform.capabilities.naming if platform is not None else None)
+    require_possible(spec, platform)
     if spec.board is not None:
         check_adapter(spec.board, spec.port)
     if is_missing(spec.port):

@@ -16,6 +16,7 @@ from atota.cli.view import line as view
 from atota.cli.view.output import styled
 from atota.clock import SystemClock
 from atota.errors import UsageError, extra_missing
+from atota.settings.resolve import DATABASE_VARIABLE
 
 try:
     from atota.line.store import Store
@@ -28,7 +29,7 @@ Database = Annotated[
     str | None,
     typer.Option(
         "--database",
-        envvar="ATOTA_DATABASE",
+        envvar=DATABASE_VARIABLE,
         show_envvar=False,
         metavar="URL",
         help="postgresql://USER@HOST:PORT/NAME; the password from ~/.pgpass. \\[env: ATOTA_DATABASE]",

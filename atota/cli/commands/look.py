@@ -9,8 +9,10 @@ import typer
 from atota.cli.call import Call
 from atota.cli.completion import complete_methods
 from atota.cli.known import known_of
+from atota.cli.options import ShowImei
+from atota.cli.view.output import plural
 from atota.cli.view.tables import identity_table, modules_table, ports_page
-from atota.cli.wiring import opened_module
+from atota.cli.wiring import opened_chip, opened_module
 from atota.dialects import catalogue
 from atota.dialects.registry import method_names
 from atota.errors import UsageError
@@ -38,13 +40,18 @@ def list_serial_ports(call: Call) -> None:
     call.done(partial(ports_page, infos), ports=msgspec.to_builtins(infos))
 
 
-def identify(call: Call) -> None:
-    """Print the identity of the module on the port.
+def identify(call: Call, show_imei: ShowImei = False) -> None:
+    """Print the identity of the module or the chip on the port.
 
     Raises:
         Refused: it contradicts the user's ``--model``.
     """
     call.out.begin(port=call.port)
+    if call.settings.task_type == "sota":
+        with opened_chip(call) as chip:
+            identity = chip.identify()
+        call.done(partial(identity_table, identity), module=msgspec.to_builtins(identity))
+        return
     known = known_of(call)
     if known is not None:
         call.out.warn(known)
@@ -61,7 +68,11 @@ def identify(call: Call) -> None:
         require_consistent(findings)
     elif findings is not None and findings.mismatch is not None:
         call.out.warn(findings.mismatch)
-    call.done(partial(identity_table, identity), module=msgspec.to_builtins(identity), journal=known)
+    call.done(
+        partial(identity_table, identity, show_imei=show_imei),
+        module=msgspec.to_builtins(identity),
+        journal=known,
+    )
 
 
 def list_modules(
@@ -90,4 +101,4 @@ def list_modules(
         partial(modules_table, rows),
         modules=[{name: getattr(row, name) for name in _FIELDS} for row in rows],
     )
-    call.out.say(f"{len(rows)} of {len(catalogue.rows())} rows")
+    call.out.say(f"{len(rows)} of {plural(len(catalogue.rows()), 'row')}")

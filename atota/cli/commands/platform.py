@@ -12,7 +12,7 @@ import typer
 from atota.cli.call import Call
 from atota.cli.platforms import opened_platform
 from atota.cli.view.progress import transfer_bar
-from atota.cli.wiring import opened_module
+from atota.cli.wiring import opened_chip, opened_module
 from atota.clock import SystemClock
 from atota.errors import ConfigError, Outcome, UsageError
 from atota.module.identify import CONDITIONS, require_consistent
@@ -98,6 +98,9 @@ def _query(call: Call, platform: Platform, signals: int | None, powers: int | No
 
 
 def _identity_on_port(call: Call, capabilities: Capabilities) -> Identity:
+    if call.settings.task_type == "sota":
+        with opened_chip(call) as chip:
+            return chip.identify()
     with opened_module(call) as module:
         identity = module.identify(without=() if capabilities.has_thresholds else CONDITIONS)
         if module.findings is not None:
@@ -152,6 +155,8 @@ def download(
             on_progress=bar,
             on_wait=lambda why, seconds: call.out.say(f"{why}; waiting {seconds:g} s"),
         )
+    if output is not None:
+        call.out.warn_if_replaced(output)
     path = package.path if output is None else _copy(package.path, output)
     digests = package.digests
     fields = {"path": str(path), "size": digests.size, "md5": digests.md5, "sha256": digests.sha256}

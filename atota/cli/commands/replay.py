@@ -7,7 +7,7 @@ import typer
 
 from atota.cli.call import Call
 from atota.cli.commands.sim import tcp_address
-from atota.cli.view.output import styled
+from atota.cli.view.output import plural, styled
 from atota.clock import Clock, SystemClock, clock_at
 from atota.errors import LinkLost, ReplayDiverged
 from atota.sim.serve import serve_pty, serve_tcp
@@ -133,7 +133,7 @@ def replay(
         where = {"line": parted.line, "expected": parted.expected, "got": parted.got}
         return call.out.failure(parted, **_progress(module), diverged=where)
     fields = _progress(module)
-    call.done(f"played {fields['played']} of {fields['of']} lines", **fields, diverged=None)
+    call.done(f"played {fields['played']} of {plural(fields['of'], 'line')}", **fields, diverged=None)
     return 0
 
 

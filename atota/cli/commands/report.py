@@ -45,7 +45,7 @@ def _platforms(settings: Settings, reports: Sequence[Report]) -> list[Settings]:
     """
     if settings.server is not None or settings.api is not None:
         return [settings]
-    found: list[Settings] = []
+    platforms: list[Settings] = []
     for report in reports:
         product, _, name = report.device.rpartition("/")
         named = msgspec.structs.replace(
@@ -55,9 +55,9 @@ def _platforms(settings: Settings, reports: Sequence[Report]) -> list[Settings]:
             product_id=settings.product_id or product or report.product or None,
             device_name=settings.device_name or (name if product else None),
         )
-        if named not in found:
-            found.append(named)
-    return found
+        if named not in platforms:
+            platforms.append(named)
+    return platforms
 
 
 def _list(call: Call, journal: Journal) -> int:

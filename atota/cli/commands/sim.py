@@ -11,13 +11,14 @@ import typer
 
 from atota.cli.call import Call
 from atota.cli.completion import complete_faults, complete_platform_faults, complete_simulated
-from atota.cli.view.output import styled
+from atota.cli.view.output import plural, styled
 from atota.clock import SystemClock, clock_at
 from atota.errors import ConfigError, UsageError
 from atota.otaserver.model import load
 from atota.otaserver.serve import RunningServer
 from atota.otaserver.service import LocalPlatform
-from atota.sim.chips.catalogue import CHIPS
+from atota.sim.chips.catalogue import CHIPS, find_chip
+from atota.sim.chips.package import build_chip_package
 from atota.sim.hands import BenchEvent, Mistakes, PtyBench
 from atota.sim.package import build_package
 from atota.sim.personas.catalogue import PERSONAS
@@ -188,8 +189,8 @@ def serve_platform(
         call.out.event("request", f"  {line}", line=line)
 
     with RunningServer(platform, host, port, log=log) as server:
-        tasks = len(platform.tasks)
-        page = styled("OTA platform on [bold]{}[/], {} tasks  (Ctrl-C ends it)", server.url, tasks)
+        tasks = plural(len(platform.tasks), "task")
+        page = styled("OTA platform on [bold]{}[/], {}  (Ctrl-C ends it)", server.url, tasks)
         call.out.event("ready", page, url=server.url)
         if init and not call.out.json:
             call.out.say("one of these updates the module on PORT:")
@@ -231,18 +232,47 @@ def make_folder(folder: Path) -> str:
     return f"made {tasks}, {name} and access-key"
 
 
+def _package(model: str, base: str | None, target: str, protocol: str | None, size: int) -> bytes:
+    """Make the package of a module or a chip."""
+    chip = find_chip(model)
+    if chip is None:
+        if base is None or protocol is not None:
+            raise UsageError(
+                f"a package for {model}: --from is needed and --protocol is for chips",
+                hint="Name the version that the package is made for.",
+            )
+        return build_package(model=model, base=base, target=target, size=size)
+    protocols = CHIPS[chip].protocols
+    if base is not None or (protocol or protocols[0]) not in protocols:
+        raise UsageError(
+            f"a package for {chip}: --from is for modules, and its protocols are {', '.join(protocols)}",
+            hint="Leave the option out.",
+        )
+    return build_chip_package(chip, target, protocol=protocol or "", size=size)
+
+
 def write_package(
     call: Call,
     output: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write.")],
     model: Annotated[
-        str, typer.Option(help="The simulated model that it is for.", autocompletion=complete_simulated)
+        str,
+        typer.Option(help="The simulated model or chip that it is for.", autocompletion=complete_simulated),
     ],
-    base: Annotated[str, typer.Option("--from", metavar="VERSION", help="The version it is made for.")],
     target: Annotated[str, typer.Option("--to", metavar="VERSION", help="The version it brings.")],
+    base: Annotated[
+        str | None,
+        typer.Option(
+            "--from", metavar="VERSION", help="The version it is made for; a module's package has one."
+        ),
+    ] = None,
+    protocol: Annotated[
+        str | None, typer.Option(help="Of the chip's bootloader: smp, nordic-secure or nordic-legacy.")
+    ] = None,
     size: Annotated[int, typer.Option(min=0, max=4_000_000, help="Bytes at least.")] = 20_000,
 ) -> None:
     """Write a package to a file."""
-    data = build_package(model=model, base=base, target=target, size=size)
+    data = _package(model, base, target, protocol, size)
+    call.out.warn_if_replaced(output)
     try:
         output.write_bytes(data)
     except OSError as error:

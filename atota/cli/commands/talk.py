@@ -7,6 +7,7 @@ import msgspec
 import typer
 
 from atota.cli.call import Call
+from atota.cli.options import ShowImei
 from atota.cli.view.tables import identity_table
 from atota.cli.wiring import opened_module
 from atota.clock import Deadline, SystemClock
@@ -17,16 +18,19 @@ from atota.errors import (
     LinkLost,
     ModuleError,
     ModuleRefused,
+    NoAnswer,
     OldVersion,
     PortNotFound,
     RebootTimeout,
     UsageError,
 )
 from atota.module.response import Response
+from atota.module.session import Session
 from atota.values import Identity
 
 _LIMIT_S = 900.0  # ours: the longest reboot that a profile names takes ten minutes
 _AGAIN_S = 2.0
+_ESCAPE = b"\x1b"  # 27.005 section 3.5.1: <ESC> behind the prompt cancels the message
 
 
 def at(
@@ -38,23 +42,27 @@ def at(
 ) -> int:
     """Send commands and print their responses; return the exit code."""
     for command in commands:
-        _require_line(command)
+        require_line(command)
     call.out.begin(port=call.port)
     responses: list[Response] = []
     with opened_module(call, restarts=False) as module:
         module.identify()
         module.session.take_urcs()
         for command in commands:
-            response = module.session.command(command, timeout_s=within)
+            try:
+                response = module.session.command(command, timeout_s=within)
+            except NoAnswer:
+                cancel_prompt(call, module.session)
+                raise
             responses.append(response)
             lines = [*response.lines, str(response.final)]
-            call.out.event("response", "\n".join(lines), **_fields(response))
+            call.out.event("response", "\n".join(lines), **response_fields(response))
             for urc in module.session.take_urcs():
                 call.out.event("urc", text=urc)
                 call.out.say(f"module: {urc}")
             if not response.ok:
                 break
-    fields: dict[str, Any] = {"responses": [_fields(one) for one in responses]}
+    fields: dict[str, Any] = {"responses": [response_fields(one) for one in responses]}
     if not responses[-1].ok:
         answer = f"the module answers {responses[-1].command} with {responses[-1].final}"
         return call.out.failure(ModuleRefused(answer), **fields)
@@ -62,14 +70,27 @@ def at(
     return 0
 
 
-def _require_line(command: str) -> None:
+def require_line(command: str) -> None:
+    """Refuse what is not a command line.
+
+    Raises:
+        UsageError: it is not.
+    """
     if not command.isascii() or not command.isprintable() or not command.upper().startswith("AT"):
         raise UsageError(
             f"{command!r} is not an AT command", hint="Write it as the manual does, such as 'AT+CSQ'."
         )
 
 
-def _fields(response: Response) -> dict[str, Any]:
+def cancel_prompt(call: Call, session: Session) -> None:
+    """Take back a command that asks for data, such as AT+CMGS: else the next command would be the data."""
+    if session.exchange.pending.strip() == b">":
+        session.link.write(_ESCAPE)
+        session.listen(_AGAIN_S)
+        call.out.say("the module asks for data behind its prompt, which cannot be given here: taken back")
+
+
+def response_fields(response: Response) -> dict[str, Any]:
     """Return a response as JSON has it."""
     final = response.final
     return {
@@ -99,6 +120,7 @@ def wait(
     version: Annotated[
         str | None, typer.Option("--version", metavar="TEXT", help="Wait until the module runs this version.")
     ] = None,
+    show_imei: ShowImei = False,
 ) -> None:
     """Wait for the module.
 
@@ -125,7 +147,7 @@ def wait(
                 raise Interrupted("stopped by the user")
             clock.sleep(clock.slice_s)
     assert seen.identity is not None
-    call.done(identity_table(seen.identity), module=msgspec.to_builtins(seen.identity))
+    call.done(identity_table(seen.identity, show_imei=show_imei), module=msgspec.to_builtins(seen.identity))
 
 
 def _look(call: Call) -> _Seen:

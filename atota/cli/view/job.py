@@ -7,7 +7,7 @@ import msgspec
 from rich.text import Text
 
 from atota.cli.call import Call
-from atota.cli.view.output import styled
+from atota.cli.view.output import plural, styled
 from atota.cli.view.proposal import proposal_fields, proposal_text
 from atota.cli.wiring import journal_option
 from atota.errors import Outcome
@@ -67,13 +67,13 @@ def _sentence(result: JobResult) -> Text:
     if result.outcome == Outcome.ALREADY_CURRENT:
         return styled("[bold green]already-current[/]  {} runs {} already", name, result.version_after)
     if result.outcome == Outcome.REFUSED:
-        said = "[bold]not updated[/]  {} stays as it is, as you said[dim]  ({}, exit {})[/]"
-        return styled(said, name, result.outcome, result.exit_code)
+        sentence = "[bold]not updated[/]  {} stays as it is, as you said[dim]  ({}, exit {})[/]"
+        return styled(sentence, name, result.outcome, result.exit_code)
     if result.outcome == Outcome.DONE:
         return styled("[bold]dry run[/]  nothing stands against it, and nothing was written")
     seconds = sum(result.stages_ms.values()) / 1000
     change = f"{result.version_before} → {result.version_after}"
-    blocks = "" if not result.blocks else "1 block " if result.blocks == 1 else f"{result.blocks} blocks "
+    blocks = f"{plural(result.blocks, 'block')} " if result.blocks else ""
     done = f"{name}: {change}, {blocks}in {seconds:.0f} s"
     return styled("[bold green]{}[/]  {}", result.outcome, done)
 

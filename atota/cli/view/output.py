@@ -9,6 +9,7 @@ progress and warnings go to stderr. A stream that cannot be written ends the wor
 import os
 import sys
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -37,6 +38,11 @@ def plain(value: object) -> str:
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() or char == "\n" else ascii(char)[1:-1] for char in text)
+
+
+def plural(count: int, noun: str) -> str:
+    """Return a number of things: ``1 task``, ``2 tasks``."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def styled(template: str, *values: object) -> "Text":
@@ -140,6 +146,11 @@ class Output:
     def warn(self, text: str) -> None:
         """Print a warning on stderr, however quiet the user wants it."""
         write(styled("[yellow]warning:[/] {}", text), stderr=True)
+
+    def warn_if_replaced(self, path: Path) -> None:
+        """Warn of a file that is about to be written over."""
+        if path.is_file():
+            self.warn(f"{path} was there already, and is replaced")
 
     def result(
         self, page: Page | None = None, *, ok: bool, outcome: str, exit_code: int, **fields: Any

@@ -23,6 +23,7 @@ from atota.update.plan import Proposal
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
 
+_LABEL = 14
 _EVERY_S = 10.0
 """Seconds between two lines about the same stage, where no bar is drawn."""
 _LONG = frozenset({"download", "write", "reboot"})
@@ -58,12 +59,28 @@ class _Pace:
         share = f"{event.done * 100 // event.total if event.total else 100} %"
         if event.unit == "bytes":
             share = f"{event.done:,} of {event.total:,} bytes, {share}"
-        moved, took_s = event.done - self._first, now - self._began_s
-        if moved <= 0 or took_s <= 0:
+        rate = self._rate(event)
+        if rate is None:
             return f"{event.stage:9} {share}"
-        rate = moved / took_s
         speed = f", {rate:,.0f} bytes/s" if event.unit == "bytes" else ""
         return f"{event.stage:9} {share}{speed}, {(event.total - event.done) / rate:.0f} s left"
+
+    def short(self, event: Progress) -> str:
+        """Return bytes, rate and time left for a line that is drawn anew each time."""
+        if self._first is None:
+            self._first, self._began_s = event.done, self._clock.monotonic()
+        rate = self._rate(event)
+        if event.unit != "bytes" or rate is None:
+            return ""
+        done, total = f"{event.done / 1000:.1f}", f"{event.total / 1000:.1f} kB"
+        minutes, seconds = divmod(round((event.total - event.done) / rate), 60)
+        return f"{done}/{total} {rate / 1000:.1f} kB/s {minutes}:{seconds:02} left"
+
+    def _rate(self, event: Progress) -> float | None:
+        """Return what a second moves; None before anything has moved."""
+        assert self._first is not None
+        moved, took_s = event.done - self._first, self._clock.monotonic() - self._began_s
+        return moved / took_s if moved > 0 and took_s > 0 else None
 
 
 def json_listener(out: Output, **always: str | int) -> Listener:
@@ -140,12 +157,14 @@ def _paused(progress: "RichProgress") -> Iterator[None]:
 
 def bars() -> "RichProgress":
     """Return a live display: a line for each job, with its stage, its bar and its time."""
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bars
 
-    return Progress(
+    return Bars(
         TextColumn("{task.description}", style="bold", markup=False),
         TextColumn("{task.fields[stage]}"),
         BarColumn(bar_width=None),
+        TextColumn("{task.fields[pace]}"),
         TaskProgressColumn(),
         TimeElapsedColumn(),
         console=console(stderr=True),
@@ -156,14 +175,25 @@ def bars() -> "RichProgress":
 def live_listener(progress: "RichProgress", label: str) -> Listener:
     """Return a listener that draws a line in a live display; notes are printed above it."""
     meter = JobMeter()
-    line = progress.add_task(plain(label), total=100, stage="")
+    shown = plain(label)
+    if len(shown) > _LABEL:  # so that bytes, rate and time fit into 80 columns
+        shown = "…" + shown[1 - _LABEL :]
+    line = progress.add_task(shown, total=100, stage="", pace="")
+    pace = _Pace(SystemClock())
 
     def listen(event: JobEvent) -> None:
         meter.take(event)
+        pace.take(event)
+        if isinstance(event, Progress):
+            progress.update(line, pace=pace.short(event))
+        elif isinstance(event, StageEvent):
+            progress.update(line, pace="")
         is_done = meter.percent >= 100
         colour = "red" if meter.state == "failed" else "green" if is_done else "cyan"
         stage = "done" if is_done else meter.stage
         progress.update(line, completed=meter.percent, stage=f"[{colour}]{stage:<9}[/]")
+        if is_done or meter.state == "failed":
+            progress.stop_task(line)  # its clock, too
         if isinstance(event, Note):
             colour = "yellow" if event.level == "warning" else "dim"
             progress.console.print(styled(f"[{colour}]{{}}: {{}}[/]", label, event.text))
@@ -176,8 +206,13 @@ def transfer_bar(out: Output, stage: str, total: int) -> Iterator[Callable[[int,
     """Show one transfer: the function takes the bytes done and the bytes in all."""
     if out.draws:
         with bars() as progress:
-            line = progress.add_task(stage, total=total, stage=stage)
-            yield lambda done, _total: progress.update(line, completed=done)
+            line = progress.add_task(stage, total=total, stage="", pace="")
+            pace = _Pace(SystemClock())
+
+            def draw(done: int, of: int) -> None:
+                progress.update(line, completed=done, pace=pace.short(Progress("download", done, of)))
+
+            yield draw
         return
     last = -1
 

@@ -16,7 +16,7 @@ from atota.values import mask
 def expected_s(proposal: Proposal, spec: JobSpec) -> float | None:
     """Return the seconds that the update is expected to take; None where this cannot be told from here."""
     identity, name = proposal.identity, spec.dialect or proposal.dialect
-    if proposal.size is None or identity.baud is None:
+    if spec.task_type == "sota" or proposal.size is None or identity.baud is None:
         return None
     dialect = loader.load(name)
     rate = timing.transfer_rate(dialect, identity.baud, spec.transfer_baud)
@@ -32,7 +32,9 @@ def proposal_text(proposal: Proposal, spec: JobSpec) -> Text:
 
 def _rows(proposal: Proposal, spec: JobSpec) -> Iterator[tuple[str, str]]:
     identity, goal = proposal.identity, proposal.goal
-    yield "module", f"{plain(identity.model or 'unknown')}, IMEI {mask(identity.imei)}"
+    is_chip = spec.task_type == "sota"
+    imei = "" if is_chip else f", IMEI {mask(identity.imei)}"
+    yield "chip" if is_chip else "module", f"{plain(identity.model or 'unknown')}{imei}"
     target = goal.expected if goal is not None else "not known: the platform was not asked"
     yield "version", f"{identity.version or '?'} → {target}"
     package, size = proposal.package or "the platform's", proposal.size

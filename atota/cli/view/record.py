@@ -9,6 +9,7 @@ from rich.text import Text
 
 from atota.cli.view.output import plain, styled
 from atota.cli.view.tables import Fitting
+from atota.cli.view.times import local_moment
 from atota.clock import utc_iso
 from atota.errors import Outcome
 from atota.journal.model import PastJob, Record, SentReport
@@ -42,38 +43,34 @@ def duration(elapsed_ms: int | None) -> str:
     return f"{minutes:.0f} min {seconds:.0f} s" if minutes else f"{seconds:.1f} s"
 
 
-def moment(iso: str) -> str:
-    """Return a record's time without the T and the milliseconds."""
-    return iso[:19].replace("T", " ")
-
-
-def list_table(records: list[Record]) -> Fitting:
+def list_table(records: list[Record], *, show_imei: bool = False) -> Fitting:
     """Return a table of records; the IMEI masked, and the version that the module is known to run."""
     table = Table(box=None, header_style="bold")
-    for heading in ("record", "ended (UTC)", "module", "IMEI", "version", "outcome"):
+    for heading in ("record", "ended", "module", "IMEI", "version", "outcome"):
         table.add_column(heading, no_wrap=heading != "module", overflow="fold")
     for record in records:
         table.add_row(
             plain(short_id(record)),
-            moment(record.ended_at)[:16],
+            local_moment(record.ended_at),
             plain(_module(record)),
-            plain(mask(record.imei)),
+            plain((record.imei or "-") if show_imei else mask(record.imei)),
             plain(_known_version(record)),
             _outcome(record),
         )
-    return Fitting(table, "record", "ended (UTC)", "outcome")
+    return Fitting(table, "record", "ended", "outcome")
 
 
-def unended_line(past: PastJob) -> str:
+def unended_line(past: PastJob, *, show_imei: bool = False) -> str:
     """Return a job that has no record yet: it runs, or its process died."""
     who = past.latest(Identity) or Identity()
-    where = f"{who.model or 'a module'}, IMEI {mask(who.imei)}, on {past.opened.port}"
-    began = moment(utc_iso(past.opened_at))[:16]
+    imei = who.imei if show_imei and who.imei else mask(who.imei)
+    where = f"{who.model or 'a module'}, IMEI {imei}, on {past.opened.port}"
+    began = local_moment(past.opened_at)
     stage = f" in stage {past.stages[-1].stage}" if past.stages else ""
     if past.is_alive:
-        return f"{past.id}  began {began} UTC, runs{stage}: {where}"
-    seen = moment(utc_iso(past.last_seen))
-    return f"{past.id}  began {began} UTC, died {seen}{stage}: {where}; the next job closes it as interrupted"
+        return f"{past.id}  began {began}, runs{stage}: {where}"
+    seen = local_moment(past.last_seen, seconds=True)
+    return f"{past.id}  began {began}, died {seen}{stage}: {where}; the next job closes it as interrupted"
 
 
 def unended_fields(past: PastJob) -> dict[str, Any]:
@@ -112,9 +109,8 @@ def _may_have_changed(record: Record) -> bool:
     return MEANINGS[record.state].must_not_interrupt and record.outcome != Outcome.OLD_VERSION
 
 
-def page(record: Record, reports: Sequence[SentReport] = ()) -> Text:
-    """Return a whole record: the verdict first, then its subject, then its course and its reports."""
-    lines: list[Line] = [styled("[bold]Record {}[/]", record.id), "", *_verdict(record), *_trouble(record)]
+def sections(record: Record) -> Iterator[tuple[str, list[tuple[str, Any]]]]:
+    """Yield the parts of a record that have names and values, each with its title; values that it has."""
     for title, rows in (
         ("Module", _module_rows(record)),
         ("Versions", _version_rows(record)),
@@ -123,23 +119,32 @@ def page(record: Record, reports: Sequence[SentReport] = ()) -> Text:
         ("Port", _port_rows(record)),
         ("Job", _job_rows(record)),
     ):
-        lines += _section(title, [_pair(name, value) for name, value in rows if value not in (None, "")])
+        pairs = [(name, value) for name, value in rows if value not in (None, "")]
+        if pairs:
+            yield title, pairs
+
+
+def page(record: Record, reports: Sequence[SentReport] = ()) -> Text:
+    """Return a whole record: the verdict first, then its subject, then its course and its reports."""
+    lines: list[Line] = [styled("[bold]Record {}[/]", record.id), "", *_verdict(record), *_trouble(record)]
+    for title, pairs in sections(record):
+        lines += _section(title, [_pair(name, value) for name, value in pairs])
     lines += _section("Stages", _stages(record))
     lines += _section("Warnings", [f"  {plain(line)}" for line in record.warnings])
     lines += _section("Told to the platform", [f"  {plain(line)}" for line in record.told])
-    lines += _section("Final reports", [_report(sent) for sent in reports])
+    lines += _section("Final reports", [report_lines(sent) for sent in reports])
     return Text("\n").join(line if isinstance(line, Text) else Text(line) for line in lines)
 
 
-def _report(sent: SentReport) -> str:
+def report_lines(sent: SentReport) -> str:
     """Return one report: what it says, since when it waits, and what has become of it."""
     named = (("status", sent.document.get("status")), ("version", sent.document.get("version")))
     what = plain(" and ".join(f"{name} {value}" for name, value in named if value is not None))
-    queued = f"  {moment(utc_iso(sent.at))}  queued: {what}"
+    queued = f"  {local_moment(sent.at, seconds=True)}  queued: {what}"
     if sent.how is None or sent.ended_at is None:
         return f"{queued}\n  it still waits"
     word = "delivered" if sent.how == "delivered" else "not taken, and not sent again"
-    return f"{queued}\n  {moment(utc_iso(sent.ended_at))}  {word}: {plain(sent.detail)}"
+    return f"{queued}\n  {local_moment(sent.ended_at, seconds=True)}  {word}: {plain(sent.detail)}"
 
 
 def _section(title: str, lines: Sequence[Line]) -> list[Line]:
@@ -158,15 +163,23 @@ def _colour(record: Record) -> str:
     return {0: "green", 10: "green", 14: "yellow"}.get(record.exit_code, "red")
 
 
-def _verdict(record: Record) -> Iterator[Text]:
+def span(record: Record) -> str:
+    """Return the beginning, the end and the duration of a job."""
+    began, ended = (local_moment(at, seconds=True) for at in (record.started_at, record.ended_at))
+    return f"{began} to {ended}, {duration(record.duration_ms)}"
+
+
+def meaning(record: Record) -> str:
+    """Return the meaning of a record's outcome in words."""
     message = record.error.message if record.error is not None else ""
-    meaning = _MEANING.get(record.outcome) or message or "no reason was written down"
+    return _MEANING.get(record.outcome) or message or "no reason was written down"
+
+
+def _verdict(record: Record) -> Iterator[Text]:
     colour = _colour(record)
-    words = (record.outcome, meaning, record.exit_code)
+    words = (record.outcome, meaning(record), record.exit_code)
     yield styled(f"  [bold {colour}]{{}}[/]: {{}}[dim]  (exit {{}})[/]", *words)
-    yield styled(
-        "  {} to {} UTC, {}", moment(record.started_at), moment(record.ended_at), duration(record.duration_ms)
-    )
+    yield styled("  {}", span(record))
 
 
 def _trouble(record: Record) -> Iterator[Text]:
@@ -234,6 +247,7 @@ def _package_rows(record: Record) -> Iterator[tuple[str, Any]]:
     if package is not None or written is not None:
         yield "blocks", record.blocks
         yield "bytes a block", record.block
+        yield "rate", f"{record.line.rate} baud" if record.line is not None else None
         yield "retries", record.retries
         yield "boots", record.boots
         yield "longest silence", duration(record.longest_silence_ms) if record.longest_silence_ms else None
@@ -273,11 +287,11 @@ def _task_fields(record: Record) -> Iterator[tuple[str, Any]]:
 def _stages(record: Record) -> list[Line]:
     if not record.stages:
         return []
-    lines: list[Line] = [styled("[dim]{}[/]", f"  {'began (UTC)':<21}{'stage':<10}{'state':<9}{'took':>12}")]
+    lines: list[Line] = [styled("[dim]{}[/]", f"  {'began':<28}{'stage':<10}{'state':<9}{'took':>12}")]
     for one in record.stages:
         state = "cut off" if one.state == "started" else one.state
         colour = {"done": "green", "skipped": "dim"}.get(one.state, "red")
-        head = f"  {moment(one.at):<21}{one.stage:<10}"
+        head = f"  {local_moment(one.at, seconds=True):<28}{one.stage:<10}"
         tail = f"{duration(one.elapsed_ms):>12}  {one.detail}".rstrip()
         lines.append(styled(f"{{}}[{colour}]{{}}[/]{{}}", head, f"{state:<9}", tail))
     return lines

@@ -64,8 +64,8 @@ def ports_page(ports: Sequence[PortInfo]) -> Fitting | str:
     return Fitting(table, "port", "adapter")
 
 
-def identity_table(identity: Identity) -> Table:
-    """Return all that a module said of itself; its IMEI masked."""
+def identity_table(identity: Identity, *, show_imei: bool = False) -> Table:
+    """Return all that a module said of itself; its IMEI masked, unless it is to be shown."""
     codes = f"{identity.manuf_code} / {identity.model_code}" if identity.manuf_code else "not in the table"
     supply = f"{identity.supply_mv} mV" if identity.supply_mv else None
     battery = f"{identity.battery_percent} %" if identity.battery_percent is not None else None
@@ -75,7 +75,7 @@ def identity_table(identity: Identity) -> Table:
         ("version", _sendable(identity.version)),
         ("revision", identity.revision if identity.revision != identity.version else None),
         ("full version", identity.full_version),
-        ("imei", mask(identity.imei)),
+        ("imei", (identity.imei or "-") if show_imei else mask(identity.imei)),
         ("serial", identity.serial),
         ("signal", f"{identity.signal} of 31" if identity.signal is not None else "unknown"),
         ("supply", supply or battery or "unknown"),

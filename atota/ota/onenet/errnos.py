@@ -1,7 +1,7 @@
 """The meaning of the platform's numbers, for people and for the program: the only place that has them.
 
 Sources: the platform's page "check upgrade task" and its sister pages (token check, progress,
-report, tasking, device look-up), and the OneNET OTA SDK guide. A number can mean different
+report, tasking), and the OneNET OTA SDK guide. A number can mean different
 things on different calls, so the table is keyed by both. The program's policy is the row's `StepResult`.
 """
 
@@ -20,8 +20,6 @@ class Endpoint(enum.Enum):
     TOKEN = "token check"  # noqa: S105 - the name of a call
     DOWNLOAD = "download"
     STEP = "progress report"
-    REPORT = "status report"
-    DEV_INFO = "device look-up"
     VERSIONS = "version query"
     STATUS = "status query"
 
@@ -50,7 +48,7 @@ _GENERAL: dict[int, tuple[str, StepResult, str]] = {
     1: (
         "authentication failed, or the platform does not know the device",
         StepResult.REFUSED,
-        "Check the access key, --product-id, --device-name, --dev-id and this computer's clock.",
+        "Check the access key, its --key-level, --product-id, --device-name, --dev-id and the clock.",
     ),
     2: (
         "an argument of the request is wrong",
@@ -133,22 +131,7 @@ _GENERAL: dict[int, tuple[str, StepResult, str]] = {
 
 # Rows that depend on the call.
 _SPECIAL: dict[tuple[Endpoint, int], tuple[str, StepResult, str]] = {
-    (Endpoint.REPORT, 1): (
-        "authentication failed: key and token do not belong together",
-        StepResult.REFUSED,
-        "Check the access key, --product-id and this computer's clock.",
-    ),
-    (Endpoint.REPORT, 2): (
-        "the status code is unknown to the platform",
-        StepResult.REFUSED,
-        "Please report this: it is our mistake.",
-    ),
     (Endpoint.TASKING, 2): ("the task type is wrong", StepResult.NO_TASK, "--type is fota or sota."),
-    (Endpoint.DEV_INFO, 2): (
-        "the platform knows no such product and device",
-        StepResult.REFUSED,
-        "Check --product-id and the device's authentication information (often the IMEI).",
-    ),
     (Endpoint.TASKING, 4): ("the device has no valid token", StepResult.EXPIRED, _RECHECK),
     # Only errno 17 says that the task has got further than its download.
     (Endpoint.TOKEN, 13): (
@@ -206,11 +189,6 @@ def unknown(errno: int) -> Meaning:
         "Look the task up in the console; report the number if it comes again.",
         known=False,
     )
-
-
-def known_errnos() -> list[int]:
-    """Every errno of the tables, ascending."""
-    return sorted({*_GENERAL, *(errno for _, errno in _SPECIAL)})
 
 
 class DownloadProblem(enum.IntEnum):

@@ -4,7 +4,6 @@ The API signs every request, names a device by its id and a task by a secret tok
 envelope of ``errno``, ``error`` and ``data``. Sources: the pages that `atota.ota.onenet.errnos` names.
 """
 
-import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -23,12 +22,11 @@ from atota.ota.onenet.wire import (
     checked_token,
     checked_type,
     checked_version,
-    decode_dev_id,
     decode_task,
     parse_ip_port,
 )
 from atota.ota.registry import Access
-from atota.values import TaskType
+from atota.values import TaskType, version_problem
 
 
 def open_generic(access: Access) -> "GenericPlatform":
@@ -55,6 +53,7 @@ class GenericPlatform(OneNetPlatform):
         has_thresholds=True,
         has_cancel=True,
         reports_by_version=True,
+        version_problem=version_problem,
         token_life_s=48 * 3600.0,  # platform page "check upgrade task": a token lives two days
         full="full (type 1)",
         delta="delta (type 2)",
@@ -88,19 +87,6 @@ class GenericPlatform(OneNetPlatform):
         """Check that the token is good; a pending task then counts as downloading."""
         path = f"/ota/south/download/{checked_token(token)}/check"
         self._call(Endpoint.TOKEN, Request(method="GET", path=path, params=_device(dev_id)), secret=token)
-
-    def dev_info(self, product_id: str, auth_info: str) -> str:
-        """Return the platform's id of a device, found by its authentication information (often the IMEI)."""
-        pid = product_id.strip()
-        if not pid or not auth_info.strip():
-            raise UsageError(
-                "the device look-up needs a product id and the device's authentication information"
-            )
-        number: object = int(pid) if re.fullmatch(r"[0-9]{1,18}", pid) else pid
-        body = {"pid": number, "authInfo": auth_info.strip()}
-        request = Request(method="GET", path="/ota/devInfo", body=body)
-        with self._http.cleaning():
-            return decode_dev_id(self._call(Endpoint.DEV_INFO, request).data)
 
     def _task(self, endpoint: Endpoint, request: Request, *, cdn: bool) -> Task | None:
         with self._http.cleaning():
@@ -136,13 +122,6 @@ class GenericPlatform(OneNetPlatform):
         path = f"/ota/south/device/download/{checked_token(token)}/progress"
         request = Request(method="POST", path=path, params=_device(dev_id), body={"step": int(value)})
         self._call(Endpoint.STEP, request, idempotent=step < 100, secret=token)
-
-    def report_status(self, dev_id: str, token: str, result: int) -> None:
-        """Report a `Status` code by the older call; sent again only if it surely never arrived."""
-        params = {**_device(dev_id), "token": checked_token(token)}
-        body = {"result": checked_status(result)}
-        request = Request(method="POST", path="/ota/south/report", params=params, body=body)
-        self._call(Endpoint.REPORT, request, idempotent=False, secret=token)
 
     # -- the package -------------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import msgspec
 
@@ -57,7 +57,8 @@ _STATES = {
     5: "failed",
     6: "cancelled",
 }
-_HANDLE = re.compile(r"[A-Za-z0-9]{1,32}/[A-Za-z0-9_-]{1,64}/[0-9]{1,16}")
+_HANDLE = re.compile(r"[A-Za-z0-9]{1,32}/[A-Za-z0-9_-]{1,64}/[0-9]{1,19}")
+_Tid = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]  # seven digits were seen; a database has 64 bits
 
 # Ota-Errno -> (sentence, result); from the official STUDIO SDK and measured on FUSE.
 _DOWNLOAD: dict[int, tuple[str, StepResult]] = {
@@ -73,7 +74,7 @@ _AUTH_HINT = (
 )
 
 
-def path_capabilities(api: Literal["studio", "fuse"], access: Access) -> Capabilities:
+def path_capabilities(api: str, access: Access) -> Capabilities:
     """Return the capabilities, which the two APIs share; those of a device's key are for this device."""
     is_device_key = key_level(access.key_level, access.device_name, access.user_id) == "device"
     device = f"{access.product_id}/{access.device_name}" if is_device_key else ""
@@ -87,6 +88,7 @@ def path_capabilities(api: Literal["studio", "fuse"], access: Access) -> Capabil
         has_secret_token=False,
         has_cancel=True,
         bare_range=True,
+        version_problem=version_problem,
         full="完整包 (full, data.type 1)",
         delta="差分包 (delta, data.type 2)",
     )
@@ -94,7 +96,7 @@ def path_capabilities(api: Literal["studio", "fuse"], access: Access) -> Capabil
 
 class _WireTask(msgspec.Struct):
     target: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
-    tid: Count
+    tid: _Tid
     size: Count
     md5: str
     status: int | None = None

@@ -137,10 +137,6 @@ class _WireTask(msgspec.Struct, rename={"ip_port": "ipPort"}):
     ip_port: str | None = None
 
 
-class _WireDevice(msgspec.Struct):
-    dev_id: str | int
-
-
 def decode_envelope(body: bytes) -> Envelope:
     """Read an answer; see `read_json`."""
     return read_json(body, Envelope)
@@ -259,18 +255,6 @@ def task_kind(number: int | None) -> Kind:
     if kind is None:
         raise BadAnswer(f"the task's package type is {number}; documented are 1 (full) and 2 (delta)")
     return kind
-
-
-def decode_dev_id(data: Any) -> str:
-    """Read the ``data`` of a device look-up; the platform's pages show the id both quoted and not.
-
-    Raises:
-        BadAnswer: it has no device id.
-    """
-    text = str(read_data(data, _WireDevice, "device id").dev_id).strip()
-    if not re.fullmatch(r"[0-9]{1,20}", text):
-        raise BadAnswer("the platform's device id is not a number")
-    return text
 
 
 def parse_ip_port(text: str) -> tuple[str, int | None]:

@@ -100,7 +100,7 @@ class SimChip(Device):
 
     @abstractmethod
     def application(self) -> str | None:
-        """Return the version of the application that the flash holds and that can run, or None."""
+        """Return the version of the application that starts now, or None if none can run."""
 
     @abstractmethod
     def boot(self) -> Program:

@@ -18,7 +18,7 @@ from collections.abc import Generator
 from atota.sim.chips import slip
 from atota.sim.chips.application import build_application, read_application
 from atota.sim.chips.chip import Need, Next, Program, SimChip
-from atota.sim.chips.nordic import ERASE_S, PAGE, RAM, WORD_S, Bootloader
+from atota.sim.chips.nordic import PAGE, RAM, Bootloader
 
 BANK_0, BANK_1, END = 0x1C000, 0x48000, 0x74000
 DEVICE_TYPE, DEVICE_REVISION, SOFTDEVICE = 0x0052, 0xFFFF, 0x0081  # the SoftDevice S132 2.0
@@ -130,9 +130,7 @@ class LegacyDfu(Bootloader):
             self.chip.tell("a START that does not fit")
             return None
         self.size, self.taken, self.init = size, 0, b""
-        for page in range(BANK_1, BANK_1 + size, PAGE):
-            yield ERASE_S
-            self.chip.flash.erase(page, PAGE)
+        yield from self.erase(BANK_1, size)
         return None
 
     def _init(self, body: bytes) -> Step:
@@ -156,24 +154,19 @@ class LegacyDfu(Bootloader):
         if not self.init or len(body) % 4 or self.taken + len(body) > self.size:
             self.chip.tell("a DATA that does not fit")
             return None
-        yield len(body) / 4 * WORD_S
+        yield from self.write(BANK_1 + self.taken, body)
         self.chip.pieces += 1
-        self.chip.flash.write(BANK_1 + self.taken, body)
         self.taken += len(body)
         return None
 
     def _stop(self, _body: bytes) -> Step:
         """Compare the CRC, copy the bank if it is right, and restart."""
-        flash = self.chip.flash
-        image = flash.read(BANK_1, self.taken)
+        image = self.chip.flash.read(BANK_1, self.taken)
         is_whole = bool(self.init) and self.taken == self.size
         if not is_whole or crc16(image) != int.from_bytes(self.init[-2:], "little"):
             self.chip.tell("the image is not valid")
             return "reset"
         for start in range(0, len(image), PAGE):
-            yield ERASE_S
-            flash.erase(BANK_0 + start, PAGE)
-            piece = image[start : start + PAGE]
-            yield len(piece) / 4 * WORD_S
-            flash.write(BANK_0 + start, piece)
+            yield from self.erase(BANK_0 + start, PAGE)
+            yield from self.write(BANK_0 + start, image[start : start + PAGE])
         return "reset"

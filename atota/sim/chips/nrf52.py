@@ -6,10 +6,16 @@ from atota.sim.chips.chip import Program, SimChip
 from atota.sim.chips.legacy_dfu import LegacyDfu
 from atota.sim.chips.memory import ChipFlash
 from atota.sim.chips.nordic import PAGE, Bootloader
+from atota.sim.chips.secure_dfu import SecureDfu
+from atota.sim.chips.smp import Mcuboot
 from atota.sim.options import Sent
 
 _SIZE = 512 * 1024
-_BOOTLOADERS: dict[str, type[Bootloader]] = {"nordic-legacy": LegacyDfu}
+_BOOTLOADERS: dict[str, type[Bootloader]] = {
+    "smp": Mcuboot,
+    "nordic-secure": SecureDfu,
+    "nordic-legacy": LegacyDfu,
+}
 
 
 class Nrf52832(SimChip):
@@ -17,7 +23,7 @@ class Nrf52832(SimChip):
 
     parts: ClassVar[tuple[str, ...]] = ("nRF52832",)
     protocols: ClassVar[tuple[str, ...]] = tuple(_BOOTLOADERS)
-    fifo = 6  # the UARTE's own; DMA ends with the buffer that the loader has given
+    fifo = 2048  # the buffers that a loader's interrupts fill
 
     def factory(self) -> ChipFlash:
         """Return its flash with the first application in it."""
@@ -28,8 +34,13 @@ class Nrf52832(SimChip):
         return self.flash
 
     def application(self) -> str | None:
-        """Return the version of the application that would run, or None."""
+        """Return the version of the application that starts now, or None if none can run."""
         return self.loader.application()
+
+    @property
+    def stored(self) -> str | None:
+        """The version of the application that would run after a reset; None: none would."""
+        return self.loader.stored()
 
     def boot(self) -> Program:
         """Run the bootloader."""

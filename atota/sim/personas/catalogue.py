@@ -9,7 +9,7 @@ from atota.sim.personas.m5310a import M5310_A
 from atota.sim.personas.me3616 import ME3616
 from atota.sim.personas.nrf93m1 import NRF93M1
 from atota.sim.personas.others import OTHERS
-from atota.sim.personas.quectel import EC21, EC25, EC200A, EC800M, EG18, EG25
+from atota.sim.personas.quectel import BG95, EC21, EC25, EC200A, EC800M, EG18, EG25
 from atota.sim.personas.quectel_url import BC66, BC660K, BG96, BG770A, EC200U
 from atota.sim.personas.sara_n2 import SARA_N200
 from atota.sim.personas.sara_r4 import SARA_R410
@@ -34,6 +34,7 @@ PERSONAS: tuple[Persona, ...] = (
     SARA_R410,
     *OTHERS,
     EG25,
+    BG95,
     EG18,
     EC200A,
     BC66,

@@ -160,6 +160,29 @@ EG25 = replace(
     },
 )
 
+BG95 = replace(
+    EC21,
+    name="BG95",
+    aliases=("BG95-M3",),
+    chip="MDM9205",
+    version="BG95M3LAR02A03",
+    version_rest=b"01.012.01.012",
+    sources=(
+        "a public log of a BG95-M3's update: ATI and CGMR print BG95M3LAR02A03 before and after it",
+        "the same: only QGMR moves, from _01.012.01.012 to _01.204.01.204",
+        "inferred: as on the EC21: QFUPL, QFOTADL with /data/ufs/, errors, boot text, times",
+    ),
+    answers={
+        **EC21.answers,
+        b"ATI": (b"Quectel\r\nBG95-M3\r\nRevision: {short}",),
+        b"AT+CGMM": (b"BG95-M3",),
+        b"AT+GMM": (b"BG95-M3",),
+        b"AT+CGMR": (b"{short}",),
+        b"AT+GMR": (b"{short}",),
+        b"AT+QGMR": (b"{short}_{rest}",),
+    },
+)
+
 EG18 = replace(
     EC21,
     name="EG18",

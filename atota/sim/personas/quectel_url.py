@@ -124,11 +124,18 @@ EC200U = replace(
     supply_mv=3880,
 )
 
+_RESTORE = (
+    *percent_steps(b'+QIND: "FOTA","RESTORE",%d%%', 60.0, 5)[1:],
+    Step(1.0, _END % 0),
+    Step(5.0, b""),
+)
+
 BG96 = replace(
     EC200U,
     name="BG96",
     chip="MDM9206",
     version="BG96MAR02A07M1G",
+    version_rest=b"01.007.01.007",
     sources=(
         "Quectel BG96 DFOTA user guide V1.0, 3.1: no DOWNLOADING, UPDATING and RESTORE with a percent sign",
         "Quectel's forum, thread 7377: QGMR with _01.007.01.007, HTTPEND 702 after six minutes",
@@ -137,9 +144,10 @@ BG96 = replace(
     ),
     answers={
         **EC200U.answers,
-        b"ATI": (b"Quectel\r\nBG96\r\nRevision: {version}",),
+        b"ATI": (b"Quectel\r\nBG96\r\nRevision: {short}",),
         b"AT+CGMM": (b"BG96",),
-        b"AT+QGMR": (b"{version}_01.007.01.007",),
+        b"AT+CGMR": (b"{short}",),
+        b"AT+QGMR": (b"{short}_{rest}",),
     },
     way=UrlPull(
         codes=_HTTP7,
@@ -156,10 +164,10 @@ BG96 = replace(
             Step(8.0, b'\r\n+QIND: "FOTA","START"\r\n'),
             *percent_steps(b'+QIND: "FOTA","UPDATING",%d%%', 90.0, 5)[1:],
         ),
-        good=(
-            *percent_steps(b'+QIND: "FOTA","RESTORE",%d%%', 60.0, 5)[1:],
-            Step(1.0, _END % 0),
-            Step(5.0, b""),
+        good=_RESTORE,
+        resumed=(
+            Step(2.0, b'\r\n+QIND: "FOTA","Last upgrade was not finished,continue upgrade"\r\n'),
+            *_RESTORE,
         ),
         bad=(Step(1.0, _END % 504), Step(5.0, b"")),
         ending=b"\r\nRDY\r\n",
@@ -173,6 +181,7 @@ BG770A = replace(
     aliases=("BG770A-GL",),
     chip="ALT1250",
     version="BG770AGLAAR01A05",
+    version_rest=b"JP_01.200.01.200",
     sources=(
         "a public recording of a BG770A-GL (BG770AGLAAR01A05): CGMI, CGMM, CGMR, the bare OK of QFOTADL=?",
         "the same: 115200 baud, echo on, RDY, +CPIN: READY, +QUSIM: 1, +QIND: SMS DONE",
@@ -180,10 +189,10 @@ BG770A = replace(
     ),
     answers={
         **BG96.answers,
-        b"ATI": (b"Quectel\r\nBG770A-GL\r\nRevision: {version}",),
+        b"ATI": (b"Quectel\r\nBG770A-GL\r\nRevision: {short}",),
         b"AT+CGMM": (b"BG770A-GL",),
-        b"AT+CGMR": (b"{version}",),
-        b"AT+QGMR": (b"{version}_JP_01.200.01.200",),
+        b"AT+CGMR": (b"{short}",),
+        b"AT+QGMR": (b"{short}_{rest}",),
     },
     boot=replace(
         BG96.boot,

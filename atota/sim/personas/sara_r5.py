@@ -15,6 +15,7 @@ SARA_R510 = replace(
     aliases=("SARA-R5", "SARA-R510S", "SARA-R510S-01B"),
     chip="UBX-R5",
     version="03.15",
+    version_rest=b"A00.01",
     sources=(
         "u-blox SARA-R5 AT commands manual UBX-19047455 R13: SARA-R510S-01B has 03.15 and A00.01",
         "Particle's updater for the SARA-R510S-01B: AT+UFWINSTALL=1,115200, +UUFWINSTALL, 25 to 32 minutes",
@@ -24,11 +25,11 @@ SARA_R510 = replace(
     answers={
         **SARA_R410.answers,
         b"ATI": (b"SARA-R510S-01B-00",),
-        b"ATI9": (b"{version},A00.01",),
+        b"ATI9": (b"{short},{rest}",),
         b"AT+CGMM": (b"SARA-R510S",),
         b"AT+GMM": (b"SARA-R510S",),
-        b"AT+CGMR": (b"{version}",),
-        b"AT+GMR": (b"{version}",),
+        b"AT+CGMR": (b"{short}",),
+        b"AT+GMR": (b"{short}",),
         b"AT+CBC": (b"+CBC: 0,0",),
     },
     way=Ufwupd(starts=(b"+UFWINSTALL=1,115200",)),
@@ -55,7 +56,7 @@ LARA_R6 = replace(
     answers={
         **SARA_R510.answers,
         b"ATI": (b"LARA-R6001D-00B-00",),
-        b"ATI9": (b"{version},A00.01",),
+        b"ATI9": (b"{short},{rest}",),
         b"AT+CGMM": (b"LARA-R6001D",),
         b"AT+GMM": (b"LARA-R6001D",),
     },

@@ -4,7 +4,7 @@ import pytest
 
 from atota.clock import ScaledClock, SimulatedClock
 from atota.errors import LinkLost
-from atota.link.memory import memory_pair
+from atota.testing.memory import memory_pair
 
 
 def test_waiting_for_nothing_lets_simulated_time_pass_at_once() -> None:
