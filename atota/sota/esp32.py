@@ -214,8 +214,9 @@ class Esp32(Flasher):
         reason = fatal(ended)
         self._failures += 1
         if _MISMATCH in reason and self._failures > 1:
-            raise self.failure(f"the flash does not hold the written bytes, also at {_SLOW} bit/s: {reason}")
-        raise SlotLost(f"esptool: {reason}", hint=self.failure("").hint)
+            problem = f"the flash does not hold the written bytes, also at {_SLOW} bit/s: {reason}"
+            raise self.failure(problem, ended.said)
+        raise SlotLost(f"esptool: {reason}", hint=self.failure("").hint, tried=ended.said)
 
     def _read(self, address: int, size: int) -> bytes:
         with tempfile.TemporaryDirectory(prefix="atota-") as folder:
