@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, Unpack
 from uuid import uuid4
 
 import platformdirs
@@ -257,35 +257,12 @@ class Journal:
             fact = rows.line(self._db, subject)
         return fact if fact is not None and self._clock.time() - fact.since < KNOWN_FOR_S else None
 
-    def records(
-        self,
-        *,
-        imei: str | None = None,
-        imei_end: str | None = None,
-        outcome: str | None = None,
-        model: str | None = None,
-        version: str | None = None,
-        port: str | None = None,
-        board: str | None = None,
-        since: float | None = None,
-        until: float | None = None,
-        batch: str | None = None,
-        lane: int | None = None,
-        station: str | None = None,
-        serial: str | None = None,
-        limit: int | None = None,
-    ) -> list[Record]:
-        """Return records, the newest first, that ended at ``since`` or later and before ``until``.
+    def records(self, *, limit: int | None = None, **filters: Unpack[search.Filters]) -> list[Record]:
+        """Return the records that fit all filters that are not None, the newest first, and at most ``limit``.
 
-        ``serial`` is the serial number of the unit's label, or the module's own; ``imei_end`` the last digits
-        of the IMEI; ``version`` the one before, the target's or the one after. ``model``, ``version``,
-        ``port`` and ``board`` are compared in any case of letters, and ``*`` in them stands for any text; a
-        port may be named without its folder.
+        `atota.journal.search.Filters` says what each means.
         """
-        filters = {"imei": imei, "imei_end": imei_end, "outcome": outcome, "since": since, "until": until}
-        filters |= {"model": model, "version": version, "port": port, "board": board}
-        filters |= {"batch": batch, "lane": lane, "station": station, "serial": serial}
-        query, values = search.records(filters, limit)
+        query, values = search.records({**filters}, limit)
         with translated(self.path):
             return [rows.record_of(document) for (document,) in self._read(query, values)]
 

@@ -6,8 +6,10 @@ worker asks for the unit's admission: the same unit again, a clone, the label, t
 
 import queue
 import threading
+import traceback
 import uuid
 from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
+from pathlib import Path
 from typing import Protocol
 
 from msgspec.structs import replace
@@ -140,7 +142,10 @@ class Worker:
             self._socket.release()
             if order is not None:
                 self._pace.wait()
-                self._work(*order)
+                try:
+                    self._work(*order)
+                except Exception as error:  # noqa: BLE001 - the edge of the thread: a bug must end in a record
+                    self._refuse(order[0], _bug(error))
         self._socket.release()
 
     # -- one job ---------------------------------------------------------------------------------------
@@ -275,6 +280,12 @@ class Worker:
     def _require_presence(self) -> None:
         if not self._desk.is_present():
             raise LinkLost("the unit was taken out before its work began")
+
+
+def _bug(error: Exception) -> AtotaError:
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{Path(last.filename).name}:{last.lineno}"
+    return AtotaError(f"this is a bug of ours: {type(error).__name__}: {error} (at {where})")
 
 
 class _Probe:

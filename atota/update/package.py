@@ -144,6 +144,7 @@ class PackageFetcher:
                 raise
             else:
                 self.reporter.has_moved_on = package.has_moved_on
+                self._progress(package.digests.size, package.digests.size)  # also if the cache had it
                 return package.path, package.digests
         raise AssertionError("both attempts returned or raised")
 
