@@ -8,6 +8,7 @@
     │   ├── LineUnavailable       the port has no DTR, RTS or such a mode
     │   ├── BoardMismatch         the port's adapter is not the one of the board file
     │   ├── LinkLost
+    │   ├── ModuleExchanged       the adapter came back with another module
     │   ├── PrinterError          a printer that does not print (station)
     │   └── ReplayDiverged        the host does something else than its recording
     ├── ModuleError           the conversation with the module                5  no-answer
@@ -34,7 +35,8 @@
     ├── RebootTimeout         it did not come back in time                   11  unknown-after-reboot
     │   └── SameName              its version cannot tell old from new
     ├── OldVersion            it came back with the old version              12  old-version
-    ├── LimitReached          lock, duplicate; GapFound, ForkFound, JournalRefused, UnitDone 13  limit
+    ├── LimitReached          a job limit, a lock or a duplicate             13  limit
+    │   └── UnitDone, DoneElsewhere, NoTicket, GapFound, ForkFound, JournalRefused
     ├── JobTimeout            time limit of the job                         124  timeout
     └── Interrupted           Ctrl-C                                        130  interrupted
 
@@ -150,6 +152,15 @@ class LinkLost(LinkError):
 
     code = "link.lost"
     default_hint = "Plug the adapter in again and run the same command; it continues where the module stands."
+
+
+class ModuleExchanged(LinkError):
+    """Another module is on the port than the one that the job works on."""
+
+    code = "link.exchanged"
+    default_hint = (
+        "Put the first module back and run the same command; it continues where that module stands."
+    )
 
 
 class ReplayDiverged(LinkError):

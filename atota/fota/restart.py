@@ -53,6 +53,7 @@ class ModuleRestart:
         is_certain: the module said that it starts.
         on_percent: gets percent of the usual time, for the progress.
         reconnect: brings a lost link back, or raises.
+        require_same: raises if another module came back.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class ModuleRestart:
         is_certain: bool,
         on_percent: Callable[[int], None],
         reconnect: Callable[[AtotaError], None],
+        require_same: Callable[[], None] = lambda: None,
     ) -> None:
         self._session = module.session
         self._method = method
@@ -77,6 +79,7 @@ class ModuleRestart:
         self._rates = tuple(dict.fromkeys((first_baud, *dialect.uart.after_update, self._session.link.baud)))
         self._on_percent = on_percent
         self._reconnect = reconnect
+        self._require_same = require_same
         self._is_certain = is_certain
         clock = self._session.clock
         self._began = clock.monotonic()
@@ -154,6 +157,7 @@ class ModuleRestart:
             self._session.listen(pause_s)
             for command in self._session.dialect.setup if not again else ():
                 self._session.command(command)
+            self._require_same()
             return identify.read_versions(self._session)
         except ModuleRebooted:
             return Versions()

@@ -19,7 +19,7 @@ from atota.module.identify import CONDITIONS, Findings, read_versions, require_c
 from atota.module.lines import answer_after_restart
 from atota.module.module import Module
 from atota.module.query import send_query, wait_until_free
-from atota.module.reconnect import Adapters, Reconnector
+from atota.module.reconnect import Adapters, ModuleReconnector
 from atota.settings.spec import Allowed, JobSpec
 from atota.values import Identity, MethodChoice, Refusal, Versions
 
@@ -56,7 +56,7 @@ class ModuleTarget:
         self.adapter = adapters.remember(spec.port)
         self._module = module
         self._spec = spec
-        self._reconnector = Reconnector(module, adapters, spec.port, note)
+        self._reconnector = ModuleReconnector(module, adapters, spec.port, note)
         self._note = note
         self._warn = warn
         self._method: Method | None = None
@@ -106,6 +106,7 @@ class ModuleTarget:
         """Return who the module is; one whose answers contradict its name only with ``--allow-unproven``."""
         self._module.on_try = lambda line: self._note(f"no answer at {line}")
         identity = self._identified()
+        self._reconnector.imei = identity.imei
         if not self._spec.allowed.unproven:
             require_consistent(self._findings)
         elif self._findings.mismatch:
@@ -294,6 +295,7 @@ class ModuleTarget:
             is_certain=is_certain,
             on_percent=on_percent,
             reconnect=self.reconnect,
+            require_same=self._reconnector.require_same,
         )
 
     # -- recovery ------------------------------------------------------------------------------
@@ -319,6 +321,7 @@ class ModuleTarget:
                 raise  # it may be in the middle of its update
             answer_after_restart(self._module, silence, self._warn)
             self._set_up()
+        self._reconnector.require_same()
 
     def _set_up(self) -> None:
         session = self._module.session

@@ -107,6 +107,7 @@ class LineClient:
         stop: ends a call that is in flight.
         transport: replaces the network.
         ca_file: the certificate of a line that no public authority knows.
+        timeout_s: the longest silence; None: `CONNECT_AND_READ_S`.
     """
 
     def __init__(
@@ -118,13 +119,14 @@ class LineClient:
         stop: StopToken | None = None,
         transport: Transport | None = None,
         ca_file: Path | None = None,
+        timeout_s: float | None = None,
     ) -> None:
         self._http = HttpClient(
             url,
             key,
             clock=clock,
             stop=stop,
-            timeout_s=CONNECT_AND_READ_S,
+            timeout_s=timeout_s or CONNECT_AND_READ_S,
             attempts=1,
             ca_file=ca_file,
             transport=transport,

@@ -46,7 +46,7 @@ def document(title: str, body: str, static: str, *, who: str = "", is_live: bool
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<meta name="viewport" content="width=device-width"><title>{escape(title)}</title>'
         '<link rel="icon" href="data:,">'
-        f'<link rel="stylesheet" href="{static}/line.css">'
+        f'<link rel="icon" href="data:,"><link rel="stylesheet" href="{static}/line.css">'
         f'<script type="module" src="{static}/line.js"></script>'
         '</head><body><p id="stale" role="alert" hidden>CONNECTION LOST: these figures are old</p>'
         f'<header><h1><a href="/">atota line</a></h1><span>{escape(who)}</span>{leave}'

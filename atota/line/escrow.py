@@ -97,9 +97,14 @@ class Escrow:
         return int(rows[0][0])
 
     def take(self, batch: str, job: str) -> bool:
-        """Take a ticket for a job; False: none is left. A job takes one, however often it asks."""
+        """Take a ticket for a job; False: none is left. A job takes one, however often it asks.
+
+        A batch that the line does not know has no quota there, and needs no tickets.
+        """
         with self._changing() as db:
             if db.execute("SELECT 1 FROM ticket WHERE job = ?", (job,)).fetchone() is not None:
+                return True
+            if self._note(f"unlimited:{batch}"):
                 return True
             row = db.execute(
                 f"SELECT id FROM held WHERE batch = ? AND {_OPEN} > 0 ORDER BY rowid LIMIT 1",  # noqa: S608
@@ -266,6 +271,8 @@ class Escrow:
                     "INSERT OR IGNORE INTO device (product, id) VALUES (?, ?)", (request.product, device)
                 )
             db.execute("DELETE FROM note WHERE name = 'request'")
+            if request.batch is not None:
+                self._set_note(f"unlimited:{request.batch}", "" if grant.is_limited else "1")
             self._set_note("grant", str(max(self.newest_grant, grant.number)))
 
     def _learn(self, client: LineClient) -> None:

@@ -1,6 +1,6 @@
 """The outbox: sends a station's records to the line, in a thread of its own. The lanes go on without it.
 
-There is no second queue: the journal is the outbox, and the line's ``next_seq`` is its cursor. Nothing on
+No second queue exists: the journal is the outbox, and the line's ``next_seq`` is its cursor. Nothing on
 disk says what was sent; the outbox asks.
 
 For each history of the journal, the oldest first::
@@ -25,8 +25,8 @@ from typing import Self
 import msgspec
 
 from atota._version import __version__
-from atota.clock import Clock, StopToken
-from atota.errors import AtotaError, ServerUnreachable
+from atota.clock import Clock, Deadline, StopToken
+from atota.errors import AtotaError, ServerError, ServerUnreachable
 from atota.journal.chain import History
 from atota.journal.store import Journal
 from atota.line.client import JournalRefused, LineClient
@@ -34,6 +34,7 @@ from atota.line.escrow import Escrow, Wish
 from atota.line.protocol import BATCH_BYTES, BATCH_RECORDS, Batch, Cursor, Presence
 
 IDLE_S = 1.0
+FLUSH_S = 5.0
 PRESENCE_S = 5.0
 RECHECK_S = 30.0
 """How often a journal that has nothing to send asks for its cursor: a database may have been restored."""
@@ -129,10 +130,13 @@ class Outbox:
         self.close()
 
     def close(self) -> None:
-        """End the thread; what waits is sent by the next run."""
+        """End the thread. What waits is sent within `FLUSH_S` if the line answers, else by the next run."""
         self._stop.set()
         self._wake.set()
         self._thread.join()
+        limit = Deadline(self._clock, FLUSH_S)
+        while self._failures == 0 and self._count_waiting() and not limit.expired:
+            self.step()
 
     def run(self) -> None:
         """Send until `close` is called."""
@@ -181,17 +185,17 @@ class Outbox:
             self._next.pop(histories[-1].id, None)
             self._recheck_at = self._clock.monotonic() + RECHECK_S
         for history in self._journal.histories():
-            last = self._last_seq(history)
             if history.id not in self._next:
-                self._ask(history, last)
-            if self._next.get(history.id, 0) <= last:
+                self._ask(history)
+            if self._next.get(history.id, 0) <= self._last_seq(history):
                 self._send(history)
                 return True
         return False
 
-    def _ask(self, history: History, last: int) -> None:
+    def _ask(self, history: History) -> None:
         cursor = self._client.cursor(history.id)
         self._note(cursor)
+        last = self._last_seq(history)  # after the answer: another process may write and send, too
         known = cursor.next_seq - 1
         if history.is_open and (
             known > last or (known and self._journal.digest_at(history.after + known) != cursor.head)
@@ -253,6 +257,11 @@ class Outbox:
                 low = middle
             else:
                 high = middle - 1
+        if low == next_seq - 1:
+            raise ServerError(
+                f"the line refuses record {next_seq} of the journal {history.id}, and knows no other one",
+                hint="Install the same atota on the line's server and on the station.",
+            )
         after = history.after + low
         lost = self._last_seq(history) - low
         why = (

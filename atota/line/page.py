@@ -26,6 +26,7 @@ from atota.line.document import Overview
 from atota.line.metrics import metrics
 from atota.line.store import Session, Store
 from atota.line.tables import figures, people, quota, stations
+from atota.line.tables.figures import BatchFigures
 from atota.line.tables.people import Role, may
 from atota.station.page.security import HEADERS, Gate, Refusal, is_loopback
 
@@ -35,6 +36,7 @@ _ANSWER_S = 9.0
 _LARGEST_CHANGE = 8 * 1024
 _TYPES: Final = {"line.js": "text/javascript; charset=utf-8", "line.css": "text/css; charset=utf-8"}
 _SHOWN = 12
+_FRESH_S = 3.0
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -88,6 +90,7 @@ class Page:
         digest = hashlib.sha256(b"".join(self._files.values())).hexdigest()[:16]
         self._static = f"/static/{digest}"
         self._pool: ThreadPoolExecutor | None = None
+        self._figures: dict[str, tuple[BatchFigures, float]] = {}
 
     def routes(self, pool: ThreadPoolExecutor) -> list[Route]:
         """Return its routes; ``pool`` runs what asks the database."""
@@ -156,12 +159,21 @@ class Page:
         shown = Overview(
             stations=stations.overview(session),
             batches=states,
-            figures=[figures.batch_figures(session, name) for name in names],
+            figures=[self._figures_of(session, name) for name in names],
             conflicts=figures.conflicts(session, 20),
             quarantined=figures.quarantined(session, 10),
             totals=figures.totals(session),
         )
         return self._shown(request, "atota line", document.overview(shown, role))
+
+    def _figures_of(self, session: Session, batch: str) -> BatchFigures:
+        """Return a batch's figures, a few seconds old at most: every page asks every two seconds."""
+        now = self._clock.monotonic()
+        shown, until = self._figures.get(batch, (None, 0.0))
+        if shown is None or now >= until:
+            shown = figures.batch_figures(session, batch)
+            self._figures[batch] = shown, now + _FRESH_S
+        return shown
 
     def _batch(self, request: Request, session: Session, _role: Role) -> Response:
         name = str(request.path_params["name"])

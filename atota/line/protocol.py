@@ -105,7 +105,7 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True):
     """The tickets and device ids that a station holds from now on.
 
     ``number`` counts the grants of the database ``identity``; ``left`` is the batch's rest; ``why`` says why
-    nothing was granted.
+    nothing was granted. ``is_limited`` is false for a batch that the line does not know: it needs no tickets.
     """
 
     id: str
@@ -117,6 +117,7 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True):
     identity: str = ""
     number: int = 0
     why: str = ""
+    is_limited: bool = True
 
 
 class Settlement(msgspec.Struct, frozen=True, kw_only=True):

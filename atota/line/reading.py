@@ -20,7 +20,8 @@ from atota.files import prepared
 
 STATION_EXITS = frozenset({1, 3, 4, 8, 13, 130})
 """The endings that are the station's, not the unit's."""
-PASSED = frozenset({Outcome.UPDATED, Outcome.ALREADY_CURRENT, Outcome.NO_TASK, Outcome.UPDATED_UNREPORTED})
+PASSED_EXITS = frozenset({0, 10, 14})
+"""The module is known to run what it should; 10 is 0 in detail, 14 has a report that waits."""
 _EXITS = {outcome.value: outcome.exit_code for outcome in Outcome}
 _STORABLE_MS = 2**62
 
@@ -143,7 +144,7 @@ def columns(
     bench = _bench(record)
     unit = record.imei or record.serial or bench.serial
     ended = _aware(record.ended_at)
-    is_passed = record.outcome in PASSED
+    is_passed = exit_code in PASSED_EXITS
     return Columns(
         journal=journal,
         seq=seq,

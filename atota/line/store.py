@@ -6,10 +6,11 @@ So a watchdog cuts a connection that one transaction has held for longer than al
 """
 
 import contextlib
+import logging
 import os
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self, cast
@@ -71,6 +72,15 @@ class Session:
         """Run a statement and return the number of rows that it touched."""
         return self._connection.execute(cast("Any", query), values).rowcount
 
+    def copy(self, statement: str, rows: Iterable[Sequence[object]]) -> None:
+        """Load rows by a COPY statement."""
+        with (
+            self._connection.cursor() as cursor,
+            cursor.copy(cast("Any", statement)) as copy,
+        ):
+            for row in rows:
+                copy.write_row(row)
+
     def stream(self, query: str, values: Values | None = None) -> Iterator[Row]:
         """Run a query and yield its rows without holding all of them in memory."""
         with self._connection.cursor(name="stream") as cursor:
@@ -109,6 +119,7 @@ class Store:
     """
 
     def __init__(self, url: str, *, clock: Clock, size: int = POOL) -> None:
+        logging.getLogger("psycopg").setLevel(logging.CRITICAL)  # it logs each try to connect
         self.shown = shown(url)
         self._clock = clock
         self._held: dict[psycopg.Connection[Row], float] = {}

@@ -287,6 +287,17 @@ def read_versions(session: Session) -> Versions:
     )
 
 
+def read_imei(session: Session) -> str | None:
+    """Return the module's IMEI, read anew; None if it prints none.
+
+    Raises:
+        NoAnswer: the module did not answer in time.
+        ModuleRebooted: it rebooted meanwhile.
+    """
+    first = _fields(QueryCache(session), session.dialect, ("imei",)).get("imei")
+    return _checked_imei(session, first) if first else None
+
+
 def _confirmed(session: Session, versions: dict[str, str]) -> dict[str, str]:
     """Return the versions that the module reports twice alike: the wire has no checksum of its own.
 

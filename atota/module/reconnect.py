@@ -8,9 +8,12 @@ from collections.abc import Callable
 from typing import Protocol
 
 from atota.clock import Clock, Deadline
-from atota.errors import LinkError, LinkLost
+from atota.errors import LinkError, LinkLost, ModuleExchanged
 from atota.link import ports
 from atota.link.ports import PortInfo
+from atota.module.identify import read_imei
+from atota.module.module import Module
+from atota.values import is_unique_imei, mask
 
 _RETURN_S = 60.0
 """How long a person may take to plug the adapter in again."""
@@ -117,3 +120,44 @@ class Reconnector:
                     return
             thing.clock.sleep(min(_LOOK_EVERY_S, thing.clock.slice_s))
         raise LinkLost(lost.message, tried=(f"waited {_RETURN_S:g} s for the adapter: {problem}",))
+
+
+class ModuleReconnector(Reconnector):
+    """The way back to one module, and to no other.
+
+    An adapter without a serial number of its own is found again by its USB socket, and one with it may have
+    got another module meanwhile: an operator pulls a unit and plugs the next one in.
+
+    Attributes:
+        imei: the module's IMEI, once it is known.
+    """
+
+    def __init__(self, module: Module, adapters: Adapters, port: str, note: Callable[[str], None]) -> None:
+        super().__init__(module, adapters, port, note)
+        self.imei: str | None = None
+        self._module = module
+        self._was_away = False
+
+    def back(self, lost: LinkLost) -> None:
+        """Wait for the adapter; from now on `require_same` looks at the module."""
+        self._was_away = True
+        super().back(lost)
+
+    def require_same(self) -> None:
+        """Refuse another module than the one that the job began with, once the adapter was away.
+
+        Raises:
+            ModuleExchanged: it prints another IMEI; nothing more is sent to it.
+        """
+        known = self.imei
+        if not self._was_away or known is None or not is_unique_imei(known):
+            return
+        imei = read_imei(self._module.session)
+        if imei is None or not is_unique_imei(imei):
+            return
+        self._was_away = False
+        if imei != known:
+            self._module.close()
+            raise ModuleExchanged(
+                f"the adapter came back with another module: {mask(imei)}, not {mask(known)}"
+            )

@@ -104,5 +104,43 @@ class SimLane:
         self._is_in = True
 
 
+class HandLane:
+    """One lane of a bench whose modules are put in and taken out by a test or a script.
+
+    Attributes:
+        states: every state that the lane was in.
+    """
+
+    settle_s = 0.0
+
+    def __init__(self) -> None:
+        self.states: list[str] = []
+        self._inside: tuple[str, str] | None = None
+        self._units = 0
+
+    def put_in(self, url: str) -> None:
+        """Put the module of a ``sim://`` URL in."""
+        self._units += 1
+        self._inside = f"unit-{self._units}", url
+
+    def take_out(self) -> None:
+        """Take the module out."""
+        self._inside = None
+
+    def look(self) -> tuple[str, str] | None:
+        """Return the identity and the port of the module that is in it; None if it is empty."""
+        return self._inside
+
+    def probe(self) -> None:
+        """Do nothing: a module is seen as it is put in."""
+
+    def release(self) -> None:
+        """Do nothing: the port is opened by jobs only."""
+
+    def take_state(self, state: str) -> None:
+        """Remember the lane's new state."""
+        self.states.append(state)
+
+
 def _factor(speed: str) -> float:
     return 1.0 if speed == "real" else float(speed)

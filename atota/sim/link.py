@@ -167,7 +167,9 @@ class SimLink:
         return SimLink(self.device, self.clock, baud=baud or self._baud, name=self.name, wire=self._wire)
 
     def close(self) -> None:
-        """Close the link; the device goes on. May be called twice."""
+        """Close the link and let its control lines go; the device goes on. May be called twice."""
+        if self.in_use and (self._dtr or self._rts):
+            self.set_lines(dtr=False, rts=False)
         self._closed = True
 
 

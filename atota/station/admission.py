@@ -6,6 +6,7 @@ clones, and neither the platform nor the journal could tell them apart.
 
 import threading
 from collections.abc import Callable
+from typing import Protocol
 
 import msgspec
 
@@ -51,6 +52,41 @@ class Unit(msgspec.Struct, frozen=True, kw_only=True):
                 hint="Put the unit aside: its IMEI has to be written before its firmware.",
             )
         return cls(imei=imei, serial=identity.serial)
+
+
+class Line(Protocol):
+    """The line that a station belongs to, as its lanes see it; nothing here waits for a network for long."""
+
+    @property
+    def status(self) -> "LineState":
+        """The state of the connection."""
+        ...
+
+    def admit(self, imei: str | None, label: str | None, *, lane: int, job: str, is_again: bool) -> None:
+        """Reserve a unit for a job.
+
+        Raises:
+            LimitReached: it was done elsewhere, is in work there, or the quota is used up.
+        """
+        ...
+
+    def ended(self, job: str, record: Record | None) -> None:
+        """Take the end of a job."""
+        ...
+
+
+class LineState(Protocol):
+    """The state of the connection to a line."""
+
+    @property
+    def is_online(self) -> bool:
+        """True if the line is within reach."""
+        ...
+
+    @property
+    def waiting(self) -> int:
+        """The number of records that it does not have yet."""
+        ...
 
 
 class Admissions:

@@ -144,7 +144,10 @@ class Outbox:
 
     def _run(self) -> None:
         while not self._stop.is_set:
-            self.deliver()
+            try:
+                self.deliver()
+            except Exception as error:  # noqa: BLE001 - the edge of the thread: deliveries wait in the journal
+                self._warn("hook", f"this is a bug of ours: {type(error).__name__}: {error}")
             self._wake.wait(FIRST_PAUSE_S)
             self._wake.clear()
 

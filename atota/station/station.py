@@ -15,7 +15,7 @@ from atota.journal.facts import StationFact
 from atota.journal.model import Record
 from atota.journal.store import Journal
 from atota.ota.cache import Cache
-from atota.station.admission import Admissions, Unit
+from atota.station.admission import Admissions, Line, Unit
 from atota.station.config import StationConfig, StationFile
 from atota.station.desk import Common, LaneDesk, Reporter, VerdictEvent
 from atota.station.devices import load_devices
@@ -72,11 +72,11 @@ class Station:
         stop: StopToken,
         scan: Callable[[], None] = lambda: None,
         units: int | None = None,
+        line: Line | None = None,
     ) -> None:
-        file = config.file
-        self.file = file
+        file = self.file = config.file
         self.verdicts: list[VerdictEvent] = []
-        self._journal, self._stop, self._scan = journal, stop, scan
+        self._journal, self._stop, self._scan, self._line = journal, stop, scan, line
         self._units, self._started = units, 0
         self._clock: Clock = SystemClock()
         self._lock = threading.RLock()
@@ -115,6 +115,7 @@ class Station:
                 cache,
                 pace,
                 is_update=is_update,
+                line=line,
             )
             for number, desk in self._desks.items()
         }
@@ -300,6 +301,7 @@ class Station:
 
     def _counters(self) -> Counters:
         tally = self._tally
+        line = None if self._line is None else self._line.status
         return Counters(
             passed=tally.passed,
             failed=tally.failed,
@@ -308,6 +310,8 @@ class Station:
             quota=self.file.work.quota,
             first_pass_yield=tally.first_pass_yield,
             units_an_hour=tally.units_an_hour(self._clock.time()),
+            is_online=None if line is None else line.is_online,
+            waiting_records=0 if line is None else line.waiting,
         )
 
     def _past_records(self) -> list[Record]:

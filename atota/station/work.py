@@ -6,8 +6,10 @@ worker asks for the unit's admission: the same unit again, a clone, the label, t
 
 import queue
 import threading
+import traceback
 import uuid
 from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
+from pathlib import Path
 from typing import Protocol
 
 from msgspec.structs import replace
@@ -22,7 +24,7 @@ from atota.ota.base import Platform
 from atota.ota.cache import Cache
 from atota.ota.download import Downloader
 from atota.settings.spec import JobSpec
-from atota.station.admission import Admissions, Unit, UnitDone
+from atota.station.admission import Admissions, Line, Unit, UnitDone
 from atota.station.desk import LaneDesk
 from atota.station.devices import Device
 from atota.station.lane import Action
@@ -86,6 +88,7 @@ class Worker:
         cache: the packages of all lanes.
         pace: the starts of all lanes.
         is_update: True if the platform says what to do.
+        line: the line that the station belongs to.
     """
 
     def __init__(
@@ -100,8 +103,10 @@ class Worker:
         pace: Pace,
         *,
         is_update: bool,
+        line: Line | None = None,
     ) -> None:
         self.stop = StopToken()
+        self._line = line
         self._number = number
         self._socket = socket
         self._desk = desk
@@ -137,7 +142,10 @@ class Worker:
             self._socket.release()
             if order is not None:
                 self._pace.wait()
-                self._work(*order)
+                try:
+                    self._work(*order)
+                except Exception as error:  # noqa: BLE001 - the edge of the thread: a bug must end in a record
+                    self._refuse(order[0], _bug(error))
         self._socket.release()
 
     # -- one job ---------------------------------------------------------------------------------------
@@ -200,6 +208,8 @@ class Worker:
             record = self._journal.record(result.record_id)
         except AtotaError:
             record = None
+        if self._line is not None:
+            self._line.ended(job, record)
         self._desk.ended(job, result, record)
         self._admissions.leave(self._number, had_slot=self._has_slot)
         self._has_slot = False
@@ -231,6 +241,9 @@ class Worker:
         )
         self._has_slot = True
         attempt = 1 + admissions.attempts(unit)
+        if self._line is not None and not is_golden:
+            is_retest = is_again or attempt > 1
+            self._line.admit(unit.imei, value, lane=self._number, job=self._name, is_again=is_retest)
         scan = label[1] if label is not None else None
         fact = replace(fact, serial=value, scan=scan, attempt=attempt, is_golden=is_golden)
         desk.admitted(is_retest=attempt > 1)
@@ -267,6 +280,12 @@ class Worker:
     def _require_presence(self) -> None:
         if not self._desk.is_present():
             raise LinkLost("the unit was taken out before its work began")
+
+
+def _bug(error: Exception) -> AtotaError:
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{Path(last.filename).name}:{last.lineno}"
+    return AtotaError(f"this is a bug of ours: {type(error).__name__}: {error} (at {where})")
 
 
 class _Probe:

@@ -13,6 +13,7 @@ from functools import partial
 
 from scripts.simulate_parts.runs import Run, repeat, simulate
 from scripts.simulate_parts.scenario import API_FAULTS, METHODS, STAGES, Scenario, draw, fault_names
+from scripts.simulate_parts.shift import run_shift
 from scripts.simulate_parts.shrink import shrunk
 
 CHUNK = 50
@@ -33,6 +34,8 @@ def arguments(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--api", choices=sorted(API_FAULTS), help="only this API of the platform")
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="processes (default 1)")
     parser.add_argument("--keep-going", action="store_true", help="do not stop at the first broken promise")
+    parser.add_argument("--station", action="store_true", help="one shift of a station with N units instead")
+    parser.add_argument("--lanes", type=int, default=8, metavar="N", help="its lanes (default 8)")
     parser.add_argument("--scenario", metavar="JSON", help="run just this one, and tell it step by step")
     return parser.parse_args(words)
 
@@ -44,6 +47,8 @@ def run(words: list[str]) -> int:
         return 0
     if given.scenario is not None:
         return repeat(Scenario.parse(given.scenario))
+    if given.station:
+        return _shift(given)
     gc.set_threshold(200_000)  # what a run leaves is thrown away as a whole
     seed = given.seed if given.seed is not None else secrets.randbelow(10**9)
     print(f"seed {seed}, {given.runs} runs", flush=True)
@@ -68,6 +73,19 @@ def run(words: list[str]) -> int:
     print("  " + ", ".join(f"{name} {count}" for name, count in tally.most_common()))
     print(f"{len(broken)} broken promises" if broken else "no promise was broken")
     return 1 if broken else 0
+
+
+def _shift(given: argparse.Namespace) -> int:
+    """Run one shift of a station; return the exit code."""
+    seed = given.seed if given.seed is not None else secrets.randbelow(10**9)
+    print(f"seed {seed}, {given.runs} units, {given.lanes} lanes", flush=True)
+    began = time.perf_counter()
+    shift = run_shift(seed, units=given.runs, lanes=given.lanes)
+    took = time.perf_counter() - began
+    print(f"{sum(shift.verdicts.values())} verdicts in {took:.0f} s")
+    print("  " + ", ".join(f"{name} {count}" for name, count in shift.verdicts.most_common()))
+    print("\n".join(shift.broken) if shift.broken else "no promise was broken")
+    return 1 if shift.broken else 0
 
 
 def _cpu_s() -> float:

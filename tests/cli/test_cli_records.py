@@ -120,6 +120,7 @@ def test_show_reads_like_a_page(cli: Cli, journal: Path) -> None:
         "  before            BC28JAR01A03",
         "  after             BC28JAR01A05",
         f"  sha256            {'1' * 64}",
+        "  rate              460800 baud",
         "  adapter           FTDI FT232R, serial number A50285BI",
         "  2026-01-01 00:00:21 +00:00  reboot    done       2 min 21 s",
         "  201: upgraded",

@@ -17,6 +17,7 @@ from atota.otaserver.model import Auth, Device, TasksFile, TaskSpec, build
 from atota.otaserver.serve import RunningServer
 from atota.otaserver.service import LocalPlatform
 from atota.settings.table import rows
+from atota.sim.chips.application import build_application
 from atota.sim.package import build_package
 from scripts.first_day_parts.readme import commands, mentions
 from tests.meta.sources import ROOT
@@ -27,6 +28,7 @@ KEY = "a2V5IG9mIGEgdGVzdCwgbm8gc2VjcmV0"
 MODULE = "sim://BC28?speed=60"
 PACKAGE = build_package(model="BC28", base="BC28JAR01A03", target="BC28JAR01A05", size=20_000)
 """The package of `atota sim server --init`: README prints its MD5 digest."""
+APPLICATION = build_application("V1.1.0", base=0x08000000, size=9000)
 
 ELSEWHERE = {
     r"\./scripts/\S+( FILE)?": ".ci/run and tests of their own",
@@ -72,8 +74,14 @@ def _platform() -> Iterator[str]:
         device_name="meter-7", product_id="9x8aBcD3eF", manuf="014", model="01401", package="package.bin",
         target="BC28JAR01A05",
     )  # fmt: skip
-    file = TasksFile(auth=Auth(product_id="9x8aBcD3eF", access_key=KEY), devices=(device,), tasks=(task,))
-    with RunningServer(LocalPlatform(build(file, {"package.bin": PACKAGE}))) as server:
+    chip = TaskSpec(
+        device_name="meter-7", product_id="9x8aBcD3eF", type="sota", package="app.bin", target="V1.1.0"
+    )
+    file = TasksFile(
+        auth=Auth(product_id="9x8aBcD3eF", access_key=KEY), devices=(device,), tasks=(task, chip)
+    )
+    packages = {"package.bin": PACKAGE, "app.bin": APPLICATION}
+    with RunningServer(LocalPlatform(build(file, packages))) as server:
         yield server.url
 
 
@@ -84,6 +92,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_bytes((ROOT / path).read_bytes())
     (folder / "package.bin").write_bytes(PACKAGE)
+    (folder / "app.bin").write_bytes(APPLICATION)
     (folder / "bench-3.toml").write_text(
         'name = "bench-3"\n[power]\non = ["dtr:1"]\noff = ["dtr:0"]\n', encoding="utf-8"
     )
@@ -123,6 +132,7 @@ def _stand_ins(record: str) -> dict[str, str]:
         r"(?<=check )FILE": "boards/dialects/acme-x1.toml",
         r"(?<=show )NAME": "hi2115",
         r"/dev/ttyUSB0|\bPORT\b": f"'{MODULE}'",
+        r"/dev/ttyUSB1": "'sim://GD32?speed=max'",
         r"\b3f9c2a71\b": record,
         r"\bJOB\b": record,
         r"new\.bin": "package.bin -p 'sim://M5310-A?accept=any&becomes=BC28JAR01A05&speed=60'",

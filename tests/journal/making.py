@@ -24,6 +24,7 @@ from atota.journal.facts import (
 from atota.journal.model import Opened, Record
 from atota.journal.store import JobEntry, Journal
 from atota.link.ports import PortInfo
+from atota.link.state import LineState
 from atota.ota.base import Capabilities, Platform, Task
 from atota.settings.board import Board
 from atota.settings.spec import JobSpec
@@ -85,6 +86,7 @@ def write_job(journal: Journal, run: str, clock: Clock, *, imei: str = IMEI, att
     name = "BC28JAR01A03_TO_BC28JAR01A05.bin"
     pages.fact(PackageFact(name=name, size=40960, md5="0" * 32, sha256="1" * 64))
     pages.on_event(StageEvent("write", "started"))
+    pages.line(LineState(rate=460800, block=512))
     pages.state(JobState.CHANGED)
     pages.state(JobState.WRITING)
     pages.written(20480, 40960, clock)

@@ -61,6 +61,10 @@ def test_a_record_holds_all_that_proves_what_happened(path: Path) -> None:
     assert (record.model, record.revision, record.board) == ("BC28", "BC28JAR01A03", "boards/bench.toml")
     assert (record.dialect, record.dialect_digest) == ("quectel-hi2115", "d" * 64)
     assert (record.method, record.evidence, record.block) == ("nfwupd", "documented", 512)
+    assert record.line is not None
+    assert (record.line.rate, record.line.adapter, record.line.board) == (
+        460800, "A50285BI", "boards/bench.toml"
+    )  # fmt: skip
     versions = (record.version_before, record.version_target, record.version_after)
     assert versions == ("BC28JAR01A03", "BC28JAR01A05", "BC28JAR01A05")
     assert record.package is not None

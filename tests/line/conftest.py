@@ -8,8 +8,6 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("psycopg", reason="the extra `line` is not installed")
-
 from atota.clock import SystemClock
 from atota.line.store import Store
 from atota.line.tables import schema

@@ -52,9 +52,9 @@ class Cli:
         return result
 
     @contextmanager
-    def serving(self, listen: str = "127.0.0.1:0") -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
+    def serving(self, *options: str) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
         process = subprocess.Popen(
-            [sys.executable, "-m", "atota", "line", "serve", "--listen", listen, "--json"],
+            [sys.executable, "-m", "atota", "line", "serve", "--listen", "127.0.0.1:0", *options, "--json"],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -168,3 +168,40 @@ def test_the_demo_shows_a_page_with_three_stations_at_work(postgres: Postgres) -
         demo.send_signal(signal.SIGINT)
         demo.communicate(timeout=60)
     assert demo.returncode == 0
+
+
+def test_a_server_with_a_certificate_is_reached_by_https(cli: Cli, tmp_path: Path, folder: Path) -> None:
+    certificate, private = tmp_path / "line.pem", tmp_path / "line.private"
+    made = subprocess.run(
+        [
+            *(
+                "openssl",
+                "req",
+                "-x509",
+                "-newkey",
+                "ec",
+                "-pkeyopt",
+                "ec_paramgen_curve:prime256v1",
+                "-nodes",
+            ),
+            *("-days", "1", "-subj", "/CN=line", "-addext", "subjectAltName=IP:127.0.0.1"),
+            *("-keyout", str(private), "-out", str(certificate)),
+        ],
+        capture_output=True,
+        timeout=30,
+    )
+    assert made.returncode == 0, made.stderr
+    cli.run("init")
+    key = LineKey(cli.run("station", "add", "st-1")["key"])
+    options = ("--tls-certificate", str(certificate), "--tls-key", str(private))
+    with cli.serving(*options) as (url, _), journal_in(folder) as journal:
+        assert url.startswith("https://")
+        client = LineClient(url, key, clock=SystemClock(), ca_file=certificate)
+        write(journal, 1)
+        sent(Outbox(client, journal, clock=SystemClock()))
+        client.close()
+    assert cli.run("serve", "--tls-key", str(private), code=2)["error"]["code"] == "usage"
+    error = cli.run(
+        "serve", *options[:2], "--tls-key", str(tmp_path / "none"), "--listen", "127.0.0.1:0", code=3
+    )
+    assert "certificate" in error["error"]["message"]

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +11,9 @@ import pytest
 
 from atota.clock import StopToken, SystemClock
 from atota.journal.store import Journal
-from atota.module.module import Opener, open_module
-from atota.ota.base import Platform
 from atota.ota.cache import Cache
-from atota.settings.spec import JobSpec, LocalPackage
+from atota.settings.spec import LocalPackage
+from atota.sim.bench import HandLane
 from atota.sim.package import build_package
 from atota.station import station as station_module
 from atota.station.config import StationConfig, load_station
@@ -22,63 +21,13 @@ from atota.station.desk import VerdictEvent
 from atota.station.lane import LaneState
 from atota.station.station import Station
 from atota.station.view import LaneView
-from atota.update.events import JobEvent, JobResult
+from atota.update.events import JobEvent
 from atota.values import Digests
+from scripts.simulate_parts.shift import FlashParts
 
 BASE, TARGET = "BC28JAR01A03", "BC28JAR01A05"
 IMEIS = ("490154203237518", "490154203237526", "490154203237534", "490154203237542")
 LIMIT_S = 20.0
-
-
-class HandPlace:
-    """A lane's place, into which a test puts modules with its own hands."""
-
-    settle_s = 0.0
-
-    def __init__(self) -> None:
-        self.inside: tuple[str, str] | None = None
-        self.states: list[str] = []
-        self._count = 0
-
-    def put_in(self, url: str) -> None:
-        self._count += 1
-        self.inside = (f"unit-{self._count}", url)
-
-    def take_out(self) -> None:
-        self.inside = None
-
-    def look(self) -> tuple[str, str] | None:
-        return self.inside
-
-    def probe(self) -> None:
-        pass
-
-    def release(self) -> None:
-        pass
-
-    def take_state(self, state: str) -> None:
-        self.states.append(state)
-
-
-class Parts:
-    """The parts of jobs that flash a package of this machine."""
-
-    def __init__(self, package: LocalPackage) -> None:
-        self.package = package
-        self.opened = 0
-
-    def spec(self, lane: int, port: str) -> JobSpec:
-        return JobSpec(port=port, package=self.package)
-
-    def platform(self, lane: int, stop: StopToken) -> AbstractContextManager[Platform]:
-        raise AssertionError("a flash needs no platform")
-
-    def opener(self, lane: int, spec: JobSpec, stack: ExitStack) -> tuple[JobSpec, Opener]:
-        self.opened += 1
-        return spec, open_module
-
-    def tidy(self, spec: JobSpec, result: JobResult) -> None:
-        pass
 
 
 class Recorder:
@@ -103,11 +52,11 @@ class RunningStation:
     """A station whose loop runs in a thread of its own."""
 
     def __init__(self, config: StationConfig, journal: Journal, package: LocalPackage, cache: Cache) -> None:
-        self.places = {lane.number: HandPlace() for lane in config.file.lane}
+        self.places = {lane.number: HandLane() for lane in config.file.lane}
         self.reporter = Recorder()
         self.stop = StopToken()
         self.journal = journal
-        self.parts = Parts(package)
+        self.parts = FlashParts(package)
         self.station = Station(
             config,
             sockets=self.places,

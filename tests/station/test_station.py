@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from atota.clock import SystemClock
 from atota.errors import LimitReached
 from atota.journal.store import Journal
@@ -192,6 +194,19 @@ def test_no_pass_is_shown_whose_record_is_not_on_the_disk(start: Start, tmp_path
         station.wait_for(S.BLOCKED)
         station.stop.set()
         station.thread.join()
+
+
+def test_a_bug_in_a_job_ends_it_with_a_record_and_the_lane_goes_on(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    station = start()
+    with monkeypatch.context() as patch:
+        patch.setattr("atota.update.run.Run.execute", lambda _run: 1 // 0)
+        view = station.run_unit(unit())
+    assert (view.verdict, view.exit_code) == (Verdict.STATION_ERROR, 1)
+    assert "ZeroDivisionError" in view.sentence
+    assert station.journal.record(view.record_id or "").outcome == "error"
+    assert station.run_unit(unit(1)).verdict is Verdict.PASS
 
 
 def test_only_so_many_lanes_work_at_once_as_the_file_says(start: Start) -> None:

@@ -6,6 +6,9 @@ from typing import Any
 import pytest
 
 from atota.clock import StopToken
+from atota.sim.link import SimLink
+from atota.sim.modules import make_module
+from atota.sim.options import Options
 from atota.update.events import STAGES, JobEvent, Note, Progress, StageEvent
 
 MakeBench = Callable[..., Any]
@@ -188,6 +191,32 @@ def test_an_adapter_that_goes_during_the_reboot_is_waited_for(
     bench.judge(result)
     assert result.outcome == "updated"
     assert pulled
+
+
+@pytest.mark.parametrize("position", ["7", "start"])
+def test_an_adapter_that_comes_back_with_another_module_ends_the_job_and_leaves_it_alone(
+    make_bench: MakeBench, adapters: Callable[..., Any], position: str
+) -> None:
+    bench = make_bench("BC28", f"unplug-at:{position}")
+    bench.adapter = adapters(2)
+    another = make_module("BC28", Options(imei="490154203237526"))
+    exchanged: list[str] = []
+
+    def exchange(event: JobEvent) -> None:
+        if isinstance(event, Note) and "adapter to come back" in event.text:
+            assert bench.link is not None
+            exchanged.append(event.text)
+            bench.module = another
+            bench.link = SimLink(another, bench.clock, baud=9600)
+            bench.link.close()
+
+    result = bench.run(listener=exchange)
+    assert exchanged
+    assert (result.outcome, result.exit_code) == ("port", 4)
+    assert result.error is not None
+    assert result.error.code == "link.exchanged"
+    assert bench.module.version == bench.base
+    assert not bench.module.starts
 
 
 def test_an_adapter_that_stays_away_ends_with_4_after_a_minute(

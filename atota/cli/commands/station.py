@@ -19,11 +19,14 @@ from atota.clock import SystemClock
 from atota.doctor.findings import Finding, Group, blamed, ending, summary
 from atota.errors import AtotaError, Interrupted, Outcome, UsageError, extra_missing
 from atota.journal.store import Journal
+from atota.line.outbox import Activity
+from atota.line.station import StationLine
 from atota.ota.cache import Cache
 from atota.ota.http import reach
 from atota.station.check import examine_station
 from atota.station.config import MOST_LANES, StationConfig, host_and_port, load_station
 from atota.station.desk import Reporter
+from atota.station.lane import LaneState
 from atota.station.learn import appearing, tail_of, write_paths
 from atota.station.outbox import outbox_of
 from atota.station.reader import Reader
@@ -98,6 +101,7 @@ def work(call: Call, shift: Shift) -> Station:
     shift.journal.recover()
     config = shift.config
     with ExitStack() as stack:
+        line = None if config.file.line is None else stack.enter_context(_line(call, config, shift.journal))
         station = Station(
             config,
             sockets=shift.sockets,
@@ -108,7 +112,10 @@ def work(call: Call, shift: Shift) -> Station:
             stop=call.stop,
             scan=shift.scan,
             units=shift.units,
+            line=line,
         )
+        if line is not None:
+            line.show(lambda: _activity(station))
         outbox = outbox_of(config, shift.journal, station, call.out.warn)
         if shift.page is not None:
             url = stack.enter_context(_page(station, shift.page, shift.token_file))
@@ -125,6 +132,30 @@ def work(call: Call, shift: Shift) -> Station:
             stack.enter_context(live_station(station.hub))
         station.run()
     return station
+
+
+def _line(call: Call, config: StationConfig, journal: Journal) -> StationLine:
+    """Return the connection to the line that the station file names."""
+    table = config.file.line
+    assert table is not None
+    return StationLine(
+        table.url,
+        config.beside(table.key_file),
+        journal,
+        batch=config.file.work.batch,
+        lanes=len(config.file.lane),
+        clock=SystemClock(),
+        on_notice=call.out.warn,
+        ca_file=call.settings.ca_file,
+    )
+
+
+def _activity(station: Station) -> Activity:
+    """Return the work of a station for the line's managers."""
+    view = station.hub.snapshot()
+    running = sum(lane.state is LaneState.RUNNING for lane in view.lanes)
+    note = next((notice.text for notice in view.notices if notice.level == "stop"), "")
+    return Activity(lanes=len(view.lanes), running=running, note=note)
 
 
 def _page(station: Station, listen: str, token_file: Path | None) -> AbstractContextManager[str]:

@@ -247,6 +247,7 @@ def _package_rows(record: Record) -> Iterator[tuple[str, Any]]:
     if package is not None or written is not None:
         yield "blocks", record.blocks
         yield "bytes a block", record.block
+        yield "rate", f"{record.line.rate} baud" if record.line is not None else None
         yield "retries", record.retries
         yield "boots", record.boots
         yield "longest silence", duration(record.longest_silence_ms) if record.longest_silence_ms else None

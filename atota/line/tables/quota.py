@@ -70,13 +70,13 @@ def grant(session: Session, station: str, request: GrantRequest) -> Grant:
     """Grant tickets and device ids, or fewer; a repeated request gets the same answer.
 
     Raises:
-        UsageError: there is no such batch.
         LimitReached: the request's id is another station's.
     """
     check_count(session, request.identity, request.seen)
     why = str(session.value("SELECT hold FROM line.state"))
     granted, rest = 0, 0
-    if request.batch is not None:
+    is_limited = request.batch is None or session.row(_BATCH, {"batch": request.batch}) is not None
+    if request.batch is not None and is_limited:
         granted, rest, refusal = _grant_tickets(session, station, request, hold=why)
         why = why or refusal
     devices = _lease(session, station, request, hold=why if request.batch is None else "")
@@ -90,6 +90,7 @@ def grant(session: Session, station: str, request: GrantRequest) -> Grant:
         identity=str(session.value("SELECT identity::text FROM line.state")),
         number=_count(session) if granted or devices else 0,
         why="" if granted or devices else why,
+        is_limited=is_limited,
     )
 
 
@@ -98,16 +99,15 @@ def _grant_tickets(
 ) -> tuple[int, int, str]:
     """Return the tickets granted, those left in the batch, and why there are none."""
     assert request.batch is not None
-    batch = session.row(_BATCH, {"batch": request.batch})
-    if batch is None:
-        raise unknown_batch(session, request.batch)
-    quota, granted, state = batch
+    quota, granted, state = session.rows(_BATCH, {"batch": request.batch})[0]
     before = session.row("SELECT station, size FROM line.allotment WHERE id = %(id)s", {"id": request.id})
     if before is not None:
         if before[0] != station:
             raise LimitReached(f"the grant {request.id} is the one of another station")
         return before[1], quota - granted, ""
-    size = max(0, min(request.count, quota - granted))
+    live = session.value("SELECT count(*) FROM line.presence WHERE seen_at > now() - interval '1 minute'")
+    share = -(-(quota - granted) // max(1, live))  # near the end each station gets some
+    size = max(0, min(request.count, share))
     if hold or state != "open" or size == 0:
         reason = (
             f"the batch {request.batch} is closed" if state != "open" else f"its quota of {quota} is granted"

@@ -10,6 +10,7 @@ conflicts of two stations are written one after the other, in the order of their
 
 import datetime as dt
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 
 import msgspec
@@ -22,24 +23,7 @@ from atota.line.reading import BadRecord, Columns
 from atota.line.store import BadData, Session
 
 _NAMES = tuple(name for name in Columns.__struct_fields__ if name != "version_target")
-_KINDS = {
-    "seq": "bigint",
-    "lane": "int",
-    "exit_code": "int",
-    "is_countable": "boolean",
-    "is_passed": "boolean",
-    "started_at": "timestamptz",
-    "ended_at": "timestamptz",
-    "at": "timestamptz",
-    "duration_ms": "bigint",
-    "document": "jsonb",
-}
-_LIST = ", ".join(_NAMES)
-_TYPED = ", ".join(f"{name} {_KINDS.get(name, 'text')}" for name in _NAMES)
-_INSERT = (
-    f"INSERT INTO line.record ({_LIST}) SELECT {_LIST}"  # noqa: S608 - our own words
-    f" FROM jsonb_to_recordset(%(rows)s::jsonb) AS given ({_TYPED})"
-)
+_COPY = f"COPY line.record ({', '.join(_NAMES)}) FROM STDIN"
 _SMALL_OFFSET = dt.timedelta(seconds=2)  # less is the way of the request, not a wrong clock
 
 
@@ -225,8 +209,12 @@ def _insert(
 def _insert_all(session: Session, rows: list[Columns]) -> list[Columns]:
     if rows:
         with session.part():
-            session.run(_INSERT, {"rows": msgspec.json.encode(rows).decode()})
+            session.copy(_COPY, (_values(row) for row in rows))
     return rows
+
+
+def _values(row: Columns) -> list[object]:
+    return [bytes(row.document).decode() if name == "document" else getattr(row, name) for name in _NAMES]
 
 
 _UNITS = """
@@ -243,6 +231,13 @@ ON CONFLICT (imei) DO UPDATE SET
     station = excluded.station, lane = excluded.lane, batch = coalesce(excluded.batch, old.batch),
     outcome = coalesce(excluded.outcome, old.outcome), version = coalesce(excluded.version, old.version),
     done_at = coalesce(excluded.done_at, old.done_at), record = coalesce(excluded.record, old.record)
+"""
+_OTHERS = """
+SELECT unit FROM line.record
+WHERE unit = ANY(%(units)s) AND NOT (journal = %(journal)s AND seq = ANY(%(seqs)s))
+UNION
+SELECT label FROM line.record
+WHERE label = ANY(%(labels)s) AND NOT (journal = %(journal)s AND seq = ANY(%(seqs)s))
 """
 _CONFLICTS = """
 INSERT INTO line.conflict (kind, imei, serial, first_journal, first_seq, second_journal, second_seq)
@@ -291,11 +286,23 @@ def _note_units(session: Session, station: str, journal: str, rows: list[Columns
     change = count_change(session)
     values = {"journal": journal, "seqs": seqs, "change": change}
     session.run(_UNITS, values)
-    session.run(_CONFLICTS, values)
+    _note_conflicts(session, journal, rows)
     session.run(
         "DELETE FROM line.claim WHERE imei = ANY(%(imeis)s) AND station = %(station)s",
         {"imeis": [row.imei for row in rows if row.imei is not None], "station": station},
     )
+
+
+def _note_conflicts(session: Session, journal: str, rows: list[Columns]) -> None:
+    """Compare new records with others of the same unit or label, if there are any: most have none."""
+    units, labels = [row.unit for row in rows], [row.label for row in rows if row.label is not None]
+    seqs = [row.seq for row in rows]
+    values = {"journal": journal, "units": units, "labels": labels, "seqs": seqs}
+    known = {row[0] for row in session.rows(_OTHERS, values)}
+    twins = {name for name, count in Counter([*units, *labels]).items() if count > 1}
+    doubtful = [row.seq for row in rows if {row.unit, row.label} & (known | twins)]
+    if doubtful:
+        session.run(_CONFLICTS, {"journal": journal, "seqs": doubtful})
 
 
 def count_change(session: Session) -> int:

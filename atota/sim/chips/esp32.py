@@ -35,7 +35,8 @@ class Esp32(SimChip):
     def factory(self) -> ChipFlash:
         """Return its flash: bootloader, partition table, otadata and one application."""
         self.slot = ""
-        self.is_encrypted = self.faults.lasts("encrypted") is not None
+        kinds = ("encrypted", "encrypted-release")
+        self.is_encrypted = any(self.faults.lasts(kind) is not None for kind in kinds)
         self.needs_signature = self.faults.lasts("secure-boot-v2") is not None
         flash = ChipFlash(0, FLASH_SIZE, esp_image.SECTOR, 1, "and", self.faults, self.tell)
         bootloader = esp_image.build_image("boot", descriptor=False)

@@ -42,7 +42,8 @@ class Registers:
     def efuses(self) -> list[int]:
         """Return the words of block 0."""
         has, mac = self._chip.faults.lasts, self._chip.serial
-        crypt = 1 << 20 if has("encrypted") else 0
+        is_release = has("encrypted-release") is not None
+        crypt = 1 << 20 if has("encrypted") or is_release else 0
         no_download = 1 << 27 if has("no-download") else 0
         abs_done = (1 << 4 if has("secure-boot") else 0) | (1 << 5 if has("secure-boot-v2") else 0)
         return [
@@ -52,7 +53,7 @@ class Registers:
             1 << 15 | 1 << 9,  # revision bit 0; the package of an ESP32-D0WD
             _CK8M,
             1 << 20 | 1 << 24,  # revision bit 1; the minor revision 1
-            abs_done,
+            abs_done | (1 << 7 if is_release else 0),
         ]
 
     def read(self, address: int) -> int:

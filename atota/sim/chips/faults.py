@@ -38,6 +38,7 @@ CHIP_FAULTS = FaultTable.of(
         ("quiet-app", "the application prints nothing by itself"),
         ("boot-garbage", "the chip is just being powered on when the port is opened"),
         ("encrypted", "ESP32: flash encryption is on, in development mode (FLASH_CRYPT_CNT is 1)"),
+        ("encrypted-release", "ESP32: flash encryption is on, in release mode (and DISABLE_DL_ENCRYPT)"),
         ("secure-boot", "ESP32: secure boot V1 is on (ABS_DONE_0)"),
         (
             "secure-boot-v2",

@@ -77,7 +77,7 @@ FRAMES: dict[tuple[str, str], tuple[bytes, ...]] = {
 
 
 @pytest.mark.parametrize(("chip", "protocol"), FRAMES)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(data=st.data())
 def test_a_chip_takes_any_bytes(chip: str, protocol: str, data: st.DataObject) -> None:
     known = st.sampled_from(FRAMES[chip, protocol])

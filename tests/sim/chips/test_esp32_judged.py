@@ -74,6 +74,18 @@ def test_esptool_sees_a_bad_cell(tmp_path: Path) -> None:
     assert (code, "MD5 of file does not match data in flash!" in out) == (2, True)
 
 
+@pytest.mark.parametrize(
+    ("fault", "code"), [("encrypted", 0), ("encrypted-release", 2)], ids=["development", "release"]
+)
+def test_esptool_writes_a_plain_image_to_an_encrypted_chip_only_in_development_mode(
+    tmp_path: Path, fault: str, code: int
+) -> None:
+    made, (app, entry) = chip(fault), files(tmp_path)
+    words = ("write-flash", hex(SLOT_1), app, "0x10000", app, "0xe000", entry)
+    assert esptool(made, tmp_path, *words)[0] == code
+    assert restarted(made) == ("" if code == 0 else "V1.0.0")  # what it wrote does not boot
+
+
 def test_esptool_does_not_get_security_info_of_an_esp32(tmp_path: Path) -> None:
     code, out = esptool(chip(), tmp_path, "--no-stub", "get-security-info")
     assert (code, "Failed to get security info" in out) == (2, True)

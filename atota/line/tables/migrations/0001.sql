@@ -79,11 +79,16 @@ CREATE TABLE line.record (
     document jsonb NOT NULL,
     PRIMARY KEY (journal, seq)
 );
+-- A document of a kilobyte is compressed in a third of the time, where the server was built with it.
+DO $$ BEGIN
+    ALTER TABLE line.record ALTER COLUMN document SET COMPRESSION lz4;
+EXCEPTION WHEN feature_not_supported THEN NULL;
+END $$;
 CREATE INDEX record_unit ON line.record (unit, at);
 CREATE INDEX record_serial ON line.record (serial) WHERE serial IS NOT NULL;
 CREATE INDEX record_label ON line.record (label) WHERE label IS NOT NULL;
 CREATE INDEX record_batch ON line.record (batch, unit, at, journal, seq)
-    INCLUDE (is_countable, is_passed, failure) WHERE batch IS NOT NULL;
+    INCLUDE (is_countable, is_passed, failure, duration_ms) WHERE batch IS NOT NULL;
 CREATE INDEX record_at ON line.record (at);
 
 CREATE TABLE line.quarantine (
