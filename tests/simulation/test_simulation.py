@@ -260,10 +260,10 @@ def test_the_judge_sees_a_planted_lie(name: str, monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_job_that_gives_up_without_a_reason_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    def give_up(_self: Any, *_what: Any) -> None:
+    def give_up(_self: Any, *_what: Any, **_how: Any) -> None:
         raise ModuleRebooted("so it seems")
 
-    monkeypatch.setattr(ModuleTarget, "_quiet", give_up)
+    monkeypatch.setattr(ModuleTarget, "prepare", give_up)
     broken = simulate(Scenario(seed=1, model="BC28")).broken
     assert broken is not None
     assert "nothing that happened is a reason" in broken
