@@ -164,19 +164,15 @@ class Journal:
 
     def recover(self) -> list[PastJob]:
         """Close the jobs whose process died as interrupted, each with its record; return them."""
-        open_jobs = self._read(
-            "SELECT id, owner FROM job WHERE id NOT IN (SELECT job FROM verdict) ORDER BY number"
-        )
-        closed = [self._close_dead(job) for job, owner in open_jobs if not self._alive(owner)]
+        closed = [self._close_dead(past.id) for past in self.unended() if not past.is_alive]
         with translated(self.path):
             self._owners.tidy()
         return [past for past in closed if past is not None]
 
     def unended(self) -> list[PastJob]:
         """Return the jobs without a verdict, the oldest first: they run, or their process died."""
-        jobs = self._read("SELECT id FROM job WHERE id NOT IN (SELECT job FROM verdict) ORDER BY number")
         with self._lock, translated(self.path):
-            return [rows.load(self._db, job, self._alive) for (job,) in jobs]
+            return rows.unended(self._db, self._alive)
 
     def _close_dead(self, job: str) -> PastJob | None:
         with self._writing("verdict") as db:
@@ -190,11 +186,7 @@ class Journal:
     def queue(self, job: str, document: dict[str, Any]) -> int:
         """Queue a report about a job; return its number in the outbox."""
         with self._adding("report") as db:
-            row = db.execute(
-                "INSERT INTO report (job, at, document) VALUES (?, ?, ?)",
-                (job, self._clock.time(), rows.encoded(document)),
-            )
-            return int(row.lastrowid or 0)
+            return rows.insert_report(db, job, self._clock.time(), document)
 
     def settle(self, report: int, how: Literal["delivered", "obsolete"], detail: str = "") -> None:
         """Take a report out of the outbox, once."""
