@@ -50,7 +50,7 @@ class Ended(msgspec.Struct, frozen=True):
         return "\n".join(self.lines)
 
     @property
-    def said(self) -> tuple[str, ...]:
+    def last_lines(self) -> tuple[str, ...]:
         """The last lines, for the record of a failure."""
         return tuple(line for line in self.lines if line.strip())[-_SAID:]
 
