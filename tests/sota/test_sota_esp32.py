@@ -229,6 +229,19 @@ def test_a_chip_that_did_not_enter_its_bootloader_is_told_with_the_buttons(desk:
     assert "BOOT" in result.error.hint
 
 
+def test_another_chip_on_the_board_is_refused(desk: Desk, esp: Esp) -> None:
+    esp.behave(other=99)
+    result = flash(desk, esp)
+    assert (result.outcome, result.exit_code) == ("refused", 6)
+    assert result.error is not None
+    assert "ESP32-C3" in result.error.message
+
+
+def test_a_chip_that_is_misread_once_is_read_again(desk: Desk, esp: Esp) -> None:
+    esp.behave(other=1)
+    assert flash(desk, esp).outcome == "updated"
+
+
 def test_noise_on_the_wire_is_given_up_after_the_retries(desk: Desk, esp: Esp) -> None:
     esp.behave(broken=True)
     result = flash(desk, esp)
