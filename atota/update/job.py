@@ -35,6 +35,7 @@ from atota.ota.download import Downloader
 from atota.ota.package import verify_file
 from atota.ota.serve import Serve
 from atota.ota.serve import serve as serve_http
+from atota.settings.adapter import check_adapter
 from atota.settings.spec import JobSpec, checked, completed
 from atota.sota.opening import open_chip
 from atota.sota.profile import described
@@ -56,10 +57,13 @@ def require_possible(spec: JobSpec, platform: Platform | None) -> None:
     Raises:
         UsageError: a value is malformed, or the device or the chip is not named.
         ConfigError: the board asks for more than this program has, or does not describe its chip.
+        BoardMismatch: the port has another adapter than the board.
     """
     checked(spec, platform.capabilities.naming if platform is not None else None)
     if spec.task_type == "sota":
         described(spec.model, spec.board)
+    if spec.board is not None:
+        check_adapter(spec.board, spec.port)
 
 
 class Job:

@@ -25,7 +25,7 @@ from atota.ota.cache import Cache
 from atota.ota.download import Downloader
 from atota.ota.package import verify_file
 from atota.ota.sidecar import stated_digests
-from atota.settings.adapter import check_adapter, is_missing
+from atota.settings.adapter import is_missing
 from atota.settings.spec import JobSpec, LocalPackage, job_spec
 from atota.update.events import JobEvent
 from atota.update.job import Job, require_possible
@@ -170,8 +170,6 @@ def _require_word(call: Call, spec: JobSpec, platform: Platform | None) -> None:
     if call.settings.yes or spec.dry_run or call.out.json or _may_ask(call):
         return
     require_possible(spec, platform)
-    if spec.board is not None:
-        check_adapter(spec.board, spec.port)
     if is_missing(spec.port):
         return
     raise UsageError(
