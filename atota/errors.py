@@ -8,8 +8,7 @@
     │   ├── LineUnavailable       the port has no DTR, RTS or such a mode
     │   ├── BoardMismatch         the port's adapter is not the one of the board file
     │   ├── LinkLost
-    │   ├── ModuleExchanged       the adapter came back with another module
-    │   ├── PrinterError          a printer that does not print (station)
+    │   ├── ModuleExchanged, PrinterError    another module came back; a printer does not print
     │   └── ReplayDiverged        the host does something else than its recording
     ├── ModuleError           the conversation with the module                5  no-answer
     │   ├── NoAnswer              Looped: only the own bytes come back
@@ -152,15 +151,6 @@ class LinkLost(LinkError):
 
     code = "link.lost"
     default_hint = "Plug the adapter in again and run the same command; it continues where the module stands."
-
-
-class ModuleExchanged(LinkError):
-    """Another module is on the port than the one that the job works on."""
-
-    code = "link.exchanged"
-    default_hint = (
-        "Put the first module back and run the same command; it continues where that module stands."
-    )
 
 
 class ReplayDiverged(LinkError):
