@@ -169,7 +169,7 @@ def _interruptible(call: Call) -> Iterator[None]:
         if call.stop.is_set:
             raise KeyboardInterrupt
         call.stop.set()
-        if number == signal.SIGINT and sys.stderr.isatty() and not call.out.draws:
+        if number == signal.SIGINT and sys.stderr.isatty():
             call.out.say("")  # the terminal has just shown ^C
         if not call.stop.is_set:
             call.out.say("The module is updating itself: waiting for it. Ctrl-C again leaves it alone.")

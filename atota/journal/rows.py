@@ -97,6 +97,12 @@ def load(db: sqlite3.Connection, job: str, is_alive: Callable[[str], bool]) -> P
     )
 
 
+def unended(db: sqlite3.Connection, is_alive: Callable[[str], bool]) -> list[PastJob]:
+    """The jobs without a verdict, the oldest first."""
+    jobs = db.execute("SELECT id FROM job WHERE id NOT IN (SELECT job FROM verdict) ORDER BY number")
+    return [load(db, job, is_alive) for (job,) in jobs.fetchall()]
+
+
 def _object(document: str) -> dict[str, Any]:
     return msgspec.json.decode(document, type=dict[str, Any])
 
@@ -140,6 +146,13 @@ def insert_fact(db: sqlite3.Connection, job: str, at: float, fact: Fact) -> None
         f" VALUES (?1, {_NEXT}, ?2, ?3, ?4, ?5)",
         (job, at, kind_of(fact), text(subject) if subject else None, encoded(fact)),
     )
+
+
+def insert_report(db: sqlite3.Connection, job: str, at: float, document: dict[str, Any]) -> int:
+    """A queued report; its number in the outbox."""
+    values = (job, at, encoded(document))
+    row = db.execute("INSERT INTO report (job, at, document) VALUES (?, ?, ?)", values)
+    return int(row.lastrowid or 0)
 
 
 def insert_verdict(db: sqlite3.Connection, verdict: Verdict, record: Record, ended_at: float) -> Record:

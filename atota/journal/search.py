@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, TypedDict
 
 from atota.errors import UsageError
 from atota.journal.schema import in_document
@@ -37,6 +37,31 @@ _RECORD = {
     "station": f"{in_document('station.name')} = :station",
     "serial": f"({in_document('station.serial')} = :serial OR {in_document('serial')} = :serial)",
 }
+
+
+class Filters(TypedDict, total=False):
+    """A choice of records.
+
+    They ended at ``since`` or later and before ``until``, in seconds since the epoch. ``imei_end`` is the
+    last digits of the IMEI, ``version`` the one before, the target's or the one after, and ``serial`` the
+    serial number of the unit's label, or the module's own. ``model``, ``version``, ``port`` and ``board`` are
+    compared in any case of letters, and ``*`` in them stands for any text; a port may be named without its
+    folder.
+    """
+
+    imei: str | None
+    imei_end: str | None
+    outcome: str | None
+    model: str | None
+    version: str | None
+    port: str | None
+    board: str | None
+    since: float | None
+    until: float | None
+    batch: str | None
+    lane: int | None
+    station: str | None
+    serial: str | None
 
 
 def newest_job(filters: Values) -> tuple[str, Values]:

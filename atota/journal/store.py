@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, Unpack
 from uuid import uuid4
 
 import platformdirs
@@ -161,19 +161,15 @@ class Journal:
 
     def recover(self) -> list[PastJob]:
         """Close the jobs whose process died as interrupted, each with its record; return them."""
-        open_jobs = self._read(
-            "SELECT id, owner FROM job WHERE id NOT IN (SELECT job FROM verdict) ORDER BY number"
-        )
-        closed = [self._close_dead(job) for job, owner in open_jobs if not self._alive(owner)]
+        closed = [self._close_dead(past.id) for past in self.unended() if not past.is_alive]
         with translated(self.path):
             self._owners.tidy()
         return [past for past in closed if past is not None]
 
     def unended(self) -> list[PastJob]:
         """Return the jobs without a verdict, the oldest first: they run, or their process died."""
-        jobs = self._read("SELECT id FROM job WHERE id NOT IN (SELECT job FROM verdict) ORDER BY number")
         with self._lock, translated(self.path):
-            return [rows.load(self._db, job, self._alive) for (job,) in jobs]
+            return rows.unended(self._db, self._alive)
 
     def _close_dead(self, job: str) -> PastJob | None:
         with self._writing("verdict") as db:
@@ -187,11 +183,7 @@ class Journal:
     def queue(self, job: str, document: dict[str, Any]) -> int:
         """Queue a report about a job; return its number in the outbox."""
         with self._adding("report") as db:
-            row = db.execute(
-                "INSERT INTO report (job, at, document) VALUES (?, ?, ?)",
-                (job, self._clock.time(), rows.encoded(document)),
-            )
-            return int(row.lastrowid or 0)
+            return rows.insert_report(db, job, self._clock.time(), document)
 
     def settle(self, report: int, how: Literal["delivered", "obsolete"], detail: str = "") -> None:
         """Take a report out of the outbox, once."""
@@ -254,35 +246,12 @@ class Journal:
             fact = rows.line(self._db, subject)
         return fact if fact is not None and self._clock.time() - fact.since < KNOWN_FOR_S else None
 
-    def records(
-        self,
-        *,
-        imei: str | None = None,
-        imei_end: str | None = None,
-        outcome: str | None = None,
-        model: str | None = None,
-        version: str | None = None,
-        port: str | None = None,
-        board: str | None = None,
-        since: float | None = None,
-        until: float | None = None,
-        batch: str | None = None,
-        lane: int | None = None,
-        station: str | None = None,
-        serial: str | None = None,
-        limit: int | None = None,
-    ) -> list[Record]:
-        """Return records, the newest first, that ended at ``since`` or later and before ``until``.
+    def records(self, *, limit: int | None = None, **filters: Unpack[search.Filters]) -> list[Record]:
+        """Return the records that fit all filters that are not None, the newest first, and at most ``limit``.
 
-        ``serial`` is the serial number of the unit's label, or the module's own; ``imei_end`` the last digits
-        of the IMEI; ``version`` the one before, the target's or the one after. ``model``, ``version``,
-        ``port`` and ``board`` are compared in any case of letters, and ``*`` in them stands for any text; a
-        port may be named without its folder.
+        `atota.journal.search.Filters` says what each means.
         """
-        filters = {"imei": imei, "imei_end": imei_end, "outcome": outcome, "since": since, "until": until}
-        filters |= {"model": model, "version": version, "port": port, "board": board, "batch": batch}
-        filters |= {"lane": lane, "station": station, "serial": serial}
-        query, values = search.records(filters, limit)
+        query, values = search.records({**filters}, limit)
         with translated(self.path):
             return [rows.record_of(document) for (document,) in self._read(query, values)]
 

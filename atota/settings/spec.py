@@ -116,8 +116,8 @@ def checked(spec: JobSpec, naming: DeviceNaming | None) -> None:
         naming: the way in which the platform names devices; None: it is not asked.
 
     Raises:
-        UsageError: a digest or an address is malformed, or the platform's name of the device is missing or
-            wrong.
+        UsageError: a digest, a block length or an address is malformed, or the platform's name of the device
+            is missing or wrong.
         ConfigError: the board asks for more than this program has.
     """
     if spec.board is not None:
@@ -127,6 +127,8 @@ def checked(spec: JobSpec, naming: DeviceNaming | None) -> None:
         spec.device(naming)
     if local is not None:
         checked_md5(local.md5)
+    if spec.block is not None and spec.block < 1:
+        raise UsageError(f"a block cannot have {spec.block} bytes", hint="Leave the block length out.")
     if spec.serve_url is not None:
         try:
             serve_address(spec.serve_url)

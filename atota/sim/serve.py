@@ -150,6 +150,9 @@ class _Server:
     def begin(self) -> None:
         """Begin with a new program."""
 
+    def end(self) -> None:
+        """Do what a port does when its program has left."""
+
     def from_client(self, data: bytes, now: float) -> None:
         """Take bytes of the program."""
         self.wire.from_host(data, now)
@@ -176,6 +179,10 @@ class _TelnetServer(_Server):
     def begin(self) -> None:
         """Begin with a new program."""
         self._port = TelnetPort()
+
+    def end(self) -> None:
+        """Let the control lines go."""
+        self._simulated.set_lines(self.clock.monotonic(), dtr=False, rts=False)
 
     def from_client(self, data: bytes, now: float) -> None:
         """Take data and settings in the order in which the program sent them."""
@@ -328,4 +335,5 @@ def _serve_client(server: _Server, listener: socket.socket) -> None:
         server.wire.plug(server.clock.monotonic())
         server.begin()
         server.run(client.fileno(), client.recv, client.send)
+        server.end()
         server.wire.cut(server.clock.monotonic())

@@ -60,6 +60,7 @@ class Esp32(Flasher):
     _is_signed = False
     _is_verified = False
     _failures = 0
+    _other_chip = ""
 
     @property
     def overwrites(self) -> bool:
@@ -213,8 +214,9 @@ class Esp32(Flasher):
         reason = fatal(ended)
         self._failures += 1
         if _MISMATCH in reason and self._failures > 1:
-            raise self.failure(f"the flash does not hold the written bytes, also at {_SLOW} bit/s: {reason}")
-        raise SlotLost(f"esptool: {reason}", hint=self.failure("").hint)
+            problem = f"the flash does not hold the written bytes, also at {_SLOW} bit/s: {reason}"
+            raise self.failure(problem, ended.last_lines)
+        raise SlotLost(f"esptool: {reason}", hint=self.failure("").hint, tried=ended.last_lines)
 
     def _read(self, address: int, size: int) -> bytes:
         with tempfile.TemporaryDirectory(prefix="atota-") as folder:
@@ -223,11 +225,16 @@ class Esp32(Flasher):
             ended = self._run("esptool", words, speed=_SLOW)
             data = file.read_bytes() if file.is_file() else b""
         reason = fatal(ended)
-        if "not" in reason and re.search(r"chip is .*, not", reason):
+        if (match := re.search(r"chip is .*, not", reason)) is not None and self._is_said_twice(match[0]):
             raise Refused(f"esptool: {reason}", hint="Name the right variant in [chip] of the board file.")
         if ended.code != 0 or len(data) != size:
             raise SlotLost(f"esptool: {reason}", hint=_BUTTONS if "onnect" in reason else INTACT)
         return data
+
+    def _is_said_twice(self, words: str) -> bool:
+        """True if the chip called itself another one before: noise on the wire may do it once."""
+        before, self._other_chip = self._other_chip, words
+        return before == words
 
     def _run(
         self,

@@ -29,6 +29,8 @@ _LONGEST = 400
 """Characters of a line that are kept."""
 _MOST_LINES = 2000
 """Lines that are kept: the last ones."""
+_SAID = 10
+"""Lines that the record of a failure holds."""
 _KEPT = (
     "PATH", "HOME", "USER", "LANG", "LC_ALL", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT", "PATHEXT", "USERPROFILE",
     "APPDATA", "LOCALAPPDATA", "PROGRAMDATA", "LD_LIBRARY_PATH", "VIRTUAL_ENV",
@@ -46,6 +48,11 @@ class Ended(msgspec.Struct, frozen=True):
     def text(self) -> str:
         """All lines."""
         return "\n".join(self.lines)
+
+    @property
+    def last_lines(self) -> tuple[str, ...]:
+        """The last lines, for the record of a failure."""
+        return tuple(line for line in self.lines if line.strip())[-_SAID:]
 
     @property
     def last(self) -> str:

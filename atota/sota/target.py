@@ -74,9 +74,9 @@ class ChipTarget:
         self._chip = chip
         self._note = note
         self._warn = warn
-        self._app = Application(wire, chip.version, chip.app_baud or wire.link.baud)
+        self._app = Application(wire, chip.version, spec.baud or chip.app_baud or wire.link.baud)
         self._flasher: Flasher = flasher_class(chip.protocol or "tool")(chip, wire, note, on_line)
-        self._flasher.transfer_baud = spec.transfer_baud or None
+        self._flasher.transfer_baud = chip.baud if spec.transfer_baud == 0 else spec.transfer_baud
         self._reconnector = Reconnector(wire, adapters, spec.port, note)
         self._is_in_loader = False
         self._is_started = False

@@ -6,7 +6,12 @@ from typing import Any
 
 import pytest
 
+from atota.clock import SystemClock
+from atota.journal.facts import StateFact
+from atota.journal.model import Opened
+from atota.journal.store import Journal
 from atota.sim.package import build_package
+from atota.update.state import JobState
 from atota.values import Digests
 from tests.cli.running import BASE, KEY, PACKAGE, TARGET, Bench, Cli
 from tests.ptys import Pty
@@ -136,6 +141,20 @@ def test_a_dry_run_tells_all_and_writes_nothing(cli: Cli, tmp_path: Path) -> Non
     assert "NFWUPD=0" not in talk
     assert "NFWUPD=1" not in talk
     assert not (tmp_path / "data" / "atota" / "journal-simulated.sqlite3").exists()
+
+
+def test_a_dry_run_says_what_the_journal_knows_and_leaves_it_alone(
+    cli: Cli, package: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "j.sqlite3"
+    with Journal(path, clock=SystemClock()) as journal:
+        entry = journal.open_job(Opened(run="a" * 12, attempt=1, command="flash", port=SIM))
+        for state in (JobState.CHANGED, JobState.WRITING):
+            entry.fact(StateFact(state))
+    ran = cli(*flash(package, "-p", SIM, "--dry-run", "--journal", str(path)))
+    assert ran.code == 0, ran.err
+    assert f"job {'a' * 12}-1 was cut off" in ran.err
+    assert cli("records", "list", "--journal", path, "--json").result["records"] == []
 
 
 def test_a_dry_run_says_if_base_and_slot_fit(cli: Cli, tmp_path: Path) -> None:

@@ -203,6 +203,14 @@ def test_nobody_is_asked_who_does_not_want_to_be(flash: tuple[str, ...], more: t
         assert "━" not in shown
 
 
+def test_ctrl_c_does_not_stand_before_the_error() -> None:
+    words = ("identify", "-p", "sim://BC28?fault=mute&speed=1")
+    code, shown = on_terminal(words, b"\x03", until=b"no answer at", NO_COLOR="1")
+    assert code == 130, shown
+    assert "^C\n" in shown.replace("\r", "")
+    assert "stopped by the user" in shown
+
+
 def test_no_color_is_honoured_on_a_terminal() -> None:
     code, shown = on_terminal(("identify", "-p", "sim://BC28"), NO_COLOR="1")
     assert code == 0

@@ -170,14 +170,13 @@ def test_the_time_of_an_update_is_predicted_within_ten_percent(
         module.identify()
         dialect, seen = module.session.dialect, line.exchange(module.session, 20)
     assert seen.turn_s is not None
-    state = known.state if is_known or model == "M5310-A" else None  # its firmware has no 921600
-    rate = transfer_rate(dialect, 9600, None, state) if model != "M5310-A" else known.rate
+    state = known.state if is_known else None
+    rate = transfer_rate(dialect, 9600, None, state)
     told = estimate(dialect, size=200_000, baud=rate, turn_s=seen.turn_s, known=state)
     assert told is not None
     assert rate == known.rate
     assert told.wire_s + told.waits_s == pytest.approx(stages_ms["write"] / 1000, rel=0.10)
-    if model in ("BC28", "M5310-A"):  # the length of whose reboot a source gives
-        assert told.total_s == pytest.approx(sum(stages_ms.values()) / 1000, rel=0.10)
+    assert told.total_s == pytest.approx(sum(stages_ms.values()) / 1000, rel=0.10)
 
 
 def test_the_rate_and_the_block_of_the_last_job_on_the_line_are_taken() -> None:

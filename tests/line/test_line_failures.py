@@ -212,6 +212,7 @@ def test_the_pauses_of_many_stations_spread_and_are_bounded() -> None:
 # -- kill -9 ---------------------------------------------------------------------------------
 
 
+@pytest.mark.timeout(180)  # PostgreSQL starts three times
 def test_the_postmaster_and_its_backends_are_killed_at_any_moment(
     line: Line, postgres: Postgres, journal: Journal
 ) -> None:

@@ -25,6 +25,10 @@ def fatal(text):
     print(f"\nA fatal error occurred: {text}"); sys.exit(2)
 if how.get("mute"):
     fatal("Failed to connect to ESP32: Wrong boot mode detected (0x13)!")
+if how.get("other", 0) > 0:
+    how["other"] -= 1
+    (here / "how.json").write_text(json.dumps(how))
+    fatal("This chip is ESP32-C3, not ESP32. Wrong chip argument?")
 data = bytearray(flash.read_bytes())
 if program == "espefuse":
     pathlib.Path(words[words.index("--file") + 1]).write_text(json.dumps(how["fuses"]))

@@ -91,6 +91,7 @@ class Desk:
         self._folder = folder
         self._patch = monkeypatch
         self.events: list[JobEvent] = []
+        self.on_event: Callable[[JobEvent], None] = lambda _: None
         self.journal: Journal | None = None
 
     def flash(
@@ -109,7 +110,11 @@ class Desk:
             allowed=Allowed(erase=erase),
         )
         self.events.clear()
-        return Job(spec, listener=self.events.append, journal=self.journal).run()
+        return Job(spec, listener=self._listen, journal=self.journal).run()
+
+    def _listen(self, event: JobEvent) -> None:
+        self.events.append(event)
+        self.on_event(event)
 
 
 def lost() -> LinkLost:

@@ -1,11 +1,14 @@
 """ESP32: the slot, the entry that selects it, and everything that esptool lets pass and atota does not."""
 
+import sqlite3
 import struct
 from pathlib import Path
 
 import pytest
 
-from atota.update.events import JobResult
+from atota.clock import SystemClock
+from atota.journal.store import Journal
+from atota.update.events import JobEvent, JobResult, StageEvent
 from tests.sota.espressif import FACTORY, OPEN, TWO, Esp, entry, image, table
 from tests.sota.scripted import Desk
 
@@ -226,10 +229,46 @@ def test_a_chip_that_did_not_enter_its_bootloader_is_told_with_the_buttons(desk:
     assert "BOOT" in result.error.hint
 
 
+def test_another_chip_on_the_board_is_refused(desk: Desk, esp: Esp) -> None:
+    esp.behave(other=99)
+    result = flash(desk, esp)
+    assert (result.outcome, result.exit_code) == ("refused", 6)
+    assert result.error is not None
+    assert "ESP32-C3" in result.error.message
+
+
+def test_a_chip_that_is_misread_once_is_read_again(desk: Desk, esp: Esp) -> None:
+    esp.behave(other=1)
+    assert flash(desk, esp).outcome == "updated"
+
+
 def test_noise_on_the_wire_is_given_up_after_the_retries(desk: Desk, esp: Esp) -> None:
     esp.behave(broken=True)
     result = flash(desk, esp)
     assert (result.outcome, result.exit_code) == ("write-failed", 9)
+
+
+class Killed(Exception):
+    """The process ends here."""
+
+
+@pytest.mark.parametrize("stage", ["prepare", "write", "validate", "activate", "reboot", "confirm"])
+def test_a_process_killed_at_any_stage_ends_updated_when_it_is_run_again(
+    desk: Desk, esp: Esp, stage: str
+) -> None:
+    disk = sqlite3.connect(":memory:")
+
+    def kill(event: JobEvent) -> None:
+        if isinstance(event, StageEvent) and (event.stage, event.state) == (stage, "started"):
+            raise Killed
+
+    desk.on_event, desk.journal = kill, Journal.on(disk, clock=SystemClock(), owner="1")
+    with pytest.raises(Killed):
+        flash(desk, esp)
+    desk.on_event, desk.journal = lambda _: None, Journal.on(disk, clock=SystemClock(), owner="2")
+    assert flash(desk, esp).outcome in ("updated", "already-current")
+    assert flash(desk, esp).outcome == "already-current"
+    assert esp.flash[0x10000 : 0x10000 + len(OLD)] == OLD
 
 
 def test_arduino_builds_need_a_version_of_their_own(desk: Desk, esp: Esp) -> None:

@@ -263,3 +263,18 @@ def test_each_row_of_the_other_table_ends_updated_by_the_platforms_task(
     assert ran.result["version_after"] == target
     assert bench.state == "DONE"
     assert bench.server.platform.devices["6523"].versions["sota"] == target
+
+
+def test_an_update_whose_chip_was_cut_asks_the_platform_with_the_version_of_before(
+    cli: Cli, make_bench: Callable[..., Bench], tmp_path: Path
+) -> None:
+    """A GD32 that is cut in mid-write has no application that could tell a version."""
+    bench = make_bench(package=gd32(), type="sota", manuf="103", model="10301", target="V1.1.0")
+    port = f"sim://GD32?speed=max&id=test-{next(NAMES)}"
+    words = ("--type", "sota", "--model", "GD32", *bench.asking, "--journal", tmp_path / "j", "--json")
+    first = cli("update", "-p", f"{port}&fault=unplug-at:write", *words, ATOTA_ACCESS_KEY=KEY)
+    assert first.code == 4, first.result
+    second = cli("update", "-p", f"{port}&fault=unplug-at:write", *words, ATOTA_ACCESS_KEY=KEY)
+    assert (second.code, second.result["outcome"]) == (0, "updated"), second.err
+    assert second.result["version_before"] is None
+    assert bench.state == "DONE"

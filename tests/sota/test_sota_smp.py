@@ -83,7 +83,9 @@ class SmpChip:
         self.offset = 0
         self.refuses = -1
         self.drops: Callable[[int], bool] = lambda _: False
+        self.holds: Callable[[int], bool] = lambda _: False
         self.rolls_back = False
+        self._held = b""
         self.cannot_confirm = False
         self._heard = b""
         self._packet = b""
@@ -123,6 +125,7 @@ class SmpChip:
         reply = self._reply(operation, group, command, value)
         if self.drops(len(self.requests)):
             return
+        before = len(self._arrived)
         body = encode(reply)
         answer = struct.pack(">BBHHBB", operation + 1, 0, len(body), group, sequence, command) + body
         packet = struct.pack(">H", len(answer) + 2) + answer + struct.pack(">H", binascii.crc_hqx(answer, 0))
@@ -130,6 +133,10 @@ class SmpChip:
         self._arrived += b"*** console noise ***\r\n"
         for at in range(0, len(text), 124):
             self._arrived += (b"\x06\x09" if not at else b"\x04\x14") + text[at : at + 124] + b"\n"
+        if self.holds(len(self.requests)):
+            self._held, self._arrived = self._arrived[before:], self._arrived[:before]
+        else:
+            self._arrived, self._held = self._held + self._arrived, b""
 
     def _reply(self, operation: int, group: int, command: int, value: dict[str, Value]) -> dict[str, Value]:
         if (group, command) == (0, 6):
@@ -256,6 +263,13 @@ def test_lost_replies_cost_a_repetition_and_no_byte(desk: Desk) -> None:
     result = flash(desk, chip)
     assert (result.outcome, chip.slots[0] == NEW) == ("updated", True)
     assert result.retries > 0
+
+
+def test_a_reply_that_comes_late_is_not_taken_for_the_next(desk: Desk) -> None:
+    chip = SmpChip()
+    chip.holds = lambda number: number == 6
+    assert flash(desk, chip).outcome == "updated"
+    assert chip.slots[0] == NEW
 
 
 def test_an_upload_that_is_refused_fails_the_write(desk: Desk) -> None:

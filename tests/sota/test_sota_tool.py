@@ -93,6 +93,7 @@ def test_an_exit_code_fails_the_write(run: Run) -> None:
     assert (result.outcome, result.exit_code) == ("write-failed", 9)
     assert result.error is not None
     assert "exit code 3: no such chip" in result.error.message
+    assert result.error.tried == ("no such chip",)
 
 
 def test_an_exit_code_is_no_verdict_where_the_new_version_runs(run: Run) -> None:

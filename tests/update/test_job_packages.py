@@ -153,6 +153,9 @@ def test_what_a_job_cannot_do_without(make_bench: MakeBench, tmp_path: Path) -> 
     md5 = hashlib.md5(bytes(512), usedforsecurity=False).hexdigest()
     result = Job(JobSpec(port=missing, package=LocalPackage(package, md5, "V1"))).run()
     assert (result.outcome, result.exit_code) == ("port", 4)
+    for block in (0, -1):
+        result = Job(JobSpec(port=missing, package=LocalPackage(package, md5, "V1"), block=block)).run()
+        assert (result.outcome, result.exit_code) == ("usage", 2)
     assert bench.run(block=333).exit_code == 6
 
 

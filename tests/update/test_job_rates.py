@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from atota.clock import SimulatedClock
+from atota.dialects import loader
 from atota.journal.facts import KNOWN_FOR_S, LineFact
 from atota.journal.store import Journal
+from atota.settings.spec import Allowed
 from atota.testing.bench import Bench
 from atota.update.events import JobResult, Note
 
@@ -17,8 +19,10 @@ from atota.update.events import JobResult, Note
 class Line:
     """A bench with a journal, and the words of its last job."""
 
-    def __init__(self, folder: Path, model: str = "BC28", faults: str = "", size: int = 40_000) -> None:
-        self.bench = Bench(model, faults=faults, size=size, clock=SimulatedClock())
+    def __init__(
+        self, folder: Path, model: str = "BC28", faults: str = "", size: int = 40_000, **how: Any
+    ) -> None:
+        self.bench = Bench(model, faults=faults, size=size, clock=SimulatedClock(), **how)
         self.journal = Journal(folder / "journal.sqlite3", clock=self.bench.clock)
 
     def run(self, **spec: Any) -> JobResult:
@@ -91,8 +95,8 @@ def test_a_line_is_used_at_the_rate_that_it_proves(
 
 
 def test_a_rate_that_the_module_refuses_is_not_held_against_the_line(make_line: MakeLine) -> None:
-    line = make_line("M5310-A", size=4096)
-    assert line.run().outcome == "updated"
+    line = make_line("M5310-A", size=4096, dialect=loader.load("hi2115"))
+    assert line.run(allowed=Allowed(unproven=True)).outcome == "updated"
     assert (line.fact.rate, line.fact.bad) == (460800, ())
 
 

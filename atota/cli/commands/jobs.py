@@ -9,6 +9,7 @@ import typer
 from msgspec.structs import replace
 
 from atota.cli.call import Call
+from atota.cli.known import known_of
 from atota.cli.platforms import opened_platform
 from atota.cli.transcripts import tidy_transcript, transcript_path
 from atota.cli.view.job import end_job
@@ -119,6 +120,8 @@ def update(
 def _run(call: Call, spec: JobSpec, platform: Platform | None) -> int:
     _require_word(call, spec, platform)
     call.out.begin(port=spec.port)
+    if spec.dry_run and (known := known_of(call)) is not None:
+        call.out.warn(known)
     is_wanted = spec.transcript is not None
     spec = replace(spec, transcript=transcript_path(call), keeps_transcript=is_wanted)
     with ExitStack() as stack:

@@ -33,7 +33,7 @@ class TypedLines:
 
         Raises:
             TimeoutError: none was typed in time.
-            EOFError: there will be no more.
+            EOFError: it was the last.
         """
         try:
             line = self._lines.get(timeout=timeout_s)

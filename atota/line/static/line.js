@@ -2,6 +2,7 @@
 const every = 2000, stale = 8000;
 const own = { "X-Atota": "1" };
 let answered = performance.now();
+const isLive = document.querySelector("main[data-live]") !== null;
 let isAsking = false;
 
 async function refresh() {
@@ -40,7 +41,10 @@ document.addEventListener("submit", async (event) => {
     if (response.ok) form.reset();
   } catch { output.textContent = "The line does not answer; nothing was changed."; }
   if (document.activeElement) document.activeElement.blur();
-  refresh();
+  if (isLive) refresh();
 });
-document.addEventListener("visibilitychange", () => { answered = performance.now(); refresh(); });
-if (document.querySelector("main[data-live]")) { setInterval(refresh, every); setInterval(mark, 500); }
+if (isLive) {
+  document.addEventListener("visibilitychange", () => { answered = performance.now(); refresh(); });
+  setInterval(refresh, every);
+  setInterval(mark, 500);
+}

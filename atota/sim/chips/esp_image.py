@@ -9,8 +9,6 @@ import random
 import struct
 import zlib
 from dataclasses import dataclass
-from functools import reduce
-from operator import xor
 
 CHIP_ESP32 = 0
 _HEADER = struct.Struct("<BBBBIB3xHBHH4xB")
@@ -50,6 +48,16 @@ FACTORY_ONLY = (
 )
 
 
+def checksum(data: bytes, start: int = 0xEF) -> int:
+    """Return the XOR of all bytes and the start: the checksum of images and of the loader's packets."""
+    size = 1 << max(0, (len(data) - 1).bit_length())
+    number = int.from_bytes(data, "little")
+    while size > 1:  # fold the number in halves: an image has a million bytes
+        size //= 2
+        number = number >> 8 * size ^ number & (1 << 8 * size) - 1
+    return number ^ start
+
+
 def build_image(
     version: str,
     *,
@@ -76,7 +84,7 @@ def build_image(
     content = start + random.Random(f"{version} {size}").randbytes(max(0, size - len(start)))  # noqa: S311
     header = _HEADER.pack(0xE9, 1, 2, 0x20, 0x40081000, 0xEE, chip, 0, 0, 0xFFFF, 1)
     body = header + _SEGMENT.pack(0x3F400020, len(content)) + content
-    body += bytes(15 - len(body) % 16) + bytes([reduce(xor, content, 0xEF)])
+    body += bytes(15 - len(body) % 16) + bytes([checksum(content)])
     image = body + hashlib.sha256(body).digest()
     if signed:
         image += b"\xff" * (-len(image) % SECTOR)
@@ -117,7 +125,7 @@ def judge_image(data: bytes, *, needs_signature: bool = False) -> ImageVerdict:
         return ImageVerdict(refusal=f"has invalid magic byte (nothing flashed here?): {magic:#x}")
     if chip != CHIP_ESP32:
         return ImageVerdict(refusal=f"has chip id {chip}, which is not this chip's")
-    position, checksum = _HEADER.size, 0xEF
+    position, check = _HEADER.size, 0xEF
     for _number in range(segments):
         if position + _SEGMENT.size > len(data):
             return ImageVerdict(refusal="is longer than its partition")
@@ -125,10 +133,10 @@ def judge_image(data: bytes, *, needs_signature: bool = False) -> ImageVerdict:
         position += _SEGMENT.size
         if position + length > len(data):
             return ImageVerdict(refusal="is longer than its partition")
-        checksum = reduce(xor, data[position : position + length], checksum)
+        check = checksum(data[position : position + length], check)
         position += length
     position += 16 - position % 16
-    if data[position - 1] != checksum:
+    if data[position - 1] != check:
         return ImageVerdict(refusal="has a wrong checksum")
     if hashed:
         digest = hashlib.sha256(data[:position]).digest()

@@ -15,11 +15,9 @@ import hashlib
 import struct
 import zlib
 from collections.abc import Callable, Generator
-from functools import reduce
-from operator import xor
 from typing import NoReturn
 
-from atota.sim.chips import esp_registers, slip
+from atota.sim.chips import esp_image, esp_registers, slip
 from atota.sim.chips.chip import Need, Next, Program, SimChip
 
 SYNC_DATA = b"\x07\x07\x12\x20" + b"\x55" * 32
@@ -136,7 +134,7 @@ class _Loader:
                 self.refuse(_FAILED, _STUB_INVALID)
             if length != len(data):
                 self.refuse(_INVALID, _STUB_LENGTH)
-            if op in (0x03, 0x07, 0x11) and reduce(xor, data[16:], 0xEF) != checksum:
+            if op in (0x03, 0x07, 0x11) and esp_image.checksum(data[16:]) != checksum:
                 self.refuse(_CHECKSUM, _STUB_CHECKSUM)
             handler = self.handlers.get(op, self.unknown)
             return (yield from handler(data))

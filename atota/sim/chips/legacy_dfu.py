@@ -12,6 +12,7 @@ number is answered with the number expected and dropped. Nothing tells the host 
 STOP is acknowledged, too, when the CRC of the image is wrong, and then the old application starts.
 """
 
+import binascii
 import struct
 from collections.abc import Generator
 
@@ -33,12 +34,7 @@ Step = Generator[Need, bytes, Next | None]
 
 def crc16(data: bytes) -> int:
     """Return the CRC-16 of the SDK: CCITT, polynomial 1021, from FFFF on."""
-    crc = 0xFFFF
-    for byte in data:
-        crc ^= byte << 8
-        for _ in range(8):
-            crc = (crc << 1 ^ 0x1021 if crc & 0x8000 else crc << 1) & 0xFFFF
-    return crc
+    return binascii.crc_hqx(data, 0xFFFF)
 
 
 def build_init_packet(

@@ -15,6 +15,7 @@ confirmed. A swap that a power cut interrupts goes on at the next start, so it i
 """
 
 import base64
+import binascii
 import struct
 from collections.abc import Callable, Generator
 from typing import Any
@@ -43,12 +44,7 @@ Step = Generator[Need, bytes, Next | None]
 
 def crc16(data: bytes) -> int:
     """Return the CRC-16 of SMP over console: XMODEM, polynomial 1021, from 0 on."""
-    crc = 0
-    for byte in data:
-        crc ^= byte << 8
-        for _ in range(8):
-            crc = (crc << 1 ^ 0x1021 if crc & 0x8000 else crc << 1) & 0xFFFF
-    return crc
+    return binascii.crc_hqx(data, 0)
 
 
 def lines_of(message: bytes) -> bytes:

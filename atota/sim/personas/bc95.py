@@ -76,7 +76,7 @@ BC95_B8 = Persona(
         validate_s=10.0,
     ),
     restarts=hi2110.RESTARTS,
-    boot=hi2110.boot(b"Neul \r\nOK\r\n", 45.0),
+    boot=hi2110.boot(b"Neul \r\nOK\r\n"),
     line_limit=2100,
     final_each=True,
     ate=True,

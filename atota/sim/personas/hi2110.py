@@ -18,11 +18,14 @@ RESTARTS: Mapping[bytes, Restart] = {b"+NRB": Restart((b"REBOOTING",), bare=True
 """The OK belongs to the boot banner."""
 
 
-def boot(greeting: bytes, update_s: float, *, clears_nvm: bool = False) -> Boot:
-    """Return the start, and an update of ``update_s``, of a module that ends its banner with ``greeting``."""
+def boot(greeting: bytes, *, clears_nvm: bool = False) -> Boot:
+    """Return the start and the update of a module that ends its banner with ``greeting``.
+
+    UBX-16014887: an update "generally takes two minutes".
+    """
     return Boot(
         steps=BOOT_LINES,
-        update=(*BOOT_LINES, Step(update_s, b""), *BOOT_LINES),
+        update=(*BOOT_LINES, Step(116.0, b""), *BOOT_LINES),
         ending=b"\r\n{cause}\r\n" + greeting,
         update_cause=UPDATE_CAUSE,
         update_clears_nvm=clears_nvm,

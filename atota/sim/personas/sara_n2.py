@@ -75,7 +75,7 @@ SARA_N200 = Persona(
         validate_s=12.0,
     ),
     restarts=hi2110.RESTARTS,
-    boot=hi2110.boot(b"u-blox \r\nOK\r\n", 116.0, clears_nvm=True),  # "generally takes two minutes"
+    boot=hi2110.boot(b"u-blox \r\nOK\r\n", clears_nvm=True),
     line_limit=2048,
     line_error=1650,
     guard_s=0.02,

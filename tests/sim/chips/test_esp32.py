@@ -6,6 +6,8 @@ import zlib
 from collections.abc import Callable
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from atota.sim.chips import esp_image
 from atota.sim.chips.esp32 import Esp32
@@ -343,3 +345,11 @@ def test_an_end_restarts_the_chip() -> None:
     assert ask(link, 0x02, words(0, 0, 0x400, 0)) == OK
     assert ask(link, 0x04, words(0)) == OK
     assert b"App version:      V1.0.0\r\n" in until(link, b"app_main()\r\n", 2.0)
+
+
+@given(st.binary(max_size=300))
+def test_the_checksum_is_the_xor_of_all_bytes(data: bytes) -> None:
+    expected = 0xEF
+    for byte in data:
+        expected ^= byte
+    assert esp_image.checksum(data) == expected

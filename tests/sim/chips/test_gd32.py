@@ -279,6 +279,15 @@ def test_a_wrong_option_is_refused_and_the_known_ones_are_listed(query: str, hin
     assert hint in caught.value.hint
 
 
+def test_a_chip_that_is_held_in_reset_starts_when_the_port_is_closed() -> None:
+    link = opened("sim://GD32?id=held")
+    link.set_lines(dtr=False, rts=True)
+    assert ask(link, b"AT+VER\r\n", 1, 1.0) == b""
+    link.close()
+    again = opened("sim://GD32?id=held")
+    assert until(again, b"fw V1.0.0\r\n", 1.0).endswith(b"fw V1.0.0\r\n")
+
+
 def test_a_chip_with_an_id_is_the_same_one_when_it_is_opened_again() -> None:
     link = loader("id=bench")
     assert erase(link, 0) == ACK + ACK

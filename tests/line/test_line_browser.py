@@ -1,0 +1,84 @@
+"""The managers' page in a real browser, with its strict policy: it stays current, or says that it is not."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from atota.line.store import Store
+from atota.line.tables import people
+from tests.line.servers import Line, sent
+from tests.line.stations import imei_of, journal_in, write
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
+@pytest.fixture
+def page() -> "Iterator[Page]":
+    sync_api = pytest.importorskip(
+        "playwright.sync_api", reason="Playwright is missing: pip install playwright"
+    )
+    if CHROMIUM is None:
+        pytest.skip("Chromium is missing: apt-get install chromium")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        opened = browser.new_page()
+        opened.set_default_timeout(30_000)
+        yield opened
+        browser.close()
+
+
+@pytest.mark.timeout(300)
+def test_the_page_renews_itself_and_greys_when_the_server_is_gone(
+    store: Store, tmp_path: Path, folder: Path, page: "Page"
+) -> None:
+    problems: list[str] = []
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.clock.install()
+    with Line(store, tmp_path / "state") as line, journal_in(folder) as journal:
+        outbox = line.outbox(journal, line.key("st-1"))
+        write(journal, 1)
+        sent(outbox)
+        page.goto(line.url)
+        records = page.locator("[data-counter=records]")
+        assert records.inner_text() == "1"
+        for number in (2, 3):
+            write(journal, number)
+        sent(outbox)
+        page.clock.run_for(2_500)
+        page.locator("[data-counter=records]", has_text="3").wait_for()
+        assert not page.locator("#stale").is_visible()
+        page.fill("input[name=q]", imei_of(2))
+        page.keyboard.press("Enter")
+        page.locator("td", has_text="updated").wait_for()
+        page.go_back()
+        page.locator("[data-station=st-1][data-state=live]").wait_for()
+    page.clock.run_for(20_000)
+    page.locator("#stale").wait_for()
+    assert "stale" in (page.locator("body").get_attribute("class") or "")
+    assert problems == []
+
+
+@pytest.mark.timeout(300)
+def test_a_lead_logs_in_and_makes_a_batch(line: Line, page: "Page") -> None:
+    with line.store.transaction() as session:
+        people.add(session, "wang", "lead", "4711")
+    page.goto(line.url)
+    page.fill("input[name=name]", "wang")
+    page.fill("input[name=pin]", "0000")
+    page.keyboard.press("Enter")
+    page.locator("#said", has_text="PIN is wrong").wait_for()
+    page.fill("input[name=name]", "wang")
+    page.fill("input[name=pin]", "4711")
+    page.keyboard.press("Enter")
+    page.fill("input[name=batch]", "B-7")
+    page.fill("input[name=quota]", "50")
+    page.get_by_role("button", name="Set").click()
+    page.locator("#said", has_text="the batch B-7 is set").wait_for()
+    page.get_by_role("link", name="B-7").wait_for()
+    assert page.locator("header", has_text="wang, lead").is_visible()
