@@ -144,15 +144,6 @@ class LinkLost(LinkError):
     default_hint = "Plug the adapter in again and run the same command; it continues where the module stands."
 
 
-class ModuleExchanged(LinkError):
-    """Another module is on the port than the one that the job works on."""
-
-    code = "link.exchanged"
-    default_hint = (
-        "Put the first module back and run the same command; it continues where that module stands."
-    )
-
-
 class ReplayDiverged(LinkError):
     """The host does something else than the recorded one did.
 

@@ -57,9 +57,6 @@ class Journal:
             record, which are one write.
         before_write: called with it before each.
         database: an open one instead of ``path``; see `on` and `reading`.
-
-    Attributes:
-        delivering: held by the thread that delivers the outbox.
     """
 
     def __init__(
@@ -78,7 +75,7 @@ class Journal:
         self._clock = clock
         self._after_write = after_write
         self._before_write = before_write
-        self.delivering = threading.Lock()
+        self.delivering = threading.Lock()  # held by the thread that delivers the outbox
         self._lock = threading.RLock()
         self._owner: str | None = None
 
@@ -269,14 +266,10 @@ class Journal:
             return rows.record_of(document)
 
     def pending(self, topic: str | None = None) -> list[QueuedReport]:
-        """Return the outbox, the oldest report first.
-
-        ``topic``: documents for another receiver than the platform, which name it as their ``topic``.
-        """
+        """Return the outbox, the oldest first; ``topic`` names another receiver than the platform."""
         queued = self._read(
-            "SELECT id, job, at, document FROM report"
-            " WHERE NOT EXISTS (SELECT 1 FROM report_end WHERE report = report.id)"
-            " AND json_extract(document, '$.topic') IS :topic ORDER BY id",
+            "SELECT id, job, at, document FROM report WHERE json_extract(document, '$.topic') IS :topic"
+            " AND NOT EXISTS (SELECT 1 FROM report_end WHERE report = report.id) ORDER BY id",
             {"topic": topic},
         )
         with translated(self.path):
@@ -285,9 +278,8 @@ class Journal:
     def reports_of(self, job: str) -> list[SentReport]:
         """Return all reports of a job to its platform, the oldest first, each with its end."""
         sent = self._read(
-            "SELECT report.at, document, report_end.at, how, detail FROM report"
-            " LEFT JOIN report_end ON report_end.report = report.id WHERE job = :job"
-            " AND json_extract(document, '$.topic') IS NULL ORDER BY report.id",
+            "SELECT report.at, document, report_end.at, how, detail FROM report LEFT JOIN report_end"
+            " ON report = report.id WHERE job = :job AND document ->> '$.topic' IS NULL ORDER BY report.id",
             {"job": job},
         )
         with translated(self.path):

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from atota.clock import Clock, Deadline
-from atota.errors import LinkError, LinkLost, ModuleExchanged
+from atota.errors import LinkError, LinkLost
 from atota.link import ports
 from atota.link.ports import PortInfo
 from atota.module.identify import read_imei
@@ -18,6 +18,15 @@ from atota.values import is_unique_imei, mask
 _RETURN_S = 60.0
 """How long a person may take to plug the adapter in again."""
 _LOOK_EVERY_S = 0.5
+
+
+class ModuleExchanged(LinkError):
+    """Another module is on the port than the one that the job works on."""
+
+    code = "link.exchanged"
+    default_hint = (
+        "Put the first module back and run the same command; it continues where that module stands."
+    )
 
 
 class Adapters(Protocol):

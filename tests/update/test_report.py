@@ -106,7 +106,7 @@ def test_a_document_that_an_earlier_version_queued_is_delivered(journal: Journal
     platform = Answers()
     assert [one.how for one in delivered(journal, platform)] == ["delivered"]
     assert platform.accepted == [("version", ("1", None, "V2"))]
-    assert set(msgspec.to_builtins(report())) == {*document, "status", "version", "api", "handle", "product"}
+    assert set(msgspec.to_builtins(report())) == {*document, "status", "version", "api", "handle"}
 
 
 def test_they_are_delivered_in_order_and_those_for_another_platform_stay(journal: Journal) -> None:
