@@ -7,30 +7,20 @@
     │   ├── PortNotFound, PortBusy, PortForbidden
     │   ├── LineUnavailable       the port has no DTR, RTS or such a mode
     │   ├── BoardMismatch         the port's adapter is not the one of the board file
-    │   ├── LinkLost
-    │   ├── ModuleExchanged       the adapter came back with another module
+    │   ├── LinkLost, ModuleExchanged
     │   ├── PrinterError          a printer that does not print (station)
     │   └── ReplayDiverged        the host does something else than its recording
     ├── ModuleError           the conversation with the module                5  no-answer
-    │   ├── NoAnswer              Looped: only the own bytes come back
-    │   │   └── SelfUpdating      it updates itself, and does not listen
-    │   ├── Desynchronised
-    │   ├── ModuleRebooted
-    │   └── ModuleRefused         an error result where OK was needed
+    │   ├── NoAnswer              Looped: own bytes come back; SelfUpdating: it does not listen
+    │   └── Desynchronised, ModuleRebooted, ModuleRefused
     ├── Refused               we said no before anything was touched          6  refused
     ├── PackageError          size, digest or format                          7  bad-package
     ├── ServerError           the platform or the network                     8  server
-    │   ├── ServerUnreachable
-    │   │   └── StoreBusy, StoreFull  the line's database
-    │   ├── PlatformRefused       a refusal by the platform
-    │   │   ├── DownloadRefused       its one-byte answer to a download
-    │   │   └── KeyRefused            of a station, by the line
-    │   ├── BadData               a value that the line's database cannot store
-    │   └── BadAnswer             not what the platform documents
+    │   ├── ServerUnreachable     StoreBusy, StoreFull: the line's database
+    │   ├── PlatformRefused       DownloadRefused: in one byte; KeyRefused: of a station
+    │   └── BadAnswer, BadData    not what is documented; not what a database stores
     ├── WriteFailed           the slot was not activated                      9  write-failed
-    │   ├── PackageTurnedDown     the module refused the package before it rebooted
-    │   ├── Unanswered            the command that starts the update, asked twice (fota)
-    │   └── RetriesUsedUp         the slot was lost more often than the task allows (update)
+    │   └── PackageTurnedDown, Unanswered (the start command), RetriesUsedUp
     ├── SlotLost              what was written is in doubt (fota)             9  write-failed
     ├── RebootTimeout         it did not come back in time                   11  unknown-after-reboot
     │   └── SameName              its version cannot tell old from new

@@ -89,10 +89,11 @@ class Here(msgspec.Struct, frozen=True, kw_only=True):
 class GrantRequest(msgspec.Struct, frozen=True, kw_only=True):
     """A wish for ``count`` tickets of a batch and ``devices`` ids of a product.
 
-    The ``id`` makes a repetition harmless: it gets the answer that was given before.
+    The ``id`` makes a repetition harmless: it gets the answer that was given before. Without one, the server
+    makes it, and a repetition is another wish.
     """
 
-    id: str
+    id: str = ""
     batch: str | None = None
     count: int = 0
     product: str | None = None

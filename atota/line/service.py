@@ -2,6 +2,7 @@
 
 import json
 import threading
+import uuid
 from pathlib import Path
 from typing import TypeVar
 
@@ -141,6 +142,8 @@ class LineService:
     def post_grants(self, key: str, body: bytes) -> Grant:
         """Grant tickets and device ids."""
         request = read(body, GrantRequest)
+        if not request.id:
+            request = msgspec.structs.replace(request, id=str(uuid.uuid4()))
         with self.store.transaction() as session:
             station = stations.of_key(session, key)
             quota.lock(session)

@@ -49,7 +49,7 @@ class SimLink:
         )
         self._baud = baud
         self._dtr = self._rts = False
-        self._closed = False
+        self._closed = self._keeps_lines = False
 
     @property
     def module(self) -> SimModule:
@@ -166,9 +166,13 @@ class SimLink:
         self._wire.set_parity("N", now)
         return SimLink(self.device, self.clock, baud=baud or self._baud, name=self.name, wire=self._wire)
 
+    def keep_lines(self) -> None:
+        """Keep the levels of the control lines when the link is closed."""
+        self._keeps_lines = True
+
     def close(self) -> None:
         """Close the link and let its control lines go; the device goes on. May be called twice."""
-        if self.in_use and (self._dtr or self._rts):
+        if self.in_use and not self._keeps_lines and (self._dtr or self._rts):
             self.set_lines(dtr=False, rts=False)
         self._closed = True
 

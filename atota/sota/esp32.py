@@ -215,8 +215,8 @@ class Esp32(Flasher):
         self._failures += 1
         if _MISMATCH in reason and self._failures > 1:
             problem = f"the flash does not hold the written bytes, also at {_SLOW} bit/s: {reason}"
-            raise self.failure(problem, ended.tail)
-        raise SlotLost(f"esptool: {reason}", hint=self.failure("").hint, tried=ended.tail)
+            raise self.failure(problem, ended.last_lines)
+        raise SlotLost(f"esptool: {reason}", hint=self.failure("").hint, tried=ended.last_lines)
 
     def _read(self, address: int, size: int) -> bytes:
         with tempfile.TemporaryDirectory(prefix="atota-") as folder:

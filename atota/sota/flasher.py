@@ -133,12 +133,12 @@ class Flasher:
         """Return a pattern of the boot text for the place that it boots, and the text of the new place."""
         return None
 
-    def failure(self, message: str, lines: tuple[str, ...] = ()) -> WriteFailed:
+    def failure(self, message: str, last_lines: tuple[str, ...] = ()) -> WriteFailed:
         """Make the error of a write that the chip refuses, with the true state of its application.
 
         Args:
             message: the problem.
-            lines: the last lines of the program that failed.
+            last_lines: the last lines of the program that failed.
         """
         is_lost = self.overwrites and self.has_erased
-        return WriteFailed(message, hint=LOST if is_lost else INTACT, tried=lines)
+        return WriteFailed(message, hint=LOST if is_lost else INTACT, tried=last_lines)

@@ -29,7 +29,7 @@ _LONGEST = 400
 """Characters of a line that are kept."""
 _MOST_LINES = 2000
 """Lines that are kept: the last ones."""
-_TAIL = 10
+_SAID = 10
 """Lines that the record of a failure holds."""
 _KEPT = (
     "PATH", "HOME", "USER", "LANG", "LC_ALL", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT", "PATHEXT", "USERPROFILE",
@@ -50,9 +50,9 @@ class Ended(msgspec.Struct, frozen=True):
         return "\n".join(self.lines)
 
     @property
-    def tail(self) -> tuple[str, ...]:
+    def last_lines(self) -> tuple[str, ...]:
         """The last lines, for the record of a failure."""
-        return tuple(line for line in self.lines if line.strip())[-_TAIL:]
+        return tuple(line for line in self.lines if line.strip())[-_SAID:]
 
     @property
     def last(self) -> str:

@@ -77,7 +77,7 @@ class Tool(Flasher):
         why = self._problem(ended)
         if why is not None:
             self.state_words = f"{Path((self.chip.flash or ('',))[0]).name}: {why}"
-            raise self.failure(self.state_words, ended.tail)
+            raise self.failure(self.state_words, ended.last_lines)
         on_progress(len(data), len(data))
 
     def validate(self) -> None:
@@ -91,7 +91,7 @@ class Tool(Flasher):
             ended = self._run(self.chip.verify or (), folder, lambda _: None)
             why = self._problem(ended, is_reading=True)
             if why is not None:
-                raise self.failure(f"{Path((self.chip.verify or ('',))[0]).name}: {why}", ended.tail)
+                raise self.failure(f"{Path((self.chip.verify or ('',))[0]).name}: {why}", ended.last_lines)
             if any("{readback}" in argument for argument in self.chip.verify or ()):
                 back = folder / "readback.bin"
                 read = back.read_bytes() if back.is_file() else b""

@@ -16,8 +16,10 @@ from atota.values import Digests
 from tests.cli.running import KEY, PACKAGE, Bench, Cli
 from tests.journal.making import filled
 
-SERVING = {"demo", "replay", "sim module", "sim server"}
+SERVING = {"demo", "replay", "sim bench", "sim module", "sim server"}
 """Commands that go on until Ctrl-C or take seconds: their examples run in tests/e2e."""
+OF_A_STATION = {"records batch", "station check", "station demo", "station learn", "station run"}
+"""Commands that need a station file or a shift: test_cli_station.py runs them."""
 DATABASE = "line "
 """Commands that begin so need a database: their examples run in tests/line."""
 
@@ -50,7 +52,7 @@ def test_help_shows_an_example_that_begins_as_the_command_does(cli: Cli, name: s
 
 
 @pytest.mark.parametrize(
-    "name", sorted(one for one in set(COMMANDS) - SERVING if not one.startswith(DATABASE))
+    "name", sorted(one for one in set(COMMANDS) - SERVING - OF_A_STATION if not one.startswith(DATABASE))
 )
 def test_every_example_works(
     cli: Cli,

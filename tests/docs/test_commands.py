@@ -128,7 +128,7 @@ def _stand_ins(record: str) -> dict[str, str]:
     return {
         r"(?<=replay://)FILE": "recorded.txt",
         r"(?<=wait -p )/dev/ttyUSB0": f"'{MODULE}&version=BC28JAR01A05'",
-        r"(?<=--dialect )FILE": "boards/dialects/acme-x1.toml --allow-unproven",
+        r"(?<=--dialect )FILE": "boards/dialects/acme-x1.toml --allow-unproven --dry-run",
         r"(?<=check )FILE": "boards/dialects/acme-x1.toml",
         r"(?<=show )NAME": "hi2115",
         r"/dev/ttyUSB0|\bPORT\b": f"'{MODULE}'",

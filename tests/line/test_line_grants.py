@@ -57,6 +57,15 @@ def test_a_repeated_request_gets_the_answer_that_was_lost(line: Line) -> None:
         line.client(line.key("st-2")).grant(GrantRequest(id="g-1", batch="B-1", count=30))
 
 
+def test_a_request_without_an_id_is_a_wish_of_its_own(line: Line) -> None:
+    batch(line.store)
+    key = line.key()
+    answers = [line.call("POST", "/v1/grants", {"batch": "B-1", "count": 30}, key=key)[1] for _ in range(2)]
+    assert [answer["granted"] for answer in answers] == [30, 30]
+    assert answers[0]["id"] != answers[1]["id"]
+    assert sums(line.store) == (0, 60, 100)
+
+
 def test_a_hundred_requests_at_once_never_exceed_the_quota_nor_share_a_device(line: Line) -> None:
     """The quota race: ten stations, each asking ten times and repeating every request."""
     batch(line.store, size=500)
