@@ -85,12 +85,17 @@ class JobJournal:
         opened = msgspec.structs.replace(self.opened, adapter=adapter, board=board)
         if prior is not None:
             opened = msgspec.structs.replace(
-                opened, run=prior.run, attempt=prior.attempt + 1, resumes=prior.id
+                opened, run=prior.run, attempt=self._last_attempt(prior) + 1, resumes=prior.id
             )
         self._open(opened)
         self.fact(identity)
         if prior is not None:
             self.fact(prior)
+
+    def _last_attempt(self, prior: PriorRun) -> int:
+        """Return the last attempt of a run; it comes after ``prior`` if it died before it knew its module."""
+        last = None if self._journal is None else self._journal.past(run=prior.run)
+        return prior.attempt if last is None or last.is_alive else last.attempt
 
     def _open(self, opened: Opened) -> None:
         self.opened = opened

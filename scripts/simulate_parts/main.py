@@ -82,7 +82,7 @@ def _shift(given: argparse.Namespace) -> int:
     began = time.perf_counter()
     shift = run_shift(seed, units=given.runs, lanes=given.lanes)
     took = time.perf_counter() - began
-    print(f"{sum(shift.verdicts.values())} verdicts in {took:.0f} s")
+    print(f"{sum(shift.verdicts.values())} verdicts in {took:.0f} s, {shift.deaths} deaths of the process")
     print("  " + ", ".join(f"{name} {count}" for name, count in shift.verdicts.most_common()))
     print("\n".join(shift.broken) if shift.broken else "no promise was broken")
     return 1 if shift.broken else 0

@@ -1,8 +1,9 @@
 """A whole shift of a station: units that are plugged, pulled, flap, are cloned or come back, and a judge.
 
 The lanes are threads, as in production; the modules are simulated, each with a true state that the judge
-looks at. The operator is drawn from a seed. Threads take turns as the machine likes, so a shift is not
-repeated to the letter; its units, their faults and the operator's wishes are.
+looks at. The machine dies at drawn moments, and a new one is made on the journal that is left. The operator
+is drawn from a seed. Threads take turns as the machine likes, so a shift is not repeated to the letter; its
+units, their faults and the operator's wishes are.
 """
 # ruff: noqa: ARG002 - protocols are kept whole
 
@@ -10,14 +11,17 @@ import random
 import tempfile
 import threading
 from collections import Counter
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from unittest import mock
 
-from atota.clock import StopToken, SystemClock
+from atota.clock import Clock, StopToken, SystemClock
 from atota.errors import AtotaError, Outcome
 from atota.journal.store import Journal
-from atota.link import open as link_open
+from atota.link.base import Link
+from atota.link.forward import ForwardingLink
 from atota.module.module import Opener, open_module
 from atota.ota.base import Platform
 from atota.ota.cache import Cache
@@ -35,6 +39,7 @@ from atota.station.tally import counts, verdict_of
 from atota.station.view import LaneView
 from atota.update.events import JobEvent, JobResult
 from atota.values import Digests
+from scripts.simulate_parts.world import Killed
 
 BASE, TARGET = "BC28JAR01A03", "BC28JAR01A05"
 FAULTS = (
@@ -43,6 +48,8 @@ FAULTS = (
 )  # fmt: skip
 _PULL = dict.fromkeys(AT_WORK, 0.0005) | {LaneState.APPEARED: 0.002, LaneState.SETTLING: 0.002}
 """How likely a unit is pulled at one look, in each state."""
+LIFE = (300, 20_000)
+"""A machine dies after so many writes of its journal, commands and replies."""
 LIMIT_S = 120.0
 """Seconds for which nothing may happen at all."""
 
@@ -85,20 +92,76 @@ class Shift:
     """The result of a shift."""
 
     verdicts: Counter[str] = field(default_factory=Counter)
+    deaths: int = 0
     broken: list[str] = field(default_factory=list)
+
+
+class Machine:
+    """The station's machine: once it is dead, nothing of it reaches anything.
+
+    Args:
+        actions: the actions that it lives for.
+    """
+
+    def __init__(self, actions: int) -> None:
+        self._left = actions
+        self._lock = threading.Lock()
+
+    @property
+    def is_dead(self) -> bool:
+        """True if it is dead."""
+        return self._left <= 0
+
+    def alive(self) -> None:
+        """Raise `Killed` once it is dead."""
+        if self.is_dead:
+            raise Killed
+
+    def act(self, _what: str = "") -> None:
+        """Count an action; the machine may die of it."""
+        with self._lock:
+            self._left -= 1
+        self.alive()
+
+
+class MortalLink(ForwardingLink):
+    """The machine's end of a wire."""
+
+    def __init__(self, inner: Link, machine: Machine) -> None:
+        super().__init__(inner)
+        self._machine = machine
+
+    def read(self, timeout_s: float) -> bytes:
+        self._machine.alive()
+        data = self.inner.read(timeout_s)
+        if data:
+            self._machine.act()
+        return data
+
+    def write(self, data: bytes) -> None:
+        self._machine.alive()
+        self.inner.write(data)
+        self._machine.act()
+
+    def set_baud(self, baud: int) -> None:
+        self._machine.alive()
+        self.inner.set_baud(baud)
 
 
 class Judge:
     """A reporter that compares each verdict with the module's true state and with the journal."""
 
-    def __init__(self, journal: Journal, hub: SimHub) -> None:
+    machine: Machine
+    journal: Journal
+
+    def __init__(self, hub: SimHub) -> None:
         self.shift = Shift()
         self.inside: dict[int, Unit] = {}
         self._at_work: dict[int, Unit] = {}
-        self._journal = journal
         self._hub = hub
 
     def lane(self, view: LaneView, job: str | None) -> None:
+        self.machine.alive()
         unit = self.inside.get(view.number)
         if view.state is LaneState.IDENTIFYING and unit is not None:
             self._at_work[view.number] = unit
@@ -107,14 +170,15 @@ class Judge:
         pass
 
     def verdict(self, event: VerdictEvent) -> None:
+        self.machine.alive()
         self.shift.verdicts[f"{event.verdict}:{event.outcome}"] += 1
         unit = self._at_work[event.lane]
         if event.record_id is None:
             self._break(event, "it has no record on the disk")
             return
-        record = self._journal.record(event.record_id)
+        record = self.journal.record(event.record_id)
         if Outcome(record.outcome) != event.outcome:
-            self._break(event, f"its record says {record.outcome}")
+            self._break(event, f"its record says {record.outcome}; {event.sentence}")
         version = self.version(unit)
         if event.verdict is Verdict.PASS and version != TARGET:
             self._break(event, f"the module {unit.name} runs {version}")
@@ -210,56 +274,89 @@ def _check_digit(digits: str) -> str:
 
 
 def run_shift(seed: int, *, units: int, lanes: int) -> Shift:
-    """Run a shift in which ``units`` units are put in, and judge it."""
-    hub = SimHub()
-    package = build_package(model="BC28", base=BASE, target=TARGET, size=600)
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="atota-shift-")))
-        (folder / "new.bin").write_bytes(package)
-        md5 = Digests.of(package).md5
-        text = f'name = "shift"\n[work]\ncommand = "flash"\npackage = "new.bin"\nmd5 = "{md5}"\n'
-        text += f'target = "{TARGET}"\nbatch = "B"\n[stop]\nfailures_lane = 0\nfailures_station = 0\n'
-        text += "".join(f'[[lane]]\nnumber = {n}\nport = "hand://{n}"\n' for n in range(1, lanes + 1))
-        (folder / "station.toml").write_text(text)
-        journal = stack.enter_context(Journal(folder / "journal.sqlite3", clock=SystemClock()))
-        judge = Judge(journal, hub)
-        hands = {number: HandLane() for number in range(1, lanes + 1)}
-        operator = Operator(seed, hands, judge, hub, units)
-        stop = StopToken()
-        station = Station(
-            load_station(folder / "station.toml"),
-            sockets=hands,
-            parts=FlashParts(LocalPackage(folder / "new.bin", md5, TARGET)),
-            journal=journal,
-            cache=Cache(folder / "cache"),
-            reporter=judge,
-            stop=stop,
-        )
-        _with_hub(hub, stack)
-        thread = threading.Thread(target=station.run, daemon=True)
-        thread.start()
-        _watch(station, operator, judge)
-        stop.set()
-        thread.join(LIMIT_S)
-        if thread.is_alive():
-            judge.shift.broken.append("the station did not end")
-        _judge_records(journal, judge)
+    """Run a shift in which ``units`` units are put in, on machines that die, and judge it."""
+    hub, lives = SimHub(), random.Random(seed)  # noqa: S311 - repeatable, no secrets
+    judge = Judge(hub)
+    hands = {number: HandLane() for number in range(1, lanes + 1)}
+    operator = Operator(seed, hands, judge, hub, units)
+    with tempfile.TemporaryDirectory(prefix="atota-shift-") as name:
+        folder = Path(name)
+        parts = FlashParts(_write_station(folder, lanes))
+        while not (operator.is_done or judge.shift.broken):
+            judge.machine = machine = Machine(lives.randint(*LIFE))
+            with suppress(Killed), _journal(folder, machine) as judge.journal, _with_hub(hub, machine):
+                judge.journal.recover()
+                _live(folder, hands, parts, judge, operator)
+            judge.shift.deaths += machine.is_dead
+        with Journal(folder / "journal.sqlite3", clock=SystemClock()) as journal:
+            _judge_records(journal, judge)
     return judge.shift
 
 
-def _with_hub(hub: SimHub, stack: ExitStack) -> None:
-    """Let ``sim://`` ports lead to the modules of this shift, and look at the lanes often."""
-    from unittest import mock
+def _write_station(folder: Path, lanes: int) -> LocalPackage:
+    package = build_package(model="BC28", base=BASE, target=TARGET, size=600)
+    (folder / "new.bin").write_bytes(package)
+    md5 = Digests.of(package).md5
+    text = f'name = "shift"\n[work]\ncommand = "flash"\npackage = "new.bin"\nmd5 = "{md5}"\n'
+    text += f'target = "{TARGET}"\nbatch = "B"\n[stop]\nfailures_lane = 0\nfailures_station = 0\n'
+    text += "".join(f'[[lane]]\nnumber = {n}\nport = "hand://{n}"\n' for n in range(1, lanes + 1))
+    (folder / "station.toml").write_text(text)
+    return LocalPackage(folder / "new.bin", md5, TARGET)
 
-    stack.enter_context(mock.patch.object(station_module, "LOOK_EVERY_S", 0.01))
-    stack.enter_context(mock.patch("atota.sim.link.open_sim_link", hub.open))
-    assert link_open.open_link is not None
+
+def _journal(folder: Path, machine: Machine) -> Journal:
+    return Journal(
+        folder / "journal.sqlite3", clock=SystemClock(), before_write=machine.act, after_write=machine.act
+    )
+
+
+def _live(
+    folder: Path, hands: dict[int, HandLane], parts: FlashParts, judge: Judge, operator: Operator
+) -> None:
+    """Run one machine until the shift is over, or until it dies."""
+    stop = StopToken()
+    station = Station(
+        load_station(folder / "station.toml"),
+        sockets=hands,
+        parts=parts,
+        journal=judge.journal,
+        cache=Cache(folder / "cache"),
+        reporter=judge,
+        stop=stop,
+    )
+    thread = threading.Thread(target=station.run, daemon=True)
+    thread.start()
+    _watch(station, operator, judge)
+    stop.set()
+    thread.join(LIMIT_S)
+    if thread.is_alive():
+        judge.shift.broken.append("the station did not end")
+
+
+@contextmanager
+def _with_hub(hub: SimHub, machine: Machine) -> Iterator[None]:
+    """Let ``sim://`` ports lead to the modules of this shift, and look at the lanes often."""
+
+    def opened(url: str, *, baud: int = 9600, clock: Clock | None = None) -> Link:
+        machine.alive()
+        return MortalLink(hub.open(url, baud=baud, clock=clock), machine)
+
+    def told(failure: threading.ExceptHookArgs) -> None:
+        if failure.exc_type is not Killed:
+            threading.__excepthook__(failure)
+
+    with (
+        mock.patch.object(station_module, "LOOK_EVERY_S", 0.01),
+        mock.patch("atota.sim.link.open_sim_link", opened),
+        mock.patch.object(threading, "excepthook", told),
+    ):
+        yield
 
 
 def _watch(station: Station, operator: Operator, judge: Judge) -> None:
     clock = SystemClock()
     seen, at = -1, clock.monotonic()
-    while not operator.is_done:
+    while not (operator.is_done or judge.machine.is_dead):
         operator.look(station.hub.snapshot().lanes)
         clock.sleep(0.005)
         done = sum(judge.shift.verdicts.values()) - len(judge.inside)

@@ -6,9 +6,10 @@ from atota.station.lane import Verdict
 from scripts.simulate_parts.shift import run_shift
 
 
-def test_a_shift_with_pulled_cloned_and_faulty_units_breaks_no_promise() -> None:
+def test_a_shift_with_pulled_cloned_and_faulty_units_and_deaths_breaks_no_promise() -> None:
     shift = run_shift(11, units=24, lanes=4)
     assert shift.broken == []
+    assert shift.deaths > 0
     assert sum(shift.verdicts.values()) > 5
 
 

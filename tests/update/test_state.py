@@ -262,6 +262,27 @@ def test_a_job_that_ends_without_settling_its_task_is_read_like_one_that_was_cut
     assert prior in (None, cut_off)
 
 
+def test_a_run_goes_on_after_an_attempt_that_died_before_its_identity_was_written(
+    disk: sqlite3.Connection,
+) -> None:
+    journal = Journal.on(disk, clock=SimulatedClock(), owner="r")
+    journal.open_job(Opened(run="r", attempt=1, command="flash", port="p")).fact(Identity(imei=IMEI))
+    prior = on_disk(disk)
+    assert prior is not None
+    journal.open_job(Opened(run="r", attempt=2, command="flash", port="p"))
+    later = Journal.on(disk, clock=SimulatedClock(), owner="another")
+    later.recover()
+    pages = JobJournal(
+        later,
+        Opened(run="new", attempt=1, command="flash", port="p"),
+        clock=SimulatedClock(),
+        may_fail=lambda: False,
+        warn=pytest.fail,
+    )
+    pages.begin(JobSpec(port="p"), Identity(imei=IMEI), None, prior)
+    assert (pages.id, pages.opened.resumes) == ("r-3", "r-1")
+
+
 # -- every way, every crash ----------------------------------------------------------------------------
 
 ERRORS = (Interrupted("Ctrl-C"), LinkLost("the port"), RebootTimeout("no answer"))
