@@ -1,8 +1,8 @@
 """A whole shift of a station: units that are plugged, pulled, flap, are cloned or come back, and a judge.
 
 The lanes are threads, as in production; the modules are simulated, each with a true state that the judge
-looks at. The machine dies at drawn moments, and a new one is made on the journal that is left. The operator
-is drawn from a seed. Threads take turns as the machine likes, so a shift is not repeated to the letter; its
+looks at. The machine dies and its disk is full at drawn moments, and a new one is made on the journal that
+is left. The operator is drawn from a seed. Threads take turns as the machine likes, so a shift is not repeated to the letter; its
 units, their faults and the operator's wishes are.
 """
 # ruff: noqa: ARG002 - protocols are kept whole
@@ -18,7 +18,7 @@ from pathlib import Path
 from unittest import mock
 
 from atota.clock import Clock, StopToken, SystemClock
-from atota.errors import AtotaError, Outcome
+from atota.errors import AtotaError, LimitReached, Outcome
 from atota.journal.store import Journal
 from atota.link.base import Link
 from atota.link.forward import ForwardingLink
@@ -36,7 +36,7 @@ from atota.station.desk import VerdictEvent
 from atota.station.lane import AT_WORK, LaneState, Verdict
 from atota.station.station import Station
 from atota.station.tally import counts, verdict_of
-from atota.station.view import LaneView
+from atota.station.view import LaneView, ReleaseCommand
 from atota.update.events import JobEvent, JobResult
 from atota.values import Digests
 from scripts.simulate_parts.world import Killed
@@ -50,6 +50,8 @@ _PULL = dict.fromkeys(AT_WORK, 0.0005) | {LaneState.APPEARED: 0.002, LaneState.S
 """How likely a unit is pulled at one look, in each state."""
 LIFE = (300, 20_000)
 """A machine dies after so many writes of its journal, commands and replies."""
+FULL = (50, 3000)
+"""Writes of the journal before the disk is full for a while."""
 LIMIT_S = 120.0
 """Seconds for which nothing may happen at all."""
 
@@ -101,10 +103,13 @@ class Machine:
 
     Args:
         actions: the actions that it lives for.
+        full: the writes of its journal that find the disk full.
     """
 
-    def __init__(self, actions: int) -> None:
+    def __init__(self, actions: int, full: range) -> None:
         self._left = actions
+        self._full = full
+        self._writes = 0
         self._lock = threading.Lock()
 
     @property
@@ -122,6 +127,15 @@ class Machine:
         with self._lock:
             self._left -= 1
         self.alive()
+
+    def before_write(self, what: str) -> None:
+        """Count a write of the journal, for which the disk may have no room."""
+        self.act(what)
+        with self._lock:
+            self._writes += 1
+            is_full = self._writes in self._full
+        if is_full:
+            raise LimitReached("the disk is full: the journal cannot be written", hint="Make room.")
 
 
 class MortalLink(ForwardingLink):
@@ -174,6 +188,8 @@ class Judge:
         self.shift.verdicts[f"{event.verdict}:{event.outcome}"] += 1
         unit = self._at_work[event.lane]
         if event.record_id is None:
+            if event.verdict is Verdict.STATION_ERROR:
+                return  # the disk is full; no unit has a verdict
             self._break(event, "it has no record on the disk")
             return
         record = self.journal.record(event.record_id)
@@ -283,7 +299,9 @@ def run_shift(seed: int, *, units: int, lanes: int) -> Shift:
         folder = Path(name)
         parts = FlashParts(_write_station(folder, lanes))
         while not (operator.is_done or judge.shift.broken):
-            judge.machine = machine = Machine(lives.randint(*LIFE))
+            begin = lives.randint(*FULL)
+            full = range(begin, begin + lives.randint(1, 40))
+            judge.machine = machine = Machine(lives.randint(*LIFE), full)
             with suppress(Killed), _journal(folder, machine) as judge.journal, _with_hub(hub, machine):
                 judge.journal.recover()
                 _live(folder, hands, parts, judge, operator)
@@ -306,7 +324,10 @@ def _write_station(folder: Path, lanes: int) -> LocalPackage:
 
 def _journal(folder: Path, machine: Machine) -> Journal:
     return Journal(
-        folder / "journal.sqlite3", clock=SystemClock(), before_write=machine.act, after_write=machine.act
+        folder / "journal.sqlite3",
+        clock=SystemClock(),
+        before_write=machine.before_write,
+        after_write=machine.act,
     )
 
 
@@ -358,6 +379,8 @@ def _watch(station: Station, operator: Operator, judge: Judge) -> None:
     seen, at = -1, clock.monotonic()
     while not (operator.is_done or judge.machine.is_dead):
         operator.look(station.hub.snapshot().lanes)
+        if any(notice.key == "journal" for notice in station.hub.snapshot().notices):
+            station.hub.send(ReleaseCommand(reason="room was made", by="lead"))
         clock.sleep(0.005)
         done = sum(judge.shift.verdicts.values()) - len(judge.inside)
         if done != seen:
