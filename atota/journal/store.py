@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Any, Literal, Self, Unpack
 from uuid import uuid4
 
+import msgspec
 import platformdirs
 
 from atota._version import __version__
@@ -78,6 +79,7 @@ class Journal:
         self.delivering = threading.Lock()  # held by the thread that delivers the outbox
         self._lock = threading.RLock()
         self._owner: str | None = None
+        self._abandoned: set[str] = set()
 
     @classmethod
     def on(
@@ -169,7 +171,14 @@ class Journal:
     def unended(self) -> list[PastJob]:
         """Return the jobs without a verdict, the oldest first: they run, or their process died."""
         with self._lock, translated(self.path):
-            return rows.unended(self._db, self._alive)
+            return [self._seen(past) for past in rows.unended(self._db, self._alive)]
+
+    def abandon(self, job: str) -> None:
+        """Count a job of this process as dead: it has ended, and its verdict could not be written."""
+        self._abandoned.add(job)
+
+    def _seen(self, past: PastJob) -> PastJob:
+        return msgspec.structs.replace(past, is_alive=False) if past.id in self._abandoned else past
 
     def _close_dead(self, job: str) -> PastJob | None:
         with self._writing("verdict") as db:
@@ -238,7 +247,7 @@ class Journal:
         query, values = search.newest_job(filters)
         with self._lock, translated(self.path):
             row = self._db.execute(query, values).fetchone()
-            return None if row is None else rows.load(self._db, row[0], self._alive)
+            return None if row is None else self._seen(rows.load(self._db, row[0], self._alive))
 
     def line(self, subject: str) -> LineFact | None:
         """Return the newest fact about a line (`LineFact.subject`), as long as the line is known."""

@@ -190,6 +190,8 @@ class JobJournal:
         if self._entry is None and self._journal is not None:
             self._open(self.opened)
         self._write(lambda entry: entry.verdict(result.outcome))
+        if self._is_broken and self._journal is not None:
+            self._journal.abandon(self.id)
 
     def _write(self, write: Callable[[JobEntry], object]) -> None:
         if self._journal is None or self._is_broken:

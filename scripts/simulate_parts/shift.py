@@ -2,8 +2,8 @@
 
 The lanes are threads, as in production; the modules are simulated, each with a true state that the judge
 looks at. The machine dies and its disk is full at drawn moments, and a new one is made on the journal that
-is left. The operator is drawn from a seed. Threads take turns as the machine likes, so a shift is not repeated to the letter; its
-units, their faults and the operator's wishes are.
+is left. The operator is drawn from a seed. Threads take turns as the machine likes, so a shift is not
+repeated to the letter; its units, their faults and the operator's wishes are.
 """
 # ruff: noqa: ARG002 - protocols are kept whole
 
@@ -362,14 +362,14 @@ def _with_hub(hub: SimHub, machine: Machine) -> Iterator[None]:
         machine.alive()
         return MortalLink(hub.open(url, baud=baud, clock=clock), machine)
 
-    def told(failure: threading.ExceptHookArgs) -> None:
+    def hook(failure: threading.ExceptHookArgs) -> None:
         if failure.exc_type is not Killed:
             threading.__excepthook__(failure)
 
     with (
         mock.patch.object(station_module, "LOOK_EVERY_S", 0.01),
         mock.patch("atota.sim.link.open_sim_link", opened),
-        mock.patch.object(threading, "excepthook", told),
+        mock.patch.object(threading, "excepthook", hook),
     ):
         yield
 

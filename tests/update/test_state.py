@@ -13,6 +13,7 @@ from atota.errors import (
     AtotaError,
     ConfigError,
     Interrupted,
+    LimitReached,
     LinkLost,
     Outcome,
     RebootTimeout,
@@ -23,6 +24,7 @@ from atota.journal.model import Opened
 from atota.journal.store import Journal
 from atota.settings.spec import JobSpec
 from atota.update import state as state_module
+from atota.update.events import JobResult
 from atota.update.job_journal import JobJournal
 from atota.update.resume import prior_run
 from atota.update.state import MEANINGS, TRANSITIONS, AfterCrash, JobMachine, JobState
@@ -281,6 +283,33 @@ def test_a_run_goes_on_after_an_attempt_that_died_before_its_identity_was_writte
     )
     pages.begin(JobSpec(port="p"), Identity(imei=IMEI), None, prior)
     assert (pages.id, pages.opened.resumes) == ("r-3", "r-1")
+
+
+def test_a_job_whose_verdict_found_no_room_is_dead_for_the_next_one_of_its_process(
+    disk: sqlite3.Connection,
+) -> None:
+    full: list[str] = []
+
+    def before_write(_table: str) -> None:
+        if full:
+            raise LimitReached("the disk is full")
+
+    journal = Journal.on(disk, clock=SimulatedClock(), owner="r", before_write=before_write)
+    pages = JobJournal(
+        journal,
+        Opened(run="r", attempt=1, command="flash", port="p"),
+        clock=SimulatedClock(),
+        may_fail=lambda: False,
+        warn=full.append,
+    )
+    pages.begin(JobSpec(port="p"), Identity(imei=IMEI), None, None)
+    full.append("now")
+    pages.end(JobSpec(port="p"), JobResult(outcome=Outcome.UPDATED, exit_code=0))
+    full.clear()
+    past = journal.past(imei=IMEI)
+    assert past is not None
+    assert not past.is_alive
+    assert [closed.id for closed in journal.recover()] == ["r-1"]
 
 
 # -- every way, every crash ----------------------------------------------------------------------------
