@@ -109,7 +109,9 @@ class Judge:
 
     def _platform_knows(self, result: JobResult) -> None:
         """After a success the platform has the module's version; a cancelled task may hide it."""
-        world, stored = self._world, self._world.platform.version(self._world.dev_id)
+        world, stored = self._world, self._world.platform.version(
+            self._world.dev_id, self._scenario.task_type
+        )
         if result.outcome != "updated" or self._scenario.flashed or self._state == "cancelled":
             return
         if stored != world.target:
@@ -279,6 +281,8 @@ def _lasting_reasons(world: World) -> tuple[str, ...]:
         reasons += ("refused",)
     if "other-package" in scenario.of("h"):
         reasons += ("old-version", "write-failed", "bad-package")
+    if "protected" in scenario.of("m") and not scenario.erase:
+        reasons += ("refused",)  # the chip stays protected
     if scenario.method == "watched" and world.module.starts:
         reasons += ("write-failed",)  # the platform pushes once
     return reasons
