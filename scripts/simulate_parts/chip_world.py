@@ -102,6 +102,11 @@ class ChipWorld(World):
             return self._wrap(self.link)
         return super().open_link(baud)
 
+    def catch_up(self) -> None:
+        """Let the chip do what was due while no process looked: a bootloader copies by itself."""
+        if self.link is not None:
+            self.link._wire.advance(self.clock.monotonic())  # noqa: SLF001 - no time passes
+
     def opening(self) -> Callable[[str, int], Link]:
         """Return the opener of the ports of one process: an adapter that is not there cannot be opened."""
         is_first = True
@@ -136,6 +141,7 @@ class ChipJudge(Judge):
 
     def begin(self) -> None:
         """Note the flash at the beginning of a job, too."""
+        self._world.catch_up()
         super().begin()
         flash = self._world.chip.flash
         self._flash = (flash.erases, flash.taken)

@@ -97,8 +97,7 @@ class Judge:
         self._platform_knows(result)
         if outcome in ("old-version", "write-failed") and (runs_target or module.updating):
             raise Broken(f"{outcome}, and the module runs {module.version} (updating: {module.updating})")
-        judges = self._scenario.method == "url-pull" or "m/quiet-update" in self._scenario.faults
-        if outcome == "old-version" and not module.starts and not judges:
+        if outcome == "old-version" and not module.starts and not self._scenario.target_judges:
             raise Broken("old-version, and nothing was ever started")
         if outcome in UNTOUCHED and len(module.starts) > self._starts:
             raise Broken(f"{outcome}, and something was started")

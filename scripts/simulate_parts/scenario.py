@@ -111,6 +111,11 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return chips.CHIPS[self.model].row if self.is_chip else MODELS[self.model]
 
     @property
+    def target_judges(self) -> bool:
+        """True if the target itself starts an update, or does not, with nothing to be seen of it."""
+        return self.is_chip or self.method == "url-pull" or "m/quiet-update" in self.faults
+
+    @property
     def flashed(self) -> bool:
         """True if the package comes from a file: the generic API has no codes for the model."""
         return self.model in FLASHED and self.has_policy

@@ -341,8 +341,7 @@ class World(Bench):
         if call.call in ("progress", "report") and call.value in (206, 205, 204, 207) and runs_target:
             self.false_words.append(f"{call.value}, and the module runs the target")
         # A module that fetches by itself was started when it was told where: it judges what it fetched.
-        judges = self.scenario.method == "url-pull" or "m/quiet-update" in self.scenario.faults
-        if call.value == 206 and not self.module.starts and not judges:
+        if call.value == 206 and not self.module.starts and not self.scenario.target_judges:
             self.false_words.append("206, and nothing was ever started")
 
     @property
