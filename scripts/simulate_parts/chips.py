@@ -41,7 +41,7 @@ class ChipKind(msgspec.Struct, frozen=True, kw_only=True):
         return size // self.piece
 
     def package(self, size: int) -> bytes:
-        return build_chip_package(self.model, "V1.1.0", protocol=self.protocol, size=size)
+        return build_chip_package(self.model, "V1.1.0", protocol=self.protocol, size=max(size, _LEAST))
 
     def image(self, package: bytes) -> bytes:
         """Return the bytes of a package that end in flash."""
@@ -56,6 +56,8 @@ class ChipKind(msgspec.Struct, frozen=True, kw_only=True):
         return f"name = 'bench'\n[chip]\nprotocol = '{self.protocol}'\n" if self.protocol else ""
 
 
+_LEAST = 1200
+"""Bytes of an image that has all its parts."""
 _NRF = ("102", "10201", "V1.0.0", "V1.1.0")
 CHIPS = {
     "gd32": ChipKind(
