@@ -159,3 +159,8 @@ class ChipJudge(Judge):
             if chip.flash.misuses:
                 raise Broken("written over cells that were not erased")
         super()._verdict(result)
+
+    @property
+    def _is_running(self) -> bool:
+        """False in the loader: what is whole in flash may be unproven, and is written anew."""
+        return self._world.chip.mode == "app"

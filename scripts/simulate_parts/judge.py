@@ -95,7 +95,9 @@ class Judge:
         if outcome == "updated" and not self._scenario.flashed and self._state not in ("done", "cancelled"):
             raise Broken(f"updated, and the task is {self._state}")
         self._platform_knows(result)
-        if outcome in ("old-version", "write-failed") and (runs_target or module.updating):
+        if outcome in ("old-version", "write-failed") and (
+            (runs_target and self._is_running) or module.updating
+        ):
             raise Broken(f"{outcome}, and the module runs {module.version} (updating: {module.updating})")
         if outcome == "old-version" and not module.starts and not self._scenario.target_judges:
             raise Broken("old-version, and nothing was ever started")
@@ -145,6 +147,11 @@ class Judge:
         }
         if not reasons.get(outcome, outcome == "updated"):
             raise Broken(f"nothing that happened is a reason for {ending}")
+
+    @property
+    def _is_running(self) -> bool:
+        """True if the target runs what it holds."""
+        return True
 
     @property
     def _is_refused(self) -> bool:
