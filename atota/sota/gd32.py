@@ -256,7 +256,7 @@ class Gd32(Flasher):
         return SlotLost(message, hint=self.failure("").hint)
 
     def validate(self) -> None:
-        """Read everything back and compare. A block that differs is read twice: responses have no checksum."""
+        """Read everything back and compare, a block that differs twice: nothing checks the wire."""
         for offset in range(0, len(self._data), self.block):
             block = self._data[offset : offset + self.block]
             address = self._address + offset

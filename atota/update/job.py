@@ -215,9 +215,7 @@ class Job:
     def _check(self, spec: JobSpec) -> None:
         require_possible(spec, self._context.platform)
 
-    def _continued(
-        self, target: Target, identity: Identity, prior: PriorRun, before: str | None
-    ) -> Run:
+    def _continued(self, target: Target, identity: Identity, prior: PriorRun, before: str | None) -> Run:
         """Return the run that continues a write of an earlier one."""
         return Run(
             self._context,

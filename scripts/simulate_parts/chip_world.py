@@ -13,6 +13,7 @@ from atota.sim.chips.chip import SimChip
 from atota.sim.chips.options import ChipOptions
 from atota.sim.faults import FaultPlan
 from atota.sim.link import SimLink
+from atota.sim.options import Options
 from atota.sota.opening import open_chip
 from atota.update.events import JobResult
 from scripts.simulate_parts.chips import CHIPS, ChipKind
@@ -79,11 +80,19 @@ class ChipWorld(World):
         super().__init__(scenario, folder)
         self.ran = {self.module.version}
 
-    def furnish(self, model: str, _options: object, faults: str, *, size: int, **_more: object) -> None:
+    def furnish(
+        self,
+        model: str,
+        options: Options | None,  # noqa: ARG002 - those of a module
+        faults: str,
+        *,
+        size: int,
+        **_more: object,
+    ) -> None:
         """Make the chip and its package."""
         kind = self.kind
-        options = ChipOptions(protocol=kind.protocol, serial="02" + "0" * 9 + "1", seed=self.scenario.seed)
-        self.chip = make_chip(kind.model, options, faults=faults and (faults,), on_change=self._on_change)
+        chip = ChipOptions(protocol=kind.protocol, serial="02" + "0" * 9 + "1", seed=self.scenario.seed)
+        self.chip = make_chip(kind.model, chip, faults=faults and (faults,), on_change=self._on_change)
         self.model = model
         _manuf, _code, self.base, self.target = kind.row
         self.package = kind.package(size)

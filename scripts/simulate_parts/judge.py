@@ -110,8 +110,9 @@ class Judge:
 
     def _platform_knows(self, result: JobResult) -> None:
         """After a success the platform has the module's version; a cancelled task may hide it."""
-        world, stored = self._world, self._world.platform.version(
-            self._world.dev_id, self._scenario.task_type
+        world, stored = (
+            self._world,
+            self._world.platform.version(self._world.dev_id, self._scenario.task_type),
         )
         if result.outcome != "updated" or self._scenario.flashed or self._state == "cancelled":
             return

@@ -1,7 +1,8 @@
 """One simulated run, drawn from a seed: module or chip, package, task, and the faults that strike it.
 
-A fault is ``WHERE/FAULT``: ``m/`` one of the simulated module (`atota.sim.faults`) or chip (`atota.sim.chips.faults`), ``p/`` one of the local
-platform (`atota.otaserver.faults`), ``h/`` one of this machine (`HOST_FAULTS`), ``n/`` one of the network.
+A fault is ``WHERE/FAULT``: ``m/`` one of the simulated module (`atota.sim.faults`) or chip
+(`atota.sim.chips.faults`), ``p/`` one of the local platform (`atota.otaserver.faults`), ``h/`` one of this
+machine (`HOST_FAULTS`), ``n/`` one of the network.
 """
 
 import random
