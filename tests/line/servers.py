@@ -1,6 +1,7 @@
 """A line server for the tests: in this process, and stations that speak with it."""
 
 import json
+import time
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -15,7 +16,7 @@ from atota.line.outbox import Outbox
 from atota.line.page import Page
 from atota.line.serve import RunningLine, listen_on
 from atota.line.service import GrantMemory, LineService
-from atota.line.store import Store
+from atota.line.store import Store, StoreBusy
 from atota.line.tables import stations
 
 _TABLE = "SELECT r.journal, r.seq, r.document::text FROM line.record r ORDER BY r.journal, r.seq"
@@ -59,7 +60,12 @@ class Line:
 
     @property
     def rows(self) -> list[tuple[str, int, Any]]:
-        """The stored records: journal, number, document."""
+        """The stored records: journal, number, document; connections that a kill has cut are tried off."""
+        for _ in range(20):
+            try:
+                return stored(self.store)
+            except StoreBusy:
+                time.sleep(0.2)
         return stored(self.store)
 
     def call(
