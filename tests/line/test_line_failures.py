@@ -525,17 +525,54 @@ def test_two_that_migrate_at_the_same_time_do_it_once(postgres: Postgres, tmp_pa
     postgres.sql(f"DROP DATABASE {name} WITH (FORCE)")
 
 
-def test_a_quota_race_of_a_hundred_stations_ends_exactly_at_the_quota(line: Line) -> None:
+def test_a_quota_race_of_a_hundred_stations_ends_exactly_at_the_quota(line: Line, folder: Path) -> None:
+    """Over HTTP, each request twice and some answers lost; then every ticket that was granted is spent."""
+    size, wish = 250, Wish(batch="B-1", tickets=4)
     with line.store.transaction() as session:
-        quota.new_batch(session, "B-1", 250)
+        quota.new_batch(session, "B-1", size)
         keys = [stations.add(session, f"st-{number:03}") for number in range(100)]
+    start = threading.Barrier(16)  # as many at once as the threads are
+    over = threading.Event()
 
-    def ask(key: str) -> int:
-        request = msgspec.json.encode({"id": f"g-{key.partition(':')[0]}", "batch": "B-1", "count": 3})
-        answers = {line.service.post_grants(key, request).granted for _ in range(2)}
-        (size,) = answers
-        return size
+    def shift(number: int) -> int:
+        """Fill a purse, spend it, say so: twice, as the batch's rest is shared out."""
+        if number < start.parties:
+            start.wait()
+        caller, spent = line.client(keys[number]), 0
+        request = protocol.GrantRequest(id=f"g-{number}", batch="B-1", count=2)
+        first = caller.grant(request)
+        assert caller.grant(request).granted == first.granted, "the answer was lost"
+        if first.granted:
+            caller.settle(
+                [protocol.Settlement(id=first.id, batch="B-1", size=first.granted, spent=first.granted)]
+            )
+        with Escrow(folder / f"purse-{number}") as escrow:
+            for round_ in range(2):
+                escrow.sync(caller, "db", wish)
+                while escrow.take("B-1", f"job-{round_}-{spent}"):
+                    escrow.spend(f"job-{round_}-{spent}")
+                    spent += 1
+            escrow.sync(caller, "db", Wish())
+        return spent + first.granted
 
-    with ThreadPoolExecutor(8) as pool:
-        sizes = list(pool.map(ask, keys))
-    assert (len(sizes), sum(sizes)) == (100, 250)
+    def watch() -> list[tuple[int, int, int]]:
+        seen = []
+        while not over.wait(0.02):
+            with line.store.transaction() as session:
+                (state,) = figures.batches(session, "B-1")
+            seen.append((state.spent, state.granted, state.quota))
+        return seen
+
+    with ThreadPoolExecutor(start.parties + 1) as pool:
+        watcher = pool.submit(watch)
+        try:
+            spent = list(pool.map(shift, range(100)))
+        finally:
+            over.set()
+    seen = watcher.result()
+    assert len(seen) > 10
+    assert all(used <= granted <= limit == size for used, granted, limit in seen)
+    with line.store.transaction() as session:
+        (state,) = figures.batches(session, "B-1")
+    assert (state.spent, state.granted, state.quota) == (sum(spent), size, size)
+    assert sum(spent) == size
