@@ -3,6 +3,8 @@
 import contextlib
 import shutil
 import signal
+import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -466,6 +468,51 @@ def test_a_full_disk_refuses_the_whole_batch_and_the_next_one_succeeds(
     monkeypatch.undo()
     sent(outbox)
     assert line.rows == documents(journal)
+
+
+@pytest.fixture
+def small_disk() -> Iterator[Path]:
+    """A file system of its own, of 160 MB, that any user may write to."""
+    folder = Path(tempfile.mkdtemp(prefix="atota-disk-"))
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=160m,mode=1777", "tmpfs", str(folder)], capture_output=True
+    )
+    try:
+        if mounted.returncode:
+            pytest.skip("this user may not mount a file system, so no disk is really full: run it as root")
+        yield folder
+    finally:
+        if not mounted.returncode:
+            subprocess.run(["umount", "--lazy", str(folder)], check=True)
+        folder.rmdir()
+
+
+@pytest.mark.timeout(180)
+def test_a_really_full_disk_refuses_the_whole_batch_and_the_next_one_succeeds(
+    small_disk: Path, folder: Path, tmp_path: Path
+) -> None:
+    """PostgreSQL's data lie on a file system of their own, which a file fills up to the last byte."""
+    with Postgres(parent=small_disk) as server, Store(server.url, clock=SystemClock()) as store:
+        schema.migrate(store)
+        with Line(store, tmp_path / "state") as line, journal_in(folder) as journal:
+            outbox = line.outbox(journal, line.key())
+            fill(journal, 1, 10)
+            sent(outbox)
+            filler = small_disk / "filler"
+            with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
+                while file.write(bytes(4096)):
+                    pass
+            assert shutil.disk_usage(small_disk).free == 0
+            fill(journal, 11, 1000)
+            steps_until(outbox, online=False)
+            assert "No space left on device" in outbox.status.problem
+            assert "Make room" in outbox.status.hint
+            kept = line.rows
+            assert kept == documents(journal)[: len(kept)]
+            assert (len(kept) - 10) % protocol.BATCH_RECORDS == 0, "a batch is stored whole or not at all"
+            filler.unlink()
+            sent(outbox)
+            assert line.rows == documents(journal)
 
 
 # -- versions --------------------------------------------------------------------------------
