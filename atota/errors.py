@@ -26,7 +26,7 @@
     │   └── SameName              its version cannot tell old from new
     ├── OldVersion            it came back with the old version              12  old-version
     ├── LimitReached          a job limit, a lock or a duplicate             13  limit
-    │   └── UnitDone, DoneElsewhere, NoTicket, GapFound, ForkFound, JournalRefused
+    │   └── UnitDone, DoneElsewhere, NoTicket, NoDeviceId, GapFound, ForkFound, JournalRefused
     ├── JobTimeout            time limit of the job                         124  timeout
     └── Interrupted           Ctrl-C                                        130  interrupted
 

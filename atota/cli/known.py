@@ -27,7 +27,7 @@ def known_of(call: Call, *, imei: str | None = None) -> str | None:
 
 def _in_words(past: PastJob) -> str | None:
     if past.is_alive:
-        return f"job {past.id} works on it since {_ago(past.opened_at)}, on {past.opened.port}"
+        return f"job {past.id} has worked on it for {_ago(past.opened_at)}, on {past.opened.port}"
     prior = prior_run(past)
     if prior is None:
         return None

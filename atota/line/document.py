@@ -45,7 +45,6 @@ def document(title: str, body: str, static: str, *, who: str = "", is_live: bool
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<meta name="viewport" content="width=device-width"><title>{escape(title)}</title>'
-        '<link rel="icon" href="data:,">'
         f'<link rel="icon" href="data:,"><link rel="stylesheet" href="{static}/line.css">'
         f'<script type="module" src="{static}/line.js"></script>'
         '</head><body><p id="stale" role="alert" hidden>CONNECTION LOST: these figures are old</p>'
@@ -163,8 +162,8 @@ def batch(figures: BatchFigures, hours: Sequence[LaneHour], grants: Sequence[tup
     ]
     lanes = [(one.hour[:16], one.station, one.lane, one.passed, one.attempts) for one in hours]
     given = [(*row[:6], _time(row[6]), _time(row[7])) for row in grants]
-    parts = [f"<h2>Batch {escape(figures.batch)}</h2>", table(("figure", ""), rows)]
-    parts += ["<h2>Failures</h2>", table(("stage:outcome:code", "attempts", ""), causes)]
+    parts = [f"<h2>Batch {escape(figures.batch)}</h2>", table(("figure", "value"), rows)]
+    parts += ["<h2>Failures</h2>", table(("stage:outcome:code", "attempts", "share"), causes)]
     parts += [
         "<h2>Passed units an hour</h2>",
         table(("hour, UTC", "station", "lane", "passed", "attempts"), lanes),

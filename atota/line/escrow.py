@@ -163,6 +163,19 @@ class Escrow:
                 ).fetchone()
             return None if row is None else str(row[0])
 
+    def adopt(self, product: str, device: str, imei: str) -> None:
+        """Take over a device id that the line has bound to a module, on whichever station that was."""
+        with self._changing() as db:
+            db.execute(
+                "INSERT OR IGNORE INTO device (product, id, imei, is_told) VALUES (?, ?, ?, 1)",
+                (product, device, imei),
+            )
+            db.execute(
+                "UPDATE OR IGNORE device SET imei = ?, is_told = 1"
+                " WHERE product = ? AND id = ? AND imei IS NULL",
+                (imei, product, device),
+            )
+
     def free_devices(self, product: str) -> int:
         """Return the number of device ids that are not bound yet."""
         rows = self._rows("SELECT count(*) FROM device WHERE product = ? AND imei IS NULL", product)

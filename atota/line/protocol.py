@@ -165,7 +165,7 @@ class Units(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Claim(msgspec.Struct, frozen=True, kw_only=True):
-    """A wish to work on a unit. ``again``: it may be done already."""
+    """A wish to work on a unit. ``again``: it may be done already; ``product``: the one of its device id."""
 
     imei: str
     job: str
@@ -173,15 +173,17 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     lane: int | None = None
     seconds: int = 1800
     again: bool = False
+    product: str | None = None
 
 
 class Claimed(msgspec.Struct, frozen=True, kw_only=True):
-    """The answer to a claim: ``why`` and ``hint`` tell a refusal."""
+    """The answer to a claim: ``why`` and ``hint`` tell a refusal; ``device`` is the module's bound id."""
 
     ok: bool
     why: str = ""
     hint: str = ""
     unit: Unit | None = None
+    device: str | None = None
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):

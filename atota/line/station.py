@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from atota.clock import Clock
-from atota.errors import AtotaError, LimitReached, ServerError
+from atota.errors import AtotaError, LimitReached, Refused, ServerError
 from atota.journal.facts import JobState
 from atota.journal.model import Record
 from atota.journal.store import Journal
@@ -22,7 +22,7 @@ from atota.line.protocol import Claim
 
 QUICK_S = 2.0
 OFFLINE_H, CYCLE_S = 8, 180
-"""The stock of tickets: a shift without the line, at three minutes a job."""
+"""The stock of tickets and device ids: a shift without the line, at three minutes a job."""
 _UNTOUCHED = frozenset({None, JobState.UNTOUCHED, JobState.CHANGED, JobState.WRITING, JobState.WRITTEN})
 _NOT_STARTED = _UNTOUCHED | {JobState.FAILED}
 
@@ -41,6 +41,15 @@ class NoTicket(LimitReached):
     default_hint = "Wait for the line to be within reach, or have the batch's quota raised."
 
 
+class NoDeviceId(LimitReached):
+    """The station holds no device id of the product that is not bound yet."""
+
+    code = "no-device-id"
+    default_hint = (
+        "Wait for the line to be within reach, or import more of them there: `atota line devices import CSV`."
+    )
+
+
 class StationLine:
     """The connection of one station. A context manager that runs the outbox.
 
@@ -49,6 +58,7 @@ class StationLine:
         key_file: holds the station's key.
         journal: the station's journal; the purse lies beside it.
         batch: the batch that the station works on.
+        product: the product whose device ids the line hands out; None: the station names the devices.
         lanes: the number of its lanes.
         clock: the time.
         on_notice: receives sentences for people.
@@ -65,14 +75,19 @@ class StationLine:
         journal: Journal,
         *,
         batch: str | None,
+        product: str | None = None,
         lanes: int,
         clock: Clock,
         on_notice: Callable[[str], None] = lambda _text: None,
         ca_file: Path | None = None,
     ) -> None:
         key = LineKey.of_file(key_file)
-        tickets = lanes * OFFLINE_H * 3600 // CYCLE_S if batch is not None else 0
+        stock = lanes * OFFLINE_H * 3600 // CYCLE_S
+        wish = Wish(
+            batch=batch, tickets=stock if batch else 0, product=product, devices=stock if product else 0
+        )
         self._batch = batch
+        self._product = product
         self._activity: Callable[[], Activity] = Activity
         self._escrow = Escrow(journal.path.with_name(f"{journal.path.name}.line"))
         self._client = LineClient(url, key, clock=clock, ca_file=ca_file)
@@ -84,7 +99,7 @@ class StationLine:
             on_notice=on_notice,
             activity=lambda: self._activity(),
             escrow=self._escrow,
-            wish=lambda: Wish(batch=batch, tickets=tickets),
+            wish=lambda: wish,
         )
         for job in self._escrow.taken():  # the power failed meanwhile: the journal tells how far they came
             past = journal.past(id=job)
@@ -127,16 +142,39 @@ class StationLine:
     def _reserve(self, imei: str, label: str | None, *, lane: int, job: str, is_again: bool) -> None:
         if self._outbox.status.is_online:
             try:
-                answer = self._quick.claim(Claim(imei=imei, serial=label, lane=lane, job=job, again=is_again))
+                answer = self._quick.claim(
+                    Claim(imei=imei, serial=label, lane=lane, job=job, again=is_again, product=self._product)
+                )
             except (ServerError, LimitReached):
                 pass  # it is just going away: what is known here decides
             else:
                 if not answer.ok:
                     raise DoneElsewhere(answer.why, hint=answer.hint)
+                if answer.device is not None and self._product is not None:
+                    self._escrow.adopt(self._product, answer.device, imei)
                 return
         unit = self._escrow.done(imei)
         if unit is not None and not is_again and unit.batch == self._batch:
             raise DoneElsewhere(f"the module was done by the station {unit.station} on {unit.done_at}")
+
+    def device(self, imei: str | None) -> tuple[str, str] | None:
+        """Return the product and the device id of a module, bound to it for ever; None: the line names none.
+
+        Raises:
+            NoDeviceId: the module has none yet, and the station holds none that is free.
+            Refused: the module has no IMEI of its own, which an id could be bound to.
+        """
+        if self._product is None:
+            return None
+        if imei is None:
+            raise Refused(
+                "the module has no IMEI of its own, which a device id could be bound to",
+                hint="Put the unit aside: its IMEI has to be written before its firmware.",
+            )
+        device = self._escrow.device(self._product, imei)
+        if device is None:
+            raise NoDeviceId(f"no device id of the product {self._product} is left on this station")
+        return self._product, device
 
     def ended(self, job: str, record: Record | None) -> None:
         """Spend a job's ticket, or put it back if nothing was started; send the record soon."""

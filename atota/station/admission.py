@@ -70,6 +70,15 @@ class Line(Protocol):
         """
         ...
 
+    def device(self, imei: str | None) -> tuple[str, str] | None:
+        """Return the product and the device id that the line gives a module; None: it names no devices.
+
+        Raises:
+            LimitReached: the station holds none.
+            Refused: the module has no IMEI.
+        """
+        ...
+
     def ended(self, job: str, record: Record | None) -> None:
         """Take the end of a job."""
         ...

@@ -86,7 +86,10 @@ class WorkTable(_Table, frozen=True, kw_only=True):
 
 
 class DevicesTable(_Table, frozen=True, kw_only=True):
-    """The platform's names of the devices: a list by IMEI or serial number, or a template."""
+    """The platform's names of the devices: a list by IMEI or serial number, or a template.
+
+    On a station of a line that gives neither of them, the line names the devices of ``product_id``.
+    """
 
     file: Text | None = None
     dev_id: Text | None = None
@@ -102,6 +105,11 @@ class DevicesTable(_Table, frozen=True, kw_only=True):
                 text.format(imei="", serial="")
             except (KeyError, IndexError, ValueError):
                 raise ValueError(f"bad template {text!r}: its fields are {{imei}} and {{serial}}") from None
+
+    @property
+    def names_units(self) -> bool:
+        """True if it tells the names of units, not only their product."""
+        return any(name is not None for name in (self.file, self.dev_id, self.device_name))
 
 
 class ScanTable(_Table, frozen=True, kw_only=True):

@@ -244,6 +244,9 @@ class Worker:
         if self._line is not None and not is_golden:
             is_retest = is_again or attempt > 1
             self._line.admit(unit.imei, value, lane=self._number, job=self._name, is_again=is_retest)
+        held = self._line.device(unit.imei) if self._line is not None else None
+        if held is not None:  # bound for ever, so not before everything else has let the unit in
+            device = Device(dev_id=held[1], product_id=held[0], device_name=held[1])
         scan = label[1] if label is not None else None
         fact = replace(fact, serial=value, scan=scan, attempt=attempt, is_golden=is_golden)
         desk.admitted(is_retest=attempt > 1)

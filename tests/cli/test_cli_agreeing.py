@@ -34,8 +34,8 @@ def test_without_a_terminal_an_update_needs_the_users_word(cli: Cli, package: Pa
     ran = cli(*flash(package, "-p", port))
     pty.close()
     assert ran.code == 2
-    assert f"{port}: an update needs your word" in ran.err
-    assert "Give --yes to agree beforehand, or --dry-run" in ran.err
+    assert f"{port}: an update must be confirmed" in ran.err
+    assert "Give --yes to confirm it beforehand, or --dry-run" in ran.err
 
 
 def test_the_word_is_an_option_or_a_program_that_reads_json(cli: Cli, package: Path) -> None:

@@ -12,7 +12,7 @@ from atota.clock import SystemClock
 from atota.line.store import Store
 from atota.line.tables import schema
 from tests.line.postgres import Postgres, binaries
-from tests.line.servers import Line
+from tests.line.servers import Line, LineProcess
 
 _NUMBERS = count(1)
 RAM = Path("/dev/shm")
@@ -65,3 +65,11 @@ def folder() -> Iterator[Path]:
     """An empty folder for journals, in memory where there is such a thing."""
     with tempfile.TemporaryDirectory(dir=RAM if RAM.is_dir() else None) as name:
         yield Path(name)
+
+
+@pytest.fixture
+def server(postgres: Postgres, database: str, tmp_path: Path) -> Iterator[LineProcess]:
+    """`atota line serve` on the empty database, started and killed by the test."""
+    made = LineProcess(postgres.url_of(database), tmp_path)
+    yield made
+    made.kill()

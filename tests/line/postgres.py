@@ -35,12 +35,12 @@ def free_port() -> int:
 class Postgres:
     """A running server. A context manager; `kill` and `start` play a crash and its end."""
 
-    def __init__(self, *, options: tuple[str, ...] = ()) -> None:
+    def __init__(self, *, options: tuple[str, ...] = (), parent: Path | None = None) -> None:
         programs = binaries()
         assert programs is not None, "PostgreSQL is not installed"
         self._programs = programs
         self._options = options
-        self.folder = Path(tempfile.mkdtemp(prefix="atota-line-"))
+        self.folder = Path(tempfile.mkdtemp(prefix="atota-line-", dir=parent))
         self.data = self.folder / "data"
         self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None

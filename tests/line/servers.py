@@ -1,6 +1,9 @@
 """A line server for the tests: in this process, and stations that speak with it."""
 
 import json
+import subprocess
+import sys
+import time
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -15,9 +18,11 @@ from atota.line.outbox import Outbox
 from atota.line.page import Page
 from atota.line.serve import RunningLine, listen_on
 from atota.line.service import GrantMemory, LineService
-from atota.line.store import Store
+from atota.line.store import Store, StoreBusy
 from atota.line.tables import stations
+from tests.line.postgres import free_port
 
+ROOT = Path(__file__).resolve().parents[2]
 _TABLE = "SELECT r.journal, r.seq, r.document::text FROM line.record r ORDER BY r.journal, r.seq"
 
 
@@ -59,7 +64,12 @@ class Line:
 
     @property
     def rows(self) -> list[tuple[str, int, Any]]:
-        """The stored records: journal, number, document."""
+        """The stored records: journal, number, document; connections that a kill has cut are tried off."""
+        for _ in range(20):
+            try:
+                return stored(self.store)
+            except StoreBusy:
+                time.sleep(0.2)
         return stored(self.store)
 
     def call(
@@ -67,6 +77,35 @@ class Line:
     ) -> tuple[int, dict[str, Any]]:
         """Make one call with nothing of ours in between; return status and JSON."""
         return call(self.url, method, path, body, key=key, **headers)
+
+
+class LineProcess:
+    """`atota line serve` on one port, again and again."""
+
+    def __init__(self, url: str, home: Path) -> None:
+        self.port = free_port()
+        self._home = home
+        self._url = url
+        self._process: subprocess.Popen[str] | None = None
+
+    def start(self) -> None:
+        self._process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "atota", "line", "serve", "--json"),
+                *("--database", self._url, "--listen", f"127.0.0.1:{self.port}"),
+            ],
+            stdout=subprocess.PIPE,
+            text=True,
+            env={"PYTHONPATH": str(ROOT), "HOME": str(self._home), "PATH": "/usr/bin:/bin"},
+        )
+        assert self._process.stdout is not None
+        assert "listening" in self._process.stdout.readline()
+
+    def kill(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.communicate()
+            self._process = None
 
 
 def stored(store: Store) -> list[tuple[str, int, Any]]:

@@ -3,6 +3,8 @@
 import contextlib
 import shutil
 import signal
+import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -468,6 +470,51 @@ def test_a_full_disk_refuses_the_whole_batch_and_the_next_one_succeeds(
     assert line.rows == documents(journal)
 
 
+@pytest.fixture
+def small_disk() -> Iterator[Path]:
+    """A file system of its own, of 160 MB, that any user may write to."""
+    folder = Path(tempfile.mkdtemp(prefix="atota-disk-"))
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=160m,mode=1777", "tmpfs", str(folder)], capture_output=True
+    )
+    try:
+        if mounted.returncode:
+            pytest.skip("this user may not mount a file system, so no disk is really full: run it as root")
+        yield folder
+    finally:
+        if not mounted.returncode:
+            subprocess.run(["umount", "--lazy", str(folder)], check=True)
+        folder.rmdir()
+
+
+@pytest.mark.timeout(180)
+def test_a_really_full_disk_refuses_the_whole_batch_and_the_next_one_succeeds(
+    small_disk: Path, folder: Path, tmp_path: Path
+) -> None:
+    """PostgreSQL's data lie on a file system of their own, which a file fills up to the last byte."""
+    with Postgres(parent=small_disk) as server, Store(server.url, clock=SystemClock()) as store:
+        schema.migrate(store)
+        with Line(store, tmp_path / "state") as line, journal_in(folder) as journal:
+            outbox = line.outbox(journal, line.key())
+            fill(journal, 1, 10)
+            sent(outbox)
+            filler = small_disk / "filler"
+            with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
+                while file.write(bytes(4096)):
+                    pass
+            assert shutil.disk_usage(small_disk).free == 0
+            fill(journal, 11, 1000)
+            steps_until(outbox, online=False)
+            assert "No space left on device" in outbox.status.problem
+            assert "Make room" in outbox.status.hint
+            kept = line.rows
+            assert kept == documents(journal)[: len(kept)]
+            assert (len(kept) - 10) % protocol.BATCH_RECORDS == 0, "a batch is stored whole or not at all"
+            filler.unlink()
+            sent(outbox)
+            assert line.rows == documents(journal)
+
+
 # -- versions --------------------------------------------------------------------------------
 
 
@@ -525,17 +572,54 @@ def test_two_that_migrate_at_the_same_time_do_it_once(postgres: Postgres, tmp_pa
     postgres.sql(f"DROP DATABASE {name} WITH (FORCE)")
 
 
-def test_a_quota_race_of_a_hundred_stations_ends_exactly_at_the_quota(line: Line) -> None:
+def test_a_quota_race_of_a_hundred_stations_ends_exactly_at_the_quota(line: Line, folder: Path) -> None:
+    """Over HTTP, each request twice and some answers lost; then every ticket that was granted is spent."""
+    size, wish = 250, Wish(batch="B-1", tickets=4)
     with line.store.transaction() as session:
-        quota.new_batch(session, "B-1", 250)
+        quota.new_batch(session, "B-1", size)
         keys = [stations.add(session, f"st-{number:03}") for number in range(100)]
+    start = threading.Barrier(16)  # as many at once as the threads are
+    over = threading.Event()
 
-    def ask(key: str) -> int:
-        request = msgspec.json.encode({"id": f"g-{key.partition(':')[0]}", "batch": "B-1", "count": 3})
-        answers = {line.service.post_grants(key, request).granted for _ in range(2)}
-        (size,) = answers
-        return size
+    def shift(number: int) -> int:
+        """Fill a purse, spend it, say so: twice, as the batch's rest is shared out."""
+        if number < start.parties:
+            start.wait()
+        caller, spent = line.client(keys[number]), 0
+        request = protocol.GrantRequest(id=f"g-{number}", batch="B-1", count=2)
+        first = caller.grant(request)
+        assert caller.grant(request).granted == first.granted, "the answer was lost"
+        if first.granted:
+            caller.settle(
+                [protocol.Settlement(id=first.id, batch="B-1", size=first.granted, spent=first.granted)]
+            )
+        with Escrow(folder / f"purse-{number}") as escrow:
+            for round_ in range(2):
+                escrow.sync(caller, "db", wish)
+                while escrow.take("B-1", f"job-{round_}-{spent}"):
+                    escrow.spend(f"job-{round_}-{spent}")
+                    spent += 1
+            escrow.sync(caller, "db", Wish())
+        return spent + first.granted
 
-    with ThreadPoolExecutor(8) as pool:
-        sizes = list(pool.map(ask, keys))
-    assert (len(sizes), sum(sizes)) == (100, 250)
+    def watch() -> list[tuple[int, int, int]]:
+        seen = []
+        while not over.wait(0.02):
+            with line.store.transaction() as session:
+                (state,) = figures.batches(session, "B-1")
+            seen.append((state.spent, state.granted, state.quota))
+        return seen
+
+    with ThreadPoolExecutor(start.parties + 1) as pool:
+        watcher = pool.submit(watch)
+        try:
+            spent = list(pool.map(shift, range(100)))
+        finally:
+            over.set()
+    seen = watcher.result()
+    assert len(seen) > 10
+    assert all(used <= granted <= limit == size for used, granted, limit in seen)
+    with line.store.transaction() as session:
+        (state,) = figures.batches(session, "B-1")
+    assert (state.spent, state.granted, state.quota) == (sum(spent), size, size)
+    assert sum(spent) == size

@@ -1,9 +1,6 @@
 """The line server as a process, killed at any moment while three stations work."""
 
-import subprocess
-import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,53 +11,15 @@ from atota.line.client import LineClient, LineKey
 from atota.line.outbox import Outbox
 from atota.line.store import Store
 from atota.line.tables import stations
-from tests.line.postgres import Postgres, free_port
-from tests.line.servers import stored
+from tests.line.servers import LineProcess, stored
 from tests.line.stations import documents, journal_in, write
 
-ROOT = Path(__file__).resolve().parents[2]
 KILLS = 20
-
-
-class Server:
-    """`atota line serve` on one port, again and again."""
-
-    def __init__(self, url: str, home: Path) -> None:
-        self.port = free_port()
-        self._home = home
-        self._url = url
-        self._process: subprocess.Popen[str] | None = None
-
-    def start(self) -> None:
-        self._process = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "atota", "line", "serve", "--json"),
-                *("--database", self._url, "--listen", f"127.0.0.1:{self.port}"),
-            ],
-            stdout=subprocess.PIPE,
-            text=True,
-            env={"PYTHONPATH": str(ROOT), "HOME": str(self._home), "PATH": "/usr/bin:/bin"},
-        )
-        assert self._process.stdout is not None
-        assert "listening" in self._process.stdout.readline()
-
-    def kill(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.communicate()
-            self._process = None
-
-
-@pytest.fixture
-def server(postgres: Postgres, database: str, tmp_path: Path) -> Iterator[Server]:
-    made = Server(postgres.url_of(database), tmp_path)
-    yield made
-    made.kill()
 
 
 @pytest.mark.timeout(400)
 def test_a_server_killed_twenty_times_in_a_shift_leaves_every_record_once(
-    server: Server, store: Store, folder: Path
+    server: LineProcess, store: Store, folder: Path
 ) -> None:
     over = threading.Event()
     journals = [journal_in(folder, f"st-{number}") for number in range(3)]

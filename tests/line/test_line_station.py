@@ -6,22 +6,29 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from atota.clock import SystemClock
-from atota.errors import Outcome
+from atota.errors import Outcome, Refused
 from atota.journal.facts import JobState, StateFact
 from atota.journal.model import Opened
 from atota.journal.store import Journal
-from atota.line.station import DoneElsewhere, NoTicket, StationLine
-from atota.line.tables import figures, quota
+from atota.line.station import DoneElsewhere, NoDeviceId, NoTicket, StationLine
+from atota.line.store import Store
+from atota.line.tables import figures, quota, stations
+from atota.otaserver import model
+from atota.otaserver.serve import RunningServer
+from atota.otaserver.service import LocalPlatform
 from atota.sim.package import build_package
-from tests.line.servers import Line, sent
+from tests.line.servers import Line, LineProcess, sent
 from tests.line.stations import imei_of, journal_in, write
 
 ROOT = Path(__file__).resolve().parents[2]
 Connect = Callable[..., StationLine]
+Run = Callable[..., "tuple[int, list[dict[str, Any]]]"]
+KEY = "b2J2aW91c2x5IGEgZmFrZSBrZXk="
 
 
 @pytest.fixture
@@ -37,8 +44,10 @@ def connect(line: Line, journal: Journal, tmp_path: Path) -> Iterator[Connect]:
     key_file.write_text(line.key("st-7") + "\n", encoding="utf-8")
     made: list[StationLine] = []
 
-    def one(url: str = "", of: Journal = journal) -> StationLine:
-        connection = StationLine(url or line.url, key_file, of, batch="B-1", lanes=1, clock=SystemClock())
+    def one(url: str = "", of: Journal = journal, product: str | None = None) -> StationLine:
+        connection = StationLine(
+            url or line.url, key_file, of, batch="B-1", product=product, lanes=1, clock=SystemClock()
+        )
         made.append(connection)
         return connection
 
@@ -124,6 +133,45 @@ def test_a_ticket_that_was_taken_when_the_power_failed_is_settled_at_the_next_st
         assert again._escrow.held("B-1") == held - 1, "only the job that had started has spent its own"
 
 
+def test_a_device_id_from_the_line_stays_with_its_module_offline_and_on_another_station(
+    line: Line, connect: Connect, folder: Path
+) -> None:
+    with line.store.transaction() as session:
+        devices = [("P", "d0", None), ("P", "d1", None), ("P", "d8", imei_of(8)), ("P", "d9", imei_of(9))]
+        quota.import_devices(session, devices)
+    assert connect().device(imei_of(1)) is None, "without a product, the station names the devices"
+    station = connect(product="P")
+    with pytest.raises(NoDeviceId, match="product P"):
+        station.device(imei_of(1))
+    sent(station._outbox)
+    station.admit(imei_of(8), None, lane=1, job="j", is_again=False)
+    assert station.device(imei_of(8)) == ("P", "d8"), "the one that it is bound to, wherever that was done"
+    offline = connect("http://127.0.0.1:9", product="P")
+    assert [offline.device(imei_of(number)) for number in (1, 2, 1, 8)] == [
+        ("P", device) for device in ("d0", "d1", "d0", "d8")
+    ]
+    with pytest.raises(NoDeviceId):
+        offline.device(imei_of(3))
+    with pytest.raises(Refused, match="no IMEI"):
+        offline.device(None)
+
+
+def test_a_second_id_that_a_module_got_offline_is_refused_and_holds_nothing_up(
+    line: Line, connect: Connect
+) -> None:
+    with line.store.transaction() as session:
+        quota.import_devices(session, [("P", "d0", None), ("P", "d1", None), ("P", "d9", imei_of(9))])
+    station = connect(product="P")
+    sent(station._outbox)
+    assert [station.device(imei_of(number)) for number in (9, 1)] == [("P", "d0"), ("P", "d1")]
+    station._outbox._presence_at = 0.0
+    sent(station._outbox)
+    with line.store.transaction() as session:
+        bound = session.rows("SELECT id, imei FROM line.device WHERE state = 'bound' ORDER BY id")
+        refused = session.value("SELECT count(*) FROM line.audit WHERE action = 'bind-refused'")
+    assert (bound, refused) == ([("d1", imei_of(1)), ("d9", imei_of(9))], 1)
+
+
 def test_a_batch_that_the_line_does_not_know_needs_no_tickets(line: Line, connect: Connect) -> None:
     station = connect()
     sent(station._outbox)
@@ -132,7 +180,81 @@ def test_a_batch_that_the_line_does_not_know_needs_no_tickets(line: Line, connec
     assert station.status.is_online
 
 
-def test_a_station_run_brings_its_records_to_the_line(line: Line, tmp_path: Path) -> None:
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """Return a function that runs `atota station run` and returns its exit code and the verdicts by lane."""
+
+    def one(*options: str, units: int, **variables: str) -> tuple[int, list[dict[str, Any]]]:
+        words = (
+            "station",
+            "run",
+            str(tmp_path / "station.toml"),
+            "--units",
+            str(units),
+            "--no-page",
+            "--json",
+        )
+        ran = subprocess.run(
+            [sys.executable, "-m", "atota", *words, *options],
+            capture_output=True,
+            text=True,
+            timeout=55,
+            env={"PYTHONPATH": str(ROOT), "HOME": str(tmp_path), "PATH": "/usr/bin:/bin", **variables},
+        )
+        verdicts = [one for one in map(json.loads, ran.stdout.splitlines()) if one["event"] == "verdict"]
+        assert len(verdicts) == units, ran.stderr
+        return ran.returncode, sorted(verdicts, key=lambda verdict: int(verdict["lane"]))
+
+    return one
+
+
+@pytest.mark.timeout(180)
+def test_a_station_run_names_its_units_by_the_ids_of_the_line_and_refuses_without_one(
+    server: LineProcess, store: Store, tmp_path: Path, run: Run
+) -> None:
+    """A real `line serve`: one unit with it, one without it, and one for which no id is left."""
+    with store.transaction() as session:
+        (tmp_path / "line.key").write_text(stations.add(session, "bench-7"), encoding="utf-8")
+        quota.import_devices(session, [("1000", "6523", None), ("1000", "6524", None)])
+    imeis = ("490154203237518", "490154203237526", "490154203237534", "490154203237542")
+
+    def bench(*lanes: str) -> None:
+        text = f'name = "bench-7"\n[line]\nurl = "http://127.0.0.1:{server.port}"\nkey_file = "line.key"\n'
+        for number, imei in enumerate(lanes, 1):
+            text += f'[[lane]]\nnumber = {number}\nport = "sim://BC28?imei={imei}&speed=100"\n'
+        (tmp_path / "station.toml").write_text(text, encoding="utf-8")
+
+    package = build_package(model="BC28", base="BC28JAR01A03", target="BC28JAR01A05", size=4096)
+    file = model.TasksFile(
+        auth=model.Auth(product_id="1000", access_key=KEY),
+        tasks=tuple(
+            model.TaskSpec(dev_id=name, manuf="014", model="01401", package="p.bin", target="BC28JAR01A05")
+            for name in ("6523", "6524")
+        ),
+    )
+    with RunningServer(LocalPlatform(model.build(file, {"p.bin": package}))) as platform:
+        options = ("--server", platform.url, "--product-id", "1000")
+        server.start()
+        bench(imeis[0])
+        code, (verdict,) = run(*options, units=1, ATOTA_ACCESS_KEY=KEY)
+        assert code == 0, verdict["sentence"]
+        server.kill()
+        bench(imeis[1])
+        assert run(*options, units=1, ATOTA_ACCESS_KEY=KEY)[0] == 0, "offline"
+        assert [task.state.name for task in platform.platform.tasks] == ["DONE", "DONE"]
+        server.start()
+        bench(*imeis[2:])
+        code, verdicts = run(*options, units=2, ATOTA_ACCESS_KEY=KEY)
+    assert code == 13
+    for verdict in verdicts:
+        assert (verdict["verdict"], verdict["exit_code"]) == ("station-error", 13)
+        assert "no device id of the product 1000" in verdict["sentence"]
+    with store.transaction() as session:
+        rows = session.rows("SELECT id, imei FROM line.device WHERE state = 'bound' ORDER BY id")
+    assert rows == [("6523", imeis[0]), ("6524", imeis[1])]
+
+
+def test_a_station_run_brings_its_records_to_the_line(line: Line, tmp_path: Path, run: Run) -> None:
     """`atota station run` with a simulated module; the line's yield counts it when the run is over."""
     package = build_package(model="BC28", base="BC28JAR01A03", target="BC28JAR01A05", size=4096)
     (tmp_path / "package.bin").write_bytes(package)
@@ -156,15 +278,8 @@ port = "sim://BC28?speed=60"
 """,
         encoding="utf-8",
     )
-    ran = subprocess.run(
-        [sys.executable, "-m", "atota", "station", "run", str(file), "--units", "1", "--no-page", "--json"],
-        capture_output=True,
-        text=True,
-        timeout=55,
-        env={"PYTHONPATH": str(ROOT), "HOME": str(tmp_path), "PATH": "/usr/bin:/bin"},
-    )
-    assert ran.returncode == 0, ran.stderr
-    verdict = next(one for one in map(json.loads, ran.stdout.splitlines()) if one["event"] == "verdict")
+    code, (verdict,) = run(units=1)
+    assert code == 0
     rows = line.rows
     assert [document["id"] for *_, document in rows] == [verdict["record_id"]]
     with line.store.transaction() as session:

@@ -9,6 +9,7 @@ from atota.link.ports import PortInfo
 from atota.module.module import open_module
 from atota.settings.adapter import check_adapter
 from atota.settings.board import Adapter, Board
+from atota.values import Digests
 from tests.cli.running import Cli
 
 CP2102 = PortInfo(device="/dev/ttyUSB0", usb_id="10c4:ea60", serial_number="0001", location="1-4.2:1.0")
@@ -76,7 +77,8 @@ BOARD = 'name = "bench"\n[adapter]\nvid = "0403"\n'
 def test_every_command_ends_with_exit_4_on_another_adapter(cli: Cli, tmp_path: Path, package: Path) -> None:
     board = tmp_path / "b.toml"
     board.write_text(BOARD)
-    flash = ("flash", package, "--md5", "0" * 32, "--target", "V2")
+    md5 = Digests.of(package.read_bytes()).md5
+    flash = ("flash", package, "--md5", md5, "--target", "V2")
     for words in (("identify",), flash):
         ran = cli(*words, "-p", "/dev/ttyUSB0", "--board", board, "--json")
         assert (ran.code, ran.result["outcome"]) == (4, "port")

@@ -173,8 +173,8 @@ def _require_word(call: Call, spec: JobSpec, platform: Platform | None) -> None:
     if is_missing(spec.port):
         return
     raise UsageError(
-        f"{spec.port}: an update needs your word, and this is not a terminal that could be asked",
-        hint="Give --yes to agree beforehand, or --dry-run to see what would be done.",
+        f"{spec.port}: an update must be confirmed, and there is no terminal to ask on",
+        hint="Give --yes to confirm it beforehand, or --dry-run to see what would be done.",
     )
 
 

@@ -145,11 +145,22 @@ def _line(call: Call, config: StationConfig, journal: Journal) -> StationLine:
         config.beside(table.key_file),
         journal,
         batch=config.file.work.batch,
+        product=_product(call, config),
         lanes=len(config.file.lane),
         clock=SystemClock(),
         on_notice=call.out.warn,
         ca_file=call.settings.ca_file,
     )
+
+
+def _product(call: Call, config: StationConfig) -> str | None:
+    """Return the product whose device ids the line hands out to the station; None: it names the devices."""
+    file = config.file
+    settings, _ = call.settings_on(None if file.board is None else config.beside(file.board))
+    is_named = file.devices.names_units or settings.dev_id or settings.device_name
+    if file.work.command != "update" or is_named:
+        return None
+    return file.devices.product_id or settings.product_id
 
 
 def _activity(station: Station) -> Activity:

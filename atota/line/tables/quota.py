@@ -288,12 +288,12 @@ def bind(session: Session, station: str, product: str, device: str, imei: str) -
         LimitReached: it is bound to another module, leased to another station, or the module has another.
     """
     values = {"product": product, "id": device, "imei": imei, "station": station}
-    with session.part():
-        changed = session.run(
-            "UPDATE line.device SET state = 'bound', imei = %(imei)s, station = %(station)s"
-            " WHERE product = %(product)s AND id = %(id)s AND (imei = %(imei)s OR state = 'leased'"
-            " AND station = %(station)s AND imei IS NULL)",
-            values,
-        )
+    changed = session.run(
+        "UPDATE line.device SET state = 'bound', imei = %(imei)s, station = %(station)s"
+        " WHERE product = %(product)s AND id = %(id)s AND (imei = %(imei)s OR state = 'leased'"
+        " AND station = %(station)s AND imei IS NULL AND NOT EXISTS (SELECT 1 FROM line.device AS other"
+        " WHERE other.product = %(product)s AND other.imei = %(imei)s))",
+        values,
+    )
     if not changed:
         raise LimitReached(f"the device {product}/{device} is not one that this station may bind to {imei}")

@@ -89,7 +89,11 @@ def claim(session: Session, station: str, wish: Claim) -> Claimed:
             hint="Two modules with one IMEI are clones: put both aside and tell the lead.",
             unit=known,
         )
-    return Claimed(ok=True, unit=known)
+    device = session.row(
+        "SELECT id FROM line.device WHERE product = %(product)s AND imei = %(imei)s",
+        {"product": wish.product, "imei": wish.imei},
+    )
+    return Claimed(ok=True, unit=known, device=None if device is None else str(device[0]))
 
 
 def release(session: Session, station: str, imei: str, job: str) -> None:
