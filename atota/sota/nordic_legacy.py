@@ -102,9 +102,8 @@ class NordicLegacy(Flasher):
         """Send the stop: the bank is copied, which erases the old application, and the chip restarts."""
         try:
             self._send(struct.pack("<I", _STOP), self._erase_s)
-        except NoAnswer:
-            self.note("the bootloader did not acknowledge the end: its application's version decides")
-        self.wire.pause(self._erase_s)
+        finally:
+            self.wire.pause(self._erase_s)
 
     def _send(self, payload: bytes, more_s: float = 0.0) -> None:
         """Send a frame until it is acknowledged, with one number.

@@ -293,10 +293,15 @@ class ChipTarget:
         self._flasher.validate()
 
     def activate(self) -> bool:
-        """Start the application that was written."""
-        self._flasher.activate()
+        """Start the application that was written; False if the bootloader did not say that it does."""
+        is_certain = True
+        try:
+            self._flasher.activate()
+        except NoAnswer as silence:
+            self._note(f"{silence.message}; it may have started: the application's version decides")
+            is_certain = False
         self._leave()
-        return True
+        return is_certain
 
     def _leave(self) -> None:
         """Let the chip run its application."""

@@ -49,18 +49,18 @@ class Watched(ForwardingLink):
         chip = inner.chip
         wait, say = chip._wait, chip.say  # noqa: SLF001 - the simulator's own times
 
-        def waited(needed: Need) -> None:
+        def wait_noted(needed: Need) -> None:
             if isinstance(needed, float):
                 self.busy.append((chip.now, chip.now + needed))
             wait(needed)
 
-        def said(data: bytes) -> None:
+        def say_noted(data: bytes) -> None:
             bits = 11 if chip.parity != "N" else 10
             end = chip.now + chip.reply_s + len(data) * bits / chip.baud
             self.busy.append((chip.now, end))
             say(data)
 
-        chip._wait, chip.say = waited, said  # type: ignore[method-assign] # noqa: SLF001
+        chip._wait, chip.say = wait_noted, say_noted  # type: ignore[method-assign] # noqa: SLF001
 
     def write(self, data: bytes) -> None:
         began = max(self._sim._wire.idle_at, self.clock.monotonic())  # noqa: SLF001 - when all has left
@@ -135,12 +135,12 @@ def _count_pauses(target: ChipTarget, watched: Watched) -> None:
     wire = target._wire  # noqa: SLF001
     pause = wire.pause
 
-    def paused(seconds: float) -> None:
+    def pause_noted(seconds: float) -> None:
         now = watched.clock.monotonic()
         watched.busy.append((now, now + seconds))
         pause(seconds)
 
-    wire.pause = paused  # type: ignore[method-assign]
+    wire.pause = pause_noted  # type: ignore[method-assign]
 
 
 def runner(calls: int, folder: Path) -> bool:

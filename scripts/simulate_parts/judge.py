@@ -92,7 +92,7 @@ class Judge:
                 raise Broken(f"{outcome}, and the module runs {module.version}")
             if result.version_after != self._world.target:
                 raise Broken(f"{outcome}, and it says that the module runs {result.version_after}")
-        if outcome == "updated" and not self._scenario.flashed and self._state not in ("done", "cancelled"):
+        if outcome == "updated" and not self._scenario.flashed and self._state not in self._ended:
             raise Broken(f"updated, and the task is {self._state}")
         self._platform_knows(result)
         if outcome in ("old-version", "write-failed") and (
@@ -148,6 +148,11 @@ class Judge:
         }
         if not reasons.get(outcome, outcome == "updated"):
             raise Broken(f"nothing that happened is a reason for {ending}")
+
+    @property
+    def _ended(self) -> tuple[str, ...]:
+        """The states that a task may have once its target is updated."""
+        return ("done", "cancelled")
 
     @property
     def _is_running(self) -> bool:

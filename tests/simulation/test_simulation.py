@@ -178,6 +178,9 @@ FOUND = {
     "a package without a signature is not started before its state is written down": Scenario(
         seed=33, model="nordic-legacy", size=1200, api="fuse", faults=("h/disk-full:31",)
     ),
+    "a reset that is not acknowledged may have started the image that was marked": Scenario(
+        seed=5075, model="smp", size=1200, api="fuse", pause_s=1.0, faults=("m/reset-at:reset",)
+    ),
     "a chip that was erased once does not run what it ran, also while the write begins again": Scenario(
         seed=1030, model="gd32", size=1200, faults=("m/mute-after:20", "h/timeout:10")
     ),
