@@ -275,12 +275,12 @@ class Journal:
         with translated(self.path):
             return [rows.report_of(row) for row in queued]
 
-    def reports_of(self, job: str) -> list[SentReport]:
-        """Return all reports of a job to its platform, the oldest first, each with its end."""
+    def reports_of(self, job: str, topic: str | None = None) -> list[SentReport]:
+        """Return all reports of a job, the oldest first, each with its end; see `pending` for ``topic``."""
         sent = self._read(
             "SELECT report.at, document, report_end.at, how, detail FROM report LEFT JOIN report_end"
-            " ON report = report.id WHERE job = :job AND document ->> '$.topic' IS NULL ORDER BY report.id",
-            {"job": job},
+            " ON report = report.id WHERE job = :job AND document ->> '$.topic' IS :topic ORDER BY report.id",
+            {"job": job, "topic": topic},
         )
         with translated(self.path):
             return [rows.sent_report_of(row) for row in sent]

@@ -4,9 +4,8 @@ A record that says too little or something impossible is bad: it goes into quara
 nothing. Definitions, which station and line share:
 
 - a *unit* is a module by its IMEI, else by its serial number;
-- an attempt is *countable* if it reached ``identify``, did not end by the station's fault, and is not that
-  of a golden unit, which proves the station and not itself;
-- an attempt is *passed* if the module is known to run what it should;
+- *countable* and *passed* attempts are those of `atota.journal.attempts`; an attempt of a golden unit, which
+  proves the station and not itself, is not countable;
 - the *failure key* is ``stage:outcome:code``.
 """
 
@@ -17,11 +16,8 @@ import msgspec
 
 from atota.errors import Outcome
 from atota.files import prepared
+from atota.journal import attempts
 
-STATION_EXITS = frozenset({1, 3, 4, 8, 13, 130})
-"""The endings that are the station's, not the unit's."""
-PASSED_EXITS = frozenset({0, 10, 14})
-"""The module is known to run what it should; 10 is 0 in detail, 14 has a report that waits."""
 _EXITS = {outcome.value: outcome.exit_code for outcome in Outcome}
 _STORABLE_MS = 2**62
 
@@ -144,7 +140,7 @@ def columns(
     bench = _bench(record)
     unit = record.imei or record.serial or bench.serial
     ended = _aware(record.ended_at)
-    is_passed = exit_code in PASSED_EXITS
+    is_passed = attempts.is_passed(exit_code)
     return Columns(
         journal=journal,
         seq=seq,
@@ -159,7 +155,7 @@ def columns(
         label=bench.serial,
         outcome=record.outcome,
         exit_code=exit_code,
-        is_countable=not bench.is_golden and _is_countable(record, unit, exit_code),
+        is_countable=not bench.is_golden and attempts.is_countable(unit, exit_code, record.stages),
         is_passed=is_passed,
         failure=None if is_passed else failure_key(record),
         started_at=_aware(record.started_at),
@@ -186,13 +182,6 @@ def _bench(record: _Read) -> _Bench:
         serial=record.serial if record.station is None else bench.serial,
         is_golden=bench.is_golden,
     )
-
-
-def _is_countable(record: _Read, unit: str | None, exit_code: int) -> bool:
-    if unit is None or exit_code in STATION_EXITS:
-        return False
-    stages = {stage.stage for stage in record.stages if stage.state != "skipped"}
-    return not record.stages or "identify" in stages
 
 
 def failure_key(record: _Read) -> str:

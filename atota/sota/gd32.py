@@ -218,51 +218,61 @@ class Gd32(Flasher):
             width = 2 if is_wide else 1
             numbers = b"".join(number.to_bytes(width, "big") for number in (len(some) - 1, *some))
             if not self._command(0x44 if is_wide else 0x43):
-                raise self.failure(
-                    f"the chip refuses to erase pages {some[0]} to {some[-1]}: it is protected"
-                )
+                raise self._lost(f"the chip refuses to erase pages {some[0]} to {some[-1]}: it is protected")
             if not self._step(_summed(numbers), _BYTE_S + _PAGE_S * len(some)):
-                raise self.failure(f"the chip could not erase pages {some[0]} to {some[-1]}")
+                raise self._lost(f"the chip could not erase pages {some[0]} to {some[-1]}")
             self.wire.check()
 
     def _write(self, address: int, block: bytes) -> None:
         """Write one block; noise on the wire costs one repetition."""
         for attempt in (1, 2):
             if not self._command(0x31):
-                raise self.failure(f"the chip refuses to write at 0x{address:08x}: it is protected")
+                raise self._lost(f"the chip refuses to write at 0x{address:08x}: it is protected")
             if not self._step(_summed(address.to_bytes(4, "big"))):
-                raise self.failure(f"the chip refuses the address 0x{address:08x}")
+                raise self._lost(f"the chip refuses the address 0x{address:08x}")
             if self._step(_summed(bytes((len(block) - 1,)) + block)):
                 return
             self.retries += attempt
-        raise self.failure(f"the chip does not take the block at 0x{address:08x}")
+        raise self._lost(f"the chip does not take the block at 0x{address:08x}")
 
     def _read(self, address: int, size: int) -> bytes | None:
         """Read flash; None if it is protected."""
         if not self._command(0x11):
             return None
         if not self._step(_summed(address.to_bytes(4, "big"))):
-            raise self.failure(f"the chip refuses to read at 0x{address:08x}")
+            raise self._lost(f"the chip refuses to read at 0x{address:08x}")
         if not self._step(bytes((size - 1, size - 1 ^ 0xFF))):
-            raise self.failure(f"the chip refuses to read {size} bytes")
+            raise self._lost(f"the chip refuses to read {size} bytes")
         data = self.wire.take(size, _BYTE_S + size * 11 / self.wire.link.baud)
         if len(data) != size:
             raise NoAnswer("the chip stopped in the middle of its flash")
         return data
 
+    def _lost(self, message: str) -> SlotLost:
+        """Make the error of a refusal: one byte too many or too few shifts every command behind it.
+
+        The write begins again with a reset, which brings both ends in step; a lasting refusal ends it.
+        """
+        return SlotLost(message, hint=self.failure("").hint)
+
     def validate(self) -> None:
-        """Read everything back and compare."""
+        """Read everything back and compare, a block that differs twice: nothing checks the wire."""
         for offset in range(0, len(self._data), self.block):
             block = self._data[offset : offset + self.block]
-            read = self._read(self._address + offset, len(block))
-            if read is None:
-                raise self.failure("the chip became protected against reading while it was written")
+            address = self._address + offset
+            if (read := self._read_back(address, len(block))) != block:
+                self.wire.discard()
+                read = self._read_back(address, len(block))
             if read != block:
                 at = next(i for i, (one, other) in enumerate(zip(read, block, strict=True)) if one != other)
-                raise SlotLost(
-                    f"the flash differs from the package at 0x{self._address + offset + at:08x}", hint=LOST
-                )
+                raise self._lost(f"the flash differs from the package at 0x{address + at:08x}")
             self.wire.check()
+
+    def _read_back(self, address: int, size: int) -> bytes:
+        read = self._read(address, size)
+        if read is None:
+            raise self._lost("the chip refuses to read what was written")
+        return read
 
     def activate(self) -> None:
         """Jump to the application, where no line restarts the chip."""

@@ -42,6 +42,7 @@ class NordicLegacy(Flasher):
     block = _PIECE
     _package: DfuPackage | None = None
     _sequence = 1
+    _erase_s = _LEAST_S
 
     @property
     def validates(self) -> bool:
@@ -82,11 +83,10 @@ class NordicLegacy(Flasher):
         """Do nothing: the bootloader cannot be asked."""
 
     def write(self, package: Path, data: bytes, on_progress: Progress) -> None:  # noqa: ARG002 - it was parsed
-        """Send start, init packet, application and stop."""
+        """Send start, init packet and application."""
         dfu = self._package or parse_dfu(data)
         size = len(dfu.application)
-        erase_s = max(_LEAST_S, -(-size // _PAGE) * _ERASE_S)
-        self.may_run = False
+        self._erase_s = erase_s = max(_LEAST_S, -(-size // _PAGE) * _ERASE_S)
         self.has_erased = True
         self._send(struct.pack("<IIIII", _START, _APPLICATION, 0, 0, size), erase_s)
         self.wire.pause(erase_s)
@@ -97,12 +97,14 @@ class NordicLegacy(Flasher):
             if number % _PIECES_OF_PAGE == 0:
                 self.wire.pause(_PAGE_WRITE_S)
             on_progress(len(data) * min(size, at + _PIECE) // size, len(data))
-        self.may_run = True
+
+    def activate(self) -> None:
+        """Send the stop: the bank is copied, which erases the old application, and the chip restarts."""
         try:
-            self._send(struct.pack("<I", _STOP), erase_s)
+            self._send(struct.pack("<I", _STOP), self._erase_s)
         except NoAnswer:
             self.note("the bootloader did not acknowledge the end: its application's version decides")
-        self.wire.pause(erase_s)
+        self.wire.pause(self._erase_s)
 
     def _send(self, payload: bytes, more_s: float = 0.0) -> None:
         """Send a frame until it is acknowledged, with one number.

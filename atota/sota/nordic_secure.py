@@ -13,7 +13,7 @@ operation and a result::
     04                             60 04 01                    execute
 
 An offset of an earlier transfer is trusted only if the CRC of our own first bytes fits. The last execute
-checks the signed hash and resets the chip: from there on the package may run.
+checks the signed hash and resets the chip, so it is what activates the package.
 """
 
 import struct
@@ -58,7 +58,7 @@ class NordicSecure(Flasher):
 
     @property
     def validates(self) -> bool:
-        """False: the last execute validates, and starts."""
+        """False: the last execute validates, and starts: it belongs to `activate`."""
         return False
 
     def check(self, data: bytes, version: str) -> None:  # noqa: ARG002 - the version in it is a number of its own
@@ -91,7 +91,6 @@ class NordicSecure(Flasher):
     def write(self, package: Path, data: bytes, on_progress: Progress) -> None:  # noqa: ARG002 - it was parsed
         """Send the init packet, then the application object by object."""
         dfu = self._package or parse_dfu(data)
-        self.may_run = False
         self._send_init(dfu.init)
         self.has_erased = True
         self._send_application(
@@ -112,7 +111,8 @@ class NordicSecure(Flasher):
         for at in range(first, len(application), self.block):
             end = min(at + self.block, len(application))
             self._object(_APPLICATION, application[at:end], at, application)
-            self._execute(is_last=end == len(application))
+            if end < len(application):
+                self._ask(bytes((_EXECUTE,)))
             self.blocks += 1
             on_done(end)
 
@@ -142,11 +142,8 @@ class NordicSecure(Flasher):
                 return
         raise SlotLost(f"the bytes behind {at} do not arrive whole", hint=self.failure("").hint)
 
-    def _execute(self, *, is_last: bool) -> None:
-        if not is_last:
-            self._ask(bytes((_EXECUTE,)))
-            return
-        self.may_run = True
+    def activate(self) -> None:
+        """Execute the last object: the bootloader checks the whole application, and starts it."""
         try:
             self._ask(bytes((_EXECUTE,)), _LAST_S)
         except NoAnswer:
@@ -176,7 +173,6 @@ class NordicSecure(Flasher):
             result, values = response[at + 2], response[at + 3 :]
             if result in accepts:
                 return values
-            self.may_run = False
             raise self.failure(f"the bootloader refuses request {request[0]:02x}: {_reason(result, values)}")
         hint = LOST if self.has_erased else "Check the wiring, the rate and [chip] enter of the board file."
         raise NoAnswer("the DFU bootloader does not answer", hint=hint)

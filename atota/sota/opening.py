@@ -42,12 +42,14 @@ def open_chip(
     on_urc: Callable[[str], None],
     adapters: Adapters | None = None,
     wrap: Callable[[Link], Link] | None = None,
+    opener: Callable[[str, int], Link] | None = None,
 ) -> ChipTarget:
     """Open the chip on a job's port.
 
     `atota.update.target.TargetOpener` describes the arguments that every opener of targets has.
     ``adapters`` finds an adapter again that was unplugged (default: those on the USB); ``wrap`` puts another
-    link round the one that was opened (a transcript).
+    link round the one that was opened (a transcript). ``opener`` opens the port at a rate (default:
+    `atota.link.open.open_link`).
     """
     spec = completed(spec)
     row, chip = described(spec.model, spec.board)
@@ -58,7 +60,7 @@ def open_chip(
             warn(warning)
 
     def opened(port: str, baud: int) -> Link:
-        link = open_link(port, baud=baud, clock=clock)
+        link = opener(port, baud) if opener is not None else open_link(port, baud=baud, clock=clock)
         return wrap(link) if wrap is not None else link
 
     wire = Wire(opened, spec.port, spec.baud or chip.app_baud or 115200, stop)

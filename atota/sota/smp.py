@@ -36,6 +36,8 @@ _LINE = 124
 _READ, _WRITE = 0, 2
 _OS, _IMAGE = 0, 1
 _RESET, _PARAMETERS, _STATE, _UPLOAD = 5, 6, 0, 1
+_AROUND = 8 + 2
+"""Bytes of a header, and those by which the length of a byte string in CBOR grows."""
 _REPLY_S, _TRIES = 2.0, 4
 _ERASE_S = 45.0
 """Limit for the first piece of an upload: the slot is erased before it is answered."""
@@ -128,7 +130,7 @@ class Smp(Flasher):
             message: dict[str, Value] = {"off": offset}
             if offset == 0:
                 message = {"image": 0, "len": len(data), "off": 0, "sha": hashlib.sha256(data).digest()}
-            room = (self.block or 512) - len(encode({**message, "data": b""})) - 16
+            room = (self.block or 512) - len(encode({**message, "data": b""})) - _AROUND
             message["data"] = data[offset : offset + max(room, 16)]
             reply = self._ask(_WRITE, _IMAGE, _UPLOAD, message, limit_s=_ERASE_S if offset == 0 else _REPLY_S)
             code = _code(reply)

@@ -3,7 +3,7 @@
 Definitions
 -----------
 - A *unit* is an IMEI, else a serial number.
-- A *countable* attempt reached the unit, and did not end by the station's fault.
+- *Countable* and *passed* attempts are those of `atota.journal.attempts`.
 - *First-pass yield*: units whose first countable attempt passed, by the units with a countable attempt.
 - *Final yield*: the same by the last countable attempt. *Retests*: units with more than one.
 - *Failure key*: ``stage:outcome``, with the module's own code where it gave one.
@@ -18,24 +18,22 @@ from statistics import median
 import msgspec
 
 from atota.errors import Outcome
+from atota.journal.attempts import is_countable, is_passed, is_station_fault
 from atota.journal.model import Record
 from atota.station.lane import Verdict
 
-STATION_ENDINGS = frozenset({1, 2, 3, 4, 8, 13, 130})
-"""Exit codes that say nothing about the unit: a bug, a wrong call or file, port, platform, limit, Ctrl-C."""
-_PASSES = frozenset({Outcome.UPDATED, Outcome.ALREADY_CURRENT, Outcome.NO_TASK, Outcome.UPDATED_UNREPORTED})
 UPH_WINDOW_S = 900.0
 
 
 def verdict_of(outcome: Outcome) -> Verdict:
     """Return the verdict on a unit whose job ended so."""
-    if outcome in _PASSES:
+    if is_passed(outcome.exit_code):
         return Verdict.PASS
-    return Verdict.STATION_ERROR if outcome.exit_code in STATION_ENDINGS else Verdict.FAIL
+    return Verdict.STATION_ERROR if is_station_fault(outcome.exit_code) else Verdict.FAIL
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
-    """One job of a unit. ``ended_at`` in seconds since the epoch."""
+    """One job; ``unit`` is empty if it is not countable. ``ended_at`` in seconds since the epoch."""
 
     unit: str
     verdict: Verdict
@@ -159,9 +157,9 @@ class Tally:
 
 def attempt_of(record: Record) -> Attempt:
     """Return a record's attempt."""
-    station = record.station
+    station, unit = record.station, unit_of(record) or ""
     return Attempt(
-        unit=unit_of(record) or "",
+        unit=unit if is_countable(unit, record.exit_code, record.stages) else "",
         verdict=verdict_of(Outcome(record.outcome)),
         key=failure_key(record),
         ended_at=datetime.fromisoformat(record.ended_at).timestamp(),

@@ -49,6 +49,7 @@ from atota.sim.package import build_package
 from atota.sim.personas.catalogue import find_persona
 from atota.update.events import JobEvent, JobResult, Listener, Progress, StageEvent
 from atota.update.job import Job
+from atota.update.target import TargetOpener
 from atota.values import Digests
 
 PRODUCT_ID = "1000000001"
@@ -92,6 +93,7 @@ class Bench:
         platform: the platform; see `task` for its true state.
         base, target, package: the versions before and after the update, and the package between them.
         link: the link to the module; None until the first job has opened it.
+        targets: opens the target, where it is not the module.
         adapters: finds the adapter again after it was unplugged; None: it does not come back.
         events: the events of the last job.
         requests: the requests to the platform, as ``METHOD PATH``.
@@ -121,25 +123,15 @@ class Bench:
         timer_s: float = 0.0,
         wrap: Callable[[Link], Link] | None = None,
     ) -> None:
-        persona = find_persona(model)
-        self.model = persona.name
         self.clock = clock or SimulatedClock()
-        self.base = (options and options.version) or persona.version
-        self.target = target or next_version(self.base)
-        self.package = package or build_package(
-            model=self.model, base=made_for or self.base, target=self.target, size=size
-        )
-        if options is None:
-            options = Options(push=self.target if persona.way.name == "platform" else "")
-        if options.fetch is None:
-            options = replace(options, fetch=lambda _url: self.package)
-        self.module = SimModule(persona, options, faults=faults and (faults,), on_change=self._on_change)
+        self.furnish(model, options, faults, target=target, made_for=made_for, package=package, size=size)
         self.dev_id = dev_id
         self.api = api
         self.codes = codes or _codes(self.model)
         self.platform = self._make_platform(task or {}, platform_faults, knobs or Knobs())
         self.link: SimLink | None = None
         self.adapters: Adapters | None = None
+        self.targets: TargetOpener | None = None
         self.events: list[JobEvent] = []
         self.requests: list[str] = []
         self.started_whole: list[bool] = []
@@ -150,6 +142,31 @@ class Bench:
         self.folder = folder or Path(
             self._stack.enter_context(tempfile.TemporaryDirectory(prefix="atota-bench-"))
         )
+
+    def furnish(
+        self,
+        model: str,
+        options: Options | None,
+        faults: str,
+        *,
+        target: str | None,
+        made_for: str | None,
+        package: bytes | None,
+        size: int,
+    ) -> None:
+        """Make the module and its package; a subclass may put something else on the bench."""
+        persona = find_persona(model)
+        self.model = persona.name
+        self.base = (options and options.version) or persona.version
+        self.target = target or next_version(self.base)
+        self.package = package or build_package(
+            model=self.model, base=made_for or self.base, target=self.target, size=size
+        )
+        if options is None:
+            options = Options(push=self.target if persona.way.name == "platform" else "")
+        if options.fetch is None:
+            options = replace(options, fetch=lambda _url: self.package)
+        self.module = SimModule(persona, options, faults=faults and (faults,), on_change=self._on_change)
 
     def _make_platform(self, task: dict[str, Any], faults: str, knobs: Knobs) -> LocalPlatform:
         manuf, model = self.codes
@@ -222,6 +239,7 @@ class Bench:
                 clock=self.clock,
                 opener=self.open,
                 adapters=self.adapters,
+                targets=self.targets,
                 journal=journal,
                 serve=_serve_from_memory if spec.serve_url == SERVE_URL else serve,
             )

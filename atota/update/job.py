@@ -25,7 +25,7 @@ from msgspec.structs import replace
 from atota.clock import Clock, Deadline, StopToken, SystemClock
 from atota.errors import AtotaError, Interrupted, JobTimeout, LinkError, UsageError
 from atota.fota.open import open_target
-from atota.journal.facts import Fact, PriorRun, Told
+from atota.journal.facts import Fact, PriorRun, Told, VersionsFact
 from atota.journal.model import Opened
 from atota.journal.store import Journal
 from atota.module.module import Opener, open_module
@@ -176,8 +176,11 @@ class Job:
             self._context = self._admitted(self._admit, target, identity)
             resumption = Resumption(self._context, target)
         prior = resumption.of(identity)
+        before = resumption.version_before
         self._entry.begin(self._spec, identity, target.adapter, prior)
-        run = Run(self._context, target, identity, before=resumption.version_before)
+        if identity.version is None and before is not None:
+            self._entry.fact(VersionsFact(before=before))  # for the next run, wherever this one ends
+        run = Run(self._context, target, identity, before=before)
         if prior is not None:
             duty = MEANINGS[prior.state].after_crash
             if duty is not AfterCrash.NOTHING:
@@ -188,9 +191,10 @@ class Job:
                 if resumption.finish(prior, identity):
                     return
                 self._context.progress.is_in_order = True
-                run = Run(self._context, target, self._identify(target, resumption), undo=prior.undo)
+                identity = self._identify(target, resumption)
+                run = Run(self._context, target, identity, before=before, undo=prior.undo)
             elif duty is AfterCrash.WRITE_AGAIN:
-                run = self._continued(target, identity, prior)
+                run = self._continued(target, identity, prior, before)
         run.execute()
 
     def _admitted(self, admit: Admit, target: Target, identity: Identity) -> JobContext:
@@ -211,12 +215,13 @@ class Job:
     def _check(self, spec: JobSpec) -> None:
         require_possible(spec, self._context.platform)
 
-    def _continued(self, target: Target, identity: Identity, prior: PriorRun) -> Run:
+    def _continued(self, target: Target, identity: Identity, prior: PriorRun, before: str | None) -> Run:
         """Return the run that continues a write of an earlier one."""
         return Run(
             self._context,
             target,
             identity,
+            before=before,
             undo=prior.undo,
             written=prior.written,
             block=prior.block,

@@ -174,8 +174,8 @@ class Resumption:
         return past
 
     @cached_property
-    def _on_this_port(self) -> PriorRun | None:
-        """The last run on the same port, if it left anything."""
+    def _last_on_this_port(self) -> PastJob | None:
+        """The last job on the same port, if it is over."""
         if self._journal is None:
             return None
         past, adapter = self._named, self._target.adapter
@@ -183,13 +183,20 @@ class Resumption:
             past = self._journal.past(adapter=adapter.serial_number)
         elif past is None:
             past = self._journal.past(port=self._spec.port)
-        return prior_run(past) if past is not None and not past.is_alive else None
+        return past if past is not None and not past.is_alive else None
+
+    @property
+    def _on_this_port(self) -> PriorRun | None:
+        """The last run on the same port, if it left anything."""
+        return prior_run(self._last_on_this_port)
 
     @property
     def version_before(self) -> str | None:
-        """The version that the target on this port ran before a run that was cut off."""
-        prior = self._on_this_port
-        return prior.versions.before if prior is not None else None
+        """The version that the target on this port ran before a job that was cut off, or failed."""
+        past = self._last_on_this_port
+        if past is None or (past.verdict is not None and not past.verdict.outcome.exit_code):
+            return None
+        return (past.latest(VersionsFact) or VersionsFact()).before
 
     def identify(self) -> Identity:
         """Identify the target; if it is silent because an earlier run started its update, wait for it.

@@ -167,7 +167,7 @@ class Run:
         """Decide. True if the target is to be written; False if it runs the goal's version already."""
         identity, entry = self._identity, self._context.entry
         self._versions = VersionsFact(
-            before=identity.version,
+            before=identity.version or self._before,
             before_revision=identity.revision,
             before_full=identity.full_version,
             target=goal.target,

@@ -140,7 +140,8 @@ class JobMachine:
         stop: shielded while the target must not be interrupted.
 
     Attributes:
-        overwrites: the package is written over what the target runs (`Target.overwrites`).
+        overwrites: the package is being written over what the target runs (`Target.overwrites`), or was: a
+            write that begins again is only prepared for now.
     """
 
     def __init__(self, write: Callable[[JobState], None], stop: StopToken) -> None:
@@ -200,9 +201,9 @@ class JobMachine:
     @property
     def advice(self) -> str:
         """A sentence for people whose job was interrupted in this state."""
-        if self.overwrites and self.state in (JobState.WRITING, JobState.WRITTEN):
-            return _OVERWRITTEN
-        return _LEAVE_POWERED if self.must_not_interrupt else _RUN_AGAIN
+        if self.must_not_interrupt:
+            return _LEAVE_POWERED
+        return _OVERWRITTEN if self.overwrites else _RUN_AGAIN
 
     def _lower_shield(self) -> None:
         if self._shield is not None:

@@ -8,6 +8,7 @@ The wire is the simulator's, in simulated time, so the figures are the same on e
 import argparse
 import hashlib
 import tempfile
+from math import inf
 from pathlib import Path
 from typing import NamedTuple
 
@@ -47,6 +48,16 @@ RAISED_SIZE = 200_000
 RAISED = {"BC28": 0.40, "M5310-A": 0.41, "BC95-B8": 1.02, "SARA-N200": 1.02}
 
 
+def covered_s(intervals: list[tuple[float, float]], began: float, ended: float = inf) -> float:
+    """Return the time between two moments that intervals cover; where several do, it counts once."""
+    total_s, end = 0.0, began
+    for start, stop in sorted(intervals):
+        stop = min(stop, ended)
+        total_s += max(0.0, stop - max(start, end))
+        end = max(end, stop)
+    return total_s
+
+
 class Watched(ForwardingLink):
     """A link that adds up how long the module and the wire were free and the host had not yet sent anything.
 
@@ -83,11 +94,7 @@ class Watched(ForwardingLink):
 
         An echo comes back while its command is still being sent: that time counts once.
         """
-        total_s, end = 0.0, began
-        for start, stop in sorted(self.busy):
-            total_s += max(0.0, stop - max(start, end))
-            end = max(end, stop)
-        return total_s
+        return covered_s(self.busy, began)
 
     def end(self) -> None:
         """The transfer is over: what passed since the last answer is the host's own, too."""

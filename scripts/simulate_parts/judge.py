@@ -95,10 +95,11 @@ class Judge:
         if outcome == "updated" and not self._scenario.flashed and self._state not in ("done", "cancelled"):
             raise Broken(f"updated, and the task is {self._state}")
         self._platform_knows(result)
-        if outcome in ("old-version", "write-failed") and (runs_target or module.updating):
+        if outcome in ("old-version", "write-failed") and (
+            (runs_target and self._is_running) or module.updating
+        ):
             raise Broken(f"{outcome}, and the module runs {module.version} (updating: {module.updating})")
-        judges = self._scenario.method == "url-pull" or "m/quiet-update" in self._scenario.faults
-        if outcome == "old-version" and not module.starts and not judges:
+        if outcome == "old-version" and not module.starts and not self._scenario.target_judges:
             raise Broken("old-version, and nothing was ever started")
         if outcome in UNTOUCHED and len(module.starts) > self._starts:
             raise Broken(f"{outcome}, and something was started")
@@ -109,7 +110,10 @@ class Judge:
 
     def _platform_knows(self, result: JobResult) -> None:
         """After a success the platform has the module's version; a cancelled task may hide it."""
-        world, stored = self._world, self._world.platform.version(self._world.dev_id)
+        world, stored = (
+            self._world,
+            self._world.platform.version(self._world.dev_id, self._scenario.task_type),
+        )
         if result.outcome != "updated" or self._scenario.flashed or self._state == "cancelled":
             return
         if stored != world.target:
@@ -144,6 +148,11 @@ class Judge:
         }
         if not reasons.get(outcome, outcome == "updated"):
             raise Broken(f"nothing that happened is a reason for {ending}")
+
+    @property
+    def _is_running(self) -> bool:
+        """True if the target runs what it holds."""
+        return True
 
     @property
     def _is_refused(self) -> bool:
@@ -279,6 +288,8 @@ def _lasting_reasons(world: World) -> tuple[str, ...]:
         reasons += ("refused",)
     if "other-package" in scenario.of("h"):
         reasons += ("old-version", "write-failed", "bad-package")
+    if "protected" in scenario.of("m") and not scenario.erase:
+        reasons += ("refused",)  # the chip stays protected
     if scenario.method == "watched" and world.module.starts:
         reasons += ("write-failed",)  # the platform pushes once
     return reasons

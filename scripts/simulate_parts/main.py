@@ -10,7 +10,9 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from functools import partial
+from typing import Any
 
+from scripts.simulate_parts.chips import CHIPS
 from scripts.simulate_parts.runs import Run, repeat, simulate
 from scripts.simulate_parts.scenario import API_FAULTS, METHODS, STAGES, Scenario, draw, fault_names
 from scripts.simulate_parts.shift import run_shift
@@ -22,13 +24,15 @@ CHUNK = 50
 def arguments(words: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="scripts/simulate",
-        description="Run whole jobs on simulated modules with composed faults; exit 1 for a broken promise.",
+        description="Run whole jobs on simulated modules and chips with composed faults; exit 1 for a broken"
+        " promise. Every tenth is a chip (not ESP32, whose jobs run the real esptool in real time).",
     )
     parser.add_argument("--runs", type=int, default=1000, metavar="N", help="scenarios to run (default 1000)")
     parser.add_argument(
         "--seed", type=int, metavar="S", help="where the scenarios begin (default: a fresh one)"
     )
-    parser.add_argument("--method", choices=sorted(METHODS), help="only modules with this method")
+    parser.add_argument("--method", choices=sorted((*METHODS, *CHIPS)), help="only this method or protocol")
+    parser.add_argument("--chips", action="store_true", help="only chips")
     parser.add_argument("--stage", choices=STAGES, help="kill the process as this stage begins, in every run")
     parser.add_argument("--fault", metavar="F", help="add this fault to every run; `list` shows them")
     parser.add_argument("--api", choices=sorted(API_FAULTS), help="only this API of the platform")
@@ -95,7 +99,9 @@ def _cpu_s() -> float:
 
 
 def _results(given: argparse.Namespace, seed: int) -> Iterator[Run]:
-    work = partial(_one, method=given.method, stage=given.stage, fault=given.fault, api=given.api)
+    work = partial(
+        _one, method=given.method, stage=given.stage, fault=given.fault, api=given.api, is_chip=given.chips
+    )
     seeds = range(seed, seed + given.runs)
     if given.jobs == 1:
         yield from map(work, seeds)
@@ -104,7 +110,7 @@ def _results(given: argparse.Namespace, seed: int) -> Iterator[Run]:
         yield from pool.imap_unordered(work, seeds, chunksize=CHUNK)
 
 
-def _one(seed: int, **filters: str | None) -> Run:
+def _one(seed: int, **filters: Any) -> Run:
     return simulate(draw(seed, **filters))
 
 

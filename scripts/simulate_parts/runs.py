@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from atota.update.events import JobResult, Note, Progress, StageEvent
+from scripts.simulate_parts.chip_world import ChipJudge, ChipWorld
 from scripts.simulate_parts.judge import Broken, Judge, ends_right
 from scripts.simulate_parts.scenario import Scenario
 from scripts.simulate_parts.world import World
@@ -41,7 +42,7 @@ def folder() -> Path:
 
 def simulate(scenario: Scenario, *, tell: bool = False) -> Run:
     """Run a scenario: the job with its faults, and, if it did not end well, once more on a healed world."""
-    world = World(scenario, folder())
+    world = ChipWorld(scenario, folder()) if scenario.is_chip else World(scenario, folder())
     outcomes: list[str] = []
     try:
         _attempts(world, outcomes, tell=tell)
@@ -59,7 +60,7 @@ def simulate(scenario: Scenario, *, tell: bool = False) -> Run:
 
 
 def _attempts(world: World, outcomes: list[str], *, tell: bool) -> None:
-    judge, begun = Judge(world), 0
+    judge, begun = ChipJudge(world) if isinstance(world, ChipWorld) else Judge(world), 0
     for attempt in range(ATTEMPTS):
         before = world.task.state.value
         result = _attempt(world, judge, outcomes, tell=tell)

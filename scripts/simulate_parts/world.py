@@ -22,14 +22,14 @@ from atota.ota.cache import Cache
 from atota.ota.memory import MemoryRequest, MemoryResponse
 from atota.otaserver import routes
 from atota.otaserver.model import Knobs
-from atota.otaserver.tasks import TaskEvent
+from atota.otaserver.tasks import Task, TaskEvent
 from atota.settings.spec import Allowed
 from atota.sim.options import Options
 from atota.testing.bench import ACCESS_KEY, SERVE_URL, Bench
 from atota.update.events import JobEvent, JobResult, StageEvent
 from atota.values import Digests
 from scripts.simulate_parts.database import empty_database
-from scripts.simulate_parts.scenario import MODELS, Scenario
+from scripts.simulate_parts.scenario import Scenario
 
 
 class Killed(BaseException):
@@ -137,7 +137,7 @@ class World(Bench):
 
     def __init__(self, scenario: Scenario, folder: Path) -> None:
         self.scenario = scenario
-        manuf, code, _base, target = MODELS[scenario.model]
+        manuf, code, _base, target = scenario.row
         host = scenario.of("h")
         rates = [int(fault.split(":")[1]) for fault in host if fault.startswith("baud:")]
         super().__init__(
@@ -156,7 +156,12 @@ class World(Bench):
             codes=(manuf, code),
             api=scenario.api,
             knobs=msgspec.convert(scenario.knobs, Knobs),
-            task={"signal": scenario.signal, "power": scenario.power, "retry": scenario.retry},
+            task={
+                "type": scenario.task_type,
+                "signal": scenario.signal,
+                "power": scenario.power,
+                "retry": scenario.retry,
+            },
             clock=WallClock(),
             folder=folder,
             latency_s=0.0,
@@ -336,9 +341,13 @@ class World(Bench):
         if call.call in ("progress", "report") and call.value in (206, 205, 204, 207) and runs_target:
             self.false_words.append(f"{call.value}, and the module runs the target")
         # A module that fetches by itself was started when it was told where: it judges what it fetched.
-        judges = self.scenario.method == "url-pull" or "m/quiet-update" in self.scenario.faults
-        if call.value == 206 and not self.module.starts and not judges:
+        if call.value == 206 and not self.module.starts and not self.scenario.target_judges:
             self.false_words.append("206, and nothing was ever started")
+
+    @property
+    def task(self) -> Task:
+        """The task on the platform."""
+        return self.platform.task(self.dev_id, self.scenario.task_type)
 
     # -- a job ---------------------------------------------------------------------------------------
 
@@ -360,11 +369,22 @@ class World(Bench):
                         for _ in range(times):
                             stop.set()
 
+        try:
+            return self.run(listener=listen, stop=stop, journal=self.journal(), **self.options())
+        except Killed:
+            return None
+        finally:
+            self.dead = True
+            if self.link is not None:
+                self.link.close()
+
+    def options(self) -> dict[str, Any]:
+        """Return the fields of a job's spec."""
         options: dict[str, Any] = {
             "port": "/dev/ttyUSB0",
             "timeout_s": self.timeout_s,
             "read_back": self.scenario.read_back,
-            "allowed": Allowed(unproven=True, vendor_package=True),
+            "allowed": Allowed(unproven=True, vendor_package=True, erase=self.scenario.erase),
             "resume": self.change.get("resume"),
         }
         if self.scenario.method == "url-pull" and self.scenario.api != "generic":
@@ -372,14 +392,7 @@ class World(Bench):
         if self.scenario.flashed:
             target = self.change.get("flash_target", self.target)
             options["package"] = msgspec.structs.replace(self.local_package(), target=target)
-        try:
-            return self.run(listener=listen, stop=stop, journal=self.journal(), **options)
-        except Killed:
-            return None
-        finally:
-            self.dead = True
-            if self.link is not None:
-                self.link.close()
+        return options
 
     def close(self) -> None:
         """Throw it away."""

@@ -13,6 +13,7 @@ import pytest
 from atota.cli.commands.station_demo import station_file
 from atota.clock import SystemClock
 from atota.files import decode_toml
+from atota.journal.store import Journal
 from atota.locks import lock
 from atota.otaserver import model
 from atota.otaserver.serve import RunningServer
@@ -228,6 +229,37 @@ def test_the_sums_of_a_batch_are_a_table_and_a_page(cli: Cli, station_path: Call
     assert "<h1>Batch B-1</h1>" in page.read_text()
     unknown = cli("records", "batch", "B-7", "--journal", journal, "--json")
     assert (unknown.code, unknown.result["outcome"]) == (2, "usage")
+
+
+def test_a_shift_prunes_the_transcripts_of_long_ago(
+    cli: Cli, station_path: Callable[..., Path], tmp_path: Path
+) -> None:
+    folder = tmp_path / "data" / "atota" / "transcripts"
+    folder.mkdir(parents=True)
+    old, recent = folder / "old.transcript", folder / "recent.transcript"
+    for path, age_days in ((old, 8), (recent, 6)):
+        path.write_text("x")
+        os.utime(path, (SystemClock().time() - age_days * 86_400,) * 2)
+    assert run(cli, station_path("sim://BC28"), "--units", 1, ATOTA_TRANSCRIPTS_DAYS="7").code == 0
+    assert (old.exists(), recent.exists()) == (False, True)
+
+
+def test_a_record_says_whether_the_label_of_its_unit_is_printed(
+    cli: Cli, station_path: Callable[..., Path]
+) -> None:
+    path = station_path("sim://BC28")
+    (verdict,) = run(cli, path, "--units", 1).result["units"]
+    journal, record, page = path.parent / "journal.sqlite3", verdict["record_id"], path.parent / "record.html"
+    show = ("records", "show", record, "--journal", journal)
+    assert cli(*show, "--json").result["label"] is None
+    assert "its print" not in cli(*show).out
+    with Journal(journal, clock=SystemClock()) as opened:
+        label = opened.queue(record, {"topic": "label", "record": record, "lane": 1})
+        assert cli(*show, "--json").result["label"] == "queued"
+        opened.settle(label, "delivered")
+    assert cli(*show, "--json").result["label"] == "printed"
+    assert "its print         printed" in cli(*show, "--html", page).out
+    assert "printed" in page.read_text(encoding="utf-8")
 
 
 def test_an_address_that_is_none_is_a_wrong_call(cli: Cli, station_path: Callable[..., Path]) -> None:

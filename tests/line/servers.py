@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -16,7 +17,7 @@ from atota.line.client import LineClient, LineKey
 from atota.line.outbox import Outbox
 from atota.line.page import Page
 from atota.line.service import GrantMemory, LineService
-from atota.line.store import Store
+from atota.line.store import Store, StoreBusy
 from atota.line.tables import stations
 from atota.listener import listen_on
 from atota.web import RunningApp
@@ -64,7 +65,12 @@ class Line:
 
     @property
     def rows(self) -> list[tuple[str, int, Any]]:
-        """The stored records: journal, number, document."""
+        """The stored records: journal, number, document; connections that a kill has cut are tried off."""
+        for _ in range(20):
+            try:
+                return stored(self.store)
+            except StoreBusy:
+                time.sleep(0.2)
         return stored(self.store)
 
     def call(

@@ -5,17 +5,21 @@ from typing import Any
 
 import pytest
 
-from atota.errors import ModuleRebooted
+from atota.errors import ModuleRebooted, Refused
 from atota.fota.restart import ModuleRestart
 from atota.fota.target import ModuleTarget
 from atota.journal import rows
 from atota.journal.store import JobEntry
+from atota.settings.spec import Allowed
+from atota.sota.gd32 import Gd32
+from atota.sota.restart import ChipRestart
 from atota.testing.bench import ACCESS_KEY
 from atota.update import plan
 from atota.update.job_journal import JobJournal
 from atota.update.reporter import Reporter
 from atota.update.write import Writer
 from atota.values import Versions
+from scripts.simulate_parts.chips import CHIPS
 from scripts.simulate_parts.main import run
 from scripts.simulate_parts.runs import simulate
 from scripts.simulate_parts.scenario import API_FAULTS, METHODS, STAGES, Scenario, draw, fault_names
@@ -26,6 +30,35 @@ from scripts.simulate_parts.shrink import shrunk
 def test_no_promise_is_broken_with_any_method(method: str) -> None:
     found = [simulate(draw(seed, method=method)) for seed in range(8)]
     assert [one.scenario.text for one in found if one.broken is not None] == []
+
+
+@pytest.mark.parametrize("protocol", CHIPS)
+def test_no_promise_is_broken_with_any_chip(protocol: str) -> None:
+    found = [simulate(draw(seed, method=protocol)) for seed in range(12)]
+    assert [one.scenario.text for one in found if one.broken is not None] == []
+
+
+def test_every_tenth_scenario_is_a_chip_and_a_filter_keeps_to_them() -> None:
+    drawn = [draw(seed) for seed in range(600)]
+    assert 30 < sum(one.is_chip for one in drawn) < 90
+    assert {one.model for one in drawn if one.is_chip} == set(CHIPS)
+    assert all(draw(seed, is_chip=True).is_chip for seed in range(20))
+
+
+def test_a_chip_that_is_said_to_be_updated_and_is_not_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ChipRestart, "confirm", lambda _self: Versions(version="V1.1.0"))
+    found = simulate(Scenario(seed=1, model="gd32", faults=("m/old-app",)))
+    assert found.broken == "the platform was told 201, and the module does not run the target"
+
+
+def test_a_chip_that_is_erased_before_it_is_refused_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    def inspect(flasher: Gd32, _data: bytes, _allowed: Allowed) -> None:
+        flasher._erase(1024)
+        raise Refused("too late")
+
+    monkeypatch.setattr(Gd32, "inspect", inspect)
+    found = simulate(Scenario(seed=1, model="gd32"))
+    assert found.broken == "refused, and the flash was touched"
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -52,7 +85,7 @@ def test_the_api_is_drawn_with_its_own_faults_and_knobs() -> None:
         assert struck <= known[api] | {"errno"}
         assert len(struck) > 20
     assert all(one.api == "generic" for one in drawn if one.flashed)
-    assert {one.method for one in drawn if one.api == "fuse"} == set(METHODS), "no method needs the table"
+    assert {one.method for one in drawn if one.api == "fuse"} == {*METHODS, *CHIPS}, "no method needs codes"
 
 
 # What the simulation found, each by its least scenario.
@@ -132,6 +165,24 @@ FOUND = {
     ),
     "a digit of an IMEI that is lost on the way makes no stranger of a module": Scenario(
         seed=882627, model="SARA-R410", size=300, faults=("m/drop-back:902",)
+    ),
+    "a chip whose write failed has no application that tells a version, and the platform is asked": Scenario(
+        seed=19, model="gd32", size=1200, faults=("m/ignore-writes",)
+    ),
+    "a chip whose new application is dead is asked for with the version of before": Scenario(
+        seed=28, model="smp", size=3000, faults=("m/dead-app",)
+    ),
+    "a signed package is not started before its write is reported": Scenario(
+        seed=37, model="nordic-secure", size=1200, api="fuse", faults=("p/errno:20:2@progress",)
+    ),
+    "a package without a signature is not started before its state is written down": Scenario(
+        seed=33, model="nordic-legacy", size=1200, api="fuse", faults=("h/disk-full:31",)
+    ),
+    "a chip that was erased once does not run what it ran, also while the write begins again": Scenario(
+        seed=1030, model="gd32", size=1200, faults=("m/mute-after:20", "h/timeout:10")
+    ),
+    "a byte that comes twice while a chip is read back costs a fresh write": Scenario(
+        seed=1092, model="gd32", size=9000, faults=("m/double-byte:9510",)
     ),
     "a disk that is full when the stages that do not apply are written down is no crash": Scenario(
         seed=51000958,

@@ -118,7 +118,7 @@ def test_a_banner_that_does_not_come_is_not_confirmed(desk: Desk) -> None:
 
 def test_a_clone_that_ignores_writes_is_caught_by_reading_back(desk: Desk) -> None:
     blank = (bits("FF 00"), A + b"\xff" * 256)
-    round_: Script = [*ERASED, *WRITTEN, READ_BACK[0], READ_BACK[1], blank]
+    round_: Script = [*ERASED, *WRITTEN, *[READ_BACK[0], READ_BACK[1], blank] * 2]
     link = Scripted([(ASK, OLD), *(IDENTIFIED + round_) * 3, *IN_STEP])
     result = desk.flash(link, APP, target="V2.0", chip=CHIP)
     assert (result.outcome, result.exit_code) == ("write-failed", 9)
@@ -184,11 +184,25 @@ NACKS: dict[str, Script] = {
 
 
 @pytest.mark.parametrize("name", NACKS)
-def test_a_refusal_of_the_chip_fails_the_write_and_tells_its_state(desk: Desk, name: str) -> None:
-    result = desk.flash(Scripted([(ASK, OLD), *IDENTIFIED, *NACKS[name]]), APP, target="V2.0", chip=CHIP)
+def test_a_lasting_refusal_fails_the_write_and_tells_the_state(desk: Desk, name: str) -> None:
+    link = Scripted([(ASK, OLD), *(IDENTIFIED + NACKS[name]) * 3, *IN_STEP])
+    result = desk.flash(link, APP, target="V2.0", chip=CHIP)
     assert (result.outcome, result.exit_code) == ("write-failed", 9)
     assert result.error is not None
     assert "bootloader still takes a new one" in result.error.hint
+
+
+@pytest.mark.parametrize("name", NACKS)
+def test_one_refusal_is_noise_and_the_write_begins_again(desk: Desk, name: str) -> None:
+    again = [*IDENTIFIED, *ERASED, *WRITTEN, *READ_BACK]
+    link = Scripted([(ASK, OLD), *IDENTIFIED, *NACKS[name], *again, (ASK, NEW)])
+    assert desk.flash(link, APP, target="V2.0", chip=CHIP).outcome == "updated"
+
+
+def test_noise_in_one_block_that_is_read_back_costs_one_more_read(desk: Desk) -> None:
+    noisy = [READ_BACK[0], READ_BACK[1], (READ_BACK[2][0], A + b"\x00" + APP[:256])]
+    link = Scripted([(ASK, OLD), *IDENTIFIED, *ERASED, *WRITTEN, *noisy, *READ_BACK, (ASK, NEW)])
+    assert desk.flash(link, APP, target="V2.0", chip=CHIP).outcome == "updated"
 
 
 def test_noise_in_one_block_costs_one_repetition(desk: Desk) -> None:

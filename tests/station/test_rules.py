@@ -1,13 +1,21 @@
 """The pure rules of a station: codes, interlocks, sums."""
 
+import datetime as dt
+
+import msgspec
 import pytest
 
+from atota.clock import utc_iso
 from atota.errors import Outcome
+from atota.journal.facts import StationFact
+from atota.journal.model import Record, RecordStage
+from atota.line.reading import columns
+from atota.outcomes import JOB_OUTCOMES
 from atota.station.config import ScanTable, StopTable
 from atota.station.interlocks import Standing, Streaks, stops
 from atota.station.lane import Verdict
 from atota.station.scanning import ONCE_S, Scanner
-from atota.station.tally import Attempt, Tally, verdict_of
+from atota.station.tally import Attempt, Tally, attempt_of, verdict_of
 
 PATTERNS = ScanTable(pattern=r"SN(\d{4})", operator=r"OP:(\w+)", lane=r"LANE:(\d{2})")
 P, F, E = Verdict.PASS, Verdict.FAIL, Verdict.STATION_ERROR
@@ -59,6 +67,40 @@ def test_the_same_code_counts_once_in_a_second_and_a_half() -> None:
 )
 def test_endings_of_the_station_say_nothing_about_the_unit(outcome: Outcome, verdict: Verdict) -> None:
     assert verdict_of(outcome) is verdict
+
+
+def record(outcome: Outcome, stages: tuple[str, ...]) -> Record:
+    return Record(
+        id="r-1",
+        run="r",
+        attempt=1,
+        outcome=outcome,
+        exit_code=outcome.exit_code,
+        started_at=utc_iso(0.0),
+        ended_at=utc_iso(60.0),
+        command="flash",
+        port="sim://BC28",
+        imei="490154203237518",
+        stages=[RecordStage(stage=stage, state="done", at=utc_iso(0.0)) for stage in stages],
+        station=StationFact(name="bench", lane=1),
+    )
+
+
+@pytest.mark.parametrize("outcome", JOB_OUTCOMES)
+@pytest.mark.parametrize("stages", [(), ("open",), ("open", "identify")])
+def test_a_station_and_its_line_count_the_same(outcome: Outcome, stages: tuple[str, ...]) -> None:
+    attempt = attempt_of(record(outcome, stages))
+    row = columns(
+        msgspec.Raw(msgspec.json.encode(record(outcome, stages))),
+        journal="j",
+        seq=1,
+        digest="",
+        station="bench",
+        now=dt.datetime.now(dt.UTC),
+        offset=dt.timedelta(),
+    )
+    assert (bool(attempt.unit), attempt.verdict is P) == (row.is_countable, row.is_passed)
+    assert row.is_countable == (attempt.verdict is not E and stages != ("open",))
 
 
 def streaks(*verdicts: tuple[int, Verdict]) -> Streaks:

@@ -14,7 +14,7 @@ from atota.cli.completion import complete_records, complete_words
 from atota.cli.filters import Filter, filtered
 from atota.cli.options import ShowImei
 from atota.cli.view.output import plural
-from atota.cli.view.record import list_table, page, unended_fields, unended_line
+from atota.cli.view.record import label_state, list_table, page, unended_fields, unended_line
 from atota.cli.view.record_html import html_page
 from atota.cli.wiring import journal_path, write_output
 from atota.clock import SystemClock, utc_iso
@@ -75,13 +75,15 @@ def show_record(
             raise UsageError(_no_journal(path), hint="Name the journal with --journal FILE.")
         document = journal.record(record)
         reports = journal.reports_of(document.id)
+        label = next(reversed(journal.reports_of(document.id, "label")), None)
     if html is not None:
         call.out.warn_if_replaced(html)
-        write_output(html, html_page(document, reports).encode(), "--html FILE")
+        write_output(html, html_page(document, reports, label).encode(), "--html FILE")
     call.done(
-        partial(page, document, reports),
+        partial(page, document, reports, label),
         record=msgspec.to_builtins(document),
         reports=[_report(sent) for sent in reports],
+        label=None if label is None else label_state(label),
     )
 
 

@@ -11,6 +11,7 @@ import typer
 
 from atota.cli.call import Call
 from atota.cli.stations import SettingsParts, locked, sockets_of, station_journal
+from atota.cli.transcripts import prune_transcripts
 from atota.cli.view.findings import findings_page
 from atota.cli.view.output import styled
 from atota.cli.view.station import JsonReporter, PlainReporter, SilentReporter
@@ -65,6 +66,7 @@ def run(
     check_package(config)
     parts = SettingsParts(call, config)
     parts.check(call.stop)
+    prune_transcripts(call)
     folder = _folder(links)
     with locked(config.path), Journal(station_journal(call, config), clock=SystemClock()) as journal:
         shift = Shift(

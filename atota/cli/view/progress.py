@@ -23,7 +23,7 @@ from atota.update.plan import Proposal
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
 
-_LABEL = 14
+_LABEL = 18
 _EVERY_S = 10.0
 """Seconds between two lines about the same stage, where no bar is drawn."""
 _LONG = frozenset({"download", "write", "reboot"})

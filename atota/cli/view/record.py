@@ -109,12 +109,15 @@ def _may_have_changed(record: Record) -> bool:
     return MEANINGS[record.state].must_not_interrupt and record.outcome != Outcome.OLD_VERSION
 
 
-def sections(record: Record) -> Iterator[tuple[str, list[tuple[str, Any]]]]:
-    """Yield the parts of a record that have names and values, each with its title; values that it has."""
+def sections(record: Record, label: SentReport | None = None) -> Iterator[tuple[str, list[tuple[str, Any]]]]:
+    """Yield the parts of a record that have names and values, each with its title; values that it has.
+
+    ``label`` is the print of the unit's label.
+    """
     for title, rows in (
         ("Module", _module_rows(record)),
         ("Versions", _version_rows(record)),
-        ("Station", _station_rows(record)),
+        ("Station", _station_rows(record, label)),
         ("Package", _package_rows(record)),
         ("Port", _port_rows(record)),
         ("Job", _job_rows(record)),
@@ -124,10 +127,10 @@ def sections(record: Record) -> Iterator[tuple[str, list[tuple[str, Any]]]]:
             yield title, pairs
 
 
-def page(record: Record, reports: Sequence[SentReport] = ()) -> Text:
+def page(record: Record, reports: Sequence[SentReport] = (), label: SentReport | None = None) -> Text:
     """Return a whole record: the verdict first, then its subject, then its course and its reports."""
     lines: list[Line] = [styled("[bold]Record {}[/]", record.id), "", *_verdict(record), *_trouble(record)]
-    for title, pairs in sections(record):
+    for title, pairs in sections(record, label):
         lines += _section(title, [_pair(name, value) for name, value in pairs])
     lines += _section("Stages", _stages(record))
     lines += _section("Warnings", [f"  {plain(line)}" for line in record.warnings])
@@ -217,7 +220,17 @@ def _version_rows(record: Record) -> Iterator[tuple[str, Any]]:
         yield "after, in full", record.full_version_after
 
 
-def _station_rows(record: Record) -> Iterator[tuple[str, Any]]:
+def label_state(label: SentReport) -> str:
+    """Return the state of a unit's label, in the words of the station's page."""
+    return "queued" if label.how is None else "printed"
+
+
+def _printed(label: SentReport) -> str:
+    at = label.at if label.ended_at is None else label.ended_at
+    return f"{label_state(label)} {local_moment(at, seconds=True)}"
+
+
+def _station_rows(record: Record, label: SentReport | None) -> Iterator[tuple[str, Any]]:
     station, release = record.station, record.release
     if station is not None:
         yield "station", station.name
@@ -225,6 +238,7 @@ def _station_rows(record: Record) -> Iterator[tuple[str, Any]]:
         yield "batch", station.batch
         yield "operator", station.operator
         yield "label", station.serial
+        yield "its print", _printed(label) if label is not None else None
         yield "scanned", station.scan
         yield "attempt", station.attempt if release is None else None
         yield "handling", duration(station.handling_ms) if station.handling_ms is not None else None

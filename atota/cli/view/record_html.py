@@ -21,7 +21,7 @@ th { font-weight: normal; color: #555 } td { overflow-wrap: anywhere }
 _KINDS = {0: "good", 10: "good", 11: "unsure", 14: "unsure"}
 
 
-def html_page(record: Record, reports: Sequence[SentReport] = ()) -> str:
+def html_page(record: Record, reports: Sequence[SentReport] = (), label: SentReport | None = None) -> str:
     """Return the whole page."""
     kind = _KINDS.get(record.exit_code, "bad")
     verdict = f"<b>{_text(record.outcome)}</b>: {_text(meaning(record))} (exit {record.exit_code})"
@@ -30,7 +30,7 @@ def html_page(record: Record, reports: Sequence[SentReport] = ()) -> str:
         f'<p class="verdict {kind}">{verdict}<br>{_text(span(record))}</p>',
         *_trouble(record),
     ]
-    for title, pairs in sections(record):
+    for title, pairs in sections(record, label):
         body += _part(title, _table(pairs))
     body += _part("Stages", _stages(record))
     body += _part("Warnings", _list(record.warnings))
