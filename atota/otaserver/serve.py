@@ -9,14 +9,14 @@
 """
 
 import asyncio
-import socket
 import threading
 from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
 from atota.clock import StopToken
-from atota.errors import ServerError, UsageError, extra_missing
+from atota.errors import extra_missing
+from atota.listener import listen_on, url_of
 from atota.otaserver.routes import Log
 from atota.otaserver.service import LocalPlatform
 
@@ -50,7 +50,7 @@ def serve(
         from atota.otaserver.web import serve_until
     except ModuleNotFoundError as error:
         raise extra_missing(error, "server", "the local OTA platform") from error
-    listener = _listen(host, port)
+    listener = listen_on(host, port)
     try:
         if on_ready is not None:
             on_ready(*listener.getsockname()[:2])
@@ -84,8 +84,7 @@ class RunningServer:
     @property
     def url(self) -> str:
         """The address to give to a client."""
-        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104 - compared, not bound
-        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+        return url_of(self.host, self.port)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -126,18 +125,3 @@ class RunningServer:
         self.lines.append(line)
         if self._log is not None:
             self._log(line)
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    if not 0 <= port <= 65535:
-        raise UsageError(
-            f"port {port} is out of range", hint="Ports are 1-65535, and 0 takes any that is free."
-        )
-    try:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        return socket.create_server((host, port), family=family)
-    except OSError as error:
-        raise ServerError(
-            f"can't listen on {host} port {port}: {error.strerror or error}",
-            hint="Another program may have the port; choose another one, or 0 for any that is free.",
-        ) from error

@@ -13,15 +13,14 @@ import socket
 from collections.abc import Callable
 from typing import Any, cast
 
-import httptools  # noqa: F401 - uvicorn imports it only when it serves
 import uvicorn
 
 from atota.clock import StopToken
 from atota.otaserver.app import ConnectionState, OtaApp
 from atota.otaserver.routes import Log
 from atota.otaserver.service import LocalPlatform
+from atota.web import configured
 
-_KEEP_ALIVE_S = 75  # common among web servers: the pause allowed between two requests
 _GRACE_S = 0.5  # for replies in flight when the server is told to stop; then their connections are cut
 _NAME = re.compile(rb"(?m)^[a-z-]+(?=: )")  # not the status line, which has no such beginning
 _TICK_S = 0.05  # the stop token is looked at this often
@@ -46,23 +45,7 @@ async def serve_until(
 
 
 def _config(app: OtaApp, transports: set[asyncio.Transport]) -> uvicorn.Config:
-    config = uvicorn.Config(
-        app,
-        http="httptools",
-        ws="none",
-        lifespan="off",
-        loop="asyncio",
-        interface="asgi3",
-        workers=1,
-        log_config=None,
-        log_level="critical",
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
-        date_header=False,
-        timeout_keep_alive=_KEEP_ALIVE_S,
-    )
-    config.load()
+    config = configured(app, has_date=False)
     config.http_protocol_class = _connection_class(config.http_protocol_class, transports)
     return config
 

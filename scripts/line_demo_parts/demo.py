@@ -20,10 +20,11 @@ from atota.line.client import LineClient, LineKey
 from atota.line.escrow import Escrow, Wish
 from atota.line.outbox import Activity, Outbox
 from atota.line.page import Page
-from atota.line.serve import RunningLine, listen_on
 from atota.line.service import GrantMemory, LineService
 from atota.line.store import Store
 from atota.line.tables import quota, schema, stations
+from atota.listener import listen_on
+from atota.web import RunningApp
 from tests.line.postgres import Postgres, binaries
 from tests.line.stations import write
 
@@ -63,7 +64,7 @@ def serve(stack: ExitStack, database: str, folder: Path, host: str, port: int) -
     listener = listen_on(host, port)
     page = Page(store, clock=clock, listener=listener, names=(), is_tls=False)
     app = line_app(LineService(store, clock=clock, memory=GrantMemory(folder)), page)
-    running = stack.enter_context(RunningLine(app, listener))
+    running = stack.enter_context(RunningApp(app, listener))
     over = threading.Event()
     threads = [
         threading.Thread(target=work, args=(folder, number, LineClient(running.url, key, clock=clock), over))

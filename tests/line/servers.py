@@ -16,10 +16,11 @@ from atota.line.app import line_app
 from atota.line.client import LineClient, LineKey
 from atota.line.outbox import Outbox
 from atota.line.page import Page
-from atota.line.serve import RunningLine, listen_on
 from atota.line.service import GrantMemory, LineService
 from atota.line.store import Store, StoreBusy
 from atota.line.tables import stations
+from atota.listener import listen_on
+from atota.web import RunningApp
 from tests.line.postgres import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -34,7 +35,7 @@ class Line:
         self.service = LineService(store, clock=SystemClock(), memory=GrantMemory(state))
         self._listener = listen_on("127.0.0.1", 0)
         page = Page(store, clock=SystemClock(), listener=self._listener, names=(), is_tls=False)
-        self._running = RunningLine(line_app(self.service, page), self._listener)
+        self._running = RunningApp(line_app(self.service, page), self._listener)
         self.url = self._running.url
         self._clients: list[LineClient] = []
 

@@ -254,6 +254,25 @@ def test_a_station_run_names_its_units_by_the_ids_of_the_line_and_refuses_withou
     assert rows == [("6523", imeis[0]), ("6524", imeis[1])]
 
 
+@pytest.mark.parametrize(
+    ("table", "sentence"),
+    [
+        ('product_id = "1001"', "no device id of the product 1001 is left on this station"),
+        ('device_name = "{imei}"', "the platform's device id is missing"),
+    ],
+)
+def test_the_line_is_asked_for_ids_only_where_the_station_file_names_no_device(
+    tmp_path: Path, run: Run, table: str, sentence: str
+) -> None:
+    """A line that was never within reach: no id is held. GENERIC wants an id, so a name does not do."""
+    (tmp_path / "line.key").write_text("st-1:secret", encoding="utf-8")
+    text = f'name = "b"\n[devices]\n{table}\n[line]\nurl = "http://127.0.0.1:9"\nkey_file = "line.key"\n'
+    (tmp_path / "station.toml").write_text(text + '[[lane]]\nnumber = 1\nport = "sim://BC28?speed=100"\n')
+    options = ("--api", "generic", "--server", "http://127.0.0.1:9", "--product-id", "1000")
+    _, (verdict,) = run(*options, units=1, ATOTA_ACCESS_KEY=KEY)
+    assert sentence in verdict["sentence"]
+
+
 def test_a_station_run_brings_its_records_to_the_line(line: Line, tmp_path: Path, run: Run) -> None:
     """`atota station run` with a simulated module; the line's yield counts it when the run is over."""
     package = build_package(model="BC28", base="BC28JAR01A03", target="BC28JAR01A05", size=4096)

@@ -17,8 +17,8 @@ DOORS = {
     # `memory` is the transport without a network.
     "httpx": {"atota.ota.http", "atota.ota.memory"},
     "psycopg": {"atota.line.store"},
-    "starlette": {"atota.otaserver.app", "atota.station", "atota.line"},
-    "uvicorn": {"atota.otaserver.web", "atota.station", "atota.line"},
+    "starlette": {"atota.web", "atota.otaserver.app", "atota.station", "atota.line"},
+    "uvicorn": {"atota.web", "atota.otaserver.web"},
     "h11": set(),
     "hypothesis": {"atota.testing"},
     "esptool": set(),

@@ -84,8 +84,9 @@ def serve(
     try:
         from atota.line.app import line_app
         from atota.line.page import Page
-        from atota.line.serve import RunningLine, Tls, listen_on
         from atota.line.service import LineService
+        from atota.listener import listen_on
+        from atota.web import RunningApp, Tls
     except ModuleNotFoundError as error:
         raise extra_missing(error, "server", "the line's server") from error
     if (tls_certificate is None) != (tls_key is None):
@@ -97,7 +98,7 @@ def serve(
         listener = listen_on(host, port)
         service = LineService(store, clock=clock)
         page = Page(store, clock=clock, listener=listener, names=host_name or (), is_tls=tls is not None)
-        with RunningLine(line_app(service, page), listener, tls=tls) as running:
+        with RunningApp(line_app(service, page), listener, tls=tls) as running:
             shown = styled("line on [bold]{}[/], database {}  (Ctrl-C ends it)", running.url, store.shown)
             call.out.event("listening", shown, url=running.url)
             idle = threading.Event()

@@ -1,25 +1,20 @@
 """The page under uvicorn, in a thread of its own beside the lanes."""
 
-import asyncio
 import contextlib
 import os
-import socket
 import stat
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-import uvicorn
-
 from atota.clock import StopToken, SystemClock
-from atota.errors import ConfigError, ServerError
+from atota.errors import ConfigError
+from atota.listener import listen_on, url_of
 from atota.station.config import host_and_port
 from atota.station.hub import Hub
 from atota.station.page.app import PageApp
 from atota.station.page.security import Gate, is_loopback
+from atota.web import RunningApp
 
-_TICK_S = 0.05
-_GRACE_S = 1.0
 _SHORTEST_TOKEN = 16
 
 
@@ -43,19 +38,14 @@ def serving(hub: Hub, listen: str, token_file: Path | None = None) -> Iterator[s
             f"page: {listen} is reached from other machines, and there is no token",
             hint="Give --token-file FILE with a secret of the station, or listen on 127.0.0.1.",
         )
-    listener = _listener(host, port)
+    listener = listen_on(host, port)
     bound = int(listener.getsockname()[1])
     stop = StopToken()
-    app = PageApp(hub, Gate(host, bound, token), stop, SystemClock().monotonic)
-    thread = threading.Thread(target=_run, args=(app, listener, stop), name="atota-page", daemon=True)
-    thread.start()
-    try:
-        shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104 - compared, not bound
-        yield f"http://{f'[{shown}]' if ':' in shown else shown}:{bound}/"
-    finally:
-        stop.set()
-        thread.join(_GRACE_S * 3)
-        listener.close()
+    with RunningApp(PageApp(hub, Gate(host, bound, token), stop, SystemClock().monotonic), listener):
+        try:
+            yield f"{url_of(host, bound)}/"
+        finally:
+            stop.set()  # ends the streams, which would hold the server
 
 
 def read_token(path: Path) -> str:
@@ -78,48 +68,3 @@ def read_token(path: Path) -> str:
             hint=f"Take at least {_SHORTEST_TOKEN} random characters.",
         )
     return text
-
-
-def _listener(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    if os.name == "posix":
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-        listener.listen(128)
-    except OSError as error:
-        listener.close()
-        raise ServerError(
-            f"page: {host}:{port}: {error.strerror}",
-            hint="Another program has this port; end it, or give another one with --listen HOST:PORT.",
-        ) from None
-    return listener
-
-
-def _run(app: PageApp, listener: socket.socket, stop: StopToken) -> None:
-    asyncio.run(_serve(app, listener, stop))
-
-
-async def _serve(app: PageApp, listener: socket.socket, stop: StopToken) -> None:
-    config = uvicorn.Config(
-        app,
-        http="httptools",
-        ws="none",
-        lifespan="off",
-        loop="asyncio",
-        interface="asgi3",
-        log_config=None,
-        log_level="critical",
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
-        timeout_graceful_shutdown=1,
-    )
-    server = uvicorn.Server(config)
-    server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign,assignment]
-    serving_task = asyncio.create_task(server.serve(sockets=[listener]))
-    while not (stop.is_set or serving_task.done()):
-        await asyncio.wait({serving_task}, timeout=_TICK_S)
-    server.should_exit = True
-    await asyncio.wait({serving_task}, timeout=_GRACE_S)

@@ -1,4 +1,4 @@
-"""The line server under uvicorn, in a thread of its own."""
+"""A web app under uvicorn, in a thread of its own."""
 
 import asyncio
 import socket
@@ -12,11 +12,11 @@ import httptools  # noqa: F401 - uvicorn imports it only when it serves
 import uvicorn
 from starlette.types import ASGIApp
 
-from atota.errors import ConfigError, ServerError, UsageError
+from atota.errors import ConfigError
+from atota.listener import url_of
 
 _GRACE_S = 2.0
-_KEEP_ALIVE_S = 75
-_BACKLOG = 512  # a hundred stations that come back in the same second
+_KEEP_ALIVE_S = 75  # common among web servers: the pause allowed between two requests
 
 
 @dataclass(frozen=True)
@@ -27,36 +27,7 @@ class Tls:
     key: Path
 
 
-def listen_on(host: str, port: int) -> socket.socket:
-    """Return a listening socket; port 0 takes any free one.
-
-    Raises:
-        UsageError: the port's number is out of range.
-        ServerError: the port cannot be had.
-    """
-    if not 0 <= port <= 65535:
-        raise UsageError(
-            f"port {port} is out of range", hint="Ports are 1-65535, and 0 takes any that is free."
-        )
-    try:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
-    except OSError as error:
-        raise ServerError(
-            f"can't listen on {host} port {port}: {error.strerror or error}",
-            hint="Another program may have the port; choose another one, or 0 for any that is free.",
-        ) from error
-
-
-def url_of(listener: socket.socket, *, tls: bool) -> str:
-    """Return the address under which a listening socket is reached."""
-    host, port = listener.getsockname()[:2]
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
-    shown = f"[{host}]" if ":" in host else host
-    return f"{'https' if tls else 'http'}://{shown}:{port}"
-
-
-class RunningLine:
+class RunningApp:
     """An app served by a thread of its own, for as long as the ``with`` block lasts.
 
     Args:
@@ -69,10 +40,10 @@ class RunningLine:
     """
 
     def __init__(self, app: ASGIApp, listener: socket.socket, *, tls: Tls | None = None) -> None:
-        self.url = url_of(listener, tls=tls is not None)
+        self.url = url_of(*listener.getsockname()[:2], tls=tls is not None)
         self._listener = listener
-        self._server = uvicorn.Server(_config(app, tls))
-        self._thread = threading.Thread(target=self._run, name="line-server", daemon=True)
+        self._server = uvicorn.Server(configured(app, tls=tls))
+        self._thread = threading.Thread(target=self._run, name="web-server", daemon=True)
 
     @property
     def is_alive(self) -> bool:
@@ -96,7 +67,12 @@ class RunningLine:
         asyncio.run(self._server.serve(sockets=[self._listener]))
 
 
-def _config(app: ASGIApp, tls: Tls | None) -> uvicorn.Config:
+def configured(app: ASGIApp, *, tls: Tls | None = None, has_date: bool = True) -> uvicorn.Config:
+    """Return the configuration of all servers of ours, loaded; ``has_date``: replies have a Date header.
+
+    Raises:
+        ConfigError: certificate or key cannot be used.
+    """
     config = uvicorn.Config(
         app,
         http="httptools",
@@ -110,6 +86,7 @@ def _config(app: ASGIApp, tls: Tls | None) -> uvicorn.Config:
         access_log=False,
         proxy_headers=False,
         server_header=False,
+        date_header=has_date,
         timeout_keep_alive=_KEEP_ALIVE_S,
         ssl_certfile=None if tls is None else tls.certificate,
         ssl_keyfile=None if tls is None else tls.key,
