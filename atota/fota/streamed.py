@@ -22,6 +22,11 @@ _LISTEN_S = 1.0
 _FOLLOW_S = 5.0
 
 
+def _is_below(number: int | None, needed: int) -> bool:
+    """True if the module has told a number, and it is too small."""
+    return number is not None and number < needed
+
+
 class Unanswered(WriteFailed):
     """The module did not answer the command that starts the update, though it answers others."""
 
@@ -129,18 +134,25 @@ class Streamed(Method):
             PackageError: it would not fit into an empty file system.
             Refused: it does not fit now.
         """
-        response = send_query(session, free.send) if free is not None else None
-        if free is None or response is None or not response.ok:
-            return
-        whole = whole_number(first_group(total, response.lines)) if total is not None else None
+        whole, room = self._room(session, free, total)
+        if _is_below(whole, needed) or _is_below(room, needed - gain):
+            whole, room = self._room(session, free, total)  # a digit that was lost on the way refuses nothing
         if whole is not None and whole < needed:
             raise too_large(package, needed, f"the module's whole file system holds {whole}")
-        room = whole_number(free.find(response.lines))
         if room is not None and room + gain < needed:
             raise Refused(
                 f"the module has {room + gain} bytes free; {needed} are needed",
                 hint="Nothing was written. Delete files in the module, or ask for a smaller package.",
             )
+
+    @staticmethod
+    def _room(session: Session, free: Ask | None, total: str | None) -> tuple[int | None, int | None]:
+        """Return the bytes of the empty file system, and those that are free; None where it does not say."""
+        response = send_query(session, free.send) if free is not None else None
+        if free is None or response is None or not response.ok:
+            return None, None
+        whole = whole_number(first_group(total, response.lines)) if total is not None else None
+        return whole, whole_number(free.find(response.lines))
 
     def refusal(self, what: str, response: Response) -> WriteFailed:
         """Return the error for a refusal, with the vendor's words where the profile has them."""

@@ -59,8 +59,12 @@ def test_a_file_that_is_still_there_is_deleted_and_the_package_uploaded(tmp_path
 @pytest.mark.parametrize(
     ("script", "kind", "message"),
     [
-        ([(FREE[0], b"\r\n+QFLDS: 1026,14483456\r\n" + OK)], Refused, "has 1026 bytes free; 1027 are needed"),
-        ([(FREE[0], b"\r\n+QFLDS: 1026,1026\r\n" + OK)], PackageError, "whole file system holds 1026"),
+        (
+            [(FREE[0], b"\r\n+QFLDS: 1026,14483456\r\n" + OK)] * 2,
+            Refused,
+            "has 1026 bytes free; 1027 are needed",
+        ),
+        ([(FREE[0], b"\r\n+QFLDS: 1026,1026\r\n" + OK)] * 2, PackageError, "whole file system holds 1026"),
         (
             [(FREE[0], ERROR), (OPEN, b"\r\n+CME ERROR: 420\r\n")],
             Refused,
@@ -74,6 +78,12 @@ def test_a_package_without_room_is_refused_before_its_first_byte(
     tmp_path: Path, script: list[tuple[bytes, Answer]], kind: type[AtotaError], message: str
 ) -> None:
     assert message in talk(tmp_path, DELETE, *script).failure(kind)
+
+
+def test_one_answer_that_lost_a_digit_refuses_no_package(tmp_path: Path) -> None:
+    lost = (FREE[0], b"\r\n+QFLDS: 1448345,1\r\n" + OK)
+    refused = talk(tmp_path, DELETE, lost, FREE, (OPEN, b"\r\n+CME ERROR: 423\r\n"))
+    assert "does not take the file: +CME ERROR: 423" in refused.failure(Refused)
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,7 @@ def test_a_lost_response_is_settled_by_the_length_of_the_file(tmp_path: Path) ->
     ("script", "kind", "message"),
     [
         (
-            [INIT, NO_FILE, (FREE[0], b"\r\n+CFSGFRS: 6\r\n\r\nOK\r\n"), TERM],
+            [INIT, NO_FILE, *[(FREE[0], b"\r\n+CFSGFRS: 6\r\n\r\nOK\r\n")] * 2, TERM],
             Refused,
             "the module has 6 bytes free; 7 are needed",
         ),
@@ -101,7 +101,7 @@ def test_the_room_of_an_old_package_counts_before_it_is_deleted(tmp_path: Path) 
     fits = talk(tmp_path, INIT, size(3), tight, delete, *WRITTEN, size(7), TERM, CLEAR, START)
     assert fits.update() is True
     # Too large all the same: refused while the old one is still there.
-    message = talk(tmp_path, INIT, size(2), tight, TERM).failure(Refused)
+    message = talk(tmp_path, INIT, size(2), tight, tight, TERM).failure(Refused)
     assert message == "the module has 6 bytes free; 7 are needed"
 
 
