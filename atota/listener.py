@@ -24,7 +24,7 @@ def listen_on(host: str, port: int) -> socket.socket:
     except OSError as error:
         problem = str(error.strerror or error).partition(" (while ")[0]  # create_server repeats the address
         raise ServerError(
-            f"can't listen on {host}:{port}: {problem}",
+            f"can't listen on {host}:{port}, the port cannot be had: {problem}",
             hint="Another program may have the port; choose another one, or 0 for any that is free.",
         ) from error
 

@@ -23,7 +23,8 @@ def postgres() -> Iterator[Postgres]:
     """A running PostgreSQL."""
     if binaries() is None:
         pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
-    with Postgres() as server:
+    # A kill of a process loses nothing that the kernel has; without fsync a slow disk stops no test.
+    with Postgres(options=("-c fsync=off",)) as server:
         yield server
 
 
