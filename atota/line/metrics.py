@@ -5,6 +5,7 @@ from typing import Any
 
 from atota.line.document import station_state
 from atota.line.tables.figures import BatchState
+from atota.station.page.metrics import label_value
 
 _NAMES = ("records", "quarantined_records", "conflicts", "forked_journals", "waiting_records")
 
@@ -25,17 +26,14 @@ def _lines(
     yield f"atota_line_holds_grants {int(bool(totals[len(_NAMES)]))}"
     yield "# TYPE atota_line_station_live gauge"
     for row in stations:
-        yield f'atota_line_station_live{{station="{_escaped(row[0])}"}} {int(station_state(row) == "live")}'
+        is_live = int(station_state(row) == "live")
+        yield f'atota_line_station_live{{station="{label_value(row[0])}"}} {is_live}'
     yield "# TYPE atota_line_station_waiting_records gauge"
     for row in stations:
         if row[5] is not None:
-            yield f'atota_line_station_waiting_records{{station="{_escaped(row[0])}"}} {row[5]}'
+            yield f'atota_line_station_waiting_records{{station="{label_value(row[0])}"}} {row[5]}'
     yield "# TYPE atota_line_batch_tickets gauge"
     for batch in batches:
         for kind in ("quota", "granted", "spent", "written_off"):
-            labels = f'batch="{_escaped(batch.batch)}",kind="{kind}"'
+            labels = f'batch="{label_value(batch.batch)}",kind="{kind}"'
             yield f"atota_line_batch_tickets{{{labels}}} {getattr(batch, kind)}"
-
-
-def _escaped(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

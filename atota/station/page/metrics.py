@@ -8,7 +8,7 @@ from atota.station.view import StationView
 
 def metrics(view: StationView) -> str:
     """Return the numbers of a station."""
-    name = _escaped(view.name)
+    name = label_value(view.name)
     counters = view.counters
     lanes = Counter(lane.state for lane in view.lanes)
     lines = [
@@ -41,5 +41,6 @@ def metrics(view: StationView) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _escaped(text: str) -> str:
+def label_value(text: str) -> str:
+    """Return a text as the value of a label, escaped."""
     return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

@@ -47,10 +47,7 @@ _EN: Final[Words] = {
     "token": "Token",
     "open": "Open",
     "refused": "Refused",
-    "unit-lost": "Put the unit back, or wait",
     "no-script": "This page needs JavaScript.",
-    "retest": "retest",
-    "limit": "limit in",
 }
 _ZH: Final[Words] = {
     "title": "工位",
@@ -92,10 +89,7 @@ _ZH: Final[Words] = {
     "token": "令牌",
     "open": "打开",
     "refused": "已拒绝",
-    "unit-lost": "请放回模块或等待",
     "no-script": "本页需要 JavaScript。",
-    "retest": "复测",
-    "limit": "剩余时间",
 }
 _STATES_EN: Final[dict[LaneState, str]] = {
     LaneState.OFF: "off",
