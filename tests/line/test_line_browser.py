@@ -1,7 +1,5 @@
 """The managers' page in a real browser, with its strict policy: it stays current, or says that it is not."""
 
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,24 +12,12 @@ from tests.line.servers import Line, sent
 from tests.line.stations import imei_of, journal_in, write
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
-
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    from playwright.sync_api import BrowserContext, Page
 
 
 @pytest.fixture
-def page() -> "Iterator[Page]":
-    sync_api = pytest.importorskip(
-        "playwright.sync_api", reason="Playwright is missing: pip install playwright"
-    )
-    if CHROMIUM is None:
-        pytest.skip("Chromium is missing: apt-get install chromium")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        opened = browser.new_page()
-        opened.set_default_timeout(30_000)
-        yield opened
-        browser.close()
+def page(context: "BrowserContext") -> "Page":
+    return context.new_page()
 
 
 @pytest.mark.timeout(300)

@@ -1,9 +1,7 @@
-"""A served page, and a real browser: the distribution's Chromium, driven by Playwright."""
+"""A served page that can be taken away and brought back."""
 
-import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -11,11 +9,6 @@ from atota.station.hub import Hub
 from atota.station.lane import LaneState
 from atota.station.page.serve import serving
 from atota.station.view import LaneView, StationView
-
-if TYPE_CHECKING:
-    from playwright.sync_api import Browser, BrowserContext
-
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 
 def station(lanes: int = 8, **more: object) -> Hub:
@@ -45,24 +38,3 @@ def served() -> Iterator[Served]:
     page = Served(station())
     yield page
     page.stop()
-
-
-@pytest.fixture(scope="session")
-def browser() -> "Iterator[Browser]":
-    sync_api = pytest.importorskip(
-        "playwright.sync_api", reason="Playwright is missing: pip install playwright"
-    )
-    if CHROMIUM is None:
-        pytest.skip("Chromium is missing: apt-get install chromium")
-    with sync_api.sync_playwright() as playwright:
-        program = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield program
-        program.close()
-
-
-@pytest.fixture
-def context(browser: "Browser") -> "Iterator[BrowserContext]":
-    made = browser.new_context(viewport={"width": 1920, "height": 1080}, reduced_motion="reduce")
-    made.set_default_timeout(20_000)
-    yield made
-    made.close()
