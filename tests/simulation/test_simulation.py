@@ -187,6 +187,9 @@ FOUND = {
     "a byte that comes twice while a chip is read back costs a fresh write": Scenario(
         seed=1092, model="gd32", size=9000, faults=("m/double-byte:9510",)
     ),
+    "a chip that starts by itself what a cut write left in its flash is written again": Scenario(
+        seed=20269270, model="gd32", size=9000, api="fuse", faults=("m/mute-after:52",)
+    ),
     "a disk that is full when the stages that do not apply are written down is no crash": Scenario(
         seed=51000958,
         model="SIM7000C",

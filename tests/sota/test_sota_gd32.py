@@ -128,7 +128,8 @@ def test_a_clone_that_ignores_writes_is_caught_by_reading_back(desk: Desk) -> No
 
 
 def test_another_chip_is_refused_before_the_first_erase(desk: Desk) -> None:
-    link = Scripted([(ASK, OLD), *IN_STEP, (bits("02 FD"), bits("79 01 04 13 79"))])
+    other: Script = [(bits("02 FD"), bits("79 01 04 13 79"))]
+    link = Scripted([(ASK, OLD), *IN_STEP, *other, *other])
     result = desk.flash(link, APP, target="V2.0", chip=CHIP)
     assert (result.outcome, result.exit_code) == ("refused", 6)
     assert result.error is not None
@@ -151,7 +152,24 @@ def test_a_package_behind_the_end_of_the_flash_does_not_fit(desk: Desk) -> None:
     assert (result.outcome, result.exit_code) == ("bad-package", 7)
 
 
-PROTECTED: Script = [*IN_STEP, (bits("02 FD"), bits("79 01 04 10 79")), (bits("11 EE"), b"\x1f")]
+def test_a_damaged_product_id_is_asked_for_again(desk: Desk) -> None:
+    damaged: Script = [(bits("02 FD"), bits("79 01 04 13 79"))]
+    link = Scripted(
+        [(ASK, OLD), *IN_STEP, *damaged, *IDENTIFIED[2:], *ERASED, *WRITTEN, *READ_BACK, (ASK, NEW)]
+    )
+    assert desk.flash(link, APP, target="V2.0", chip=CHIP).outcome == "updated"
+
+
+REFUSED: Script = [(bits("11 EE"), b"\x1f")]
+PROTECTED: Script = [*IDENTIFIED[:3], *REFUSED, *REFUSED]
+
+
+def test_one_refused_read_does_not_have_a_whole_chip_erased(desk: Desk) -> None:
+    """Noise makes another command of READ, and the user allows the erase of a protected chip."""
+    link = Scripted(
+        [(ASK, OLD), *IDENTIFIED[:3], *REFUSED, *IDENTIFIED[3:], *ERASED, *WRITTEN, *READ_BACK, (ASK, NEW)]
+    )
+    assert desk.flash(link, APP, target="V2.0", chip=CHIP, erase=True).outcome == "updated"
 
 
 def test_a_protected_chip_is_refused(desk: Desk) -> None:
@@ -177,7 +195,7 @@ NACKS: dict[str, Script] = {
         *ERASED,
         *[WRITTEN[0], WRITTEN[1], (checked(b"\x2b" + APP[256:]), b"\x1f")] * 2,
     ],
-    "read command": [*ERASED, *WRITTEN, (bits("11 EE"), b"\x1f")],
+    "read command twice": [*ERASED, *WRITTEN, *REFUSED, *REFUSED],
     "read address": [*ERASED, *WRITTEN, (bits("11 EE"), A), (bits("08 00 00 00 08"), b"\x1f")],
     "read length": [*ERASED, *WRITTEN, READ_BACK[0], READ_BACK[1], (bits("FF 00"), b"\x1f")],
 }
@@ -199,8 +217,17 @@ def test_one_refusal_is_noise_and_the_write_begins_again(desk: Desk, name: str) 
     assert desk.flash(link, APP, target="V2.0", chip=CHIP).outcome == "updated"
 
 
-def test_noise_in_one_block_that_is_read_back_costs_one_more_read(desk: Desk) -> None:
-    noisy = [READ_BACK[0], READ_BACK[1], (READ_BACK[2][0], A + b"\x00" + APP[:256])]
+NOISE: dict[str, Script] = {
+    "a byte too many": [*READ_BACK[:2], (bits("FF 00"), A + b"\x00" + APP[:256])],
+    "a byte too few": [*READ_BACK[:2], (bits("FF 00"), A + APP[1:256])],
+    "another byte": [*READ_BACK[:2], (bits("FF 00"), A + b"\x01" + APP[1:256])],
+    "another command": REFUSED,
+}
+
+
+@pytest.mark.parametrize("name", NOISE)
+def test_noise_in_one_block_that_is_read_back_costs_one_more_read(desk: Desk, name: str) -> None:
+    noisy = NOISE[name]
     link = Scripted([(ASK, OLD), *IDENTIFIED, *ERASED, *WRITTEN, *noisy, *READ_BACK, (ASK, NEW)])
     assert desk.flash(link, APP, target="V2.0", chip=CHIP).outcome == "updated"
 
