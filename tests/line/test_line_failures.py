@@ -9,6 +9,8 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -346,6 +348,50 @@ def test_a_lost_database_is_rebuilt_with_the_same_rows(
         purse.close()
     for journal in journals:
         journal.close()
+
+
+def test_device_ids_that_a_lost_database_forgot_are_told_again_and_never_bound_twice(
+    line: Line, folder: Path
+) -> None:
+    """The ids are imported anew, as free ones; the stations say which they hold and which are bound."""
+    ids: list[tuple[str, str, str | None]] = [("P", f"d{number}", None) for number in range(6)]
+    wishes = {"st-1": Wish(product="P", devices=4), "st-2": Wish(product="P", devices=6)}
+    with line.store.transaction() as session:
+        quota.import_devices(session, ids)
+    with journal_in(folder, "1") as one, journal_in(folder, "2") as two, ExitStack() as stack:
+        purses, outboxes = {}, {}
+        for journal, name in ((one, "st-1"), (two, "st-2")):
+            purse = purses[name] = stack.enter_context(Escrow(folder / f"purse-{name}"))
+            outboxes[name] = line.outbox(
+                journal, line.key(name), escrow=purse, wish=partial(wishes.get, name)
+            )
+        sent(outboxes["st-1"])
+        assert purses["st-1"].device("P", "490154200000001") == "d0"
+        with line.store.transaction() as session:
+            session.run("TRUNCATE line.device")
+            session.run("UPDATE line.state SET bindings = 0, grants = 0")
+            quota.import_devices(session, ids)
+            rebuild.begin(session, [])
+        complete: list[str] = []
+        while len(complete) < 2:
+            for outbox in outboxes.values():
+                outbox._presence_at = 0.0
+                outbox.step()
+            with line.store.transaction() as session:
+                complete = [part.station for part in rebuild.progress(session) if part.is_complete]
+                assert session.value("SELECT count(*) FROM line.device WHERE station = 'st-2'") == 0
+        with line.store.transaction() as session:
+            rebuild.end(session)
+        outboxes["st-2"]._presence_at = 0.0
+        outboxes["st-2"].step()
+        with line.store.transaction() as session:
+            rows = session.rows("SELECT id, state, station FROM line.device ORDER BY id")
+        assert rows == [
+            ("d0", "bound", "st-1"),
+            *((f"d{number}", "leased", "st-1") for number in (1, 2, 3)),
+            *((f"d{number}", "leased", "st-2") for number in (4, 5)),
+        ]
+        assert (purses["st-1"].free_devices("P"), purses["st-2"].free_devices("P")) == (3, 2)
 
 
 def test_a_station_disk_that_dies_offline_leaves_a_backlog_and_tickets_that_are_perhaps_spent(
