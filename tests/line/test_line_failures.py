@@ -111,6 +111,15 @@ def test_a_cable_that_is_cut_in_the_middle_of_a_request_loses_nothing(
     assert line.rows == documents(journal)
 
 
+def test_a_network_that_delays_every_byte_is_waited_for(line: Line, journal: Journal, proxy: Proxy) -> None:
+    fill(journal, 1, 80)
+    proxy.mode = "slow"
+    outbox = line.outbox(journal, line.key(), proxy.url)
+    while outbox.step() == 0:
+        assert outbox.status.is_online
+    assert line.rows == documents(journal)
+
+
 def test_answers_that_are_lost_double_nothing(
     line: Line, journal: Journal, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -232,26 +241,6 @@ def test_the_postmaster_and_its_backends_are_killed_at_any_moment(
         postgres.start()
         sent(outbox)
         assert line.rows == documents(journal)
-
-
-def test_a_backend_is_killed_in_the_middle_of_a_transaction(
-    line: Line, postgres: Postgres, journal: Journal
-) -> None:
-    """Another session kills it while it waits; the answer is an error, and nothing of it stays."""
-    fill(journal, 1, 10)
-    key = line.key()
-    with line.store.transaction() as session:
-        session.run("LOCK TABLE line.record IN EXCLUSIVE MODE")
-        outbox = line.outbox(journal, key)
-        thread = threading.Thread(target=lambda: [outbox.step() for _ in range(2)])
-        thread.start()
-        kill = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
-        while postgres.sql(kill) == "0":
-            assert thread.is_alive()
-        thread.join()
-        assert not outbox.status.is_online
-    sent(outbox)
-    assert line.rows == documents(journal)
 
 
 def test_a_station_is_killed_after_a_record_and_before_it_is_sent(line: Line, folder: Path) -> None:
