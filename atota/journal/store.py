@@ -242,7 +242,10 @@ class Journal:
         port: str | None = None,
         adapter: str | None = None,
     ) -> PastJob | None:
-        """Return the newest job that fits all arguments; ``adapter`` is an adapter's serial number."""
+        """Return the newest job that fits all arguments.
+
+        ``imei`` is the number of a target (`Identity.number`), ``adapter`` an adapter's serial number.
+        """
         filters = {"run": run, "id": id, "imei": imei, "port": port, "adapter": adapter}
         query, values = search.newest_job(filters)
         with self._lock, translated(self.path):

@@ -176,7 +176,7 @@ class Job:
             self._context = self._admitted(self._admit, target, identity)
             resumption = Resumption(self._context, target)
         prior = resumption.of(identity)
-        before = resumption.version_before
+        before = resumption.version_before(identity)
         self._entry.begin(self._spec, identity, target.adapter, prior)
         if identity.version is None and before is not None:
             self._entry.fact(VersionsFact(before=before))  # for the next run, wherever this one ends

@@ -44,7 +44,7 @@ from atota.update.report import Report
 from atota.update.start import Starter
 from atota.update.state import MEANINGS, AfterCrash, JobState
 from atota.update.target import Target
-from atota.values import Change, Identity, is_unique_imei, mask
+from atota.values import Change, Identity, mask
 
 _ENDED = frozenset({JobState.CONFIRMED, JobState.ENDED_OLD, JobState.ENDED_UNKNOWN})
 
@@ -190,11 +190,15 @@ class Resumption:
         """The last run on the same port, if it left anything."""
         return prior_run(self._last_on_this_port)
 
-    @property
-    def version_before(self) -> str | None:
-        """The version that the target on this port ran before a job that was cut off, or failed."""
+    def version_before(self, identity: Identity) -> str | None:
+        """Return the version that the target ran before a job that was cut off, or failed.
+
+        One without a number of its own is taken to be the one that was on this port.
+        """
         past = self._last_on_this_port
-        if past is None or (past.verdict is not None and not past.verdict.outcome.exit_code):
+        if identity.number is not None and self._journal is not None:
+            past = self._journal.past(imei=identity.number)
+        if past is None or past.is_alive or (past.verdict is not None and not past.verdict.outcome.exit_code):
             return None
         return (past.latest(VersionsFact) or VersionsFact()).before
 
@@ -242,13 +246,14 @@ class Resumption:
         named, journal = self._named, self._journal
         if journal is None:
             return None
-        if identity.imei is None or not is_unique_imei(identity.imei):
-            # Modules without a number of their own are told apart by their port alone.
+        number = identity.number
+        if number is None:
+            # Targets without a number of their own are told apart by their port alone.
             return _without_certainty(self._on_this_port)
-        past = journal.past(imei=identity.imei)
+        past = journal.past(imei=number)
         if past is not None and past.is_alive and past.opened.port == self._spec.port:
             raise LimitReached(
-                f"another atota works on this module, {mask(identity.imei)}, on {past.opened.port}",
+                f"another atota works on this module, {mask(number)}, on {past.opened.port}",
                 hint="Wait for it, or stop it; nothing was changed.",
             )
         if named is not None and (past is None or past.run != named.run):
