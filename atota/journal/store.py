@@ -245,8 +245,8 @@ class Journal:
     ) -> PastJob | None:
         """Return the newest job that fits all arguments.
 
-        ``adapter`` is an adapter's serial number; with ``has_touched`` the job changed its target, or found
-        that there was nothing to do.
+        ``imei`` is the number of a target (`Identity.number`), ``adapter`` an adapter's serial number; with
+        ``has_touched`` the job changed its target, or found that there was nothing to do.
         """
         filters = {
             "run": run, "id": id, "imei": imei, "port": port, "adapter": adapter, "has_touched": has_touched,

@@ -155,6 +155,7 @@ class ChipTarget:
             manufacturer=self._row.vendor,
             model=self._row.model,
             version=version,
+            serial=self._app.serial or self._spec.serial,
             baud=self._wire.link.baud,
             method=self._chip.protocol,
             evidence=self._row.evidence,

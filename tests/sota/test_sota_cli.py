@@ -87,6 +87,22 @@ def test_identify_names_the_row_and_the_running_version(cli: Cli, model: str) ->
     assert module["manuf_code"] in ("101", "102", "103")
 
 
+def test_identify_tells_the_number_of_a_chip_whose_application_does(cli: Cli, chip: PtyChip) -> None:
+    chip.flash.write_text("V1.0 ID:77")
+    board = chip.board(GOOD)
+    board.write_text(board.read_text().replace(r"'VER:(\S+)'", r"'VER:(\S+) ID:(?P<serial>\w+)'"))
+    ran = cli("identify", "--type", "sota", "-p", chip.pty.device, "--board", board, "--json")
+    assert (ran.result["module"]["version"], ran.result["module"]["serial"]) == ("V1.0", "77")
+
+
+def test_a_number_in_place_of_the_version_is_a_bad_board(cli: Cli, chip: PtyChip) -> None:
+    board = chip.board(GOOD)
+    board.write_text(board.read_text().replace(r"'VER:(\S+)'", r"'ID:(?P<serial>\w+)'"))
+    ran = cli("identify", "--type", "sota", "-p", chip.pty.device, "--board", board, "--json")
+    assert ran.code == 3
+    assert "the first group is the version" in ran.result["error"]["message"]
+
+
 def test_identify_that_may_ask_nothing_touches_nothing(cli: Cli, tmp_path: Path) -> None:
     board = tmp_path / "b.toml"
     board.write_text("name = 'b'\nmodel = 'ESP32'\n[chip]\nidentify = 'none'\n")
