@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from atota.clock import Clock, Deadline, StopToken
 from atota.errors import Interrupted, JobTimeout, LineUnavailable, NoAnswer
-from atota.link.base import Link, Parity, set_parity
+from atota.link.base import Link, Parity, remark, set_parity
 from atota.module.module import pulse
 from atota.settings.steps import Sequence
 
@@ -65,6 +65,10 @@ class Wire:
             yield
         finally:
             self.reopen(self.port)
+
+    def remark(self, line: str) -> None:
+        """Have a line of a program in the transcript of the port, also while the port is lent."""
+        remark(self.link, line)
 
     def check(self) -> None:
         """Raise if the user or the job's time limit wants the end.
