@@ -154,10 +154,10 @@ class Gd32(Flasher):
                 f"the chip's product id is 0x{product:03x}, and the profile names {names}",
                 hint="If it is the right chip, name ids, page and flash_size in [chip] of the board file.",
             )
-        place = _SIZE_REGISTER if product in _F1_IDS else self._address
-        size = self._read(place, 2)
+        address = _SIZE_REGISTER if product in _F1_IDS else self._address
+        size = self._read(address, 2)
         if size is None:
-            size = self._read(place, 2)
+            size = self._read(address, 2)
         self._is_protected = size is None
         if size is None:
             if not allowed.erase:
@@ -273,7 +273,7 @@ class Gd32(Flasher):
             self.wire.check()
 
     def _require(self, block: bytes, address: int) -> None:
-        """Read one block once more: a byte that the wire lost or damaged is no defect of the flash."""
+        """Read one block once more: the wire may have lost a byte that the flash has."""
         read = self._read(address, len(block))
         if read is None:
             raise self._lost("the chip refuses to read what was written")

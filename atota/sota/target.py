@@ -170,12 +170,12 @@ class ChipTarget:
         """Return the version that the application tells twice: nothing checks the bytes of its text."""
         if self._chip.version is None:
             return self._running_version()  # by a protocol that checks its messages
-        told: list[str] = []
-        while len(told) < _READINGS and (version := self._running_version()) is not None:
-            if version in told:
+        versions: list[str] = []
+        while len(versions) < _READINGS and (version := self._running_version()) is not None:
+            if version in versions:
                 return version
-            told.append(version)
-        return told[-1] if told else None
+            versions.append(version)
+        return versions[-1] if versions else None
 
     def _running_version(self) -> str | None:
         if self._chip.version is None:
