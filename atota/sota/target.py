@@ -76,14 +76,14 @@ class ChipTarget:
         self._note = note
         self._on_line = on_line
         self._app = Application(wire, chip.version, spec.baud or chip.app_baud or wire.link.baud)
-        self._flasher: Flasher = flasher_class(chip.protocol or "tool")(chip, wire, note, self._heard)
+        self._flasher: Flasher = flasher_class(chip.protocol or "tool")(chip, wire, note, self._pass_on)
         self._flasher.transfer_baud = chip.baud if spec.transfer_baud == 0 else spec.transfer_baud
         self._reconnector = Reconnector(wire, adapters, spec.port, note)
         self._is_in_loader = False
         self._is_started = False
         self._data = b""
 
-    def _heard(self, line: str) -> None:
+    def _pass_on(self, line: str) -> None:
         """Pass on a line that a program printed, and have it in the transcript."""
         self._wire.remark(line)
         self._on_line(line)

@@ -75,8 +75,7 @@ CHIPS = {
         address=mcuboot.SLOT_0,
         piece=200,
         commands=("params", "state", "upload", "reset"),
-        # With old-app the list of images would not be that of the application which runs.
-        own=("old-recovery",),
+        own=("old-recovery", "old-app"),
         is_named_by_image=True,
     ),
     "nordic-secure": ChipKind(

@@ -110,8 +110,6 @@ def test_a_package_of_this_machine_ends_updated(kind: Kind, tmp_path: Path) -> N
 
 
 def test_a_chip_that_boots_its_old_application_is_never_updated(kind: Kind, tmp_path: Path) -> None:
-    if kind.target == "1.1.0":
-        pytest.skip("the list of images of this simulated chip is not that of its old application")
     result = kind.flash(tmp_path, fault="old-app")
     assert (result.outcome, result.exit_code) == ("old-version", 12)
 
