@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from atota.clock import Clock, Deadline, StopToken
-from atota.errors import Interrupted, JobTimeout, LineUnavailable, NoAnswer
+from atota.errors import Interrupted, JobTimeout, LineUnavailable, LinkError, LinkLost, NoAnswer
 from atota.link.base import Link, Parity, remark, set_parity
 from atota.module.module import pulse
 from atota.settings.steps import Sequence
@@ -64,7 +64,15 @@ class Wire:
         try:
             yield
         finally:
+            self._take_back()
+
+    def _take_back(self) -> None:
+        try:
             self.reopen(self.port)
+        except LinkLost:
+            raise
+        except LinkError as error:
+            raise LinkLost(f"the port is gone after its loan: {error.message}", hint=error.hint) from error
 
     def remark(self, line: str) -> None:
         """Have a line of a program in the transcript of the port, also while the port is lent."""
