@@ -46,7 +46,7 @@ class ChipTarget:
         row: its row in the platform's table.
         chip: its description.
         adapters: finds the adapter of the port again.
-        note, warn, on_line: get sentences for people, failures of no weight, and lines that a program prints.
+        note, on_line: get sentences for people, and lines that a program prints.
     """
 
     has_method = True
@@ -65,7 +65,6 @@ class ChipTarget:
         adapters: Adapters,
         *,
         note: Callable[[str], None],
-        warn: Callable[[str], None],
         on_line: Callable[[str], None],
     ) -> None:
         self.adapter: PortInfo | None = adapters.remember(spec.port)
@@ -75,14 +74,19 @@ class ChipTarget:
         self._row = row
         self._chip = chip
         self._note = note
-        self._warn = warn
+        self._on_line = on_line
         self._app = Application(wire, chip.version, spec.baud or chip.app_baud or wire.link.baud)
-        self._flasher: Flasher = flasher_class(chip.protocol or "tool")(chip, wire, note, on_line)
+        self._flasher: Flasher = flasher_class(chip.protocol or "tool")(chip, wire, note, self._pass_on)
         self._flasher.transfer_baud = chip.baud if spec.transfer_baud == 0 else spec.transfer_baud
         self._reconnector = Reconnector(wire, adapters, spec.port, note)
         self._is_in_loader = False
         self._is_started = False
         self._data = b""
+
+    def _pass_on(self, line: str) -> None:
+        """Pass on a line that a program printed, and have it in the transcript."""
+        self._wire.remark(line)
+        self._on_line(line)
 
     @property
     def clock(self) -> Clock:

@@ -121,7 +121,7 @@ class Judge:
         """Every end but the good one needs a reason in what really happened."""
         world, outcome = self._world, result.outcome
         module, host = world.module, self._scenario.of("h")
-        struck = bool(module.faults.struck or module.faults.shown)
+        struck = self._is_struck
         ending = f"{outcome}: {result.error.message if result.error else ''}"
         platform = bool(self._scenario.of("p") or self._scenario.of("n"))
         jumped = any(f.startswith("clock-jump") for f in host)
@@ -146,6 +146,11 @@ class Judge:
         }
         if not reasons.get(outcome, outcome == "updated"):
             raise Broken(f"nothing that happened is a reason for {ending}")
+
+    @property
+    def _is_struck(self) -> bool:
+        """True if a fault of the target occurred."""
+        return bool(self._world.module.faults.struck or self._world.module.faults.shown)
 
     @property
     def _ended(self) -> tuple[str, ...]:
@@ -288,6 +293,8 @@ def _lasting_reasons(world: World) -> tuple[str, ...]:
         reasons += ("old-version", "write-failed", "bad-package")
     if "protected" in scenario.of("m") and not scenario.erase:
         reasons += ("refused",)  # the chip stays protected
+    if {"encrypted", "encrypted-release", "secure-boot-v2", "no-table"}.intersection(scenario.of("m")):
+        reasons += ("refused",)  # the chip stays as it was made
     if scenario.method == "watched" and world.module.starts:
         reasons += ("write-failed",)  # the platform pushes once
     return reasons
