@@ -29,6 +29,8 @@ _ASK_S = 5.0
 """Time in which a running application tells its version; a silent one may be erased."""
 _PROMPT_S = 60.0
 """Time in which a person brings a chip without lines into its bootloader."""
+_READINGS = 3
+"""Readings of a version that is told differently each time."""
 _ENTRIES = 3
 """Entries by the lines before the chip counts as silent: auto-reset circuits miss some (esptool #741)."""
 _LARGEST = 64 * 1024 * 1024
@@ -148,7 +150,7 @@ class ChipTarget:
         """
         version = None
         if self._chip.identify != "none":
-            version = self._running_version()
+            version = self._agreed_version()
         return Identity(
             manufacturer=self._row.vendor,
             model=self._row.model,
@@ -159,6 +161,17 @@ class ChipTarget:
             manuf_code=self._row.manuf_code,
             model_code=self._row.model_code,
         )
+
+    def _agreed_version(self) -> str | None:
+        """Return the version that the application tells twice: nothing checks the bytes of its text."""
+        if self._chip.version is None:
+            return self._running_version()  # by a protocol that checks its messages
+        versions: list[str] = []
+        while len(versions) < _READINGS and (version := self._running_version()) is not None:
+            if version in versions:
+                return version
+            versions.append(version)
+        return versions[-1] if versions else None
 
     def _running_version(self) -> str | None:
         if self._chip.version is None:

@@ -179,10 +179,12 @@ class Resumption:
         if self._journal is None:
             return None
         past, adapter = self._named, self._target.adapter
+        # A chip has no number of its own: a job that never met it must not hide the one that wrote it.
+        has_touched = self._spec.task_type == "sota" or None
         if past is None and adapter is not None and adapter.serial_number is not None:
-            past = self._journal.past(adapter=adapter.serial_number)
+            past = self._journal.past(adapter=adapter.serial_number, has_touched=has_touched)
         elif past is None:
-            past = self._journal.past(port=self._spec.port)
+            past = self._journal.past(port=self._spec.port, has_touched=has_touched)
         return past if past is not None and not past.is_alive else None
 
     @property
@@ -193,10 +195,15 @@ class Resumption:
     @property
     def version_before(self) -> str | None:
         """The version that the target on this port ran before a job that was cut off, or failed."""
+        return self._unfinished_versions.before
+
+    @property
+    def _unfinished_versions(self) -> VersionsFact:
+        """The versions of the last job on this port, if it was cut off or failed."""
         past = self._last_on_this_port
         if past is None or (past.verdict is not None and not past.verdict.outcome.exit_code):
-            return None
-        return (past.latest(VersionsFact) or VersionsFact()).before
+            return VersionsFact()
+        return past.latest(VersionsFact) or VersionsFact()
 
     def identify(self) -> Identity:
         """Identify the target; if it is silent because an earlier run started its update, wait for it.
@@ -205,6 +212,28 @@ class Resumption:
             NoAnswer: it is silent, and no earlier run is the reason, or stays so.
             RebootTimeout: an earlier run is the reason, and it did not come back in time.
         """
+        return self._believed(self._met())
+
+    def _believed(self, identity: Identity) -> Identity:
+        """Return the identity without a version that a write of a chip left behind which was not finished.
+
+        A chip that loses its supply in mid-write starts what its flash holds, also bytes that nothing has
+        compared. Without a version it is one whose application was cut, and is written anew.
+        """
+        past, versions = self._last_on_this_port, self._unfinished_versions
+        if past is None or versions.before is None or identity.version != versions.expected:
+            return identity
+        is_started = bool(past.states) and MEANINGS[past.states[-1]].after_crash is AfterCrash.CONFIRM
+        if self._spec.task_type != "sota" or is_started or JobState.WRITING not in past.states:
+            return identity
+        self._note(
+            f"the chip runs {identity.version}, and job {past.id} was cut off before it had compared those "
+            "bytes: it is written again"
+        )
+        return msgspec.structs.replace(identity, version=None)
+
+    def _met(self) -> Identity:
+        """Identify the target as it is."""
         prior = self._on_this_port
         meaning = MEANINGS[prior.state if prior is not None else JobState.UNTOUCHED]
         if prior is not None and meaning.may_await_bytes and prior.method.window_s > 0:

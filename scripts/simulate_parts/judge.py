@@ -82,7 +82,7 @@ class Judge:
 
     def _verdict(self, result: JobResult) -> None:
         module, outcome = self._world.module, result.outcome
-        runs_target = module.version == self._world.target
+        runs_target = self._world.runs_target
         if CODES.get(outcome) != result.exit_code:
             raise Broken(f"outcome {outcome} with exit code {result.exit_code}")
         if (result.error is None) != (result.exit_code in (0, 14)):
@@ -95,9 +95,7 @@ class Judge:
         if outcome == "updated" and not self._scenario.flashed and self._state not in self._ended:
             raise Broken(f"updated, and the task is {self._state}")
         self._platform_knows(result)
-        if outcome in ("old-version", "write-failed") and (
-            (runs_target and self._is_running) or module.updating
-        ):
+        if outcome in ("old-version", "write-failed") and (runs_target or module.updating):
             raise Broken(f"{outcome}, and the module runs {module.version} (updating: {module.updating})")
         if outcome == "old-version" and not module.starts and not self._scenario.target_judges:
             raise Broken("old-version, and nothing was ever started")
@@ -153,11 +151,6 @@ class Judge:
     def _ended(self) -> tuple[str, ...]:
         """The states that a task may have once its target is updated."""
         return ("done", "cancelled")
-
-    @property
-    def _is_running(self) -> bool:
-        """True if the target runs what it holds."""
-        return True
 
     @property
     def _is_refused(self) -> bool:
@@ -274,7 +267,7 @@ def ends_right(world: World, result: JobResult | None, killed_task: bool) -> str
     if result is None:
         return "the process died, though nothing killed it"
     state = world.task.state.value
-    if world.module.version == world.target:
+    if world.runs_target:
         if result.outcome not in GOOD and not (state in SETTLED_STATES and result.outcome == "no-task"):
             return f"the module runs the target, and the last attempt ended {result.outcome}"
         return None
