@@ -101,7 +101,9 @@ class StationProcess:
         self.journal = folder / "journal.sqlite3"
         self._words = ("station", "run", str(folder / "station.toml"))
         self._environment = {
-            **{"PYTHONPATH": str(ROOT), "HOME": str(folder), "PATH": "/usr/bin:/bin"},
+            "PYTHONPATH": str(ROOT),
+            "HOME": str(folder),
+            "PATH": "/usr/bin:/bin",
             "ATOTA_JOURNAL": str(self.journal),
         }
 
