@@ -125,7 +125,12 @@ def away(states: Sequence[StationState], problem: str, texts: Words) -> str:
 def stations(states: Sequence[StationState], texts: Words) -> str:
     """Return the stations' tiles."""
     tiles = "".join(_station(state, texts) for state in states)
-    parts = [f"<h2>{escape(texts['stations'])}</h2><ul class=tiles>{tiles}</ul>"]
+    there = texts["there"].format(
+        live=sum(state.state == "live" for state in states),
+        all=sum(state.state != "revoked" for state in states),
+    )
+    title = f"{escape(texts['stations'])}: {escape(there)}" if states else escape(texts["stations"])
+    parts = [f"<h2>{title}</h2><ul class=tiles>{tiles}</ul>"]
     if not states:
         parts.append(f"<p>{escape(texts['no-station'])}: <code>atota line station add NAME</code></p>")
     return "".join(parts)
@@ -145,7 +150,7 @@ def _station(one: StationState, texts: Words) -> str:
         lines.append(texts["copied"])
     if one.note:
         lines.append(one.note)
-    words = "<br>".join(escape(line) for line in lines)
+    words = "<br>".join((f"<b>{escape(lines[0])}</b>", *map(escape, lines[1:])))
     name = escape(one.name)
     return f'<li data-station="{name}" data-state="{one.state}"><strong>{name}</strong>{words}</li>'
 

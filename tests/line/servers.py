@@ -35,7 +35,7 @@ class Line:
         self.store = store
         self.service = LineService(store, clock=SystemClock(), memory=GrantMemory(state))
         self._listener = listen_on("127.0.0.1", 0)
-        page = Page(
+        self.page = Page(
             store,
             living=self.service.living,
             clock=SystemClock(),
@@ -43,7 +43,7 @@ class Line:
             names=(),
             is_tls=False,
         )
-        self._running = RunningApp(line_app(self.service, page), self._listener)
+        self._running = RunningApp(line_app(self.service, self.page), self._listener)
         self.url = self._running.url
         self._clients: list[LineClient] = []
 

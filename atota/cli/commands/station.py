@@ -4,7 +4,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import msgspec
 import typer
@@ -17,9 +17,10 @@ from atota.cli.view.output import styled
 from atota.cli.view.station import JsonReporter, PlainReporter, SilentReporter
 from atota.cli.view.terminal import live_station
 from atota.clock import SystemClock
-from atota.doctor.findings import Finding, Group, blamed, ending, summary
+from atota.doctor.findings import Finding, blamed, ending, summary
 from atota.errors import AtotaError, Interrupted, Outcome, UsageError, extra_missing
 from atota.journal.store import Journal
+from atota.line.check import examine_line
 from atota.line.outbox import Activity
 from atota.line.station import StationLine
 from atota.ota.cache import Cache
@@ -202,8 +203,18 @@ def check(
             clock=SystemClock(),
         )
     )
-    for name, server in parts.servers():
-        findings.append(_reached(name, server, call.settings.ca_file))
+    findings += [_reached(server, call.settings.ca_file) for server in parts.platforms()]
+    if config.file.line is not None:
+        findings += examine_line(
+            config.file.line.url,
+            config.beside(config.file.line.key_file),
+            station_journal(call, config),
+            batch=config.file.work.batch,
+            product=_product(call, config),
+            clock=SystemClock(),
+            timeout_s=_REACH_S,
+            ca_file=call.settings.ca_file,
+        )
     call.out.page(partial(findings_page, findings, summary(findings)))
     error = ending(findings)
     fields = msgspec.to_builtins(findings)
@@ -213,14 +224,13 @@ def check(
     return 0
 
 
-def _reached(name: Literal["platform", "line"], server: str, ca_file: Path | None) -> Finding:
-    """Return whether a server can be reached."""
-    group: Group = "platform" if name == "platform" else "station"
+def _reached(server: str, ca_file: Path | None) -> Finding:
+    """Return whether a platform can be reached."""
     try:
         reach(server, clock=SystemClock(), timeout_s=_REACH_S, ca_file=ca_file)
     except AtotaError as error:
-        return blamed(group, name, error)
-    return Finding(group=group, check=name, state="ok", says=f"{server} answers")
+        return blamed("platform", "platform", error)
+    return Finding(group="platform", check="platform", state="ok", says=f"{server} answers")
 
 
 def learn(
