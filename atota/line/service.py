@@ -30,12 +30,13 @@ from atota.line.protocol import (
     Unit,
     Units,
 )
-from atota.line.store import Session, Store, StoreBusy
+from atota.line.store import Session, Statement, Store, StoreBusy
 from atota.line.tables import quota, records, stations, units
 from atota.line.tables.records import ForkFound
 from atota.values import is_imei
 
 T = TypeVar("T")
+_IDENTITY: Statement = ("SELECT identity::text FROM line.state", {})
 
 
 class BadRequest(UsageError):
@@ -117,9 +118,11 @@ class LineService:
             raise BadRequest(f"a batch has 1 to {MAX_RECORDS} records, and the first has the number 1")
         try:
             with self.store.transaction() as session:
-                station = stations.of_key(session, key)
-                identity = self._database(session)
-                answer = records.apply(session, station, journal, batch)
+                known, ((identity,),), locked = session.together(
+                    stations.known(key), _IDENTITY, records.lock(journal)
+                )
+                station = stations.checked(session, key, known)
+                answer = records.apply(session, station, journal, batch, locked)
         except ForkFound:
             with self.store.transaction() as session:
                 records.note_fork(session, journal)
@@ -225,7 +228,7 @@ class LineService:
 
     def _database(self, session: Session) -> str:
         """Return the identity of the database that this transaction speaks with: it may be another one."""
-        return str(session.value("SELECT identity::text FROM line.state"))
+        return str(session.value(*_IDENTITY))
 
 
 class _Binding(msgspec.Struct, frozen=True, kw_only=True):

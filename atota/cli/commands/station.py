@@ -66,6 +66,7 @@ def run(
     config = load_station(file)
     check_package(config)
     parts = SettingsParts(call, config)
+    parts.check_lanes()
     parts.check(call.stop)
     prune_transcripts(call)
     folder = _folder(links)
@@ -194,6 +195,7 @@ def check(
     config = load_station(file)
     check_package(config)
     parts = SettingsParts(call, config)
+    parts.check_lanes()
     findings = list(
         examine_station(
             config,
