@@ -5,7 +5,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
-from typing import Literal
 
 import platformdirs
 from msgspec.structs import replace
@@ -48,7 +47,6 @@ class SettingsParts:
         self._call = call
         self._config = config
         self._work = config.file.work
-        self._line = config.file.line
         self._package = None if self._work.package is None else config.beside(self._work.package)
         self._settings: dict[int, tuple[Settings, Board | None]] = {
             lane.number: call.settings_on(config.board_path(lane)) for lane in config.file.lane
@@ -86,13 +84,11 @@ class SettingsParts:
         settings, _ = self._settings[lane]
         return settings.baud or settings.first_baud
 
-    def servers(self) -> Iterator[tuple[Literal["platform", "line"], str]]:
-        """Yield the servers that the station talks to."""
-        if self._work.command == "update":
-            named = {chosen(settings.api, settings.server)[1] for settings, _ in self._settings.values()}
-            yield from (("platform", server) for server in sorted(named))
-        if self._line is not None:
-            yield "line", self._line.url
+    def platforms(self) -> list[str]:
+        """Return the platforms that the station talks to."""
+        if self._work.command != "update":
+            return []
+        return sorted({chosen(settings.api, settings.server)[1] for settings, _ in self._settings.values()})
 
     def check_lanes(self) -> None:
         """Refuse a lane of a chip whose units could not be told apart.

@@ -1,7 +1,7 @@
 """Commands of the station: run, check, learn, demo."""
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, closing
+from contextlib import AbstractContextManager, ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,11 +17,11 @@ from atota.cli.view.output import styled
 from atota.cli.view.station import JsonReporter, PlainReporter, SilentReporter
 from atota.cli.view.terminal import live_station
 from atota.clock import SystemClock
-from atota.doctor.findings import KEY, Finding, Group, blamed, ending, summary
+from atota.doctor.findings import KEY, Finding, blamed, ending, summary
 from atota.doctor.platform import judge_answer, judge_clock
 from atota.errors import AtotaError, Interrupted, Outcome, UsageError, extra_missing
 from atota.journal.store import Journal
-from atota.line.client import LineClient, LineKey
+from atota.line.check import examine_line
 from atota.line.outbox import Activity
 from atota.line.station import StationLine
 from atota.ota.cache import Cache
@@ -225,39 +225,33 @@ def _running(config: StationConfig) -> Iterator[Finding]:
 
 def _servers(call: Call, config: StationConfig, parts: SettingsParts) -> Iterator[Finding]:
     """Yield the findings of the servers and of the credentials for them."""
-    for name, server in parts.servers():
-        group: Group = "platform" if name == "platform" else "station"
+    for server in parts.platforms():
         try:
             reached = reach(server, clock=SystemClock(), timeout_s=_REACH_S, ca_file=call.settings.ca_file)
         except AtotaError as error:
-            yield blamed(group, name, error)
+            yield blamed("platform", "platform", error)
         else:
-            skew = judge_clock(reached.skew_s, call.settings.auth_ttl_s)
-            if name == "platform":
-                yield msgspec.structs.replace(judge_answer(reached), check=name)
-            else:
-                yield Finding(group=group, check=name, state="ok", says=f"{reached.server} answers")
-            yield msgspec.structs.replace(skew, group=group, check=f"{name} clock")
+            yield msgspec.structs.replace(judge_answer(reached), check="platform")
+            yield msgspec.structs.replace(
+                judge_clock(reached.skew_s, call.settings.auth_ttl_s),
+                group="platform",
+                check="platform clock",
+            )
     try:
         parts.check(call.stop)
     except AtotaError as error:
         yield blamed("platform", KEY, error)
     if config.file.line is not None:
-        table = config.file.line
-        try:
-            key = LineKey.of_file(config.beside(table.key_file))
-            with closing(
-                LineClient(
-                    table.url, key, clock=SystemClock(), timeout_s=_REACH_S, ca_file=call.settings.ca_file
-                )
-            ) as client:
-                client.units(_NEWEST)
-        except AtotaError as error:
-            yield blamed("station", "line key", error)
-        else:
-            yield Finding(
-                group="station", check="line key", state="ok", says=f"the line takes {table.key_file}"
-            )
+        yield from examine_line(
+            config.file.line.url,
+            config.beside(config.file.line.key_file),
+            station_journal(call, config),
+            batch=config.file.work.batch,
+            product=_product(call, config),
+            clock=SystemClock(),
+            timeout_s=_REACH_S,
+            ca_file=call.settings.ca_file,
+        )
 
 
 def learn(

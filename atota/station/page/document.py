@@ -6,6 +6,7 @@ elements afterwards: a lane is one element with ``data-lane``, ``data-state`` an
 """
 
 import json
+import time
 from html import escape
 
 from atota.station.lane import AT_WORK, LaneState
@@ -108,8 +109,16 @@ def line_text(counters: Counters, texts: Words) -> str:
     if counters.is_online is None:
         return ""
     state = texts["online" if counters.is_online else "offline"]
-    waiting = counters.waiting_records
-    return f"{state}, {waiting} {texts['waiting']}" if waiting or not counters.is_online else state
+    waiting, tickets = counters.waiting_records, counters.tickets_left
+    parts = [state]
+    if not counters.is_online:
+        since = time.strftime("%H:%M", time.localtime(counters.line_since))
+        parts = [f"{state} {texts['since']} {since}"]
+    if waiting or not counters.is_online:
+        parts.append(f"{waiting} {texts['waiting']}")
+    if tickets is not None:
+        parts.append(f"{tickets} {texts['tickets']}")
+    return ", ".join(parts)
 
 
 def _notices(view: StationView, texts: Words) -> str:

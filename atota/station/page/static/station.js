@@ -86,10 +86,16 @@ function showCounters(counters) {
   $('[data-figure="line"]').dataset.online = counters.is_online ?? "";
 }
 
-function lineText({ is_online: isOnline, waiting_records: waiting }) {
+function lineText({ is_online: isOnline, line_since: since, waiting_records: waiting, tickets_left: tickets }) {
   if (isOnline === null) return "";
-  const state = words.page[isOnline ? "online" : "offline"];
-  return waiting || !isOnline ? `${state}, ${waiting} ${words.page.waiting}` : state;
+  const parts = [words.page[isOnline ? "online" : "offline"]];
+  if (!isOnline) {
+    const [hour, minute] = [new Date(since * 1000).getHours(), new Date(since * 1000).getMinutes()];
+    parts[0] += ` ${words.page.since} ${String(hour).padStart(2, "0")}:${String(minute).padStart(2, "0")}`;
+  }
+  if (waiting || !isOnline) parts.push(`${waiting} ${words.page.waiting}`);
+  if (tickets !== null) parts.push(`${tickets} ${words.page.tickets}`);
+  return parts.join(", ");
 }
 
 function showNotice(notice) {
