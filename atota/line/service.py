@@ -17,6 +17,7 @@ from atota.line.protocol import (
     MAX_RECORDS,
     PROTOCOL,
     Batch,
+    Bindings,
     Claim,
     Claimed,
     Cursor,
@@ -167,9 +168,9 @@ class LineService:
             return stations.here(session)
 
     def post_device(self, key: str, body: bytes) -> Here:
-        """Bind a device id to a module."""
+        """Bind a device id to a module; without an IMEI: the station holds it."""
         binding = read(body, _Binding)
-        imei = _imei(binding.imei)
+        imei = binding.imei and _imei(binding.imei)
         with self.store.transaction() as session:
             station = stations.of_key(session, key)
         try:
@@ -180,6 +181,12 @@ class LineService:
             with self.store.transaction() as session:
                 quota.audit(session, station, "bind-refused", msgspec.to_builtins(binding))
             raise
+
+    def get_devices(self, key: str, product: str, after: int) -> Bindings:
+        """Return a page of the device ids that were bound."""
+        with self.store.transaction() as session:
+            stations.of_key(session, key)
+            return quota.bindings(session, product.replace("\0", ""), after)
 
     def get_unit(self, key: str, imei: str) -> Unit:
         """Return what is known of a unit."""
@@ -217,7 +224,7 @@ class LineService:
 class _Binding(msgspec.Struct, frozen=True, kw_only=True):
     product: str
     device: str
-    imei: str
+    imei: str = ""
 
 
 def check_protocol(header: str | None) -> None:

@@ -118,7 +118,7 @@ def note_presence(session: Session, station: str, presence: Presence) -> Here:
             "lanes": presence.lanes,
             "running": presence.running,
             "note": presence.note[:200].replace("\0", ""),
-            "identity": presence.identity[:64],
+            "identity": presence.identity[:64] if presence.is_told else "",
         },
     )
     return here(session)
