@@ -1,6 +1,7 @@
 """The parts of a station from its settings: its jobs, the places of its lanes, its journal and its lock."""
 
 import hashlib
+import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
@@ -29,7 +30,8 @@ from atota.sim.bench import SimLane, SimOperator
 from atota.sota.opening import ChipOpener
 from atota.station.chips import is_chip, require_chip
 from atota.station.config import LaneTable, StationConfig
-from atota.station.sockets import LinkFolder, PortSocket, Socket, find_device
+from atota.station.port_table import PortTable
+from atota.station.sockets import BY_PATH, LinkFolder, Links, Occupant, PortSocket, Socket
 from atota.update.events import JobResult
 from atota.values import nature_of
 
@@ -108,7 +110,7 @@ class SettingsParts:
                 pass
 
 
-def sockets_of(config: StationConfig, parts: SettingsParts, folder: LinkFolder) -> dict[int, Socket]:
+def sockets_of(config: StationConfig, parts: SettingsParts, links: Links) -> dict[int, Socket]:
     """Return the places of all lanes; the simulated ones share an operator."""
     clock = SystemClock()
     operator = SimOperator(clock)
@@ -117,18 +119,28 @@ def sockets_of(config: StationConfig, parts: SettingsParts, folder: LinkFolder) 
         if lane.port is not None and lane.port.startswith("sim://"):
             sockets[lane.number] = SimLane(lane.port, operator)
         else:
-            sockets[lane.number] = _port_socket(lane, parts, folder, clock)
+            sockets[lane.number] = _port_socket(lane, parts, links, clock)
     return sockets
 
 
-def _port_socket(lane: LaneTable, parts: SettingsParts, folder: LinkFolder, clock: SystemClock) -> PortSocket:
-    path = lane.path
-
+def _port_socket(lane: LaneTable, parts: SettingsParts, links: Links, clock: SystemClock) -> PortSocket:
     def open_port(port: str) -> Link:
         return open_link(port, baud=parts.rate(lane.number))
 
-    find = find_device(lane.port) if lane.port is not None else lambda: folder.find(path or "")
+    def find() -> Occupant | None:
+        if lane.path is not None:
+            return links.find(lane.path)
+        port = lane.port or ""
+        return (port, port) if "://" in port else links.find_device(port)  # a URL is always there
+
     return PortSocket(find, open_port, clock, speaks_at=not is_chip(parts.spec(lane.number, "")))
+
+
+def links_of(folder: Path | None) -> Links:
+    """Return the adapters of this machine by their place; ``folder`` has the links of a bench for tests."""
+    if folder is None and not sys.platform.startswith("linux"):
+        return PortTable(SystemClock())
+    return LinkFolder(folder or BY_PATH)
 
 
 def station_journal(call: Call, config: StationConfig) -> Path:
