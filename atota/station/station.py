@@ -223,6 +223,7 @@ class Station:
                         text=stop.text,
                         hint=stop.hint,
                         may_release=stop.may_release,
+                        lane=stop.lane,
                     )
                 )
             for key in {stop.key for stop in before} - {stop.key for stop in self._stops}:

@@ -100,6 +100,7 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
         level: how loud it is; ``stop``: no lane works.
         text, hint: the problem and the next thing to do; an empty text takes the banner away.
         may_release: True if a lead releases it with a reason.
+        lane: the lane that it stops; None: the station.
     """
 
     key: str
@@ -107,6 +108,7 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     text: str = ""
     hint: str = ""
     may_release: bool = False
+    lane: int | None = None
 
 
 class Sound(msgspec.Struct, frozen=True, kw_only=True):
