@@ -197,10 +197,9 @@ def check(
     call.out.begin()
     config = load_station(file)
     parts = SettingsParts(call, config)
-    parts.check_lanes()
     machine = Machine(links=links_of(links), clock=SystemClock())
     findings = [
-        *_running(config),
+        *_running(config, parts),
         *examine_station(config, machine, rate=parts.rate, journal=station_journal(call, config)),
         *_servers(call, config, parts),
     ]
@@ -214,13 +213,17 @@ def check(
     return 0
 
 
-def _running(config: StationConfig) -> Iterator[Finding]:
-    """Yield a finding if the station is at work: it has the ports and the page then."""
+def _running(config: StationConfig, parts: SettingsParts) -> Iterator[Finding]:
+    """Yield a finding if the station is at work, which has the ports and the page then, or cannot begin."""
     try:
         with locked(config.path):
-            return
+            pass
     except AtotaError as error:
         yield blamed("station", "running", error)
+    try:
+        parts.check_lanes()
+    except AtotaError as error:
+        yield blamed("station", "lanes", error)
 
 
 def _servers(call: Call, config: StationConfig, parts: SettingsParts) -> Iterator[Finding]:

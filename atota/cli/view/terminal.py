@@ -128,7 +128,7 @@ def _lane(lane: LaneView, width: int) -> Text:
 
 
 def _sentence(lane: LaneView) -> str:
-    if lane.blocked or lane.done_before:
+    if lane.verdict is None and (lane.blocked or lane.done_before):
         return lane.blocked or lane.done_before or ""
     if lane.state in AT_WORK and lane.waiting_for:
         return f"waiting for {lane.waiting_for}"

@@ -6,7 +6,6 @@ elements afterwards: a lane is one element with ``data-lane``, ``data-state`` an
 """
 
 import json
-import time
 from html import escape
 
 from atota.station.lane import AT_WORK, LaneState
@@ -109,16 +108,8 @@ def line_text(counters: Counters, texts: Words) -> str:
     if counters.is_online is None:
         return ""
     state = texts["online" if counters.is_online else "offline"]
-    waiting, tickets = counters.waiting_records, counters.tickets_left
-    parts = [state]
-    if not counters.is_online:
-        since = time.strftime("%H:%M", time.localtime(counters.line_since))
-        parts = [f"{state} {texts['since']} {since}"]
-    if waiting or not counters.is_online:
-        parts.append(f"{waiting} {texts['waiting']}")
-    if tickets is not None:
-        parts.append(f"{tickets} {texts['tickets']}")
-    return ", ".join(parts)
+    waiting = counters.waiting_records
+    return f"{state}, {waiting} {texts['waiting']}" if waiting or not counters.is_online else state
 
 
 def _notices(view: StationView, texts: Words) -> str:
@@ -173,7 +164,7 @@ def state_text(lane: LaneView, language: Language) -> str:
 
 def sentence(lane: LaneView, texts: Words) -> str:
     """Return the one line of text in a tile: the reason, the thing waited for, or where to plug."""
-    if lane.blocked or lane.done_before:
+    if lane.verdict is None and (lane.blocked or lane.done_before):
         return lane.blocked or lane.done_before or ""
     if lane.state in AT_WORK and lane.waiting_for:
         return texts["waiting-for"].format(thing=lane.waiting_for)

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from msgspec.structs import replace
 
 from atota.station.lane import LaneState, Verdict
 from atota.station.view import Command, Counters, LaneView, Notice, ReleaseCommand, Reply, ScanCommand, Sound
@@ -220,13 +221,29 @@ def test_a_stop_is_released_with_a_reason_by_the_keyboard_alone(
     assert commands == [ReleaseCommand(lane=command, reason="cleaned the contacts", by="Li")]
 
 
+def test_a_failed_unit_keeps_its_reason_while_its_lane_is_blocked(
+    context: "BrowserContext", served: Served
+) -> None:
+    served.hub.put_lane(replace(FAILED, blocked="3 units in a row failed"))
+    page = context.new_page()
+    live(page, served)
+    tile(page, 3, verdict="fail").locator(".sentence", has_text="the module rolled back").wait_for()
+    served.hub.put_lane(LaneView(number=3, state=LaneState.BLOCKED, blocked="3 units in a row failed"))
+    tile(page, 3, state="blocked").locator(".sentence", has_text="3 units in a row").wait_for()
+
+
 def test_a_dialog_offers_only_what_its_lane_can_do(context: "BrowserContext", served: Served) -> None:
     served.hub.put_lane(LaneView(number=1, state=LaneState.OFF))
     served.hub.put_lane(LaneView(number=2, state=LaneState.REMOVE_UNIT, verdict=Verdict.FAIL))
     served.hub.put_lane(LaneView(number=3, state=LaneState.BLOCKED, blocked="3 units in a row failed"))
     page = context.new_page()
     live(page, served)
-    for number, wishes in ((1, ["on"]), (2, ["again", "off"]), (3, ["release", "off"]), (4, ["off"])):
+    for number, wishes in (
+        (1, ["on"]),
+        (2, ["removed", "again", "off"]),
+        (3, ["release", "off"]),
+        (4, ["off"]),
+    ):
         page.locator(f'[data-lane="{number}"] .more').click()
         shown = page.locator("dialog#lane [data-do]:visible").evaluate_all(
             "all => all.map(one => one.dataset.do)"

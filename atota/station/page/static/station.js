@@ -66,7 +66,7 @@ function stateText({ state, stage }) {
 }
 
 function sentence(lane) {
-  if (lane.blocked || lane.done_before) return lane.blocked || lane.done_before;
+  if (!lane.verdict && (lane.blocked || lane.done_before)) return lane.blocked || lane.done_before;
   if (AT_WORK.has(lane.state) && lane.waiting_for) return words.page["waiting-for"].replace("{thing}", lane.waiting_for);
   if (lane.state === "empty" && !lane.place.includes("://")) return lane.place;
   return lane.sentence;
@@ -86,16 +86,10 @@ function showCounters(counters) {
   $('[data-figure="line"]').dataset.online = counters.is_online ?? "";
 }
 
-function lineText({ is_online: isOnline, line_since: since, waiting_records: waiting, tickets_left: tickets }) {
+function lineText({ is_online: isOnline, waiting_records: waiting }) {
   if (isOnline === null) return "";
-  const parts = [words.page[isOnline ? "online" : "offline"]];
-  if (!isOnline) {
-    const [hour, minute] = [new Date(since * 1000).getHours(), new Date(since * 1000).getMinutes()];
-    parts[0] += ` ${words.page.since} ${String(hour).padStart(2, "0")}:${String(minute).padStart(2, "0")}`;
-  }
-  if (waiting || !isOnline) parts.push(`${waiting} ${words.page.waiting}`);
-  if (tickets !== null) parts.push(`${tickets} ${words.page.tickets}`);
-  return parts.join(", ");
+  const state = words.page[isOnline ? "online" : "offline"];
+  return waiting || !isOnline ? `${state}, ${waiting} ${words.page.waiting}` : state;
 }
 
 function showNotice(notice) {
