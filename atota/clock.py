@@ -7,6 +7,7 @@ demo shows the same job at thirty times its speed under a `ScaledClock`.
 import datetime as dt
 import math
 import re
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -199,3 +200,23 @@ class Deadline:
     def expired(self) -> bool:
         """True if the time is over."""
         return self.clock.monotonic() >= self.at
+
+
+_TIME_ERROR, _TIMEX = 5, 512  # of adjtimex(2); more bytes than any `struct timex` has
+
+
+def is_kept_by_network() -> bool | None:
+    """True if a time service keeps the machine's clock; None if the system does not tell.
+
+    The kernel knows, whatever the service is called (timesyncd, chrony, ntpd): adjtimex(2) returns TIME_ERROR
+    while the clock is not synchronized, and with ``modes`` of 0 it changes nothing and asks for no right.
+    """
+    if not sys.platform.startswith("linux"):
+        return None
+    import ctypes  # few need it
+
+    try:
+        state = int(ctypes.CDLL(None).adjtimex(ctypes.create_string_buffer(_TIMEX)))
+    except (OSError, AttributeError):
+        return None
+    return None if state < 0 else state != _TIME_ERROR
