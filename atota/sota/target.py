@@ -29,8 +29,7 @@ _ASK_S = 5.0
 """Time in which a running application tells its version; a silent one may be erased."""
 _PROMPT_S = 60.0
 """Time in which a person brings a chip without lines into its bootloader."""
-_READINGS = 3
-"""Readings of a version that is told differently each time."""
+_READINGS = 3  # of a version that is told differently each time
 _ENTRIES = 3
 """Entries by the lines before the chip counts as silent: auto-reset circuits miss some (esptool #741)."""
 _LARGEST = 64 * 1024 * 1024
