@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
+from atota.errors import Interrupted, JobTimeout
+
 
 class StopToken:
     """A request to end the work. Set from any thread, looked at by every wait.
@@ -162,6 +164,19 @@ def utc_iso(at: float) -> str:
     """Return a point in time, seconds since the epoch, as UTC ISO 8601 with milliseconds."""
     moment = dt.datetime.fromtimestamp(at, dt.UTC)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def require_time(stop: StopToken, limit: "Deadline | None") -> None:
+    """Raise if the user or the job's time limit wants the end.
+
+    Raises:
+        Interrupted: the stop token is set.
+        JobTimeout: the limit has passed.
+    """
+    if stop.is_set:
+        raise Interrupted("stopped by the user")
+    if limit is not None and limit.expired:
+        raise JobTimeout("the time limit of the job is over")
 
 
 class Deadline:
