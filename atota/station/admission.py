@@ -10,7 +10,7 @@ from typing import Protocol
 
 import msgspec
 
-from atota.clock import StopToken, SystemClock
+from atota.clock import Clock, StopToken, SystemClock
 from atota.errors import Interrupted, LimitReached, Outcome, Refused
 from atota.journal.model import Record
 from atota.journal.store import Journal
@@ -108,6 +108,7 @@ class Admissions:
         quota: units of the batch that may pass; 0: no limit.
         max_active: lanes that may be at work at once; 0: no limit.
         tally: the sums so far.
+        clock: the station's time.
     """
 
     def __init__(
@@ -120,8 +121,10 @@ class Admissions:
         batch: str | None,
         quota: int = 0,
         max_active: int = 0,
+        clock: Clock,
     ) -> None:
         self._journal = journal
+        self._clock = clock
         self._devices = devices
         self._tally = tally
         self._station = station
@@ -129,6 +132,7 @@ class Admissions:
         self._quota = quota
         self._lock = threading.Lock()
         self._claims: dict[int, Unit] = {}
+        self._labels: dict[int, str] = {}
         self._permits: set[str] = set()
         self._active: set[int] = set()
         self._slots = threading.BoundedSemaphore(max_active) if max_active else None
@@ -170,12 +174,21 @@ class Admissions:
         with self._lock:
             self._permits.add(unit.key)
 
-    def check_label(self, unit: Unit, label: str) -> None:
-        """Compare a label with its module and with all that is known of it.
+    def check_label(self, lane: int, unit: Unit, label: str) -> None:
+        """Compare a label with its module and with all that is known of it; the lane has it until `leave`.
 
         Raises:
             Refused: it belongs to another unit; nothing was written.
+            LimitReached: it was read for another lane, too, which is at work.
         """
+        with self._lock:
+            other_lane = next((n for n, held in self._labels.items() if held == label and n != lane), None)
+            if other_lane is not None:
+                raise LimitReached(
+                    f"lane {other_lane} works on a unit with the same label, {label}",
+                    hint="Take both units out, and scan each one's own label.",
+                )
+            self._labels[lane] = label
         owner = self._devices.owner_of(label)
         if is_imei(label):
             is_own = unit.imei in (None, label)
@@ -228,7 +241,8 @@ class Admissions:
             if counts:
                 self._active.add(lane)
             self._permits.discard(unit.key)
-        while self._slots is not None and not self._slots.acquire(timeout=SystemClock.slice_s):
+        while self._slots is not None and not self._slots.acquire(blocking=False):
+            self._clock.sleep(SystemClock.slice_s)
             wait()
             if stop.is_set:
                 with self._lock:
@@ -240,6 +254,7 @@ class Admissions:
         with self._lock:
             self._active.discard(lane)
             self._claims.pop(lane, None)
+            self._labels.pop(lane, None)
         if had_slot and self._slots is not None:
             self._slots.release()
 
