@@ -227,6 +227,11 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
     model_code: str | None = None
 
     @property
+    def number(self) -> str | None:
+        """The number that tells it from all others: its own IMEI, else its serial number."""
+        return self.imei if self.imei is not None and is_unique_imei(self.imei) else self.serial
+
+    @property
     def versions(self) -> "Versions":
         """The version texts."""
         return Versions(version=self.version, revision=self.revision, full=self.full_version)

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from atota.cli.call import Call
 from atota.cli.platforms import platform_of
 from atota.cli.transcripts import tidy, transcript_path
-from atota.cli.wiring import opener_of
+from atota.cli.wiring import chip_opener, opener_of
 from atota.clock import StopToken, SystemClock
 from atota.errors import LimitReached
 from atota.journal.store import default_path
@@ -26,6 +26,8 @@ from atota.settings.board import Board
 from atota.settings.spec import JobSpec, LocalPackage, job_spec
 from atota.settings.table import Settings
 from atota.sim.bench import SimLane, SimOperator
+from atota.sota.opening import ChipOpener
+from atota.station.chips import is_chip, require_chip
 from atota.station.config import LaneTable, StationConfig
 from atota.station.sockets import LinkFolder, PortSocket, Socket, find_device
 from atota.update.events import JobResult
@@ -42,6 +44,7 @@ class SettingsParts:
 
     def __init__(self, call: Call, config: StationConfig) -> None:
         self._call = call
+        self._config = config
         self._work = config.file.work
         self._line = config.file.line
         self._package = None if self._work.package is None else config.beside(self._work.package)
@@ -57,16 +60,19 @@ class SettingsParts:
         if self._package is not None:
             package = LocalPackage(self._package, work.md5 or "", work.target or "")
         spec = job_spec(settings, board, port=port, package=package)
+        spec = replace(spec, task_type=work.type or spec.task_type, model=work.model or spec.model)
         return replace(spec, timeout_s=min(work.hard_limit_s, spec.timeout_s or work.hard_limit_s))
 
     def platform(self, lane: int, stop: StopToken) -> AbstractContextManager[Platform]:
         """Open the platform that the lane's settings name."""
         return platform_of(self._settings[lane][0], self._call.out, stop)
 
-    def opener(self, lane: int, spec: JobSpec, stack: ExitStack) -> tuple[JobSpec, Opener]:
-        """Return the spec with its transcript, and the opener of its module."""
+    def opener(self, lane: int, spec: JobSpec, stack: ExitStack) -> tuple[JobSpec, Opener | ChipOpener]:
+        """Return the spec with its transcript, and the opener of its module or its chip."""
         path = transcript_path(self._call, f"lane-{lane}")
         spec = replace(spec, transcript=path)
+        if is_chip(spec):
+            return spec, chip_opener(self._call, spec, stack)
         return spec, opener_of(self._call, spec, spec.board, stack)
 
     def tidy(self, spec: JobSpec, result: JobResult) -> None:
@@ -85,6 +91,15 @@ class SettingsParts:
             yield from (("platform", server) for server in sorted(named))
         if self._line is not None:
             yield "line", self._line.url
+
+    def check_lanes(self) -> None:
+        """Refuse a lane of a chip whose units could not be told apart.
+
+        Raises:
+            ConfigError: the station file or its board says too little.
+        """
+        for lane in self._settings:
+            require_chip(self._config, lane, self.spec(lane, ""))
 
     def check(self, stop: StopToken) -> None:
         """Open each platform once: a key that is missing is told before the shift begins."""
@@ -113,7 +128,7 @@ def _port_socket(lane: LaneTable, parts: SettingsParts, folder: LinkFolder, cloc
         return open_link(port, baud=parts.rate(lane.number))
 
     find = find_device(lane.port) if lane.port is not None else lambda: folder.find(path or "")
-    return PortSocket(find, open_port, clock)
+    return PortSocket(find, open_port, clock, speaks_at=not is_chip(parts.spec(lane.number, "")))
 
 
 def station_journal(call: Call, config: StationConfig) -> Path:

@@ -137,8 +137,8 @@ def insert_stage(
 
 
 def insert_fact(db: sqlite3.Connection, job: str, at: float, fact: Fact) -> None:
-    """Insert a fact; a module's identity is found again by its IMEI, a line by its adapter and board."""
-    subject = fact.imei if isinstance(fact, Identity) else None
+    """Insert a fact; a target's identity is found again by its number, a line by its adapter and board."""
+    subject = (fact.number or fact.imei) if isinstance(fact, Identity) else None
     if isinstance(fact, LineFact):
         subject = fact.subject
     db.execute(

@@ -42,7 +42,7 @@ _TABLES = (
         detail TEXT NOT NULL,
         elapsed_ms INTEGER,
         PRIMARY KEY (job, seq)) WITHOUT ROWID""",
-    # about: what jobs are looked up by: the IMEI of a module, the serial number of an adapter
+    # about: what jobs are looked up by: the number of a target, the serial number of an adapter
     """CREATE TABLE fact (
         job TEXT NOT NULL REFERENCES job (id),
         seq INTEGER NOT NULL,

@@ -5,7 +5,7 @@ for each protocol. A field that the board leaves out is the profile's (`Chip.ove
 """
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import msgspec
 
@@ -14,6 +14,8 @@ from atota.settings.kinds import Baud, Seconds, Text
 from atota.settings.steps import Sequence
 
 Protocol = Literal["esp32", "gd32", "smp", "nordic-secure", "nordic-legacy", "tool"]
+CHIP_PROTOCOLS: frozenset[str] = frozenset(get_args(Protocol))
+"""The names of the flashers: the method of a record of a chip is one of them."""
 Address = Annotated[int, msgspec.Meta(ge=0, lt=2**32)]
 Size = Annotated[int, msgspec.Meta(gt=0, lt=2**32)]
 Arguments = Annotated[tuple[Text, ...], msgspec.Meta(min_length=1)]
@@ -27,7 +29,8 @@ _PLACE = re.compile(r"\{([^{}]*)\}")
 class Version(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The way to the running application's version: a request, or the text of its boot.
 
-    The first group of ``expect`` or ``banner``, regular expressions, is the version.
+    The first group of ``expect`` or ``banner``, regular expressions, is the version. A group that is named
+    ``serial`` is the number that no other chip has, such as its MAC address.
     """
 
     send: Text | None = None
@@ -42,11 +45,18 @@ class Version(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
         _check_pattern("version", self.pattern)
         if re.compile(self.pattern).groups < 1:
             raise ValueError(f"version: {self.pattern!r} has no group that holds the version")
+        if re.compile(self.pattern).groupindex.get("serial") == 1:
+            raise ValueError("version: the first group is the version, so `serial` has to be a later one")
 
     @property
     def pattern(self) -> str:
         """The regular expression whose first group is the version."""
         return self.expect or self.banner or ""
+
+    @property
+    def tells_serial(self) -> bool:
+        """True if the application also tells the number of its chip."""
+        return "serial" in re.compile(self.pattern).groupindex
 
 
 class Chip(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -66,6 +76,7 @@ class Chip(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
         size: gd32: bytes of the application's region; all behind ``address`` if not given.
         page, flash_size: gd32: bytes in a page, and of all flash.
         buffer: smp: bytes of a request that every bootloader takes, where it cannot be asked.
+        recovery: smp: the application is told to restart into serial recovery, which takes the upload.
         flash, verify: tool: the program that writes, and the one that reads back into ``{readback}``.
         ok: tool: the exit codes of success; empty: the exit code is ignored.
         need, fail: tool: what its output must hold, and must not hold.
@@ -90,6 +101,7 @@ class Chip(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     page: Size | None = None
     flash_size: Size | None = None
     buffer: Size | None = None
+    recovery: bool | None = None
     flash: Arguments | None = None
     verify: Arguments | None = None
     ok: tuple[int, ...] | None = None

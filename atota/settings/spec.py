@@ -44,9 +44,10 @@ class JobSpec(msgspec.Struct, frozen=True, kw_only=True):
     package, where the module can be asked for it. ``dev_id``, or ``product_id`` and ``device_name``, are the
     platform's names of the device; see `device`. ``asks_conditions``: the module is asked for its signal and
     its supply, which a task may set limits for. ``serve_url``: an address of this machine at which modules
-    that fetch packages themselves can reach it. ``resume``: the run to continue; without it the module's
-    newest one is found. ``transcript``: the file that the conversation is being written to, for the record;
-    kept also if all goes well only with ``keeps_transcript``. ``dry_run``: end before anything is written.
+    that fetch packages themselves can reach it. ``serial``: the number on the label of a chip that tells none
+    itself. ``resume``: the run to continue; without it the target's newest one is found. ``transcript``: the
+    file that the conversation is being written to, for the record; kept also if all goes well only with
+    ``keeps_transcript``. ``dry_run``: end before anything is written.
     """
 
     port: str
@@ -74,6 +75,7 @@ class JobSpec(msgspec.Struct, frozen=True, kw_only=True):
     asks_conditions: bool = True
     read_back: bool = False
     serve_url: str | None = None
+    serial: str | None = None
     resume: str | None = None
     transcript: Path | None = None
     keeps_transcript: bool = False

@@ -92,6 +92,10 @@ class SimLane:
         if state in _DONE and self._is_in:
             self._operator.ask(self)
 
+    def clear(self) -> bool:
+        """Return False: the place sees what is in it."""
+        return False
+
     def take_out(self) -> None:
         """Take the module out; the next one is lying ready."""
         self._is_in = False
@@ -136,6 +140,10 @@ class HandLane:
 
     def release(self) -> None:
         """Do nothing: the port is opened by jobs only."""
+
+    def clear(self) -> bool:
+        """Return False: the place sees what is in it."""
+        return False
 
     def take_state(self, state: str) -> None:
         """Remember the lane's new state."""

@@ -24,6 +24,9 @@ class Application:
         wire: the port.
         version: how the version is read; None: there is no way.
         baud: the rate of its console, bit/s.
+
+    Attributes:
+        serial: the number of the chip, once the application has told it.
     """
 
     def __init__(self, wire: Wire, version: Version | None, baud: int) -> None:
@@ -31,6 +34,7 @@ class Application:
         self._version = version
         self._baud = baud
         self._text = ""
+        self.serial: str | None = None
 
     @property
     def is_asked(self) -> bool:
@@ -84,4 +88,7 @@ class Application:
     def _find(self, pattern: str, *, is_quiet: bool) -> str | None:
         text = self._text if is_quiet else self._text[: self._text.rfind("\n") + 1]
         match = re.search(pattern, text, re.MULTILINE)
-        return match[1].strip() if match and match[1] else None
+        if match is None or not match[1]:
+            return None
+        self.serial = match.groupdict().get("serial") or self.serial
+        return match[1].strip()

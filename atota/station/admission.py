@@ -14,6 +14,7 @@ from atota.clock import Clock, StopToken, SystemClock
 from atota.errors import Interrupted, LimitReached, Outcome, Refused
 from atota.journal.model import Record
 from atota.journal.store import Journal
+from atota.settings.chip import CHIP_PROTOCOLS
 from atota.station.devices import Device, Devices
 from atota.station.lane import Verdict
 from atota.station.tally import Tally, verdict_of
@@ -28,30 +29,41 @@ class UnitDone(LimitReached):
 
 
 class Unit(msgspec.Struct, frozen=True, kw_only=True):
-    """A unit, by the numbers of its module; ``imei`` only if it is the module's own."""
+    """A unit, by the numbers of its module, or of its chip; ``imei`` only if it is the module's own."""
 
     imei: str | None = None
     serial: str | None = None
+    is_chip: bool = False
 
     @property
     def key(self) -> str:
         """The name that tells it from all others."""
         return self.imei or self.serial or ""
 
+    def is_same(self, other: "Unit") -> bool:
+        """True if both have one number; the module and the chip of one board may share their label."""
+        return (self.key, self.is_chip) == (other.key, other.is_chip)
+
     @classmethod
     def of(cls, identity: Identity) -> "Unit":
-        """Return the unit of a module.
+        """Return the unit of a module or a chip.
 
         Raises:
-            Refused: the module has no number of its own.
+            Refused: it has no number of its own.
         """
         imei = identity.imei if identity.imei is not None and is_unique_imei(identity.imei) else None
+        is_chip = identity.method in CHIP_PROTOCOLS
+        if is_chip and not identity.serial:
+            raise Refused(
+                "the chip told no number of its own, and no label was scanned",
+                hint="Scan the label of the unit before it is put in.",
+            )
         if imei is None and not identity.serial:
             raise Refused(
                 f"the module has no number of its own: its IMEI is {mask(identity.imei)}",
                 hint="Put the unit aside: its IMEI has to be written before its firmware.",
             )
-        return cls(imei=imei, serial=identity.serial)
+        return cls(imei=imei, serial=identity.serial, is_chip=is_chip)
 
 
 class Line(Protocol):
@@ -132,8 +144,8 @@ class Admissions:
         self._quota = quota
         self._lock = threading.Lock()
         self._claims: dict[int, Unit] = {}
-        self._labels: dict[int, str] = {}
-        self._permits: set[str] = set()
+        self._labels: dict[int, tuple[str, bool]] = {}
+        self._permits: set[Unit] = set()
         self._active: set[int] = set()
         self._slots = threading.BoundedSemaphore(max_active) if max_active else None
 
@@ -144,7 +156,7 @@ class Admissions:
             LimitReached: another lane has it.
         """
         with self._lock:
-            other = next((number for number, held in self._claims.items() if held.key == unit.key), lane)
+            other = next((number for number, held in self._claims.items() if held.is_same(unit)), lane)
             if other != lane:
                 raise LimitReached(
                     f"lane {other} works on a unit with the same number, {mask(unit.key)}",
@@ -155,11 +167,20 @@ class Admissions:
     def earlier(self, unit: Unit) -> Record | None:
         """Return the last verdict on a unit in this work, if it stands and nothing permits another run."""
         with self._lock:
-            if unit.key in self._permits:
+            if unit in self._permits:
                 return None
-        past = self._journal.records(imei=unit.imei) if unit.imei else []
-        past = past or (self._journal.records(serial=unit.serial) if unit.serial else [])
+        past = self._past(unit) or (self._journal.records(serial=unit.serial) if unit.serial else [])
+        past = [record for record in past if (record.method in CHIP_PROTOCOLS) == unit.is_chip]
         return next((record for record in past if self._is_done(record)), None)
+
+    def _past(self, unit: Unit) -> list[Record]:
+        """Return the records of a unit by its own number, the newest first."""
+        if unit.imei is not None:
+            return self._journal.records(imei=unit.imei)
+        if not unit.is_chip or unit.serial is None:
+            return []
+        found_records = self._journal.records(serial=unit.serial)
+        return [record for record in found_records if record.serial == unit.serial]
 
     def _is_done(self, record: Record) -> bool:
         station = record.station
@@ -172,7 +193,7 @@ class Admissions:
     def permit(self, unit: Unit) -> None:
         """Let a unit run once more."""
         with self._lock:
-            self._permits.add(unit.key)
+            self._permits.add(unit)
 
     def check_label(self, lane: int, unit: Unit, label: str) -> None:
         """Compare a label with its module and with all that is known of it; the lane has it until `leave`.
@@ -181,18 +202,22 @@ class Admissions:
             Refused: it belongs to another unit; nothing was written.
             LimitReached: it was read for another lane, too, which is at work.
         """
+        bound_label = label, unit.is_chip  # the module and the chip of one board may share it
         with self._lock:
-            other_lane = next((n for n, held in self._labels.items() if held == label and n != lane), None)
+            others = (n for n, held in self._labels.items() if held == bound_label and n != lane)
+            other_lane = next(others, None)
             if other_lane is not None:
                 raise LimitReached(
                     f"lane {other_lane} works on a unit with the same label, {label}",
                     hint="Take both units out, and scan each one's own label.",
                 )
-            self._labels[lane] = label
+            self._labels[lane] = bound_label
+        if unit.is_chip and label == unit.key:
+            return  # its number is the label's: there is nothing to compare it with
         owner = self._devices.owner_of(label)
         if is_imei(label):
             is_own = unit.imei in (None, label)
-        elif owner is not None and owner.imei:
+        elif owner is not None and owner.imei and not unit.is_chip:
             is_own = owner.imei == unit.imei
         else:
             is_own = all(
@@ -202,7 +227,7 @@ class Admissions:
         bound = next(
             (
                 other
-                for record in (self._journal.records(imei=unit.imei) if unit.imei else [])
+                for record in self._past(unit)
                 if (other := _label_of(record)) is not None
                 and verdict_of(Outcome(record.outcome)) is Verdict.PASS
             ),
@@ -221,7 +246,8 @@ class Admissions:
 
     def device(self, unit: Unit, label: str | None) -> Device:
         """Return the platform's names of a unit; see `Devices.named`."""
-        return self._devices.named(unit.imei, label, unit.serial)
+        is_labelled_imei = unit.is_chip and label is not None and is_imei(label)
+        return self._devices.named(label if is_labelled_imei else unit.imei, label, unit.serial)
 
     def begin(
         self, lane: int, unit: Unit, *, counts: bool, stop: StopToken, wait: Callable[[], None]
@@ -240,7 +266,7 @@ class Admissions:
                 )
             if counts:
                 self._active.add(lane)
-            self._permits.discard(unit.key)
+            self._permits.discard(unit)
         while self._slots is not None and not self._slots.acquire(blocking=False):
             self._clock.sleep(SystemClock.slice_s)
             wait()

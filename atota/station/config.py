@@ -16,7 +16,7 @@ from atota.errors import ConfigError, UsageError
 from atota.files import load_toml
 from atota.settings.board import Board, load_board
 from atota.settings.kinds import Seconds, Text
-from atota.values import checked_md5
+from atota.values import TaskType, checked_md5
 
 MOST_LANES = 64
 """Lanes that one station may have; `station check` counts what the USB of a PC carries."""
@@ -56,11 +56,15 @@ class PageTable(_Table, frozen=True, kw_only=True):
 class WorkTable(_Table, frozen=True, kw_only=True):
     """The work of every lane.
 
-    ``flash`` needs package, md5 and target. ``quota`` counts the units of the batch that may pass,
-    ``max_active`` the lanes that may be at work at once (0: no limit). ``hard_limit_s`` limits one job.
+    ``flash`` needs package, md5 and target. ``type`` and ``model`` choose the platform's table and the row in
+    it, as the options do; a lane's board may name them instead. ``quota`` counts the units of the batch that
+    may pass, ``max_active`` the lanes that may be at work at once (0: no limit). ``hard_limit_s`` limits one
+    job.
     """
 
     command: Literal["update", "flash"] = "update"
+    type: TaskType | None = None
+    model: Text | None = None
     package: Text | None = None
     md5: Text | None = None
     target: Text | None = None
@@ -135,7 +139,7 @@ class ScanTable(_Table, frozen=True, kw_only=True):
 
 
 class StopTable(_Table, frozen=True, kw_only=True):
-    """The interlocks; 0 switches one off. ``golden`` lists the IMEIs of the golden units."""
+    """The interlocks; 0 switches one off. ``golden`` lists the numbers of the golden units."""
 
     failures_lane: Count = 3
     failures_station: Count = 6
@@ -145,7 +149,7 @@ class StopTable(_Table, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         if self.golden_every_h and not self.golden:
-            raise ValueError("`golden_every_h` needs `golden`, the IMEIs of the golden units")
+            raise ValueError("`golden_every_h` needs `golden`, the numbers of the golden units")
 
 
 class LabelTable(_Table, frozen=True, kw_only=True):

@@ -152,6 +152,10 @@ class LaneDesk:
             self._port = occupant[1]
         self.handle(Looked(occupant[0] if occupant is not None else None))
 
+    def clear(self) -> bool:
+        """Take the operator's word that the unit is out; False: the place itself sees that."""
+        return self._socket.clear()
+
     def handle(self, event: Event) -> None:
         """Take an event of the lane's life, and carry out what follows."""
         common = self._common
@@ -233,6 +237,11 @@ class LaneDesk:
         if self.lane.work is not LaneState.WANTING_SCAN:
             self.handle(Wanted())
         return True
+
+    def labelled(self) -> None:
+        """Go on, if the lane waited for its label before its job."""
+        if self.lane.work is LaneState.WANTING_SCAN:
+            self.handle(Admitted())
 
     def is_present(self) -> bool:
         """True if the unit is in the lane."""

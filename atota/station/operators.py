@@ -19,9 +19,17 @@ from atota.station.config import ScanTable
 from atota.station.desk import LaneDesk
 from atota.station.hub import Hub
 from atota.station.interlocks import Stop
-from atota.station.lane import Again, LaneState, Switch
+from atota.station.lane import JUDGED, Again, LaneState, Switch
 from atota.station.scanning import LANE_S, Scanner
-from atota.station.view import AgainCommand, Command, ReleaseCommand, Reply, ScanCommand, SwitchCommand
+from atota.station.view import (
+    AgainCommand,
+    Command,
+    ReleaseCommand,
+    RemovedCommand,
+    Reply,
+    ScanCommand,
+    SwitchCommand,
+)
 
 
 class Stops(Protocol):
@@ -88,7 +96,16 @@ class Operators:
         if isinstance(command, SwitchCommand):
             desk.handle(Switch(on=command.on))
             return Reply(ok=True, sentence=f"lane {desk.number} is {'on' if command.on else 'off'}")
+        if isinstance(command, RemovedCommand):
+            return self._removed(desk)
         return self._again(desk, command)
+
+    def _removed(self, desk: LaneDesk) -> Reply:
+        if desk.lane.state not in JUDGED and desk.lane.state is not LaneState.REMOVE_UNIT:
+            return Reply(ok=False, sentence=f"lane {desk.number} has no unit that is done")
+        if not desk.clear():
+            return Reply(ok=False, sentence=f"lane {desk.number} sees its unit: take it out")
+        return Reply(ok=True, sentence=f"lane {desk.number} is ready for the next unit")
 
     def _again(self, desk: LaneDesk, command: AgainCommand) -> Reply:
         unit = desk.unit

@@ -7,6 +7,11 @@ identity: a replug between two looks gives the link another inode and another ti
 A port that was there when the station started is a *fixture* into which bare modules are put, until its
 adapter goes away for the first time. Nothing but ``AT``, once a second, tells whether a module is in it;
 three missed answers are a removal. A lane asks so only while it has no job.
+
+A module that a job has not passed may be dead, or in a reboot that takes minutes, and gives no answers then
+either. So its silence counts as a removal only once it has answered again; before that the verdict stays,
+until the operator says that the unit is out (`Socket.clear`). Nor is a chip asked by ``AT``: on a port that
+stays, the operator's word is the only sign that its unit was taken out.
 """
 
 import re
@@ -23,6 +28,7 @@ BY_PATH = Path("/dev/serial/by-path")
 PROBE_EVERY_S = 1.0
 PROBE_WAIT_S = 0.4
 MISSES = 3
+_DOUBTFUL = frozenset({"failed", "station-error"})
 _ANSWER = re.compile(rb"(?m)^(OK|ERROR|0|4)\r")  # V.250 5.7.1: in words, or as numbers under V0
 
 Occupant = tuple[str, str]
@@ -48,6 +54,10 @@ class Socket(Protocol):
 
     def take_state(self, state: str) -> None:
         """Take notice of the lane's new state."""
+        ...
+
+    def clear(self) -> bool:
+        """Take the operator's word that the unit is out; False: the place itself sees that."""
         ...
 
 
@@ -117,16 +127,25 @@ class PortSocket:
         find: looks for the port.
         open_port: opens it at the board's rate, without a step of the control lines.
         clock: the machine's time.
+        speaks_at: False for a chip, which is not asked.
     """
 
     settle_s = SETTLE_S
 
     def __init__(
-        self, find: Callable[[], Occupant | None], open_port: Callable[[str], Link], clock: Clock
+        self,
+        find: Callable[[], Occupant | None],
+        open_port: Callable[[str], Link],
+        clock: Clock,
+        *,
+        speaks_at: bool = True,
     ) -> None:
         self._find = find
         self._open_port = open_port
         self._clock = clock
+        self._speaks_at = speaks_at
+        self._is_cleared = False
+        self._is_in_doubt = False
         self._is_fixture: bool | None = None
         self._is_proven = False
         self._units = 0
@@ -147,12 +166,16 @@ class PortSocket:
         if not self._is_fixture:
             return occupant
         token, port = occupant
-        return None if self._misses is None else (f"{token}#{self._units}", port)
+        if self._is_cleared:  # for one look: the next unit is taken to be in as soon as its label is scanned
+            self._is_cleared = False
+            return None
+        is_empty = self._speaks_at and self._misses is None
+        return None if is_empty else (f"{token}#{self._units}", port)
 
     def probe(self) -> None:
         """Send ``AT`` into a fixture, at most once a second, and count the answers that are missing."""
         now = self._clock.monotonic()
-        occupant = self._find() if self._is_fixture else None
+        occupant = self._find() if self._is_fixture and self._speaks_at else None
         if occupant is None or now - self._probed_at < PROBE_EVERY_S:
             if occupant is None:
                 self.release()
@@ -162,7 +185,8 @@ class PortSocket:
             if self._misses is None:
                 self._units += 1
             self._misses = 0
-        elif self._misses is not None:
+            self._is_in_doubt = False
+        elif self._misses is not None and not self._is_in_doubt:
             self._misses += 1
             if self._misses >= MISSES:
                 self._misses = None
@@ -193,4 +217,17 @@ class PortSocket:
             link.close()
 
     def take_state(self, state: str) -> None:
-        """Do nothing: a real lane has an operator who reads."""
+        """Take notice of a verdict that says little about the life of the module."""
+        if state in _DOUBTFUL:
+            self._is_in_doubt = True
+
+    def clear(self) -> bool:
+        """Take the operator's word that the unit is out of the fixture."""
+        if not self._is_fixture:
+            return False
+        self._misses = None
+        self._is_in_doubt = False
+        self._is_cleared = True
+        if not self._speaks_at:
+            self._units += 1
+        return True

@@ -259,7 +259,7 @@ class Station:
         Raises:
             LimitReached: a golden unit is overdue, and this is not one.
         """
-        if unit.imei is not None and unit.imei in self.file.stop.golden:
+        if unit.key in self.file.stop.golden:
             return True
         overdue = self._golden_problem()
         if overdue is not None:

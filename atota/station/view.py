@@ -177,7 +177,13 @@ class SwitchCommand(msgspec.Struct, frozen=True, kw_only=True, tag_field="do", t
     on: bool
 
 
-Command = ScanCommand | ReleaseCommand | AgainCommand | SwitchCommand
+class RemovedCommand(msgspec.Struct, frozen=True, kw_only=True, tag_field="do", tag="removed"):
+    """The operator's word that the unit is out of a lane that cannot see it."""
+
+    lane: int
+
+
+Command = ScanCommand | ReleaseCommand | AgainCommand | SwitchCommand | RemovedCommand
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):

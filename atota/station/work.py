@@ -10,7 +10,7 @@ import uuid
 from collections import deque
 from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, cast
 
 from msgspec.structs import replace
 
@@ -24,7 +24,9 @@ from atota.ota.base import Platform
 from atota.ota.cache import Cache
 from atota.ota.download import Downloader
 from atota.settings.spec import JobSpec
+from atota.sota.opening import ChipOpener
 from atota.station.admission import Admissions, Line, Unit, UnitDone
+from atota.station.chips import is_chip
 from atota.station.desk import LaneDesk
 from atota.station.devices import Device
 from atota.station.lane import Action
@@ -49,8 +51,8 @@ class JobParts(Protocol):
         """Open the platform that the lane's settings name."""
         ...
 
-    def opener(self, lane: int, spec: JobSpec, stack: ExitStack) -> tuple[JobSpec, Opener]:
-        """Return the spec with its transcript, and the opener of its module."""
+    def opener(self, lane: int, spec: JobSpec, stack: ExitStack) -> tuple[JobSpec, Opener | ChipOpener]:
+        """Return the spec with its transcript, and the opener of its module or its chip."""
         ...
 
     def tidy(self, spec: JobSpec, result: JobResult) -> None:
@@ -169,6 +171,8 @@ class Worker:
         with ExitStack() as stack:
             try:
                 spec = self._parts.spec(self._number, port)
+                if is_chip(spec):
+                    spec = self._labelled(spec)
                 spec, opener = self._parts.opener(self._number, spec, stack)
                 platform = stack.enter_context(self._platform())
             except AtotaError as error:
@@ -181,14 +185,31 @@ class Worker:
         self._parts.tidy(spec, result)
         self._end(name, result)
 
+    def _labelled(self, spec: JobSpec) -> JobSpec:
+        """Return the spec with the number on the label, which is awaited first: a chip tells no other.
+
+        Raises:
+            LinkLost: the unit was taken out meanwhile.
+            Interrupted: the station ends.
+        """
+        self._module = None
+        label = self._awaited_label(None)
+        self._desk.labelled()
+        return spec if label is None else replace(spec, serial=label[0])
+
     def _platform(self) -> "AbstractContextManager[Platform | None]":
         return self._parts.platform(self._number, self.stop) if self._is_update else nullcontext()
 
-    def _job(self, spec: JobSpec, opener: Opener, platform: Platform | None, is_again: bool) -> Job:
+    def _job(
+        self, spec: JobSpec, opener: "Opener | ChipOpener", platform: Platform | None, is_again: bool
+    ) -> Job:
         fact = self._desk.fact()
+        label = self._desk.label()
+        if is_chip(spec) and label is not None:  # else the record of a chip that is refused had no number
+            fact = replace(fact, serial=label[0], scan=label[1])
 
         def opened(port: str, /, **options: object) -> Module:
-            self._module = opener(port, **options)  # type: ignore[arg-type]
+            self._module = cast("Opener", opener)(port, **options)  # type: ignore[arg-type]
             return self._module
 
         return Job(
@@ -199,6 +220,7 @@ class Worker:
             stop=self.stop,
             clock=self._job_clock,
             opener=opened,
+            targets=cast("ChipOpener", opener) if is_chip(spec) else None,
             journal=self._journal,
             admit=lambda identity: self._admit(identity, fact, is_again),
             facts=(fact,),
@@ -275,8 +297,11 @@ class Worker:
             facts=(fact,),
         )
 
-    def _awaited_label(self, unit: Unit) -> tuple[str, str] | None:
-        """Wait for the label, as long as the very unit stays in the lane; None if none is needed."""
+    def _awaited_label(self, unit: Unit | None) -> tuple[str, str] | None:
+        """Wait for the label, as long as the very unit stays in the lane; None if none is needed.
+
+        A ``unit`` of None has no number yet.
+        """
         began = self._clock.monotonic()
         if self._module is not None:
             self._module.session.limit = None  # a person takes the time; the job's limit begins afterwards
@@ -294,7 +319,7 @@ class Worker:
             and self._clock.monotonic() - began >= PROBE_EVERY_S
         ):
             found_unit = Unit.of(self._module.identify())
-            if found_unit != unit:
+            if unit is not None and found_unit != unit:
                 raise LinkLost("the unit was exchanged while its label was awaited")
         return label
 

@@ -42,9 +42,9 @@ from atota.sota.profile import described
 from atota.update import plan
 from atota.update.context import Admit, Approve, JobContext, ProgressReporter
 from atota.update.events import JobEvent, JobResult, Listener, StageShares, UrcEvent
-from atota.update.job_journal import JobJournal
+from atota.update.job_journal import JobJournal, may_be_updating
 from atota.update.report import Outbox
-from atota.update.resume import Resumption, may_be_updating
+from atota.update.resume import Resumption
 from atota.update.run import Run
 from atota.update.state import MEANINGS, AfterCrash, JobMachine
 from atota.update.target import Target, TargetOpener
@@ -176,7 +176,7 @@ class Job:
             self._context = self._admitted(self._admit, target, identity)
             resumption = Resumption(self._context, target)
         prior = resumption.of(identity)
-        before = resumption.version_before
+        before = resumption.version_before(identity)
         self._entry.begin(self._spec, identity, target.adapter, prior)
         if identity.version is None and before is not None:
             self._entry.fact(VersionsFact(before=before))  # for the next run, wherever this one ends

@@ -18,11 +18,13 @@ from atota.locks import lock
 from atota.otaserver import model
 from atota.otaserver.serve import RunningServer
 from atota.otaserver.service import LocalPlatform
+from atota.sim.chips.package import build_chip_package
 from atota.sim.package import build_package
 from atota.station.config import StationFile
 from atota.station.lane import LaneState
 from atota.values import Digests
 from tests.cli.running import BASE, KEY, PACKAGE, TARGET, Cli, Ran
+from tests.ptys import Pty
 
 IMEI = "490154203237518"
 STATES = {state.value for state in LaneState}
@@ -260,6 +262,67 @@ def test_a_record_says_whether_the_label_of_its_unit_is_printed(
     assert cli(*show, "--json").result["label"] == "printed"
     assert "its print         printed" in cli(*show, "--html", page).out
     assert "printed" in page.read_text(encoding="utf-8")
+
+
+CHIPS = 'type = "sota"\nmodel = "GD32"\n[scan]\nserial = "required"\npattern = \'SN\\d+\'\n'
+
+
+@pytest.fixture
+def chip_path(tmp_path: Path) -> Callable[..., Path]:
+    """Return a function that writes a station file whose lane flashes the application of a chip."""
+    image = build_chip_package("GD32", "V1.1.0", size=8192)
+    (tmp_path / "app.bin").write_bytes(image)
+
+    def write(more: str = CHIPS) -> Path:
+        text = (
+            f'name = "b"\n[work]\ncommand = "flash"\npackage = "app.bin"\nmd5 = "{Digests.of(image).md5}"\n'
+        )
+        path = tmp_path / "station.toml"
+        path.write_text(f'{text}target = "V1.1.0"\n{more}\n[[lane]]\nnumber = 1\nport = "sim://GD32"\n')
+        return path
+
+    return write
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs ptys")
+def test_a_lane_flashes_chips_under_the_labels_of_a_scanner(cli: Cli, chip_path: Callable[..., Path]) -> None:
+    scanner = Pty()
+    is_over = threading.Event()
+
+    def scan() -> None:
+        while not is_over.wait(0.2):
+            os.write(scanner.master, b"SN77\r\n")
+
+    thread = threading.Thread(target=scan)
+    thread.start()
+    try:
+        ran = run(cli, chip_path(f'{CHIPS}reader = "{scanner.device}"\n'), "--units", 1)
+    finally:
+        is_over.set()
+        thread.join()
+        scanner.close()
+    assert ran.code == 0, ran.err
+    (verdict,) = [line for line in ran.lines if line["event"] == "verdict"]
+    assert (verdict["verdict"], verdict["serial"], verdict["outcome"]) == ("pass", "SN77", "updated")
+
+
+@pytest.mark.parametrize(
+    ("more", "problem"),
+    [
+        ('type = "sota"', "lane 1: the chip is not named"),
+        ('type = "sota"\nmodel = "GD23"', "lane 1: "),
+        ('type = "sota"\nmodel = "GD32"', "a chip has no number of its own"),
+        (CHIPS.replace("required", "optional"), "a chip has no number of its own"),
+    ],
+)
+@pytest.mark.parametrize("command", ["run", "check"])
+def test_a_lane_of_chips_that_says_too_little_is_refused_before_anything(
+    cli: Cli, chip_path: Callable[..., Path], more: str, problem: str, command: str
+) -> None:
+    ran = cli("station", command, chip_path(more), "--json")
+    assert (ran.code, ran.result["outcome"]) == (3, "bad-config")
+    assert problem in ran.result["error"]["message"]
+    assert not [line for line in ran.lines if line["event"] == "lane"]
 
 
 def test_an_address_that_is_none_is_a_wrong_call(cli: Cli, station_path: Callable[..., Path]) -> None:

@@ -2,11 +2,13 @@
 
 import hashlib
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from atota.transcript.recording import read_recording
 from tests.cli.running import KEY, Bench, Cli
 from tests.sota.benches import GOOD, PtyChip
 
@@ -58,6 +60,32 @@ def test_flash_writes_a_local_package(cli: Cli, chip: PtyChip, tmp_path: Path) -
     assert (ran.code, ran.result["outcome"]) == (0, "updated"), ran.err
 
 
+def test_the_lines_of_a_program_are_in_the_transcript_without_secrets_and_bounded(
+    cli: Cli, chip: PtyChip, tmp_path: Path
+) -> None:
+    secret = "ota_" + "x7" * 10
+    more = f"""
+print("fetching http://server/{secret}"); print("y" * 5000)
+for number in range(1000):
+    print("line", number)
+"""
+    package, transcript = tmp_path / "app.bin", tmp_path / "t"
+    package.write_bytes(b"V2.0")
+    words = ("--md5", hashlib.md5(b"V2.0").hexdigest(), "--target", "V2.0", "--type", "sota", "--yes")
+    where = ("-p", chip.pty.device, "--board", chip.board(GOOD + more), "--transcript", transcript)
+    ran = cli("flash", package, *words, *where, "--json")
+    assert (ran.code, ran.result["outcome"]) == (0, "updated"), ran.err
+    text = transcript.read_text()
+    said = [line.partition(" ! said ")[2] for line in text.splitlines() if " ! said " in line]
+    name = Path(sys.executable).name
+    assert f"{name}: Done" in said
+    assert f"{name}: fetching http://server/ota_{'*' * 20}" in said
+    assert secret not in text
+    assert len(said) == 200
+    assert max(map(len, said)) < 450
+    assert read_recording(transcript).entries  # and it can still be replayed
+
+
 def a_package(folder: Path) -> tuple[object, ...]:
     path = folder / "app.bin"
     path.write_bytes(b"V2.0")
@@ -85,6 +113,22 @@ def test_identify_names_the_row_and_the_running_version(cli: Cli, model: str) ->
     assert module["model"] == model
     assert module["version"] in ("V1.0.0", "1.0.0")
     assert module["manuf_code"] in ("101", "102", "103")
+
+
+def test_identify_tells_the_number_of_a_chip_whose_application_does(cli: Cli, chip: PtyChip) -> None:
+    chip.flash.write_text("V1.0 ID:77")
+    board = chip.board(GOOD)
+    board.write_text(board.read_text().replace(r"'VER:(\S+)'", r"'VER:(\S+) ID:(?P<serial>\w+)'"))
+    ran = cli("identify", "--type", "sota", "-p", chip.pty.device, "--board", board, "--json")
+    assert (ran.result["module"]["version"], ran.result["module"]["serial"]) == ("V1.0", "77")
+
+
+def test_a_number_in_place_of_the_version_is_a_bad_board(cli: Cli, chip: PtyChip) -> None:
+    board = chip.board(GOOD)
+    board.write_text(board.read_text().replace(r"'VER:(\S+)'", r"'ID:(?P<serial>\w+)'"))
+    ran = cli("identify", "--type", "sota", "-p", chip.pty.device, "--board", board, "--json")
+    assert ran.code == 3
+    assert "the first group is the version" in ran.result["error"]["message"]
 
 
 def test_identify_that_may_ask_nothing_touches_nothing(cli: Cli, tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from atota.station.desk import VerdictEvent
 from atota.station.lane import LaneState
 from atota.station.station import Station
 from atota.station.view import LaneView
+from atota.station.work import JobParts
 from atota.update.events import JobEvent
 from atota.values import Digests
 from scripts.simulate_parts.shift import FlashParts
@@ -51,12 +52,12 @@ class Recorder:
 class RunningStation:
     """A station whose loop runs in a thread of its own."""
 
-    def __init__(self, config: StationConfig, journal: Journal, package: LocalPackage, cache: Cache) -> None:
+    def __init__(self, config: StationConfig, journal: Journal, parts: JobParts, cache: Cache) -> None:
         self.places = {lane.number: HandLane() for lane in config.file.lane}
         self.reporter = Recorder()
         self.stop = StopToken()
         self.journal = journal
-        self.parts = FlashParts(package)
+        self.parts = parts
         self.station = Station(
             config,
             sockets=self.places,
@@ -134,12 +135,13 @@ def start(
     running: list[RunningStation] = []
     with ExitStack() as stack:
 
-        def make(more: str = "", *, journal: Journal | None = None, **options: Any) -> RunningStation:
+        def make(
+            more: str = "", *, journal: Journal | None = None, parts: JobParts | None = None, **options: Any
+        ) -> RunningStation:
             if journal is None:
                 journal = stack.enter_context(Journal(tmp_path / "journal.sqlite3", clock=SystemClock()))
-            station = RunningStation(
-                make_config(more, **options), journal, package, Cache(tmp_path / "cache")
-            )
+            parts = parts or FlashParts(package)
+            station = RunningStation(make_config(more, **options), journal, parts, Cache(tmp_path / "cache"))
             station.thread.start()
             running.append(station)
             return station

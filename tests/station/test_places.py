@@ -92,10 +92,11 @@ def test_between_two_adapters_with_one_end_nothing_is_guessed(folder: Path) -> N
 class Fixture:
     """A port that is always there, and a module that is put into it."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, speaks_at: bool = True) -> None:
         self.clock = SimulatedClock()
         self.is_in = False
-        self.place = PortSocket(find_device("fixture://1"), self._open, self.clock)
+        find = find_device("fixture://1")
+        self.place = PortSocket(find, self._open, self.clock, speaks_at=speaks_at)
         self._module = make_module("BC28", Options(baud=9600))
 
     def _open(self, port: str) -> "FixtureLink":
@@ -162,6 +163,58 @@ def test_three_missed_answers_are_a_removal_and_the_next_module_is_another() -> 
     fixture.is_in = True
     fixture.probe()
     assert fixture.place.look() == ("fixture://1#2", "fixture://1")
+
+
+@pytest.mark.parametrize("verdict", ["failed", "station-error"])
+def test_the_silence_of_a_module_that_a_job_has_not_passed_is_no_removal(verdict: str) -> None:
+    """It is dead, or in a reboot: its verdict stays until it has answered again, or the operator says so."""
+    fixture = Fixture()
+    fixture.place.look()
+    fixture.is_in = True
+    fixture.probe()
+    first = fixture.place.look()
+    fixture.is_in = False
+    fixture.place.take_state(verdict)
+    for _ in range(60):
+        fixture.probe()
+        assert fixture.place.look() == first
+    fixture.is_in = True
+    fixture.probe()
+    fixture.is_in = False
+    for _ in range(3):
+        assert fixture.place.look() == first
+        fixture.probe()
+    assert fixture.place.look() is None
+
+
+def test_a_dead_module_is_out_once_the_operator_says_so(folder: Path) -> None:
+    fixture = Fixture()
+    fixture.place.look()
+    fixture.is_in = True
+    fixture.probe()
+    fixture.is_in = False
+    fixture.place.take_state("failed")
+    assert fixture.place.clear()
+    for _ in range(4):
+        assert fixture.place.look() is None
+        fixture.probe()
+    fixture.is_in = True
+    fixture.probe()
+    assert fixture.place.look() == ("fixture://1#2", "fixture://1")
+    assert not socket_on(LinkFolder(folder)).clear(), "a place that sees its unit believes its eyes"
+
+
+def test_a_chip_is_never_asked_and_its_removal_is_the_operators_word() -> None:
+    fixture = Fixture(speaks_at=False)
+    first = fixture.place.look()
+    assert first == ("fixture://1#0", "fixture://1")
+    fixture.place.take_state("passed")
+    for _ in range(10):
+        fixture.probe()
+        assert fixture.place.look() == first
+    assert fixture.place.clear()
+    assert fixture.place.look() is None
+    assert fixture.place.look() == ("fixture://1#1", "fixture://1")
 
 
 def test_an_adapter_that_goes_away_is_no_fixture(folder: Path) -> None:

@@ -9,7 +9,7 @@ from atota.clock import SystemClock
 from atota.errors import LimitReached
 from atota.journal.store import Journal
 from atota.station.lane import LaneState, Verdict
-from atota.station.view import AgainCommand, ReleaseCommand, ScanCommand, SwitchCommand
+from atota.station.view import AgainCommand, ReleaseCommand, RemovedCommand, ScanCommand, SwitchCommand
 from tests.station.conftest import IMEIS, RunningStation
 
 Start = Callable[..., RunningStation]
@@ -245,3 +245,22 @@ def test_a_unit_that_is_not_in_the_list_of_devices_is_not_flashed(start: Start, 
     assert (view.verdict, view.outcome) == (Verdict.STATION_ERROR, "limit")
     assert "is not in devices.csv" in view.sentence
     assert station.run_unit(f"sim://BC28?imei={IMEIS[1]}").verdict is Verdict.PASS
+
+
+def test_a_unit_of_a_place_that_cannot_see_it_is_out_by_the_operators_word(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    station = start()
+    assert station.hub.send(RemovedCommand(lane=1)).sentence == "lane 1 has no unit that is done"
+    station.places[1].put_in(unit(more="&fault=rollback"))
+    station.wait(lambda: bool(station.reporter.verdicts))
+    assert station.hub.send(RemovedCommand(lane=1)).sentence == "lane 1 sees its unit: take it out"
+    assert station.lane().verdict is Verdict.FAIL
+
+    def clear() -> bool:
+        station.places[1].take_out()
+        return True
+
+    monkeypatch.setattr(station.places[1], "clear", clear)
+    assert station.hub.send(RemovedCommand(lane=1)).ok
+    station.wait_for(S.EMPTY)

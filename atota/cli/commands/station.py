@@ -65,6 +65,7 @@ def run(
     config = load_station(file)
     check_package(config)
     parts = SettingsParts(call, config)
+    parts.check_lanes()
     parts.check(call.stop)
     prune_transcripts(call)
     folder = _folder(links)
@@ -193,6 +194,7 @@ def check(
     config = load_station(file)
     check_package(config)
     parts = SettingsParts(call, config)
+    parts.check_lanes()
     findings = list(
         examine_station(
             config,

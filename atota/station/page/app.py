@@ -16,7 +16,15 @@ from atota.station.page import document
 from atota.station.page.metrics import metrics
 from atota.station.page.security import COOKIE, HEADERS, Gate, Refusal
 from atota.station.page.stream import events
-from atota.station.view import AgainCommand, Command, ReleaseCommand, Reply, ScanCommand, SwitchCommand
+from atota.station.view import (
+    AgainCommand,
+    Command,
+    ReleaseCommand,
+    RemovedCommand,
+    Reply,
+    ScanCommand,
+    SwitchCommand,
+)
 
 _LARGEST_REQUEST: Final = 8 * 1024
 _SCRIPT: Final = "text/javascript; charset=utf-8"
@@ -127,7 +135,7 @@ class PageApp:
 
 
 def _command(path: str, change: _Change) -> Command | None:
-    """Return the operator's command for ``scan``, ``release`` and ``lanes/N/again|release|on|off``."""
+    """Return the operator's command for ``scan``, ``release``, ``lanes/N/again|release|removed|on|off``."""
     if path == "scan":
         text = change.text.translate(_CONTROLS).strip()[:200]
         return ScanCommand(text=text, lane=change.lane) if text else None
@@ -141,6 +149,8 @@ def _command(path: str, change: _Change) -> Command | None:
         return AgainCommand(lane=lane, reason=_line(change.reason))
     if wish == "release":
         return ReleaseCommand(lane=lane, reason=_line(change.reason), by=_by(change))
+    if wish == "removed":
+        return RemovedCommand(lane=lane)
     if wish in ("on", "off"):
         return SwitchCommand(lane=lane, on=wish == "on")
     return None

@@ -9,7 +9,15 @@ import pytest
 from atota.errors import ConfigError, ServerError
 from atota.station.page.security import Gate
 from atota.station.page.serve import read_token, serving
-from atota.station.view import AgainCommand, Command, ReleaseCommand, Reply, ScanCommand, SwitchCommand
+from atota.station.view import (
+    AgainCommand,
+    Command,
+    ReleaseCommand,
+    RemovedCommand,
+    Reply,
+    ScanCommand,
+    SwitchCommand,
+)
 from tests.station.page.conftest import Served, station
 
 TOKEN = "a token of a test, no secret"
@@ -69,6 +77,7 @@ def test_a_get_changes_nothing(served: Served, path: str) -> None:
         ("scan", '{"text":" SN1\\u0000\\u0007 "}', ScanCommand(text="SN1")),
         ("scan", '{"text":"SN1","lane":3}', ScanCommand(text="SN1", lane=3)),
         ("lanes/2/again", '{"reason":"new label"}', AgainCommand(lane=2, reason="new label")),
+        ("lanes/2/removed", "{}", RemovedCommand(lane=2)),
         ("lanes/2/off", "{}", SwitchCommand(lane=2, on=False)),
         ("lanes/2/on", "{}", SwitchCommand(lane=2, on=True)),
         ("lanes/2/release", '{"reason":"probe","by":"Li"}', ReleaseCommand(lane=2, reason="probe", by="Li")),
