@@ -27,7 +27,7 @@ from atota.settings.spec import JobSpec, LocalPackage
 from atota.sim.bench import HandLane
 from atota.sim.link import SimHub, SimLink
 from atota.sim.module import SimModule
-from atota.station.sockets import PortSocket, Socket, find_device
+from atota.station.sockets import PortSocket, Socket
 from atota.testing.bench import ACCESS_KEY, PRODUCT_ID, SERVER, respond
 from atota.update.events import JobResult
 from atota.values import Digests
@@ -218,11 +218,12 @@ class ShiftWorld:
         """Return the places of the lanes as a new machine sees them."""
         sockets: dict[int, Socket] = dict(self._hands)
         for number in self._fixtures:
-            port = port_of(self.plan, number)
-            sockets[number] = PortSocket(
-                find_device(port), lambda url: self._opened(machine, url), machine.clock
-            )
+            sockets[number] = self._fixture(machine, port_of(self.plan, number))
         return sockets
+
+    def _fixture(self, machine: Machine, port: str) -> PortSocket:
+        """Return a port that is always there."""
+        return PortSocket(lambda: (port, port), lambda url: self._opened(machine, url), machine.clock)
 
     def journal(self, machine: Machine) -> Journal:
         """Open the journal as a new process; all others are dead."""
