@@ -10,7 +10,7 @@ import re
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -75,6 +75,18 @@ class Clock(Protocol):
         ...
 
 
+class SharedClock(Clock, Protocol):
+    """A source of time that threads share: they begin in it, and wait for each other in it."""
+
+    def wait(self, event: threading.Event, seconds: float) -> bool:
+        """Let time pass until an event is set, at most ``seconds``; True if it is set."""
+        ...
+
+    def start(self, work: Callable[[], None], name: str) -> threading.Event:
+        """Begin a thread that does ``work`` in this time; return the event of its end."""
+        ...
+
+
 class SystemClock:
     """The machine's own time."""
 
@@ -92,6 +104,23 @@ class SystemClock:
         """Let ``seconds`` pass."""
         if seconds > 0:
             time.sleep(seconds)
+
+    def wait(self, event: threading.Event, seconds: float) -> bool:
+        """Let time pass until an event is set, at most ``seconds``; True if it is set."""
+        return event.wait(seconds)
+
+    def start(self, work: Callable[[], None], name: str) -> threading.Event:
+        """Begin a thread that does ``work``; return the event of its end."""
+        ended = threading.Event()
+
+        def run() -> None:
+            try:
+                work()
+            finally:
+                ended.set()
+
+        threading.Thread(target=run, name=name, daemon=True).start()
+        return ended
 
 
 class SimulatedClock:

@@ -9,7 +9,7 @@ import shutil
 import threading
 from collections.abc import Callable, Mapping
 
-from atota.clock import Clock, StopToken, SystemClock
+from atota.clock import SharedClock, StopToken, SystemClock
 from atota.errors import ConfigError, LimitReached
 from atota.journal.facts import StationFact
 from atota.journal.model import Record
@@ -54,10 +54,13 @@ class Station:
         stop: ends the station.
         scan: called before each look at the lanes.
         units: verdicts after which the run ends; None: it ends by ``stop``.
+        line: the line that the station belongs to.
+        clock: the time to live in, for simulated ports, too; None: the machine's, and each port its own.
 
     Attributes:
         hub: the picture, for those who watch.
         verdicts: the verdicts of this run, in their order.
+        clock: its time.
     """
 
     def __init__(
@@ -73,12 +76,13 @@ class Station:
         scan: Callable[[], None] = lambda: None,
         units: int | None = None,
         line: Line | None = None,
+        clock: SharedClock | None = None,
     ) -> None:
         file = self.file = config.file
         self.verdicts: list[VerdictEvent] = []
         self._journal, self._stop, self._scan, self._line = journal, stop, scan, line
         self._units, self._started = units, 0
-        self._clock: Clock = SystemClock()
+        self.clock: SharedClock = clock or SystemClock()
         self._lock = threading.RLock()
         self._streaks = Streaks()
         self._journal_problem: str | None = None
@@ -98,24 +102,31 @@ class Station:
             batch=file.work.batch,
             quota=file.work.quota,
             max_active=file.work.max_active,
+            clock=self.clock,
         )
         self.hub = Hub(_picture(file, self._counters()))
         self._desks = self._made_desks(sockets, reporter)
-        self._people = Operators(self._desks, self, journal, file.scan, self.hub, self._lock)
+        self._people = Operators(self._desks, self, journal, file.scan, self.hub, self._lock, self.clock)
         self.hub.on_command(self._people.command)
-        pace, is_update = Pace(self._clock), file.work.command == "update"
-        self._workers = {
+        self._workers = self._made_workers(sockets, parts, cache, clock)
+
+    def _made_workers(
+        self, sockets: Mapping[int, Socket], parts: JobParts, cache: Cache, clock: SharedClock | None
+    ) -> dict[int, Worker]:
+        pace, is_update = Pace(self.clock), self.file.work.command == "update"
+        return {
             number: Worker(
                 number,
                 sockets[number],
                 desk,
                 parts,
                 self._admissions,
-                journal,
+                self._journal,
                 cache,
                 pace,
                 is_update=is_update,
-                line=line,
+                line=self._line,
+                clock=clock,
             )
             for number, desk in self._desks.items()
         }
@@ -123,7 +134,7 @@ class Station:
     def _made_desks(self, sockets: Mapping[int, Socket], reporter: Reporter) -> dict[int, LaneDesk]:
         common = Common(
             lock=self._lock,
-            clock=self._clock,
+            clock=self.clock,
             hub=self.hub,
             reporter=reporter,
             office=self,
@@ -150,10 +161,10 @@ class Station:
         """Run the lanes until the stop token is set, or the verdicts that were asked for are there."""
         try:
             for worker in self._workers.values():
-                worker.thread.start()
+                worker.begin()
             while not self._stop.is_noted and not self.is_finished:
                 self._look()
-                self._clock.sleep(LOOK_EVERY_S)
+                self.clock.sleep(LOOK_EVERY_S)
         finally:
             self._end()
 
@@ -164,7 +175,7 @@ class Station:
 
     def _look(self) -> None:
         self._scan()
-        now = self._clock.monotonic()
+        now = self.clock.monotonic()
         if now - self._surveyed_at >= SURVEY_EVERY_S:
             self._surveyed_at = now
             self._survey()
@@ -185,8 +196,7 @@ class Station:
 
     def _join(self) -> None:
         for worker in self._workers.values():
-            while worker.thread.is_alive():
-                worker.thread.join(SystemClock.slice_s)
+            worker.join()
 
     def _start(self, lane: int, action: Action, port: str) -> None:
         self._workers[lane].start(action, port)
@@ -210,7 +220,7 @@ class Station:
                 passed=self._tally.passed,
                 free_mb=self._free_mb,
                 journal_problem=self._journal_problem,
-                now=self._clock.time(),
+                now=self.clock.time(),
                 newest_record_at=self._newest_at,
             )
             before, self._stops = self._stops, stops(self.file.stop, standing)
@@ -263,7 +273,7 @@ class Station:
             return None
         if self._golden_at is None:
             return "no golden unit has passed on this station yet"
-        passed_h = (self._clock.time() - self._golden_at) / 3600
+        passed_h = (self.clock.time() - self._golden_at) / 3600
         return f"a golden unit is overdue: the last passed {passed_h:.1f} h ago" if passed_h > hours else None
 
     # -- the office of the lanes -----------------------------------------------------------------------
@@ -310,7 +320,7 @@ class Station:
             retested=tally.retested,
             quota=self.file.work.quota,
             first_pass_yield=tally.first_pass_yield,
-            units_an_hour=tally.units_an_hour(self._clock.time()),
+            units_an_hour=tally.units_an_hour(self.clock.time()),
             is_online=None if line is None else line.is_online,
             line_since=0.0 if line is None else line.since,
             waiting_records=0 if line is None else line.waiting,

@@ -99,12 +99,13 @@ def read_devices(file: Path) -> list[tuple[str, str, str | None]]:
                 ";" in head and "," not in head
             )  # as spreadsheets write it where "," is in numbers
             table = csv.DictReader(stream, delimiter=";" if is_semicolons else ",")
+            names = table.fieldnames or ()
             rows = [(table.line_num, row) for row in table]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         problem = error.strerror if isinstance(error, OSError) else error
         raise ConfigError(f"{file}: cannot be read: {problem}", hint="Give a CSV file in UTF-8.") from error
-    missing = [name for name in ("product_id", "dev_id") if name not in (table.fieldnames or ())]
-    if missing and table.fieldnames:
+    missing = [name for name in ("product_id", "dev_id") if name not in names]
+    if missing and names:
         raise ConfigError(
             f"{file}: the column {missing[0]} is missing; its first line is {head.strip()[:80]!r}",
             hint="Name the columns in the first line: product_id,dev_id,imei.",

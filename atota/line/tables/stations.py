@@ -31,7 +31,7 @@ class StationState(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def state(self) -> Literal["live", "silent", "never", "revoked"]:
-        """Whether it is there."""
+        """The presence of the station, in one word."""
         if self.is_revoked:
             return "revoked"
         if self.seen_s_ago is None:
