@@ -10,7 +10,7 @@ from atota.errors import LinkError
 from atota.settings.spec import Allowed
 from atota.sota.target import ChipTarget
 
-_finding = partial(finding, "module")
+_finding = partial(finding, "chip")
 
 
 def examine_chip(
@@ -28,7 +28,7 @@ def examine_chip(
     findings = [port.judge_url(name)] if port.is_url(name) else list(port.judge(port.gather(name)))
     yield from findings
     if any(one.state == "bad" for one in findings):
-        yield from unseen("module", ("flasher", "version"), "see the port above", port=name)
+        yield from unseen("chip", ("flasher", "version"), "see the port above", port=name)
         return
     try:
         with opener() as chip:

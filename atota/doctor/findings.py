@@ -7,7 +7,7 @@ import msgspec
 
 from atota.errors import AtotaError, ConfigError, LinkError, ModuleError, ServerError
 
-Group = Literal["station", "port", "line", "module", "time", "platform"]
+Group = Literal["station", "port", "line", "module", "chip", "time", "platform"]
 GROUPS: tuple[Group, ...] = get_args(Group)
 State = Literal["ok", "warning", "bad", "unknown"]
 
@@ -16,6 +16,7 @@ _KINDS: dict[Group, type[AtotaError]] = {
     "port": LinkError,
     "line": ModuleError,
     "module": ModuleError,
+    "chip": ModuleError,
     "time": ModuleError,
     "platform": ServerError,
 }

@@ -65,7 +65,9 @@ def ports_page(ports: Sequence[PortInfo]) -> Fitting | str:
 
 
 def identity_table(identity: Identity, *, show_imei: bool = False) -> Table:
-    """Return all that a module said of itself; its IMEI masked, unless it is to be shown."""
+    """Return all that a target said of itself; its IMEI masked, unless it is to be shown."""
+    missing = None if identity.dialect is None else "unknown"  # a chip has neither radio nor supply to tell
+    imei = (identity.imei or "-") if show_imei else mask(identity.imei)
     codes = f"{identity.manuf_code} / {identity.model_code}" if identity.manuf_code else "not in the table"
     supply = f"{identity.supply_mv} mV" if identity.supply_mv else None
     battery = f"{identity.battery_percent} %" if identity.battery_percent is not None else None
@@ -75,10 +77,10 @@ def identity_table(identity: Identity, *, show_imei: bool = False) -> Table:
         ("version", _sendable(identity.version)),
         ("revision", identity.revision if identity.revision != identity.version else None),
         ("full version", identity.full_version),
-        ("imei", (identity.imei or "-") if show_imei else mask(identity.imei)),
+        ("imei", imei if identity.imei or missing else None),
         ("serial", identity.serial),
-        ("signal", f"{identity.signal} of 31" if identity.signal is not None else "unknown"),
-        ("supply", supply or battery or "unknown"),
+        ("signal", f"{identity.signal} of 31" if identity.signal is not None else missing),
+        ("supply", supply or battery or missing),
         ("baud", str(identity.baud)),
         ("dialect", identity.dialect),
         ("method", f"{identity.method} ({identity.evidence})" if identity.method != "none" else "none"),
@@ -107,7 +109,8 @@ def modules_table(rows: Sequence[Row]) -> Fitting:
     for row in rows:
         codes = f"{row.manuf_code}/{row.model_code}"
         evidence = Text(row.evidence, _EVIDENCE_COLOURS[row.evidence])
-        table.add_row(row.vendor, row.model, codes, row.chip, row.dialect, row.method, evidence)
+        dialect = "-" if row.task_type == "sota" else row.dialect  # a chip is not asked by AT
+        table.add_row(row.vendor, row.model, codes, row.chip, dialect, row.method, evidence)
     return Fitting(table, "vendor", "model", "codes", "chip")
 
 
