@@ -105,8 +105,18 @@ class LineState(Protocol):
         ...
 
     @property
+    def since(self) -> float:
+        """Since when it is so, seconds since the epoch."""
+        ...
+
+    @property
     def waiting(self) -> int:
         """The number of records that it does not have yet."""
+        ...
+
+    @property
+    def tickets(self) -> int | None:
+        """The tickets that are left here; None: the line limits nothing."""
         ...
 
 

@@ -233,6 +233,7 @@ class Station:
                         text=stop.text,
                         hint=stop.hint,
                         may_release=stop.may_release,
+                        lane=stop.lane,
                     )
                 )
             for key in {stop.key for stop in before} - {stop.key for stop in self._stops}:
@@ -321,7 +322,9 @@ class Station:
             first_pass_yield=tally.first_pass_yield,
             units_an_hour=tally.units_an_hour(self.clock.time()),
             is_online=None if line is None else line.is_online,
+            line_since=0.0 if line is None else line.since,
             waiting_records=0 if line is None else line.waiting,
+            tickets_left=None if line is None else line.tickets,
         )
 
     def _past_records(self) -> list[Record]:
