@@ -55,6 +55,7 @@ class Judge:
         self.shift = Shift(seed=seed, units=world.plan.units)
         self.asked: Counter[str] = Counter()
         self._world = world
+        self._last: dict[int, Unit] = {}
         self._at_work: dict[int, Unit] = {}
         self._running: set[int] = set()
         self._fresh: set[int] = set()
@@ -65,9 +66,10 @@ class Judge:
 
     # -- the hands' and the machine's side ------------------------------------------------------------
 
-    def put_in(self, lane: int) -> None:
+    def put_in(self, lane: int, unit: Unit) -> None:
         """Take notice that a unit was put into an empty lane."""
         self._fresh.add(lane)
+        self._last[lane] = unit
 
     def began(self) -> None:
         """Take notice of a new process: to it, each unit that is in a lane was just put in."""
@@ -111,11 +113,9 @@ class Judge:
             self.breaks(f"lane {number} shows PASS, and has no record")
 
     def _begins(self, lane: int) -> None:
-        unit = self._world.inside.get(lane)
-        if unit is not None:
-            self._at_work[lane] = unit
-            module = self._world.module(unit)
-            self._starts[lane] = len(module.starts) if module is not None else 0
+        unit = self._at_work[lane] = self._last[lane]  # it may be pulled already
+        module = self._world.module(unit)
+        self._starts[lane] = len(module.starts) if module is not None else 0
         if lane in self._fresh:
             self._fresh.discard(lane)
         elif lane in self._wished:

@@ -79,7 +79,7 @@ class Operator:
             self._insert(lane, unit)
 
     def _insert(self, lane: int, unit: Unit) -> None:
-        self._judge.put_in(lane)
+        self._judge.put_in(lane, unit)
         self._world.put_in(lane, unit)
 
     def _take_out(self, lane: int) -> Unit:

@@ -9,6 +9,7 @@ of it reaches anything: each of its threads ends (`Killed`) as it touches the wo
 import random
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from unittest import mock
 
@@ -27,7 +28,7 @@ from atota.settings.spec import JobSpec, LocalPackage
 from atota.sim.bench import HandLane
 from atota.sim.link import SimHub, SimLink
 from atota.sim.module import SimModule
-from atota.station.sockets import PortSocket, Socket
+from atota.station.sockets import Occupant, PortSocket, Socket
 from atota.testing.bench import ACCESS_KEY, PRODUCT_ID, SERVER, respond
 from atota.update.events import JobResult
 from atota.values import Digests
@@ -218,7 +219,10 @@ class ShiftWorld:
         """Return the places of the lanes as a new machine sees them."""
         sockets: dict[int, Socket] = dict(self._hands)
         for number in self._fixtures:
-            sockets[number] = self._fixture(machine, port_of(self.plan, number))
+            occupant = port_of(self.plan, number), port_of(self.plan, number)  # a URL is always there
+            sockets[number] = PortSocket(
+                partial(_same, occupant), partial(self._opened, machine), machine.clock
+            )
         return sockets
 
     def _fixture(self, machine: Machine, port: str) -> PortSocket:
@@ -263,6 +267,10 @@ class ShiftWorld:
             self.clock.sleep(self._rng.choice((0.0, 5.0)))
             raise ConnectionRefusedError("the network is down")
         return respond(self.platform, request, self.clock)
+
+
+def _same(occupant: Occupant) -> Occupant:
+    return occupant
 
 
 def _platform(package: bytes, clock: Clock) -> LocalPlatform:
