@@ -24,7 +24,7 @@ from atota.station.interlocks import Standing, Stop, Streaks, stops
 from atota.station.lane import Action, Block, LaneState, Release, Verdict
 from atota.station.operators import Operators
 from atota.station.sockets import Socket
-from atota.station.tally import attempt_of, counts, tally_of
+from atota.station.tally import Attempt, attempt_of, counts, tally_of
 from atota.station.view import (
     Counters,
     LaneView,
@@ -86,7 +86,7 @@ class Station:
         past = self._past_records()
         self._tally = tally_of(past)
         self._newest_at = max((attempt_of(record).ended_at for record in past), default=None)
-        self._golden_at = _last_golden(past)
+        self._golden = _last_golden(past)
         self._surveyed_at = -SURVEY_EVERY_S
         self._free_mb: float | None = None
         self._on_record: Callable[[Record, VerdictEvent], None] = lambda _record, _event: None
@@ -260,9 +260,11 @@ class Station:
         hours = self.file.stop.golden_every_h
         if not hours:
             return None
-        if self._golden_at is None:
+        if self._golden is None:
             return "no golden unit has passed on this station yet"
-        passed_h = (self._clock.time() - self._golden_at) / 3600
+        if self._golden.verdict is Verdict.FAIL:
+            return "the last golden unit failed"
+        passed_h = (self._clock.time() - self._golden.ended_at) / 3600
         return f"a golden unit is overdue: the last passed {passed_h:.1f} h ago" if passed_h > hours else None
 
     # -- the office of the lanes -----------------------------------------------------------------------
@@ -291,8 +293,8 @@ class Station:
                 self._newest_at = max(self._newest_at or 0.0, attempt.ended_at)
                 if counts(record):
                     self._tally.add(attempt)
-                elif event.verdict is Verdict.PASS:
-                    self._golden_at = attempt.ended_at
+                elif event.verdict is not Verdict.STATION_ERROR:
+                    self._golden = attempt
             self._judge_stops()
             self.hub.put_counters(self._counters())
             self.hub.put_sound(Sound(name=_SOUNDS[event.verdict], lane=event.lane))  # type: ignore[arg-type]
@@ -334,10 +336,13 @@ class Station:
             self._judge_stops()
 
 
-def _last_golden(past: list[Record]) -> float | None:
-    """Return when a golden unit passed last, if the last one passed at all."""
+def _last_golden(past: list[Record]) -> Attempt | None:
+    """Return the last attempt of a golden unit that says anything about it."""
     golden = [record for record in past if record.station is not None and record.station.is_golden]
-    return attempt_of(golden[-1]).ended_at if golden and golden[-1].exit_code == 0 else None
+    attempts = [
+        attempt for attempt in map(attempt_of, golden) if attempt.verdict is not Verdict.STATION_ERROR
+    ]
+    return attempts[-1] if attempts else None
 
 
 def _picture(file: StationFile, counters: Counters) -> StationView:

@@ -90,7 +90,7 @@ def test_the_exit_code_is_that_of_the_first_unit_that_failed(
     assert (ran.code, verdict["verdict"], verdict["outcome"]) == (12, "fail", "old-version")
     assert (ran.result["ok"], ran.result["outcome"], ran.result["exit_code"]) == (False, "old-version", 12)
     sums = cli("records", "batch", "B-1", "--json", "--journal", path.parent / "journal.sqlite3").result
-    assert sums["batch"]["pareto"] == [{"key": "confirm:old-version", "count": 1}]
+    assert sums["batch"]["pareto"] == [{"key": "confirm:old-version:old-version", "count": 1}]
 
 
 def test_an_update_takes_its_devices_from_a_list_and_refuses_the_others(cli: Cli, tmp_path: Path) -> None:

@@ -8,8 +8,10 @@ elements afterwards: a lane is one element with ``data-lane``, ``data-state`` an
 import json
 from html import escape
 
+from atota.outcomes import Outcome
+from atota.station.page.advice import outcome_words
 from atota.station.page.words import GLYPHS, Words, state_words, verdict_words, words
-from atota.station.view import Counters, LaneView, Notice, StationView
+from atota.station.view import Counters, LaneView, Language, Notice, StationView
 
 _COLUMNS = ((1, 1), (2, 2), (8, 4), (16, 4), (32, 8), (64, 8))
 """Lanes up to this number, and the columns that show them without scrolling on a screen of 16:9."""
@@ -130,9 +132,17 @@ def _lane(lane: LaneView, view: StationView, texts: Words) -> str:
         f'<p class="state">{escape(state_words(view.language)[lane.state])}</p>'
         f'<progress max="1" value="{lane.progress:.3f}" aria-label="{escape(texts["lane"])} {lane.number}">'
         "</progress>"
-        f'<p class="sentence">{escape(sentence(lane))}</p>'
+        f'<p class="advice">{escape(advice(lane, view.language))}</p>'
+        f'<p class="sentence" lang="en">{escape(sentence(lane))}</p>'
         f'<p class="unit">{escape(unit[-8:])}</p></li>'
     )
+
+
+def advice(lane: LaneView, language: Language) -> str:
+    """Return the operator's sentence about the verdict in a tile; empty without one."""
+    if lane.verdict is None or lane.outcome is None:
+        return words(language)["done-before"] if lane.done_before else ""
+    return outcome_words(language)[Outcome(lane.outcome)]
 
 
 def sentence(lane: LaneView) -> str:
@@ -156,7 +166,8 @@ def _footer(view: StationView, texts: Words) -> str:
 def _dialog(texts: Words) -> str:
     return (
         '<dialog id="lane" aria-labelledby="lane-title"><form method="dialog">'
-        '<h2 id="lane-title"></h2><dl id="lane-facts"></dl><p id="lane-sentence"></p>'
+        '<h2 id="lane-title"></h2><p id="lane-advice"></p><dl id="lane-facts"></dl>'
+        '<p id="lane-sentence" lang="en"></p>'
         f'<p><label>{escape(texts["reason"])} <input name="reason" maxlength="200"></label> '
         f'<label>{escape(texts["by"])} <input name="by" maxlength="60"></label></p>'
         f'<p><button type="button" data-do="removed">{escape(texts["removed"])}</button> '
@@ -173,6 +184,7 @@ def _json(view: StationView) -> str:
         "page": words(view.language),
         "states": {str(state): text for state, text in state_words(view.language).items()},
         "verdicts": {str(verdict): text for verdict, text in verdict_words(view.language).items()},
+        "outcomes": {str(outcome): text for outcome, text in outcome_words(view.language).items()},
         "glyphs": {str(verdict): text for verdict, text in GLYPHS.items()},
     }
     return json.dumps(texts, ensure_ascii=False).replace("<", "\\u003c")

@@ -51,10 +51,16 @@ function showLane(lane) {
   text($(".word", tile), verdict ? words.verdicts[verdict] : "");
   text($(".glyph", tile), verdict ? words.glyphs[verdict] : "");
   text($(".state", tile), words.states[lane.state]);
+  text($(".advice", tile), advice(lane));
   text($(".sentence", tile), lane.blocked || lane.done_before || lane.sentence || lane.waiting_for || lane.stage || "");
   text($(".unit", tile), (lane.serial || lane.imei || "").slice(-8));
   $("progress", tile).value = lane.progress;
   if (chosen === lane.number) showDetails(lane);
+}
+
+function advice(lane) {
+  if (lane.verdict && !isStale) return words.outcomes[lane.outcome] ?? "";
+  return lane.done_before ? words.page["done-before"] : "";
 }
 
 function showCounters(counters) {
@@ -229,6 +235,7 @@ function hear(event) { // a scanner that is a keyboard
 
 function showDetails(lane) {
   text($("#lane-title"), `${words.page.lane} ${lane.number}: ${words.states[lane.state]}`);
+  text($("#lane-advice"), advice(lane));
   text($("#lane-sentence"), [lane.sentence, lane.hint].filter(Boolean).join(" "));
   const versions = [lane.version_before, lane.version_after].filter(Boolean).join(" → ");
   const facts = [
