@@ -72,7 +72,7 @@ def _cells(lane: LaneView) -> list[Text | str | ProgressBar]:
     unit = lane.serial or (mask(lane.imei) if lane.imei else "")
     is_running = lane.verdict is None and lane.stage is not None
     bar = ProgressBar(total=1.0, completed=lane.progress, width=20) if is_running else ""
-    sentence = lane.blocked or lane.sentence
+    sentence = lane.blocked or lane.problem or lane.sentence
     if lane.waiting_for:
         sentence = f"waiting for {lane.waiting_for}"
     return [

@@ -147,9 +147,15 @@ def advice(lane: LaneView, language: Language) -> str:
 
 def sentence(lane: LaneView) -> str:
     """Return the one line of text in a tile."""
-    if lane.blocked:
-        return lane.blocked
-    return lane.done_before or lane.sentence or lane.waiting_for or lane.stage or ""
+    return (
+        lane.blocked
+        or lane.problem
+        or lane.done_before
+        or lane.sentence
+        or lane.waiting_for
+        or lane.stage
+        or ""
+    )
 
 
 def _footer(view: StationView, texts: Words) -> str:

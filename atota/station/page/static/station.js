@@ -52,7 +52,7 @@ function showLane(lane) {
   text($(".glyph", tile), verdict ? words.glyphs[verdict] : "");
   text($(".state", tile), words.states[lane.state]);
   text($(".advice", tile), advice(lane));
-  text($(".sentence", tile), lane.blocked || lane.done_before || lane.sentence || lane.waiting_for || lane.stage || "");
+  text($(".sentence", tile), lane.blocked || lane.problem || lane.done_before || lane.sentence || lane.waiting_for || lane.stage || "");
   text($(".unit", tile), (lane.serial || lane.imei || "").slice(-8));
   $("progress", tile).value = lane.progress;
   if (chosen === lane.number) showDetails(lane);
