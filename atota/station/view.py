@@ -34,7 +34,7 @@ class LaneView(msgspec.Struct, frozen=True, kw_only=True):
         model: the module's model.
         version_before, version_after: the versions of the job.
         record_id: the record of the verdict.
-        problem: the reason for which nothing is seen here, such as a port that another program has; None: none.
+        problem: the reason for which nothing is seen here, such as a port that is taken; None: none.
         blocked: the reason for which nothing starts here; None: not blocked.
         wanted_scan: the code that is asked for; None: none.
         label: the state of the unit's label: ``queued``, ``printed``, ``failed``; None: no label.

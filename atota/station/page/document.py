@@ -147,15 +147,8 @@ def advice(lane: LaneView, language: Language) -> str:
 
 def sentence(lane: LaneView) -> str:
     """Return the one line of text in a tile."""
-    return (
-        lane.blocked
-        or lane.problem
-        or lane.done_before
-        or lane.sentence
-        or lane.waiting_for
-        or lane.stage
-        or ""
-    )
+    texts = (lane.blocked, lane.problem, lane.done_before, lane.sentence, lane.waiting_for, lane.stage)
+    return next(filter(None, texts), "")
 
 
 def _footer(view: StationView, texts: Words) -> str:
