@@ -58,6 +58,7 @@ class Station:
     Attributes:
         hub: the picture, for those who watch.
         verdicts: the verdicts of this run, in their order.
+        is_cut_short: True if a second request ended updates that were started.
     """
 
     def __init__(
@@ -76,6 +77,7 @@ class Station:
     ) -> None:
         file = self.file = config.file
         self.verdicts: list[VerdictEvent] = []
+        self.is_cut_short = False
         self._journal, self._stop, self._scan, self._line = journal, stop, scan, line
         self._units, self._started = units, 0
         self._clock: Clock = SystemClock()
@@ -147,15 +149,19 @@ class Station:
     # -- the loop --------------------------------------------------------------------------------------
 
     def run(self) -> None:
-        """Run the lanes until the stop token is set, or the verdicts that were asked for are there."""
-        try:
-            for worker in self._workers.values():
-                worker.thread.start()
-            while not self._stop.is_noted and not self.is_finished:
-                self._look()
-                self._clock.sleep(LOOK_EVERY_S)
-        finally:
-            self._end()
+        """Run the lanes until the stop token is set, or the verdicts that were asked for are there.
+
+        The first request ends the shift, and spares updates that were started; the second ends those, too.
+        """
+        with self._stop.shielded():
+            try:
+                for worker in self._workers.values():
+                    worker.thread.start()
+                while not self._stop.is_noted and not self.is_finished:
+                    self._look()
+                    self._clock.sleep(LOOK_EVERY_S)
+            finally:
+                self._end()
 
     @property
     def is_finished(self) -> bool:
@@ -173,20 +179,15 @@ class Station:
             desk.look()
 
     def _end(self) -> None:
-        for worker in self._workers.values():
+        workers = self._workers.values()
+        for worker in workers:
             worker.end()
-        try:
-            self._join()
-        except KeyboardInterrupt:  # the second Ctrl-C leaves modules alone that update themselves
-            for worker in self._workers.values():
-                worker.stop.set()
-            self._join()
-            raise
-
-    def _join(self) -> None:
-        for worker in self._workers.values():
-            while worker.thread.is_alive():
-                worker.thread.join(SystemClock.slice_s)
+        while any(worker.thread.is_alive() for worker in workers):
+            if self._stop.is_set and not self.is_cut_short:
+                self.is_cut_short = True
+                for worker in workers:
+                    worker.stop.set()
+            self._clock.sleep(SystemClock.slice_s)
 
     def _start(self, lane: int, action: Action, port: str) -> None:
         self._workers[lane].start(action, port)
