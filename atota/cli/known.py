@@ -8,7 +8,7 @@ from atota.errors import AtotaError
 from atota.journal.facts import StateFact
 from atota.journal.model import PastJob
 from atota.journal.store import Journal
-from atota.update.resume import prior_run
+from atota.update.job_journal import prior_run
 from atota.update.state import MEANINGS, AfterCrash
 
 

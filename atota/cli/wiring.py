@@ -19,7 +19,7 @@ from atota.settings.board import Board
 from atota.settings.spec import JobSpec, job_spec
 from atota.sota.opening import ChipOpener, open_chip
 from atota.sota.target import ChipTarget
-from atota.update.resume import may_be_updating
+from atota.update.job_journal import may_be_updating
 from atota.values import nature_of
 
 

@@ -18,6 +18,8 @@ _JOB = {
     "port": "port = :port",
     "imei": "id IN (SELECT job FROM fact WHERE kind = 'module' AND about = :imei)",
     "adapter": "adapter_serial = :adapter",
+    "has_touched": "(id IN (SELECT job FROM fact WHERE kind = 'state')"
+    " OR id IN (SELECT job FROM verdict WHERE outcome IN ('already-current', 'no-task')))",
 }
 _RECORD = {
     "imei": "imei = :imei",

@@ -241,12 +241,16 @@ class Journal:
         imei: str | None = None,
         port: str | None = None,
         adapter: str | None = None,
+        has_touched: bool | None = None,
     ) -> PastJob | None:
         """Return the newest job that fits all arguments.
 
-        ``imei`` is the number of a target (`Identity.number`), ``adapter`` an adapter's serial number.
+        ``imei`` is the number of a target (`Identity.number`), ``adapter`` an adapter's serial number; with
+        ``has_touched`` the job changed its target, or found that there was nothing to do.
         """
-        filters = {"run": run, "id": id, "imei": imei, "port": port, "adapter": adapter}
+        filters = {
+            "run": run, "id": id, "imei": imei, "port": port, "adapter": adapter, "has_touched": has_touched,
+        }  # fmt: skip
         query, values = search.newest_job(filters)
         with self._lock, translated(self.path):
             row = self._db.execute(query, values).fetchone()

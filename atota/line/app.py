@@ -69,6 +69,13 @@ def line_app(service: LineService, page: Page | None = None) -> Starlette:
         api("/v1/settlements", "POST", lambda request, body: service.post_settlements(_key(request), body)),
         api("/v1/devices", "POST", lambda request, body: service.post_device(_key(request), body)),
         api(
+            "/v1/devices",
+            "GET",
+            lambda request, _: service.get_devices(
+                _key(request), request.query_params.get("product", ""), _number(request, "after") or 0
+            ),
+        ),
+        api(
             "/v1/units",
             "GET",
             lambda request, _: service.get_units(_key(request), _number(request, "after") or 0),

@@ -16,6 +16,7 @@ from atota.line.protocol import (
     HEADER,
     PROTOCOL,
     Batch,
+    Bindings,
     Claim,
     Claimed,
     Cursor,
@@ -161,7 +162,7 @@ class LineClient:
         return self._post("/v1/settlements", Settlements(settlements), Here)
 
     def bind(self, product: str, device: str, imei: str) -> Here:
-        """Bind a device id to a module."""
+        """Bind a device id to a module; without an ``imei``: this station holds it."""
         return self._post("/v1/devices", {"product": product, "device": device, "imei": imei}, Here)
 
     def unit(self, imei: str) -> Unit:
@@ -171,6 +172,10 @@ class LineClient:
     def units(self, after: int) -> Units:
         """Return the units that changed after a number."""
         return self._get("/v1/units", {"after": str(after)}, Units)
+
+    def bindings(self, product: str, after: int) -> Bindings:
+        """Return the device ids of a product that were bound after a number."""
+        return self._get("/v1/devices", {"product": product, "after": str(after)}, Bindings)
 
     def claim(self, claim: Claim) -> Claimed:
         """Reserve a unit."""

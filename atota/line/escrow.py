@@ -14,8 +14,8 @@ a copy, what is left is forfeited: another station may spend the same tickets.
 import sqlite3
 import threading
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -25,7 +25,7 @@ import msgspec
 from atota.errors import LimitReached
 from atota.journal.translate import translated
 from atota.line.client import LineClient
-from atota.line.protocol import Grant, GrantRequest, Settlement, Unit
+from atota.line.protocol import Binding, Grant, GrantRequest, Settlement, Unit
 
 BUSY_S = 10.0
 _PAGES = 20  # of the delta at once; the rest comes with the next sign of life
@@ -157,24 +157,26 @@ class Escrow:
             ).fetchone()
             if row is None:
                 row = db.execute(
-                    "UPDATE device SET imei = ? WHERE (product, id) = (SELECT product, id FROM device"
-                    " WHERE product = ? AND imei IS NULL ORDER BY id LIMIT 1) RETURNING id",
+                    "UPDATE device SET imei = ?, is_told = 0 WHERE (product, id) ="
+                    " (SELECT product, id FROM device WHERE product = ?"
+                    " AND imei IS NULL ORDER BY id LIMIT 1) RETURNING id",
                     (imei, product),
                 ).fetchone()
             return None if row is None else str(row[0])
 
-    def adopt(self, product: str, device: str, imei: str) -> None:
-        """Take over a device id that the line has bound to a module, on whichever station that was."""
+    def adopt(self, product: str, bindings: Iterable[Binding]) -> None:
+        """Take over device ids that the line has bound to modules, on whichever stations that was."""
         with self._changing() as db:
-            db.execute(
-                "INSERT OR IGNORE INTO device (product, id, imei, is_told) VALUES (?, ?, ?, 1)",
-                (product, device, imei),
-            )
-            db.execute(
-                "UPDATE OR IGNORE device SET imei = ?, is_told = 1"
-                " WHERE product = ? AND id = ? AND imei IS NULL",
-                (imei, product, device),
-            )
+            for one in bindings:
+                db.execute(
+                    "INSERT OR IGNORE INTO device (product, id, imei, is_told) VALUES (?, ?, ?, 1)",
+                    (product, one.device, one.imei),
+                )
+                db.execute(
+                    "UPDATE OR IGNORE device SET imei = ?, is_told = 1"
+                    " WHERE product = ? AND id = ? AND imei IS NULL",
+                    (one.imei, product, one.device),
+                )
 
     def free_devices(self, product: str) -> int:
         """Return the number of device ids that are not bound yet."""
@@ -200,17 +202,26 @@ class Escrow:
                 db.execute("UPDATE held SET is_told = 0")
                 db.execute("UPDATE device SET is_told = 0")
                 self._set_note("identity", identity)
-                self._set_note("units", "0")
+                db.execute("UPDATE note SET value = '0' WHERE name = 'units' OR name GLOB 'bindings:*'")
                 self._set_note("grant", "0")
         self._settle(client)
         self._bind(client)
         self._fill(client, identity, wish)
         self._learn(client)
+        if wish.product is not None:
+            self._learn_bindings(client, wish.product)
 
     @property
     def newest_grant(self) -> int:
         """The number of the newest grant that the line's database has given this station."""
         return int(self._note("grant") or 0)
+
+    def is_told(self, identity: str) -> bool:
+        """True if a database knows all that was spent, bound and is held here."""
+        untold = self._rows(
+            "SELECT 1 FROM held WHERE NOT is_told UNION ALL SELECT 1 FROM device WHERE NOT is_told LIMIT 1"
+        )
+        return identity == self._note("identity") and not untold
 
     def _settle(self, client: LineClient) -> None:
         settlements = [
@@ -232,14 +243,23 @@ class Escrow:
                 )
 
     def _bind(self, client: LineClient) -> None:
+        """Tell the ids that were bound; to a database that has forgotten them, also those that are held."""
         for product, device, imei in self._rows(
-            "SELECT product, id, imei FROM device WHERE imei IS NOT NULL AND NOT is_told LIMIT 100"
+            "SELECT product, id, coalesce(imei, '') FROM device WHERE NOT is_told LIMIT 1000"
         ):
-            # Refused: a copy of this disk has bound it to another module. The line keeps an audit row of it.
-            with suppress(LimitReached):
+            is_ours = True
+            try:
                 client.bind(product, device, imei)
+            except LimitReached:
+                # A copy of this disk has it, or the line gave it to another station, and keeps an audit row.
+                is_ours = bool(imei)
             with self._changing() as db:
-                db.execute("UPDATE device SET is_told = 1 WHERE product = ? AND id = ?", (product, device))
+                db.execute(
+                    "UPDATE device SET is_told = 1 WHERE product = ? AND id = ? AND coalesce(imei, '') = ?"
+                    if is_ours
+                    else "DELETE FROM device WHERE product = ? AND id = ? AND coalesce(imei, '') = ?",
+                    (product, device, imei),
+                )
 
     def _fill(self, client: LineClient, identity: str, wish: Wish) -> None:
         request = self._request(wish)
@@ -281,7 +301,8 @@ class Escrow:
                 )
             for device in grant.device_ids:
                 db.execute(
-                    "INSERT OR IGNORE INTO device (product, id) VALUES (?, ?)", (request.product, device)
+                    "INSERT OR IGNORE INTO device (product, id, is_told) VALUES (?, ?, 1)",
+                    (request.product, device),
                 )
             db.execute("DELETE FROM note WHERE name = 'request'")
             if request.batch is not None:
@@ -298,6 +319,16 @@ class Escrow:
                     [(unit.imei, msgspec.json.encode(unit).decode()) for unit in done],
                 )
                 self._set_note("units", str(page.next))
+            if not page.more:
+                return
+
+    def _learn_bindings(self, client: LineClient, product: str) -> None:
+        """Hear of the device ids that other stations have bound: a module keeps its own wherever it goes."""
+        for _ in range(_PAGES):
+            page = client.bindings(product, int(self._note(f"bindings:{product}") or 0))
+            self.adopt(product, page.bindings)
+            with self._changing():
+                self._set_note(f"bindings:{product}", str(page.next))
             if not page.more:
                 return
 

@@ -152,8 +152,7 @@ class Outbox:
             has_more = self._send_some()
             if self._clock.monotonic() >= self._presence_at:
                 self._tell_presence()
-                if self._escrow is not None:
-                    self._escrow.sync(self._client, self._identity, self._wish())
+                self._sync_purse()
                 self._presence_at = self._clock.monotonic() + PRESENCE_S
         except AtotaError as error:
             return self._failed(error)
@@ -284,7 +283,18 @@ class Outbox:
             for history in self._journal.histories()
         )
 
-    # -- presence ---------------------------------------------------------------------------
+    # -- purse and presence ----------------------------------------------------------------
+
+    def _is_told(self) -> bool:
+        return self._escrow is None or self._escrow.is_told(self._identity)
+
+    def _sync_purse(self) -> None:
+        if self._escrow is None:
+            return
+        was_told = self._is_told()
+        self._escrow.sync(self._client, self._identity, self._wish())
+        if not was_told and self._is_told():
+            self._tell_presence()  # a line that is being rebuilt waits for this word
 
     def _tell_presence(self) -> None:
         activity = self._activity()
@@ -297,6 +307,7 @@ class Outbox:
                 running=activity.running,
                 note=activity.note,
                 identity=self._identity,
+                is_told=self._is_told(),
                 seen=0 if self._escrow is None else self._escrow.newest_grant,
             )
         )

@@ -25,7 +25,7 @@ BATCH_BYTES = 256 * 1024
 MAX_RECORDS = 1000
 MAX_BYTES = 8 * 1024 * 1024
 DELTA = 300
-"""Units in one page of the delta: its answer stays below the bound that the HTTP client has."""
+"""Units or bindings in one page of a delta: its answer stays below the bound that the HTTP client has."""
 
 JOURNAL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
@@ -64,7 +64,8 @@ class Presence(msgspec.Struct, frozen=True, kw_only=True):
     """A sign of life of a station. ``backlog`` counts the records that wait; ``time`` is the station's clock.
 
     ``identity`` is the database that the station has checked all its journals against; ``seen`` is the number
-    of the newest grant that it had from there: a database with fewer was restored from a backup.
+    of the newest grant that it had from there: a database with fewer was restored from a backup. ``is_told``:
+    that database knows all of the purse.
     """
 
     tool_version: str = ""
@@ -75,6 +76,7 @@ class Presence(msgspec.Struct, frozen=True, kw_only=True):
     note: str = ""
     identity: str = ""
     seen: int = 0
+    is_told: bool = True
 
 
 class Here(msgspec.Struct, frozen=True, kw_only=True):
@@ -159,6 +161,22 @@ class Units(msgspec.Struct, frozen=True, kw_only=True):
     """Units that changed after a number; ``next`` is the number to ask with next time."""
 
     units: list[Unit]
+    next: int
+    more: bool = False
+    identity: str = ""
+
+
+class Binding(msgspec.Struct, frozen=True, kw_only=True):
+    """A device id, and the module that it is bound to for ever."""
+
+    device: str
+    imei: str
+
+
+class Bindings(msgspec.Struct, frozen=True, kw_only=True):
+    """Bindings of a product after a number; ``next`` is the number to ask with next time."""
+
+    bindings: list[Binding]
     next: int
     more: bool = False
     identity: str = ""

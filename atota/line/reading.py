@@ -58,7 +58,6 @@ class _Read(msgspec.Struct):
     ended_at: dt.datetime | None = None
     duration_ms: int | None = None
     version_before: str | None = None
-    version_target: str | None = None
     version_after: str | None = None
     tool_version: str | None = None
     previous: str | None = None
@@ -71,7 +70,10 @@ class _Read(msgspec.Struct):
 
 
 class Columns(msgspec.Struct, kw_only=True):
-    """A row of the table of records. ``label`` is the serial number on the label, if it was scanned."""
+    """A row of the table of records, with the digest that the record carries.
+
+    ``label`` is the serial number on the label, if it was scanned.
+    """
 
     journal: str
     seq: int
@@ -94,11 +96,11 @@ class Columns(msgspec.Struct, kw_only=True):
     at: dt.datetime
     duration_ms: int | None
     version_before: str | None
-    version_target: str | None
     version_after: str | None
     operator: str | None
     tool_version: str | None
-    document: msgspec.Raw
+    document: str
+    previous: str | None
 
 
 def previous_of(raw: msgspec.Raw) -> str | None:
@@ -130,9 +132,10 @@ def columns(
     """
     try:
         record = msgspec.json.decode(raw, type=prepared(_Read))
+        document = bytes(raw).decode()
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise BadRecord(str(error)) from None
-    if b"\\u0000" in bytes(raw):
+    if "\\u0000" in document:
         raise BadRecord("a text of it holds the character U+0000")
     if record.outcome not in _EXITS and record.exit_code is None:
         raise BadRecord(f"the outcome {record.outcome!r} is unknown, and it has no exit code")
@@ -164,11 +167,11 @@ def columns(
         at=now if ended is None else min(ended + offset, now),
         duration_ms=_storable(record.duration_ms),
         version_before=record.version_before,
-        version_target=record.version_target,
         version_after=record.version_after,
         operator=bench.operator,
         tool_version=record.tool_version,
-        document=raw,
+        document=document,
+        previous=record.previous,
     )
 
 

@@ -17,6 +17,7 @@ from atota.line.protocol import (
     MAX_RECORDS,
     PROTOCOL,
     Batch,
+    Bindings,
     Claim,
     Claimed,
     Cursor,
@@ -28,12 +29,13 @@ from atota.line.protocol import (
     Unit,
     Units,
 )
-from atota.line.store import Session, Store
+from atota.line.store import Session, Statement, Store
 from atota.line.tables import quota, records, stations, units
 from atota.line.tables.records import ForkFound
 from atota.values import is_imei
 
 T = TypeVar("T")
+_IDENTITY: Statement = ("SELECT identity::text FROM line.state", {})
 
 
 class BadRequest(UsageError):
@@ -114,9 +116,11 @@ class LineService:
             raise BadRequest(f"a batch has 1 to {MAX_RECORDS} records, and the first has the number 1")
         try:
             with self.store.transaction() as session:
-                station = stations.of_key(session, key)
-                identity = self._database(session)
-                answer = records.apply(session, station, journal, batch)
+                known, ((identity,),), locked = session.together(
+                    stations.known(key), _IDENTITY, records.lock(journal)
+                )
+                station = stations.checked(session, key, known)
+                answer = records.apply(session, station, journal, batch, locked)
         except ForkFound:
             with self.store.transaction() as session:
                 records.note_fork(session, journal)
@@ -164,9 +168,9 @@ class LineService:
             return stations.here(session)
 
     def post_device(self, key: str, body: bytes) -> Here:
-        """Bind a device id to a module."""
+        """Bind a device id to a module; without an IMEI: the station holds it."""
         binding = read(body, _Binding)
-        imei = _imei(binding.imei)
+        imei = binding.imei and _imei(binding.imei)
         with self.store.transaction() as session:
             station = stations.of_key(session, key)
         try:
@@ -177,6 +181,12 @@ class LineService:
             with self.store.transaction() as session:
                 quota.audit(session, station, "bind-refused", msgspec.to_builtins(binding))
             raise
+
+    def get_devices(self, key: str, product: str, after: int) -> Bindings:
+        """Return a page of the device ids that were bound."""
+        with self.store.transaction() as session:
+            stations.of_key(session, key)
+            return quota.bindings(session, product.replace("\0", ""), after)
 
     def get_unit(self, key: str, imei: str) -> Unit:
         """Return what is known of a unit."""
@@ -208,13 +218,13 @@ class LineService:
 
     def _database(self, session: Session) -> str:
         """Return the identity of the database that this transaction speaks with: it may be another one."""
-        return str(session.value("SELECT identity::text FROM line.state"))
+        return str(session.value(*_IDENTITY))
 
 
 class _Binding(msgspec.Struct, frozen=True, kw_only=True):
     product: str
     device: str
-    imei: str
+    imei: str = ""
 
 
 def check_protocol(header: str | None) -> None:

@@ -18,7 +18,7 @@ from atota.journal.store import Journal
 from atota.line.client import LineClient, LineKey
 from atota.line.escrow import Escrow, Wish
 from atota.line.outbox import Activity, LineStatus, Outbox
-from atota.line.protocol import Claim
+from atota.line.protocol import Binding, Claim
 
 QUICK_S = 2.0
 OFFLINE_H, CYCLE_S = 8, 180
@@ -151,7 +151,7 @@ class StationLine:
                 if not answer.ok:
                     raise DoneElsewhere(answer.why, hint=answer.hint)
                 if answer.device is not None and self._product is not None:
-                    self._escrow.adopt(self._product, answer.device, imei)
+                    self._escrow.adopt(self._product, [Binding(device=answer.device, imei=imei)])
                 return
         unit = self._escrow.done(imei)
         if unit is not None and not is_again and unit.batch == self._batch:

@@ -32,6 +32,7 @@ _TICK_S = 0.5
 
 Row = tuple[Any, ...]
 Values = dict[str, Any]
+Statement = tuple[str, Values]
 
 
 class StoreBusy(ServerUnreachable):
@@ -72,14 +73,13 @@ class Session:
         """Run a statement and return the number of rows that it touched."""
         return self._connection.execute(cast("Any", query), values).rowcount
 
-    def copy(self, statement: str, rows: Iterable[Sequence[object]]) -> None:
-        """Load rows by a COPY statement."""
-        with (
-            self._connection.cursor() as cursor,
-            cursor.copy(cast("Any", statement)) as copy,
-        ):
-            for row in rows:
-                copy.write_row(row)
+    def together(self, *statements: Statement, is_last: bool = False) -> list[list[Row]]:
+        """Run statements in one round trip and return the rows of each; ``is_last`` commits with them."""
+        with self._connection.pipeline():
+            cursors = [self._connection.execute(cast("Any", query), values) for query, values in statements]
+            if is_last:
+                self._connection.commit()
+        return [[] if cursor.description is None else cursor.fetchall() for cursor in cursors]
 
     def stream(self, query: str, values: Values | None = None) -> Iterator[Row]:
         """Run a query and yield its rows without holding all of them in memory."""
@@ -88,20 +88,22 @@ class Session:
             cursor.execute(cast("Any", query), values)
             yield from cursor
 
-    @contextmanager
-    def part(self) -> Iterator[None]:
-        """Run statements that are undone alone if they fail.
+    def copy(self, statement: str, rows: Iterable[Sequence[object]]) -> None:
+        """Load rows by a COPY statement; if one of them fails, none is loaded, and the transaction goes on.
 
         Raises:
             BadData: PostgreSQL cannot store a value.
         """
+        self.run("SAVEPOINT copy")
         try:
-            with self._connection.transaction():
-                yield
-        except (psycopg.DataError, errors.IntegrityError, errors.StatementTooComplex, UnicodeError) as error:
+            with self._connection.cursor() as cursor, cursor.copy(cast("Any", statement)) as copy:
+                for row in rows:
+                    copy.write_row(row)
+        except (psycopg.DataError, errors.IntegrityError, errors.StatementTooComplex) as error:
             problem = _first_line(error)
         else:
             return
+        self.run("ROLLBACK TO copy")
         raise BadData(problem)
 
 

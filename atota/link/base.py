@@ -80,6 +80,21 @@ class HasParity(Protocol):
         ...
 
 
+@runtime_checkable
+class HasRemarks(Protocol):
+    """A link that writes down what is not on the wire."""
+
+    def remark(self, text: str) -> None:
+        """Write a line down that a program has printed."""
+        ...
+
+
+def remark(link: Link, text: str) -> None:
+    """Give a line that a program has printed to a link that writes such lines down."""
+    if isinstance(link, HasRemarks):
+        link.remark(text)
+
+
 def set_parity(link: Link, parity: Parity) -> None:
     """Change the parity of a link; one that carries whole bytes only (memory, plain TCP) has none."""
     if isinstance(link, HasParity):

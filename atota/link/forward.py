@@ -3,7 +3,7 @@
 from typing import Self
 
 from atota.clock import Clock
-from atota.link.base import Link, Parity, set_parity
+from atota.link.base import Link, Parity, remark, set_parity
 
 
 class ForwardingLink:
@@ -38,6 +38,10 @@ class ForwardingLink:
     def set_lines(self, *, dtr: bool | None = None, rts: bool | None = None) -> None:
         """Set the control lines of the inner link."""
         self.inner.set_lines(dtr=dtr, rts=rts)
+
+    def remark(self, text: str) -> None:
+        """Give a line that a program has printed to the inner link."""
+        remark(self.inner, text)
 
     def close(self) -> None:
         """Close the inner link. May be called twice."""

@@ -76,6 +76,7 @@ class Chip(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
         size: gd32: bytes of the application's region; all behind ``address`` if not given.
         page, flash_size: gd32: bytes in a page, and of all flash.
         buffer: smp: bytes of a request that every bootloader takes, where it cannot be asked.
+        recovery: smp: the application is told to restart into serial recovery, which takes the upload.
         flash, verify: tool: the program that writes, and the one that reads back into ``{readback}``.
         ok: tool: the exit codes of success; empty: the exit code is ignored.
         need, fail: tool: what its output must hold, and must not hold.
@@ -100,6 +101,7 @@ class Chip(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     page: Size | None = None
     flash_size: Size | None = None
     buffer: Size | None = None
+    recovery: bool | None = None
     flash: Arguments | None = None
     verify: Arguments | None = None
     ok: tuple[int, ...] | None = None

@@ -28,6 +28,8 @@ class Device(ABC):
     Attributes:
         silent: neither a byte in nor out until a hardware reset.
         unplugged: the adapter was pulled out.
+        pace: its seconds that pass in one of the host's. A wait for the host lasts longer by that factor, for
+            the host does not react faster because the time of a served device does.
         at_power_cut: called when `heal` takes its power away: the wire drops the bytes not sent yet.
         timeline: the actions planned without the host, and when the next is due.
         history: the last thousand changes, as for ``on_change``.
@@ -43,6 +45,7 @@ class Device(ABC):
         self.timeline = Timeline()
         self.history: deque[str] = deque(maxlen=1000)
         self.silent = self.unplugged = False
+        self.pace = 1.0
         self.at_power_cut: Callable[[float], None] = lambda _now: None
         self._out: list[Sent] = []
         self._received = 0

@@ -46,6 +46,7 @@ class Body(Protocol):
     mute: bool
     dead: bool
     unplugged: bool
+    pace: float
 
     def send(self, when: float, data: bytes) -> None:
         """Send these very bytes, if the module can speak."""
@@ -317,8 +318,8 @@ class AtPort:
         if reply.refuse:
             self._refuse_until = max(now, when)
         if reply.speed is not None:
-            speed = reply.speed
-            self._body.timeline.at(sent, lambda then: self._body.rate.change(speed, then))
+            speed, pace = reply.speed, self._body.pace
+            self._body.timeline.at(sent, lambda then: self._body.rate.change(speed, then, pace=pace))
         if reply.then is not None:
             self._body.timeline.at(sent, reply.then)
         if (cause := reply.reboot) is not None:

@@ -71,8 +71,8 @@ class UartRate:
         self._is_synced, self.baud = True, baud
         return data[start + rules.lost :]
 
-    def change(self, speed: Speed, now: float) -> None:
-        """Carry out an accepted change of rate."""
+    def change(self, speed: Speed, now: float, *, pace: float = 1.0) -> None:
+        """Carry out an accepted change of rate. ``pace``: as that of a `Device`."""
         if speed.store:
             self.stored = speed.baud or self._persona.baud
             self.auto = self._auto_stored = not speed.baud
@@ -86,7 +86,7 @@ class UartRate:
             self.auto = False
         if old != speed.baud and speed.timeout_s:
             self.fall_back = old
-            self._timeline.at(now + speed.timeout_s, lambda _then: self._return_to(old, speed.baud))
+            self._timeline.at(now + speed.timeout_s * pace, lambda _then: self._return_to(old, speed.baud))
 
     def _return_to(self, old: int, new: int) -> None:
         """Give the new rate up: nothing came at it in time."""

@@ -99,6 +99,7 @@ class SimulatedWire(Wire):
 
 def _served(module: Device | Served, clock: Clock, *, paced: bool) -> Served:
     if isinstance(module, Device):
+        module.pace = _speed(clock)
         return SimulatedWire(module, module.baud if paced else None, now=clock.monotonic())
     return module
 

@@ -37,14 +37,14 @@ from atota.sota.esptool import command_of, fatal, installed_version, reset_confi
 from atota.sota.flasher import INTACT, Flasher, Progress
 from atota.sota.lending import is_device, lent_port
 from atota.sota.profile import profile_of
-from atota.sota.program import Ended, run_program
+from atota.sota.program import Ear, Ended, run_program
 from atota.values import Refusal
 
 _FAST = 460800
 """The usual rate of a write; many bridges and cables fail above it (esp-serial-flasher #79)."""
 _SLOW = 115200
 _SECTOR_2 = 0x2000
-_PERCENT = re.compile(r"Writing at 0x[0-9a-f]+.*?([0-9.]+)%")
+_PERCENT = r"Writing at 0x[0-9a-f]+.*?([0-9.]+)%"
 _VERIFIED = "Hash of data verified."
 _MISMATCH = "MD5 of file does not match"
 _BUTTONS = (
@@ -275,19 +275,13 @@ class Esp32(Flasher):
                     limit_s=self.chip.limit_s or 300.0,
                     quiet_s=self.chip.quiet_s or 60.0,
                     check=self.wire.check,
-                    on_line=lambda line: self._on_line(line, on_percent),
+                    on_line=Ear(program, self.on_line, _PERCENT, on_percent),
                     more={"ESPTOOL_CFGFILE": str(config)},
                 )
             except RebootTimeout as killed:
                 if words[0] == "write-flash":
                     raise
                 raise NoAnswer(killed.message, hint=_BUTTONS) from killed
-
-    def _on_line(self, line: str, on_percent: Callable[[float], None]) -> None:
-        if (match := _PERCENT.search(line)) is not None:
-            on_percent(float(match[1]))
-        elif line.strip():
-            self.on_line(f"esptool: {line}")
 
 
 def _is_odd(count: object) -> bool:

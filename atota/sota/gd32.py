@@ -141,15 +141,23 @@ class Gd32(Flasher):
         return body[1:]
 
     def inspect(self, data: bytes, allowed: Allowed) -> None:
-        """Compare id and geometry with the profile, and see if the flash is protected."""
+        """Compare id and geometry with the profile, and see if the flash is protected.
+
+        An answer that ends the job or erases the whole chip is asked for twice: nothing checks the wire.
+        """
         product = self._product()
-        if product is not None and self.chip.ids and product not in self.chip.ids:
-            names = ", ".join(f"0x{one:03x}" for one in self.chip.ids)
+        if self._is_another(product):
+            product = self._product()
+        if product is not None and self._is_another(product):
+            names = ", ".join(f"0x{one:03x}" for one in self.chip.ids or ())
             raise Refused(
                 f"the chip's product id is 0x{product:03x}, and the profile names {names}",
                 hint="If it is the right chip, name ids, page and flash_size in [chip] of the board file.",
             )
-        size = self._read(_SIZE_REGISTER, 2) if product in _F1_IDS else self._read(self._address, 2)
+        address = _SIZE_REGISTER if product in _F1_IDS else self._address
+        size = self._read(address, 2)
+        if size is None:
+            size = self._read(address, 2)
         self._is_protected = size is None
         if size is None:
             if not allowed.erase:
@@ -159,6 +167,9 @@ class Gd32(Flasher):
                 )
         elif product in _F1_IDS:
             self._compare(int.from_bytes(size, "little"), len(data))
+
+    def _is_another(self, product: int | None) -> bool:
+        return product is not None and bool(self.chip.ids) and product not in (self.chip.ids or ())
 
     def _compare(self, kib: int, length: int) -> None:
         """Compare the flash size that the chip tells with the profile's geometry."""
@@ -236,17 +247,14 @@ class Gd32(Flasher):
         raise self._lost(f"the chip does not take the block at 0x{address:08x}")
 
     def _read(self, address: int, size: int) -> bytes | None:
-        """Read flash; None if it is protected."""
+        """Read flash; None if it is protected, fewer bytes if the rest does not arrive."""
         if not self._command(0x11):
             return None
         if not self._step(_summed(address.to_bytes(4, "big"))):
             raise self._lost(f"the chip refuses to read at 0x{address:08x}")
         if not self._step(bytes((size - 1, size - 1 ^ 0xFF))):
             raise self._lost(f"the chip refuses to read {size} bytes")
-        data = self.wire.take(size, _BYTE_S + size * 11 / self.wire.link.baud)
-        if len(data) != size:
-            raise NoAnswer("the chip stopped in the middle of its flash")
-        return data
+        return self.wire.take(size, _BYTE_S + size * 11 / self.wire.link.baud)
 
     def _lost(self, message: str) -> SlotLost:
         """Make the error of a refusal: one byte too many or too few shifts every command behind it.
@@ -258,21 +266,22 @@ class Gd32(Flasher):
     def validate(self) -> None:
         """Read everything back and compare, a block that differs twice: nothing checks the wire."""
         for offset in range(0, len(self._data), self.block):
-            block = self._data[offset : offset + self.block]
-            address = self._address + offset
-            if (read := self._read_back(address, len(block))) != block:
+            block, address = self._data[offset : offset + self.block], self._address + offset
+            if self._read(address, len(block)) != block:
                 self.wire.discard()
-                read = self._read_back(address, len(block))
-            if read != block:
-                at = next(i for i, (one, other) in enumerate(zip(read, block, strict=True)) if one != other)
-                raise self._lost(f"the flash differs from the package at 0x{address + at:08x}")
+                self._require(block, address)
             self.wire.check()
 
-    def _read_back(self, address: int, size: int) -> bytes:
-        read = self._read(address, size)
+    def _require(self, block: bytes, address: int) -> None:
+        """Read one block once more: the wire may have lost a byte that the flash has."""
+        read = self._read(address, len(block))
         if read is None:
             raise self._lost("the chip refuses to read what was written")
-        return read
+        if len(read) < len(block):
+            raise self._lost("the chip stopped in the middle of its flash")
+        if read != block:
+            at = next(i for i, (one, other) in enumerate(zip(read, block, strict=True)) if one != other)
+            raise self._lost(f"the flash differs from the package at 0x{address + at:08x}")
 
     def activate(self) -> None:
         """Jump to the application, where no line restarts the chip."""

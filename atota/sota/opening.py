@@ -72,4 +72,4 @@ def open_chip(
     except BaseException:
         wire.close()
         raise
-    return ChipTarget(wire, spec, row, chip, adapters or UsbAdapters(), note=note, warn=warn, on_line=on_urc)
+    return ChipTarget(wire, spec, row, chip, adapters or UsbAdapters(), note=note, on_line=on_urc)

@@ -22,6 +22,7 @@ import msgspec
 
 from atota.clock import Deadline, SystemClock
 from atota.errors import RebootTimeout
+from atota.transcript.masking import masked
 
 _GRACE_S = 5.0
 _LOOK_S = 0.1
@@ -29,6 +30,8 @@ _LONGEST = 400
 """Characters of a line that are kept."""
 _MOST_LINES = 2000
 """Lines that are kept: the last ones."""
+_HEARD_LINES = 200
+"""Lines of one run that are shown, and kept in the transcript of the job."""
 _SAID = 10
 """Lines that the record of a failure holds."""
 _KEPT = (
@@ -58,6 +61,36 @@ class Ended(msgspec.Struct, frozen=True):
     def last(self) -> str:
         """The last line that says anything, for messages."""
         return next((line for line in reversed(self.lines) if line.strip()), "no output")
+
+
+class Ear:
+    """The reader of a program's lines: progress, and a bounded number of lines for people."""
+
+    def __init__(
+        self,
+        name: str,
+        on_line: Callable[[str], None],
+        percent: str | None,
+        on_percent: Callable[[float], None],
+    ) -> None:
+        self._name = name
+        self._on_text = on_line
+        self._percent = percent
+        self._on_percent = on_percent
+        self._left = _HEARD_LINES
+
+    def __call__(self, line: str) -> None:
+        """Take one line."""
+        if self._percent is not None and (match := re.search(self._percent, line)) is not None:
+            try:
+                self._on_percent(max(0.0, min(100.0, float(match[1] if match.groups() else match[0]))))
+            except ValueError:
+                pass
+            else:
+                return
+        if line.strip() and self._left > 0:
+            self._left -= 1
+            self._on_text(f"{self._name}: {line}")
 
 
 def find_program(name: str) -> str | None:
@@ -160,7 +193,7 @@ def _read(output: IO[bytes], arrived: "queue.SimpleQueue[str | None]") -> None:
 
 
 def _shown(line: bytes) -> str:
-    text = line.decode("utf-8", "replace")[:_LONGEST]
+    text = masked(line.decode("utf-8", "replace"))[:_LONGEST]
     return "".join(char if char.isprintable() else " " for char in text).rstrip()
 
 

@@ -111,9 +111,21 @@ class Smp(Flasher):
     def connect(self) -> None:
         """Ask for the images and the size of requests."""
         self.wire.speak(self.chip.baud or 115200, "N")
-        images = self._images()
-        self._is_recovery = not any(image.get("active") for image in images)
+        if self.chip.recovery:
+            self._start_recovery()
+        self._is_recovery = self._active() is None
         self.block = self._request_size()
+
+    def _start_recovery(self) -> None:
+        """Have an application that runs restart into serial recovery (Zephyr, "OS management", boot mode 1).
+
+        An application without image management refuses the list of images; recovery never does.
+        """
+        reply = self._ask(_READ, _IMAGE, _STATE, {})
+        if _code(reply) or any(image.get("active") for image in _images_of(reply)):
+            if code := _code(self._ask(_WRITE, _OS, _RESET, {"boot_mode": 1})):
+                raise self.failure(f"the application refuses to restart into serial recovery: error {code}")
+            self.wire.pause(_RESTART_S)
 
     def inspect(self, data: bytes, allowed: Allowed) -> None:  # noqa: ARG002 - the bootloader checks the image
         """Say where the upload goes."""
@@ -190,8 +202,7 @@ class Smp(Flasher):
     # -- messages ------------------------------------------------------------------------------
 
     def _images(self) -> list[dict[str, Value]]:
-        images = self._ask(_READ, _IMAGE, _STATE, {}).get("images", [])
-        return [image for image in images if isinstance(image, dict)] if isinstance(images, list) else []
+        return _images_of(self._ask(_READ, _IMAGE, _STATE, {}))
 
     def _request_size(self) -> int:
         """Return the longest message that the chip takes, its framing included.
@@ -268,6 +279,11 @@ def _code(reply: dict[str, Value]) -> int:
     error = reply.get("err")
     code = error.get("rc") if isinstance(error, dict) else reply.get("rc")
     return code if isinstance(code, int) else 0
+
+
+def _images_of(reply: dict[str, Value]) -> list[dict[str, Value]]:
+    images = reply.get("images", [])
+    return [image for image in images if isinstance(image, dict)] if isinstance(images, list) else []
 
 
 def _message_size(size: int) -> int:

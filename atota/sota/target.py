@@ -29,6 +29,8 @@ _ASK_S = 5.0
 """Time in which a running application tells its version; a silent one may be erased."""
 _PROMPT_S = 60.0
 """Time in which a person brings a chip without lines into its bootloader."""
+_READINGS = 3
+"""Readings of a version that is told differently each time."""
 _ENTRIES = 3
 """Entries by the lines before the chip counts as silent: auto-reset circuits miss some (esptool #741)."""
 _LARGEST = 64 * 1024 * 1024
@@ -44,7 +46,7 @@ class ChipTarget:
         row: its row in the platform's table.
         chip: its description.
         adapters: finds the adapter of the port again.
-        note, warn, on_line: get sentences for people, failures of no weight, and lines that a program prints.
+        note, on_line: get sentences for people, and lines that a program prints.
     """
 
     has_method = True
@@ -63,7 +65,6 @@ class ChipTarget:
         adapters: Adapters,
         *,
         note: Callable[[str], None],
-        warn: Callable[[str], None],
         on_line: Callable[[str], None],
     ) -> None:
         self.adapter: PortInfo | None = adapters.remember(spec.port)
@@ -73,14 +74,19 @@ class ChipTarget:
         self._row = row
         self._chip = chip
         self._note = note
-        self._warn = warn
+        self._on_line = on_line
         self._app = Application(wire, chip.version, spec.baud or chip.app_baud or wire.link.baud)
-        self._flasher: Flasher = flasher_class(chip.protocol or "tool")(chip, wire, note, on_line)
+        self._flasher: Flasher = flasher_class(chip.protocol or "tool")(chip, wire, note, self._pass_on)
         self._flasher.transfer_baud = chip.baud if spec.transfer_baud == 0 else spec.transfer_baud
         self._reconnector = Reconnector(wire, adapters, spec.port, note)
         self._is_in_loader = False
         self._is_started = False
         self._data = b""
+
+    def _pass_on(self, line: str) -> None:
+        """Pass on a line that a program printed, and have it in the transcript."""
+        self._wire.remark(line)
+        self._on_line(line)
 
     @property
     def clock(self) -> Clock:
@@ -148,7 +154,7 @@ class ChipTarget:
         """
         version = None
         if self._chip.identify != "none":
-            version = self._running_version()
+            version = self._agreed_version()
         return Identity(
             manufacturer=self._row.vendor,
             model=self._row.model,
@@ -160,6 +166,17 @@ class ChipTarget:
             manuf_code=self._row.manuf_code,
             model_code=self._row.model_code,
         )
+
+    def _agreed_version(self) -> str | None:
+        """Return the version that the application tells twice: nothing checks the bytes of its text."""
+        if self._chip.version is None:
+            return self._running_version()  # by a protocol that checks its messages
+        versions: list[str] = []
+        while len(versions) < _READINGS and (version := self._running_version()) is not None:
+            if version in versions:
+                return version
+            versions.append(version)
+        return versions[-1] if versions else None
 
     def _running_version(self) -> str | None:
         if self._chip.version is None:

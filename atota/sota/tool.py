@@ -13,11 +13,8 @@ from pathlib import Path
 from atota.errors import SlotLost
 from atota.sota.flasher import Flasher, Progress
 from atota.sota.lending import is_device, lent_port
-from atota.sota.program import Ended, find_program, run_program
+from atota.sota.program import Ear, Ended, find_program, run_program
 from atota.values import Refusal
-
-_HEARD_LINES = 200
-"""Lines of one run that are shown and kept in the transcript of the job."""
 
 
 class Tool(Flasher):
@@ -130,7 +127,7 @@ class Tool(Flasher):
                 limit_s=self.chip.limit_s or 300.0,
                 quiet_s=self.chip.quiet_s or 60.0,
                 check=self.wire.check,
-                on_line=_Ear(Path(filled[0]).name, self.on_line, self.chip.percent, on_percent),
+                on_line=Ear(Path(filled[0]).name, self.on_line, self.chip.percent, on_percent),
             )
 
     def _problem(self, ended: Ended, *, is_reading: bool = False) -> str | None:
@@ -150,32 +147,3 @@ class Tool(Flasher):
 def _not_lent() -> Iterator[str]:
     """Leave the port open: the program writes by another way, such as a debug probe."""
     yield ""
-
-
-class _Ear:
-    """The reader of a program's lines: progress, and a bounded number of lines for people."""
-
-    def __init__(
-        self,
-        name: str,
-        on_line: Callable[[str], None],
-        percent: str | None,
-        on_percent: Callable[[float], None],
-    ) -> None:
-        self._name = name
-        self._on_text = on_line
-        self._percent = percent
-        self._on_percent = on_percent
-        self._left = _HEARD_LINES
-
-    def __call__(self, line: str) -> None:
-        if self._percent is not None and (match := re.search(self._percent, line)) is not None:
-            try:
-                self._on_percent(max(0.0, min(100.0, float(match[1] if match.groups() else match[0]))))
-            except ValueError:
-                pass
-            else:
-                return
-        if line.strip() and self._left > 0:
-            self._left -= 1
-            self._on_text(f"{self._name}: {line}")

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from atota.clock import Clock, Deadline, StopToken
-from atota.errors import Interrupted, JobTimeout, LineUnavailable, NoAnswer
-from atota.link.base import Link, Parity, set_parity
+from atota.errors import Interrupted, JobTimeout, LineUnavailable, LinkError, LinkLost, NoAnswer
+from atota.link.base import Link, Parity, remark, set_parity
 from atota.module.module import pulse
 from atota.settings.steps import Sequence
 
@@ -64,7 +64,19 @@ class Wire:
         try:
             yield
         finally:
+            self._take_back()
+
+    def _take_back(self) -> None:
+        try:
             self.reopen(self.port)
+        except LinkLost:
+            raise
+        except LinkError as error:
+            raise LinkLost(f"the port is gone after its loan: {error.message}", hint=error.hint) from error
+
+    def remark(self, line: str) -> None:
+        """Have a line of a program in the transcript of the port, also while the port is lent."""
+        remark(self.link, line)
 
     def check(self) -> None:
         """Raise if the user or the job's time limit wants the end.

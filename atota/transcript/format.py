@@ -10,11 +10,13 @@ r"""The text format of a transcript: its escapes, and the grammar of its lines.
     0.013 < OK\r\n
     0.500 ! baud 115200
     0.510 ! dtr on
+    0.600 ! said esptool: Connecting....
     9.000 ! closed
 
 Times are seconds since the start. ``>`` marks bytes of the host, ``<`` bytes of the module, ``!`` every
-other event. A ``*`` stands for one byte of a secret that is not shown; a star that passed over the link is
-written ``\x2a``. `atota.transcript.writer` writes a transcript, `atota.transcript.recording` reads it and
+other event; ``said`` is a line of a program that had the port meanwhile, and is not replayed. A ``*`` stands
+for one byte of a secret that is not shown; a star that passed over the link is written ``\x2a``.
+`atota.transcript.writer` writes a transcript, `atota.transcript.recording` reads it and
 `atota.transcript.replay` plays it. A hand-written trace (`atota.transcript.trace`) has the same escapes.
 """
 

@@ -16,6 +16,7 @@ WORD_LENGTH = 20
 _LONGEST = 64  # a longer word is one, too
 # At the end of a line an incomplete word counts: its rest may come in the next line.
 _WORD = re.compile(rb"(?<=ota_)(?:[0-9A-Za-z]{20,64}|[0-9A-Za-z]{1,19}\Z)")
+_IN_TEXT = re.compile(r"(?<=ota_)[0-9A-Za-z]{20,64}")
 _CONTEXT = len("ota_") + _LONGEST - 1
 _PIECE = 6
 """A piece of a secret of this length is hidden, even without ``ota_`` before it."""
@@ -56,6 +57,11 @@ class Masker:
         return [
             (start, start + _PIECE) for start, piece in enumerate(_pieces(stream)) if piece in self._pieces
         ]
+
+
+def masked(text: str) -> str:
+    """Return a text with stars in place of the secrets in it."""
+    return _IN_TEXT.sub(lambda match: "*" * len(match[0]), text)
 
 
 def _pieces(data: bytes) -> list[bytes]:

@@ -17,6 +17,7 @@ from atota.transcript.masking import Direction, Span
 _HEAD = re.compile(r"# ([a-z][a-z0-9-]*)(?: (.*))?")
 _LINE = re.compile(r"(\d{1,9}\.\d{3}) ([<>!]) (.+)")
 _FAULT = re.compile(r"(link(?:\.[a-z-]+)*)(?: (.*))?")
+_SAID = "said "
 _LEVELS = re.compile(r"(?:dtr (on|off))?(?: ?rts (on|off))?")
 _VERSION = re.compile(r"# atota transcript (\d+)")
 
@@ -166,8 +167,8 @@ class _Reader:
         for self._number, line in enumerate(lines[1:], 2):
             if line.startswith("#") and not entries:
                 head.append(self._head(line))
-            else:
-                entries.append(self._entry(line))
+            elif (entry := self._entry(line)) is not None:
+                entries.append(entry)
         closed = bool(entries) and isinstance(entries[-1], Closed)
         return Recording(self._path, tuple(head), tuple(entries), cut_off=bool(rest) or not closed)
 
@@ -186,7 +187,8 @@ class _Reader:
             raise self._wrong(f"a head line reads `# WORD TEXT`, not {line[:60]!r}")
         return match[1], match[2] or ""
 
-    def _entry(self, line: str) -> Entry:
+    def _entry(self, line: str) -> Entry | None:
+        """Read a line; None for one that tells nothing of the port."""
         match = _LINE.fullmatch(line)
         if match is None:
             raise self._wrong(f"a line reads `SECONDS > TEXT`, `<` or `!`, not {line[:60]!r}")
@@ -194,6 +196,8 @@ class _Reader:
         if time_s < self._time_s:
             raise self._wrong(f"time goes back, from {self._time_s:.3f} to {match[1]}")
         self._time_s = time_s
+        if match[3].startswith(_SAID) and match[2] == "!":
+            return None
         if match[2] == "!":
             return self._note(match[3])
         return self._traffic("<" if match[2] == "<" else ">", match[3])

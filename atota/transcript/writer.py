@@ -93,6 +93,12 @@ class TranscriptLink(ForwardingLink):
         words = [f"{line} {'on' if state else 'off'}" for line, state in states.items() if state is not None]
         self._note(" ".join(words))
 
+    def remark(self, text: str) -> None:
+        """Write a line down that a program has printed, also while the port is lent to it."""
+        self._end_line()
+        self._put(f"{self._now():.3f} ! said {one_line(text)}\n")
+        super().remark(text)
+
     def close(self) -> None:
         """Close the inner link and end the transcript. May be called twice."""
         if not self._closed:

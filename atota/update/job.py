@@ -42,9 +42,9 @@ from atota.sota.profile import described
 from atota.update import plan
 from atota.update.context import Admit, Approve, JobContext, ProgressReporter
 from atota.update.events import JobEvent, JobResult, Listener, StageShares, UrcEvent
-from atota.update.job_journal import JobJournal
+from atota.update.job_journal import JobJournal, may_be_updating
 from atota.update.report import Outbox
-from atota.update.resume import Resumption, may_be_updating
+from atota.update.resume import Resumption
 from atota.update.run import Run
 from atota.update.state import MEANINGS, AfterCrash, JobMachine
 from atota.update.target import Target, TargetOpener

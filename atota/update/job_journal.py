@@ -5,6 +5,8 @@ that target. Until then stages and facts are kept, with their times, and written
 
 A journal that cannot be written ends a job that has not started anything. Once the update may have begun, and
 when the job ends, it is only a warning: the target has to be seen through to its end.
+
+`prior_run` is the way back: an earlier job of the journal in, its remains for the next run out.
 """
 
 from collections.abc import Callable
@@ -13,31 +15,39 @@ from pathlib import Path
 import msgspec
 
 from atota.clock import Clock
-from atota.errors import AtotaError, PackageError
+from atota.dialects import loader
+from atota.dialects.model import DEFAULT_REBOOT
+from atota.errors import AtotaError, PackageError, SameName
 from atota.journal.facts import (
     CountersFact,
     ErrorFact,
     Fact,
     JobState,
     LineFact,
+    PackageFact,
     PriorRun,
     StateFact,
+    TaskFact,
     TranscriptFact,
+    UndoFact,
+    VersionsFact,
     WarningFact,
     WrittenFact,
     line_subject,
 )
-from atota.journal.model import Opened
+from atota.journal.model import FactRow, Opened, PastJob
 from atota.journal.store import JobEntry, Journal
 from atota.link.ports import PortInfo
 from atota.link.state import LineState
 from atota.ota.package import digests_of
 from atota.settings.spec import JobSpec
 from atota.update.events import JobEvent, JobResult, Note, StageEvent
+from atota.update.state import MEANINGS, AfterCrash
 from atota.values import Identity
 
 NOTE_EVERY_S = 2.0
 """Seconds between two notes of a write's progress: the most that a crash may cost."""
+_ENDED = frozenset({JobState.CONFIRMED, JobState.ENDED_OLD, JobState.ENDED_UNKNOWN})
 
 
 class JobJournal:
@@ -220,3 +230,102 @@ def _sha256_of(path: Path | None) -> str | None:
         return digests_of(path).sha256
     except PackageError:
         return None
+
+
+def prior_run(past: PastJob | None) -> PriorRun | None:
+    """Return what ``past`` left to be continued; None if it settled its task, or there is none."""
+    if past is None or (past.verdict is not None and past.verdict.outcome.is_settled):
+        return None
+    if past.verdict is not None and (past.latest(ErrorFact) or ErrorFact()).code == SameName.code:
+        return None  # asked once more, the target can tell no more than it did
+    inherited = past.latest(PriorRun)
+    if inherited is not None and _ENDED.issuperset(past.states):
+        # It was cut off before its own first change, so it is still about the run that it inherited from.
+        state, is_certain = _unfinished([inherited.state, *past.states])
+        return msgspec.structs.replace(
+            inherited, id=past.id, run=past.run, attempt=past.attempt, state=state, is_certain=is_certain
+        )
+    state, is_certain = _unfinished(past.states)
+    changed = past.latest(UndoFact)
+    undo = changed.undo if changed is not None else ()
+    if changed is None and inherited is not None and _is_rewritten(inherited):
+        undo = inherited.undo
+    return PriorRun(
+        id=past.id,
+        run=past.run,
+        attempt=past.attempt,
+        state=state,
+        is_certain=is_certain,
+        command=past.opened.command,
+        versions=past.latest(VersionsFact) or VersionsFact(),
+        package=past.latest(PackageFact) or PackageFact(),
+        task=past.latest(TaskFact),
+        method=past.method,
+        undo=undo,
+        written=_written(past.facts),
+        block=_block(past),
+    )
+
+
+def _is_rewritten(prior: PriorRun) -> bool:
+    """True if the run after ``prior`` takes its changes over, and writes anew."""
+    return MEANINGS[prior.state].after_crash is AfterCrash.WRITE_AGAIN
+
+
+def _unfinished(states: list[JobState]) -> tuple[JobState, bool]:
+    """The state to continue from, and True if the target itself had said that it starts."""
+    state = states[-1] if states else JobState.UNTOUCHED
+    if state not in _ENDED:
+        return state, state is JobState.STARTED
+    # It had come to its end, and was cut off before its report: the version is read once more.
+    before = [earlier for earlier in states if earlier not in _ENDED][-1:]
+    is_certain = state is not JobState.ENDED_UNKNOWN or before == [JobState.STARTED]
+    return (JobState.STARTED if is_certain else JobState.MAY_HAVE_STARTED), is_certain
+
+
+def _written(rows: tuple[FactRow, ...]) -> int:
+    """Bytes that the target acknowledged since its slot was last made ready."""
+    written = 0
+    for row in rows:
+        if isinstance(row.fact, WrittenFact):
+            written = row.fact.done
+        elif isinstance(row.fact, StateFact) and row.fact.state is JobState.CHANGED:
+            written = 0
+    return written
+
+
+def _block(past: PastJob) -> int | None:
+    """Bytes in one of the blocks that were sent last; None: they had several lengths, or there are none.
+
+    The line is written down before each change of the length, so it is not older than what was written.
+    """
+    written = past.latest(WrittenFact)
+    if past.latest(LineFact) is None and written is not None and written.block is not msgspec.UNSET:
+        return written.block
+    return past.method.block
+
+
+def may_be_updating(past: PastJob | None, now: float) -> bool:
+    """True if the module of this earlier job may be in the middle of its update.
+
+    Once the longest reboot of its dialect is over, it has ended, or never will.
+
+    Args:
+        past: the newest job on a port, or of a module.
+        now: seconds since the epoch.
+    """
+    prior = prior_run(past)
+    if past is None or prior is None or MEANINGS[prior.state].after_crash is not AfterCrash.CONFIRM:
+        return False
+    try:
+        reboot = loader.load(prior.method.name or "").reboot or DEFAULT_REBOOT
+    except AtotaError:  # the dialect was a user's own
+        reboot = DEFAULT_REBOOT
+    return now - past.last_seen < max(reboot.limit_s, reboot.longest_s or 0.0, DEFAULT_REBOOT.limit_s)
+
+
+def versions_left(past: PastJob | None) -> VersionsFact:
+    """Return the versions of a job, if it was cut off or failed."""
+    if past is None or (past.verdict is not None and not past.verdict.outcome.exit_code):
+        return VersionsFact()
+    return past.latest(VersionsFact) or VersionsFact()

@@ -1,6 +1,6 @@
 """The run before this one: read its last state from the journal, and continue where it was cut off.
 
-`prior_run` is pure: a job of the journal in, its remains out. `Resumption` finds the job and acts on it:
+`atota.update.job_journal` reads what an earlier job left. `Resumption` finds the job and acts on it:
 
 - It waits for a target that is in the middle of an update, and keeps silent for one that may still be
   waiting for bytes of a package.
@@ -12,133 +12,29 @@ from functools import cached_property
 
 import msgspec
 
-from atota.dialects import loader
-from atota.dialects.model import DEFAULT_REBOOT
 from atota.errors import (
-    AtotaError,
     LimitReached,
     ModuleError,
     OldVersion,
     PackageTurnedDown,
     Refused,
-    SameName,
     SlotLost,
     UsageError,
 )
 from atota.journal.facts import (
     ConfirmedFact,
-    ErrorFact,
-    LineFact,
-    PackageFact,
     PriorRun,
-    StateFact,
     TaskFact,
-    UndoFact,
-    VersionsFact,
-    WrittenFact,
 )
-from atota.journal.model import FactRow, PastJob
+from atota.journal.model import PastJob
 from atota.ota.base import Status
 from atota.update.context import QUEUED, JobContext
+from atota.update.job_journal import prior_run, versions_left
 from atota.update.report import Report
 from atota.update.start import Starter
 from atota.update.state import MEANINGS, AfterCrash, JobState
 from atota.update.target import Target
 from atota.values import Change, Identity, mask
-
-_ENDED = frozenset({JobState.CONFIRMED, JobState.ENDED_OLD, JobState.ENDED_UNKNOWN})
-
-
-def prior_run(past: PastJob | None) -> PriorRun | None:
-    """Return what ``past`` left to be continued; None if it settled its task, or there is none."""
-    if past is None or (past.verdict is not None and past.verdict.outcome.is_settled):
-        return None
-    if past.verdict is not None and (past.latest(ErrorFact) or ErrorFact()).code == SameName.code:
-        return None  # asked once more, the target can tell no more than it did
-    inherited = past.latest(PriorRun)
-    if inherited is not None and _ENDED.issuperset(past.states):
-        # It was cut off before its own first change, so it is still about the run that it inherited from.
-        state, is_certain = _unfinished([inherited.state, *past.states])
-        return msgspec.structs.replace(
-            inherited, id=past.id, run=past.run, attempt=past.attempt, state=state, is_certain=is_certain
-        )
-    state, is_certain = _unfinished(past.states)
-    changed = past.latest(UndoFact)
-    undo = changed.undo if changed is not None else ()
-    if changed is None and inherited is not None and _is_rewritten(inherited):
-        undo = inherited.undo
-    return PriorRun(
-        id=past.id,
-        run=past.run,
-        attempt=past.attempt,
-        state=state,
-        is_certain=is_certain,
-        command=past.opened.command,
-        versions=past.latest(VersionsFact) or VersionsFact(),
-        package=past.latest(PackageFact) or PackageFact(),
-        task=past.latest(TaskFact),
-        method=past.method,
-        undo=undo,
-        written=_written(past.facts),
-        block=_block(past),
-    )
-
-
-def _is_rewritten(prior: PriorRun) -> bool:
-    """True if the run after ``prior`` takes its changes over, and writes anew."""
-    return MEANINGS[prior.state].after_crash is AfterCrash.WRITE_AGAIN
-
-
-def _unfinished(states: list[JobState]) -> tuple[JobState, bool]:
-    """The state to continue from, and True if the target itself had said that it starts."""
-    state = states[-1] if states else JobState.UNTOUCHED
-    if state not in _ENDED:
-        return state, state is JobState.STARTED
-    # It had come to its end, and was cut off before its report: the version is read once more.
-    before = [earlier for earlier in states if earlier not in _ENDED][-1:]
-    is_certain = state is not JobState.ENDED_UNKNOWN or before == [JobState.STARTED]
-    return (JobState.STARTED if is_certain else JobState.MAY_HAVE_STARTED), is_certain
-
-
-def _written(rows: tuple[FactRow, ...]) -> int:
-    """Bytes that the target acknowledged since its slot was last made ready."""
-    written = 0
-    for row in rows:
-        if isinstance(row.fact, WrittenFact):
-            written = row.fact.done
-        elif isinstance(row.fact, StateFact) and row.fact.state is JobState.CHANGED:
-            written = 0
-    return written
-
-
-def _block(past: PastJob) -> int | None:
-    """Bytes in one of the blocks that were sent last; None: they had several lengths, or there are none.
-
-    The line is written down before each change of the length, so it is not older than what was written.
-    """
-    written = past.latest(WrittenFact)
-    if past.latest(LineFact) is None and written is not None and written.block is not msgspec.UNSET:
-        return written.block
-    return past.method.block
-
-
-def may_be_updating(past: PastJob | None, now: float) -> bool:
-    """True if the module of this earlier job may be in the middle of its update.
-
-    Once the longest reboot of its dialect is over, it has ended, or never will.
-
-    Args:
-        past: the newest job on a port, or of a module.
-        now: seconds since the epoch.
-    """
-    prior = prior_run(past)
-    if past is None or prior is None or MEANINGS[prior.state].after_crash is not AfterCrash.CONFIRM:
-        return False
-    try:
-        reboot = loader.load(prior.method.name or "").reboot or DEFAULT_REBOOT
-    except AtotaError:  # the dialect was a user's own
-        reboot = DEFAULT_REBOOT
-    return now - past.last_seen < max(reboot.limit_s, reboot.longest_s or 0.0, DEFAULT_REBOOT.limit_s)
 
 
 class Resumption:
@@ -173,6 +69,11 @@ class Resumption:
             )
         return past
 
+    @property
+    def _has_touched(self) -> bool | None:
+        """True for a chip: a job that never met it must not hide the one that wrote it."""
+        return self._spec.task_type == "sota" or None
+
     @cached_property
     def _last_on_this_port(self) -> PastJob | None:
         """The last job on the same port, if it is over."""
@@ -180,9 +81,9 @@ class Resumption:
             return None
         past, adapter = self._named, self._target.adapter
         if past is None and adapter is not None and adapter.serial_number is not None:
-            past = self._journal.past(adapter=adapter.serial_number)
+            past = self._journal.past(adapter=adapter.serial_number, has_touched=self._has_touched)
         elif past is None:
-            past = self._journal.past(port=self._spec.port)
+            past = self._journal.past(port=self._spec.port, has_touched=self._has_touched)
         return past if past is not None and not past.is_alive else None
 
     @property
@@ -191,16 +92,15 @@ class Resumption:
         return prior_run(self._last_on_this_port)
 
     def version_before(self, identity: Identity) -> str | None:
-        """Return the version that the target ran before a job that was cut off, or failed.
+        """Return the version that the target ran before a job that was cut off, or failed."""
+        return versions_left(self._past_of(identity)).before
 
-        One without a number of its own is taken to be the one that was on this port.
-        """
-        past = self._last_on_this_port
-        if identity.number is not None and self._journal is not None:
-            past = self._journal.past(imei=identity.number)
-        if past is None or past.is_alive or (past.verdict is not None and not past.verdict.outcome.exit_code):
-            return None
-        return (past.latest(VersionsFact) or VersionsFact()).before
+    def _past_of(self, identity: Identity) -> PastJob | None:
+        """Return the last job of a target. One without a number is taken to be the one on this port."""
+        if identity.number is None or self._journal is None:
+            return self._last_on_this_port
+        past = self._journal.past(imei=identity.number, has_touched=self._has_touched)
+        return past if past is not None and not past.is_alive else None
 
     def identify(self) -> Identity:
         """Identify the target; if it is silent because an earlier run started its update, wait for it.
@@ -209,6 +109,29 @@ class Resumption:
             NoAnswer: it is silent, and no earlier run is the reason, or stays so.
             RebootTimeout: an earlier run is the reason, and it did not come back in time.
         """
+        return self._believed(self._met())
+
+    def _believed(self, identity: Identity) -> Identity:
+        """Return the identity without a version that a write of a chip left behind which was not finished.
+
+        A chip that loses its supply in mid-write starts what its flash holds, also bytes that nothing has
+        compared. Without a version it is one whose application was cut, and is written anew.
+        """
+        past = self._past_of(identity)
+        versions = versions_left(past)
+        if past is None or versions.before is None or identity.version != versions.expected:
+            return identity
+        is_started = bool(past.states) and MEANINGS[past.states[-1]].after_crash is AfterCrash.CONFIRM
+        if self._spec.task_type != "sota" or is_started or JobState.WRITING not in past.states:
+            return identity
+        self._note(
+            f"the chip runs {identity.version}, and job {past.id} was cut off before it had compared those "
+            "bytes: it is written again"
+        )
+        return msgspec.structs.replace(identity, version=None)
+
+    def _met(self) -> Identity:
+        """Identify the target as it is."""
         prior = self._on_this_port
         meaning = MEANINGS[prior.state if prior is not None else JobState.UNTOUCHED]
         if prior is not None and meaning.may_await_bytes and prior.method.window_s > 0:

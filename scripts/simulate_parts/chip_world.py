@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from atota.errors import LinkError
 from atota.link.base import Link
@@ -14,9 +15,11 @@ from atota.sim.chips.options import ChipOptions
 from atota.sim.faults import FaultPlan
 from atota.sim.link import SimLink
 from atota.sim.options import Options
+from atota.sota import esp32
 from atota.sota.opening import open_chip
 from atota.update.events import JobResult
 from scripts.simulate_parts.chips import CHIPS, ChipKind
+from scripts.simulate_parts.esptool import Esptool
 from scripts.simulate_parts.judge import GOOD, UNTOUCHED, Broken, Judge
 from scripts.simulate_parts.scenario import Scenario
 from scripts.simulate_parts.world import World
@@ -79,6 +82,13 @@ class ChipWorld(World):
         self.kind = CHIPS[scenario.model]
         super().__init__(scenario, folder)
         self.ran = {self.module.version}
+        self.esptool = Esptool(self)
+        for name, stand_in in (
+            ("run_program", self.esptool.run),
+            ("version_problem", lambda: None),
+            ("command_of", lambda program: (program,)),
+        ):
+            self._stack.enter_context(patch.object(esp32, name, stand_in))
 
     def furnish(
         self,
@@ -111,6 +121,16 @@ class ChipWorld(World):
             return self._wrap(self.link)
         return super().open_link(baud)
 
+    def heal(self, *, power_cycle: bool) -> None:
+        """Repair the program that writes the chip, too."""
+        super().heal(power_cycle=power_cycle)
+        self.esptool.left.clear()
+
+    @property
+    def runs_target(self) -> bool:
+        """True if the application runs: what the loader leaves in flash may be unproven."""
+        return super().runs_target and self.chip.mode == "app"
+
     def catch_up(self) -> None:
         """Let the chip do what was due while no process looked: a bootloader copies by itself."""
         if self.link is not None:
@@ -120,10 +140,11 @@ class ChipWorld(World):
         """Return the opener of the ports of one process: an adapter that is not there cannot be opened."""
         is_first = True
 
-        def opened(_port: str, baud: int) -> Link:
+        def opened(port: str, baud: int) -> Link:
             nonlocal is_first
             self.alive()
-            if is_first and self.chip.unplugged and not self.healed:
+            is_gone = is_first or port == "/dev/ttyUSB0"
+            if is_gone and self.chip.unplugged and not self.healed:
                 raise LinkError("the port is not there")
             is_first = False
             return self.open_link(baud)
@@ -160,21 +181,20 @@ class ChipJudge(Judge):
         if outcome in UNTOUCHED and (chip.flash.erases, chip.flash.taken) != self._flash:
             raise Broken(f"{outcome}, and the flash was touched")
         if outcome in GOOD:
-            if chip.mode != "app":
-                raise Broken(f"{outcome}, and the chip's mode is {chip.mode}")
             image = kind.image(self._world.package)
-            if chip.flash.read(kind.address, len(image)) != image:
+            address = {"ota_0": 0x10000, "factory": 0x10000}.get(getattr(chip, "slot", ""), kind.address)
+            if chip.flash.read(address, len(image)) != image:
                 raise Broken(f"{outcome}, and the flash does not hold the package")
             if chip.flash.misuses:
                 raise Broken("written over cells that were not erased")
         super()._verdict(result)
 
     @property
+    def _is_struck(self) -> bool:
+        """A program that writes the chip may be the one that failed."""
+        return super()._is_struck or bool(self._world.esptool.struck)
+
+    @property
     def _ended(self) -> tuple[str, ...]:
         """After 206 was told rightly, the chip is mended, and runs what is in its flash."""
         return (*super()._ended, "failed") if "old-app" in self._scenario.of("m") else super()._ended
-
-    @property
-    def _is_running(self) -> bool:
-        """False in the loader: what is whole in flash may be unproven, and is written anew."""
-        return self._world.chip.mode == "app"

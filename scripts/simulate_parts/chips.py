@@ -1,7 +1,4 @@
-"""The simulated chips of the draw, each by the name of its protocol, and their faults.
-
-ESP32 is not drawn: its jobs run the real esptool as a program, which lives in real time.
-"""
+"""The simulated chips of the draw, each by the name of its protocol, and their faults."""
 
 import io
 import random
@@ -12,6 +9,7 @@ import msgspec
 
 from atota.sim.chips import gd32, legacy_dfu, mcuboot, secure_dfu
 from atota.sim.chips.package import build_chip_package
+from scripts.simulate_parts import esptool
 
 
 class ChipKind(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,7 +36,7 @@ class ChipKind(msgspec.Struct, frozen=True, kw_only=True):
     is_named_by_image: bool = False
 
     def pieces(self, size: int) -> int:
-        return size // self.piece
+        return size // self.piece + 1
 
     def package(self, size: int) -> bytes:
         return build_chip_package(self.model, "V1.1.0", protocol=self.protocol, size=max(size, _LEAST))
@@ -60,6 +58,25 @@ _LEAST = 1200
 """Bytes of an image that has all its parts."""
 _NRF = ("102", "10201", "V1.0.0", "V1.1.0")
 CHIPS = {
+    "esp32": ChipKind(
+        model="ESP32",
+        row=("101", "10101", "V1.0.0", "V1.1.0"),
+        address=0x110000,
+        piece=0x4000,
+        commands=("sync", "read-reg", "read-flash", "begin", "data", "md5"),
+        own=(
+            "old-app",
+            "encrypted",
+            "encrypted-release",
+            "secure-boot",
+            "secure-boot-v2",
+            "no-download",
+            "corrupt-otadata",
+            "stale-otadata",
+            "factory-only",
+            "no-table",
+        ),
+    ),
     "gd32": ChipKind(
         model="GD32",
         row=("103", "10301", "V1.0.0", "V1.1.0"),
@@ -75,8 +92,7 @@ CHIPS = {
         address=mcuboot.SLOT_0,
         piece=200,
         commands=("params", "state", "upload", "reset"),
-        # With old-app the list of images would not be that of the application which runs.
-        own=("old-recovery",),
+        own=("old-recovery", "old-app"),
         is_named_by_image=True,
     ),
     "nordic-secure": ChipKind(
@@ -139,4 +155,14 @@ def faults_of(name: str) -> dict[str, Any]:
         **{fault: lambda _rng, _blocks, fault=fault: f"m/{fault}" for fault in (*_PLAIN, *kind.own)},
         "late-reply": late,
         "mute-after": lambda rng, blocks: f"m/mute-after:{rng.randint(1, 20 + blocks)}",
+    }
+
+
+def program_faults(name: str) -> dict[str, Any]:
+    """Return the faults of the program that writes a chip, each with how its arguments are drawn."""
+    if name != "esp32":
+        return {}
+    return {
+        f"esptool-{fault}": lambda rng, _blocks, fault=fault: f"h/esptool-{fault}:{rng.choice((1, 1, 2, 9))}"
+        for fault in esptool.FAULTS
     }

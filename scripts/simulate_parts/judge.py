@@ -82,7 +82,7 @@ class Judge:
 
     def _verdict(self, result: JobResult) -> None:
         module, outcome = self._world.module, result.outcome
-        runs_target = module.version == self._world.target
+        runs_target = self._world.runs_target
         if CODES.get(outcome) != result.exit_code:
             raise Broken(f"outcome {outcome} with exit code {result.exit_code}")
         if (result.error is None) != (result.exit_code in (0, 14)):
@@ -95,9 +95,7 @@ class Judge:
         if outcome == "updated" and not self._scenario.flashed and self._state not in self._ended:
             raise Broken(f"updated, and the task is {self._state}")
         self._platform_knows(result)
-        if outcome in ("old-version", "write-failed") and (
-            (runs_target and self._is_running) or module.updating
-        ):
+        if outcome in ("old-version", "write-failed") and (runs_target or module.updating):
             raise Broken(f"{outcome}, and the module runs {module.version} (updating: {module.updating})")
         if outcome == "old-version" and not module.starts and not self._scenario.target_judges:
             raise Broken("old-version, and nothing was ever started")
@@ -123,7 +121,7 @@ class Judge:
         """Every end but the good one needs a reason in what really happened."""
         world, outcome = self._world, result.outcome
         module, host = world.module, self._scenario.of("h")
-        struck = bool(module.faults.struck or module.faults.shown)
+        struck = self._is_struck
         ending = f"{outcome}: {result.error.message if result.error else ''}"
         platform = bool(self._scenario.of("p") or self._scenario.of("n"))
         jumped = any(f.startswith("clock-jump") for f in host)
@@ -150,14 +148,14 @@ class Judge:
             raise Broken(f"nothing that happened is a reason for {ending}")
 
     @property
+    def _is_struck(self) -> bool:
+        """True if a fault of the target occurred."""
+        return bool(self._world.module.faults.struck or self._world.module.faults.shown)
+
+    @property
     def _ended(self) -> tuple[str, ...]:
         """The states that a task may have once its target is updated."""
         return ("done", "cancelled")
-
-    @property
-    def _is_running(self) -> bool:
-        """True if the target runs what it holds."""
-        return True
 
     @property
     def _is_refused(self) -> bool:
@@ -274,7 +272,7 @@ def ends_right(world: World, result: JobResult | None, killed_task: bool) -> str
     if result is None:
         return "the process died, though nothing killed it"
     state = world.task.state.value
-    if world.module.version == world.target:
+    if world.runs_target:
         if result.outcome not in GOOD and not (state in SETTLED_STATES and result.outcome == "no-task"):
             return f"the module runs the target, and the last attempt ended {result.outcome}"
         return None
@@ -295,6 +293,8 @@ def _lasting_reasons(world: World) -> tuple[str, ...]:
         reasons += ("old-version", "write-failed", "bad-package")
     if "protected" in scenario.of("m") and not scenario.erase:
         reasons += ("refused",)  # the chip stays protected
+    if {"encrypted", "encrypted-release", "secure-boot-v2", "no-table"}.intersection(scenario.of("m")):
+        reasons += ("refused",)  # the chip stays as it was made
     if scenario.method == "watched" and world.module.starts:
         reasons += ("write-failed",)  # the platform pushes once
     return reasons

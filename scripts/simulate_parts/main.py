@@ -25,7 +25,7 @@ def arguments(words: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="scripts/simulate",
         description="Run whole jobs on simulated modules and chips with composed faults; exit 1 for a broken"
-        " promise. Every tenth is a chip (not ESP32, whose jobs run the real esptool in real time).",
+        " promise. Every tenth is a chip.",
     )
     parser.add_argument("--runs", type=int, default=1000, metavar="N", help="scenarios to run (default 1000)")
     parser.add_argument(

@@ -150,6 +150,7 @@ _WEIGHTS = (0.55, 0.17, 0.20, 0.08)  # of the faults of a module, a platform, th
 def _families(api: str, model: str = "") -> dict[str, dict[str, Any]]:
     if model in chips.CHIPS:
         own = {name: draw for name, draw in HOST_FAULTS.items() if name not in ("baud", "other-package")}
+        own |= chips.program_faults(model)
         return {"m": chips.faults_of(model), "p": API_FAULTS[api], "h": own, "n": NETWORK_FAULTS}
     return {"m": MODULE_FAULTS, "p": API_FAULTS[api], "h": HOST_FAULTS, "n": NETWORK_FAULTS}
 

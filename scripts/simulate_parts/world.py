@@ -331,7 +331,7 @@ class World(Bench):
 
     def _weigh(self, call: TaskEvent) -> None:
         """Check that a report to the platform is true at this moment."""
-        runs_target = self.module.version == self.target
+        runs_target = self.runs_target
         if call.errno:
             return
         if call.call in ("progress", "report") and call.value == 201 and not runs_target:
@@ -343,6 +343,11 @@ class World(Bench):
         # A module that fetches by itself was started when it was told where: it judges what it fetched.
         if call.value == 206 and not self.module.starts and not self.scenario.target_judges:
             self.false_words.append("206, and nothing was ever started")
+
+    @property
+    def runs_target(self) -> bool:
+        """True if the target of the update runs its goal's version now."""
+        return self.module.version == self.target
 
     @property
     def task(self) -> Task:

@@ -3,6 +3,7 @@
 import sqlite3
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -185,7 +186,7 @@ def test_past_finds_the_newest_job_that_fits_all_that_is_given(
     journal.open_job(opened("c", adapter=PortInfo(device="p", serial_number="B7")))
     journal.open_job(opened("d", adapter=PortInfo(device="p", serial_number="B8")))
 
-    def found(**wanted: str) -> str | None:
+    def found(**wanted: Any) -> str | None:
         past = journal.past(**wanted)
         return past.id if past is not None else None
 
@@ -197,9 +198,12 @@ def test_past_finds_the_newest_job_that_fits_all_that_is_given(
     assert found(adapter="B7") == "c-1"
     assert found(adapter="B8") == "d-1"
     assert found(port="/dev/ttyUSB0") == "d-1"
+    assert found(port="/dev/ttyUSB0", has_touched=True) == "a-2"
     assert found(run="a", imei=OTHER) is None
     assert found(imei=OTHER, adapter="A50285BI", port="/dev/ttyUSB0", run="b") == "b-1"
     assert found() == "d-1"
+    journal.open_job(opened("e")).verdict(Outcome.NO_TASK)
+    assert found(has_touched=True) == "e-1"
     assert found(port="/dev/nothing") is None
 
 

@@ -13,7 +13,7 @@ from atota.journal import version1
 from atota.journal.facts import JobState, PriorRun, TaskFact, VersionsFact
 from atota.journal.schema import MIGRATIONS, TABLES
 from atota.journal.store import Journal
-from atota.update.resume import prior_run
+from atota.update.job_journal import prior_run
 
 OLD = Path(__file__).with_name("version1.sqlite3")
 

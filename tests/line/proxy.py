@@ -21,6 +21,7 @@ class Proxy:
         self._threads[0].start()
 
     def close(self) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)  # wakes the thread that accepts
         self._listener.close()
         self.cut()
         for thread in self._threads:

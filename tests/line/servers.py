@@ -1,6 +1,7 @@
 """A line server for the tests: in this process, and stations that speak with it."""
 
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -101,6 +102,10 @@ class LineProcess:
         )
         assert self._process.stdout is not None
         assert "listening" in self._process.stdout.readline()
+
+    def signal(self, number: signal.Signals) -> None:
+        assert self._process is not None
+        self._process.send_signal(number)
 
     def kill(self) -> None:
         if self._process is not None:

@@ -9,6 +9,8 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -106,6 +108,15 @@ def test_a_cable_that_is_cut_in_the_middle_of_a_request_loses_nothing(
     proxy.mode = "pass"
     proxy.cut()
     sent(outbox)
+    assert line.rows == documents(journal)
+
+
+def test_a_network_that_delays_every_byte_is_waited_for(line: Line, journal: Journal, proxy: Proxy) -> None:
+    fill(journal, 1, 80)
+    proxy.mode = "slow"
+    outbox = line.outbox(journal, line.key(), proxy.url)
+    while outbox.step() == 0:
+        assert outbox.status.is_online
     assert line.rows == documents(journal)
 
 
@@ -232,26 +243,6 @@ def test_the_postmaster_and_its_backends_are_killed_at_any_moment(
         assert line.rows == documents(journal)
 
 
-def test_a_backend_is_killed_in_the_middle_of_a_transaction(
-    line: Line, postgres: Postgres, journal: Journal
-) -> None:
-    """Another session kills it while it waits; the answer is an error, and nothing of it stays."""
-    fill(journal, 1, 10)
-    key = line.key()
-    with line.store.transaction() as session:
-        session.run("LOCK TABLE line.record IN EXCLUSIVE MODE")
-        outbox = line.outbox(journal, key)
-        thread = threading.Thread(target=lambda: [outbox.step() for _ in range(2)])
-        thread.start()
-        kill = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
-        while postgres.sql(kill) == "0":
-            assert thread.is_alive()
-        thread.join()
-        assert not outbox.status.is_online
-    sent(outbox)
-    assert line.rows == documents(journal)
-
-
 def test_a_station_is_killed_after_a_record_and_before_it_is_sent(line: Line, folder: Path) -> None:
     key = line.key()
     for start in range(3):
@@ -346,6 +337,50 @@ def test_a_lost_database_is_rebuilt_with_the_same_rows(
         purse.close()
     for journal in journals:
         journal.close()
+
+
+def test_device_ids_that_a_lost_database_forgot_are_told_again_and_never_bound_twice(
+    line: Line, folder: Path
+) -> None:
+    """The ids are imported anew, as free ones; the stations say which they hold and which are bound."""
+    ids: list[tuple[str, str, str | None]] = [("P", f"d{number}", None) for number in range(6)]
+    wishes = {"st-1": Wish(product="P", devices=4), "st-2": Wish(product="P", devices=6)}
+    with line.store.transaction() as session:
+        quota.import_devices(session, ids)
+    with journal_in(folder, "1") as one, journal_in(folder, "2") as two, ExitStack() as stack:
+        purses, outboxes = {}, {}
+        for journal, name in ((one, "st-1"), (two, "st-2")):
+            purse = purses[name] = stack.enter_context(Escrow(folder / f"purse-{name}"))
+            outboxes[name] = line.outbox(
+                journal, line.key(name), escrow=purse, wish=partial(wishes.get, name)
+            )
+        sent(outboxes["st-1"])
+        assert purses["st-1"].device("P", "490154200000001") == "d0"
+        with line.store.transaction() as session:
+            session.run("TRUNCATE line.device")
+            session.run("UPDATE line.state SET bindings = 0, grants = 0")
+            quota.import_devices(session, ids)
+            rebuild.begin(session, [])
+        complete: list[str] = []
+        while len(complete) < 2:
+            for outbox in outboxes.values():
+                outbox._presence_at = 0.0
+                outbox.step()
+            with line.store.transaction() as session:
+                complete = [part.station for part in rebuild.progress(session) if part.is_complete]
+                assert session.value("SELECT count(*) FROM line.device WHERE station = 'st-2'") == 0
+        with line.store.transaction() as session:
+            rebuild.end(session)
+        outboxes["st-2"]._presence_at = 0.0
+        outboxes["st-2"].step()
+        with line.store.transaction() as session:
+            rows = session.rows("SELECT id, state, station FROM line.device ORDER BY id")
+        assert rows == [
+            ("d0", "bound", "st-1"),
+            *((f"d{number}", "leased", "st-1") for number in (1, 2, 3)),
+            *((f"d{number}", "leased", "st-2") for number in (4, 5)),
+        ]
+        assert (purses["st-1"].free_devices("P"), purses["st-2"].free_devices("P")) == (3, 2)
 
 
 def test_a_station_disk_that_dies_offline_leaves_a_backlog_and_tickets_that_are_perhaps_spent(

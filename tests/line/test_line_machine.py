@@ -1,7 +1,9 @@
 """Stations, a line and a real PostgreSQL, and everything that may happen to them, in any order.
 
-After every step: spent ≤ granted ≤ quota, and no device id is bound twice. At the end, when the network is
-well again: the stored records are the journals' records, each once.
+After every step: spent ≤ granted ≤ quota, and no device id is bound twice, in the database and by what the
+stations have really done. The latter holds as long as none of their disks was copied: two copies that are
+offline know nothing of each other. At the end, when the network is well again: the stored records are the
+journals' records, each once.
 """
 
 import shutil
@@ -77,6 +79,9 @@ class Factory(RuleBasedStateMachine):
         self.written: Counter[str] = Counter()
         self.backup: Path | None = None
         self.is_saved = False
+        self.is_copied = False
+        self.spent = 0
+        self.bound: dict[str, str] = {}
         with self.store.transaction() as session:
             session.run(f"TRUNCATE {', '.join(f'line.{table}' for table in TABLES)} CASCADE")
             session.run("DROP SCHEMA IF EXISTS saved CASCADE")
@@ -143,15 +148,21 @@ class Factory(RuleBasedStateMachine):
         assert station.escrow.take("B-1", f"job-{self.numbers}") == (held > 0)
         if how == "spend":
             station.escrow.spend(f"job-{self.numbers}")
+            self.spent += held > 0
         elif how == "put-back":
             station.escrow.put_back(f"job-{self.numbers}")
             assert station.escrow.held("B-1") == held
 
-    @rule(place=places)
-    def bind(self, place: int) -> None:
-        self.numbers += 1
-        device = self.at(place).escrow.device("P", imei_of(self.numbers))
-        assert device == self.at(place).escrow.device("P", imei_of(self.numbers))
+    @rule(place=places, is_new=st.booleans(), unit=st.integers(0, 5))
+    def bind(self, place: int, is_new: bool, unit: int) -> None:
+        """A module takes an id for ever: a new one, or one that may have been on another station before."""
+        self.numbers += is_new
+        imei = imei_of(self.numbers if is_new else 900_000 + unit)
+        device = self.at(place).escrow.device("P", imei)
+        assert device == self.at(place).escrow.device("P", imei)
+        if device is not None:
+            first = self.bound.setdefault(device, imei)
+            assert self.is_copied or first == imei, "one id on two modules"
 
     @rule(place=places)
     def give_up(self, place: int) -> None:
@@ -182,9 +193,25 @@ class Factory(RuleBasedStateMachine):
             for table in TABLES:
                 session.run(f"INSERT INTO line.{table} OVERRIDING SYSTEM VALUE TABLE saved.{table}")
 
+    @precondition(lambda self: self.is_saved)
+    @rule()
+    def rebuild_the_database(self) -> None:
+        """Every station tells all that it knows; then grants are given again."""
+        with self.store.transaction() as session:
+            rebuild.begin(session, [])
+        for _ in range(40):
+            self.clock.sleep(31.0)
+            for station in self.stations:
+                station.outbox.step()
+            with self.store.transaction() as session:
+                if all(one.is_complete for one in rebuild.progress(session)):
+                    return rebuild.end(session)
+        raise AssertionError([station.outbox.status for station in self.stations])
+
     @precondition(lambda self: len(self.stations) < 4)
     @rule(place=places)
     def clone_the_disk(self, place: int) -> None:
+        self.is_copied = True
         station = self.at(place)
         station.kill()
         copy = self.root / f"clone-{len(self.stations)}"
@@ -205,6 +232,7 @@ class Factory(RuleBasedStateMachine):
     @precondition(lambda self: self.backup is not None)
     @rule()
     def restore_a_disk(self) -> None:
+        self.is_copied = True
         assert self.backup is not None
         self.backed_up.kill()
         shutil.rmtree(self.backed_up.folder)
@@ -223,6 +251,7 @@ class Factory(RuleBasedStateMachine):
             )[0]
         assert 0 <= spent <= granted <= quota_ == QUOTA
         assert granted == open_
+        assert self.is_copied or self.spent <= QUOTA
 
     @invariant()
     def no_device_is_bound_twice(self) -> None:
@@ -251,6 +280,11 @@ class Factory(RuleBasedStateMachine):
         for station in self.stations:
             kept += [row for row in documents(station.journal) if row not in kept]
         assert [row for row in kept if row not in rows] == []
+        if not self.is_copied:
+            assert Counter(document["imei"] for *_, document in rows) == self.written
+            with self.store.transaction() as session:
+                told = session.rows("SELECT id, imei FROM line.device WHERE imei IS NOT NULL")
+            assert dict(told).items() <= self.bound.items()
 
 
 @pytest.mark.timeout(300)

@@ -15,6 +15,7 @@ from atota.errors import Outcome, Refused
 from atota.journal.facts import JobState, StateFact
 from atota.journal.model import Opened
 from atota.journal.store import Journal
+from atota.line.escrow import Escrow, Wish
 from atota.line.station import DoneElsewhere, NoDeviceId, NoTicket, StationLine
 from atota.line.store import Store
 from atota.line.tables import figures, quota, stations
@@ -156,13 +157,41 @@ def test_a_device_id_from_the_line_stays_with_its_module_offline_and_on_another_
         offline.device(None)
 
 
+def test_an_id_that_was_bound_offline_is_known_to_the_others_offline_after_the_next_syncs(
+    line: Line, connect: Connect, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Bound without the network; both sync; then the module comes to another station, offline again."""
+    monkeypatch.setattr(quota, "DELTA", 50)
+    with line.store.transaction() as session:
+        quota.import_devices(session, [("P", f"d{number:03}", None) for number in range(700)])
+    first = connect(product="P")
+    sent(first._outbox)
+    wish = Wish(product="P", devices=10)
+    with journal_in(folder, "other") as journal, Escrow(folder / "other") as purse:
+        outbox = line.outbox(journal, line.key("st-8"), escrow=purse, wish=lambda: wish)
+        sent(outbox)
+        bound = {number: first.device(imei_of(number)) for number in range(160)}
+        assert len(set(bound.values())) == 160
+        assert purse.free_devices("P") == 10
+        for one in (first._outbox, outbox):
+            one._presence_at = 0.0
+            one.step()
+        for number, device in bound.items():
+            assert ("P", purse.device("P", imei_of(number))) == device
+        assert purse.free_devices("P") == 10
+    with line.store.transaction() as session:
+        assert session.value("SELECT count(*) FROM line.device WHERE state = 'bound'") == 160
+
+
 def test_a_second_id_that_a_module_got_offline_is_refused_and_holds_nothing_up(
     line: Line, connect: Connect
 ) -> None:
     with line.store.transaction() as session:
-        quota.import_devices(session, [("P", "d0", None), ("P", "d1", None), ("P", "d9", imei_of(9))])
+        quota.import_devices(session, [("P", "d0", None), ("P", "d1", None)])
     station = connect(product="P")
     sent(station._outbox)
+    with line.store.transaction() as session:
+        quota.import_devices(session, [("P", "d9", imei_of(9))])
     assert [station.device(imei_of(number)) for number in (9, 1)] == [("P", "d0"), ("P", "d1")]
     station._outbox._presence_at = 0.0
     sent(station._outbox)

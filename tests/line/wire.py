@@ -65,6 +65,8 @@ class Wire(httpx.BaseTransport):
                 return service.post_settlements(key, body)
             case ["POST", "devices"]:
                 return service.post_device(key, body)
+            case ["GET", "devices"]:
+                return service.get_devices(key, query["product"], int(query["after"]))
             case ["GET", "units"]:
                 return service.get_units(key, int(query["after"]))
         raise AssertionError(f"{method} {url} is not a call of the outbox")

@@ -14,7 +14,7 @@ for name in ("termios", "tty", "pty", "fcntl", "grp"):
     sys.modules[name] = None
 import pytest
 warnings = "ignore:Module already imported"  # the plug-in of this package is
-plugins = ["-p", "no:cacheprovider", "-p", "no:xdist"]
+plugins = ["-p", "no:cacheprovider", "-p", "no:xdist", "--assert", "plain"]
 sys.exit(pytest.main(["-W", warnings, "--collect-only", "-q", *plugins, "tests"]))
 """
 

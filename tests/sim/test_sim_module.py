@@ -143,6 +143,17 @@ def test_an_unused_rate_is_given_up_after_its_timeout(line: bytes, seconds: floa
     assert "back at 9600 baud" in bench.changes
 
 
+def test_a_module_whose_time_runs_faster_waits_for_its_host_all_the_same() -> None:
+    """A host that takes 0.1 s to change its rate has lost 6 s of a module served at 60 times the speed."""
+    bench = Bench("BC28")
+    bench.module.pace = 60.0
+    assert bench.say(b"AT+NATSPEED=57600,3") == OK
+    bench.wait(179)
+    assert bench.module.baud == 57600
+    bench.wait(2)
+    assert bench.module.baud == 9600
+
+
 def test_a_stored_rate_survives_a_reboot() -> None:
     bench = Bench("BC28")
     bench.say(b"AT+NATSPEED=115200,3,1")

@@ -57,6 +57,12 @@ def test_a_module_on_a_pty_answers_and_tells_its_changes() -> None:
     assert changes == ["erased"]
 
 
+def test_a_served_module_knows_the_pace_of_its_time() -> None:
+    module = make_module("BC28")
+    with on_pty(module, ScaledClock(40)):
+        assert module.pace == pytest.approx(40)
+
+
 def test_a_program_at_another_rate_is_not_understood_on_a_pty() -> None:
     module = make_module("BC28")
     with on_pty(module) as path, opened(path, termios.B115200) as fd:

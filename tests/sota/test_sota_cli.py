@@ -2,11 +2,13 @@
 
 import hashlib
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from atota.transcript.recording import read_recording
 from tests.cli.running import KEY, Bench, Cli
 from tests.sota.benches import GOOD, PtyChip
 
@@ -56,6 +58,32 @@ def test_flash_writes_a_local_package(cli: Cli, chip: PtyChip, tmp_path: Path) -
     words = ("--md5", hashlib.md5(b"V2.0").hexdigest(), *words[2:])
     ran = cli("flash", package, *words, "--model", "other", "--board", chip.board(GOOD), "--yes", "--json")
     assert (ran.code, ran.result["outcome"]) == (0, "updated"), ran.err
+
+
+def test_the_lines_of_a_program_are_in_the_transcript_without_secrets_and_bounded(
+    cli: Cli, chip: PtyChip, tmp_path: Path
+) -> None:
+    secret = "ota_" + "x7" * 10
+    more = f"""
+print("fetching http://server/{secret}"); print("y" * 5000)
+for number in range(1000):
+    print("line", number)
+"""
+    package, transcript = tmp_path / "app.bin", tmp_path / "t"
+    package.write_bytes(b"V2.0")
+    words = ("--md5", hashlib.md5(b"V2.0").hexdigest(), "--target", "V2.0", "--type", "sota", "--yes")
+    where = ("-p", chip.pty.device, "--board", chip.board(GOOD + more), "--transcript", transcript)
+    ran = cli("flash", package, *words, *where, "--json")
+    assert (ran.code, ran.result["outcome"]) == (0, "updated"), ran.err
+    text = transcript.read_text()
+    said = [line.partition(" ! said ")[2] for line in text.splitlines() if " ! said " in line]
+    name = Path(sys.executable).name
+    assert f"{name}: Done" in said
+    assert f"{name}: fetching http://server/ota_{'*' * 20}" in said
+    assert secret not in text
+    assert len(said) == 200
+    assert max(map(len, said)) < 450
+    assert read_recording(transcript).entries  # and it can still be replayed
 
 
 def a_package(folder: Path) -> tuple[object, ...]:

@@ -166,6 +166,50 @@ def test_a_protected_chip_is_refused_before_the_first_erase(desk: Desk, esp: Esp
     assert written(esp) == []
 
 
+def signed(package: bytes) -> bytes:
+    """The package with a signature sector of secure boot V2 behind it, at the next 4 KiB."""
+    return package + b"\xff" * (-len(package) % 0x1000) + b"\xe7\x02" + b"\x5a" * 0xFFE
+
+
+@pytest.mark.parametrize(
+    ("package", "chip", "outcome"),
+    [
+        (signed(NEW), "secure_boot = 'signed'", "updated"),
+        (signed(NEW), "", "refused"),
+        (NEW, "secure_boot = 'signed'", "refused"),
+    ],
+    ids=["signed and declared", "signed and not declared", "declared and not signed"],
+)
+def test_secure_boot_takes_a_signed_package_of_a_board_that_says_so(
+    desk: Desk, esp: Esp, package: bytes, chip: str, outcome: str
+) -> None:
+    esp.fuses = {**OPEN, "ABS_DONE_1": {"value": True}}
+    esp.behave()
+    assert flash(desk, esp, package, chip=chip).outcome == outcome
+    assert bool(written(esp)) == (outcome == "updated")
+
+
+def test_an_application_partition_below_the_table_is_never_written(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Secure boot V1 and a plain chip alike: the second-stage bootloader is there."""
+    layout = table((0, 0, 0x1000, 0x7000, "factory"))
+    esp = made(tmp_path, monkeypatch, layout=layout)
+    result = flash(desk, esp)
+    assert (result.outcome, result.exit_code) == ("refused", 6)
+    assert result.error is not None
+    assert "below the partition table" in result.error.message
+    assert written(esp) == []
+
+
+def test_a_table_without_an_application_is_refused(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    esp = made(tmp_path, monkeypatch, layout=table((1, 2, 0x9000, 0x4000, "nvs")))
+    assert flash(desk, esp).outcome == "refused"
+    assert written(esp) == []
+
+
 def test_encryption_that_was_switched_off_again_is_not_encryption(desk: Desk, esp: Esp) -> None:
     esp.fuses = {**OPEN, "FLASH_CRYPT_CNT": {"value": 3}}
     esp.behave()

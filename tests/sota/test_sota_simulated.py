@@ -22,7 +22,7 @@ from atota.sim.chips.esp_image import build_image as build_esp_image
 from atota.sim.chips.init_packet import build_init_packet as build_signed_packet
 from atota.sim.chips.legacy_dfu import build_init_packet
 from atota.sim.chips.mcuboot import build_image as build_mcuboot_image
-from atota.update.events import JobEvent, JobResult, StageEvent
+from atota.update.events import JobEvent, JobResult, Note, StageEvent
 from atota.update.job import Job
 from atota.values import Digests
 from tests.cli.running import KEY, Bench, Cli
@@ -110,8 +110,6 @@ def test_a_package_of_this_machine_ends_updated(kind: Kind, tmp_path: Path) -> N
 
 
 def test_a_chip_that_boots_its_old_application_is_never_updated(kind: Kind, tmp_path: Path) -> None:
-    if kind.target == "1.1.0":
-        pytest.skip("the list of images of this simulated chip is not that of its old application")
     result = kind.flash(tmp_path, fault="old-app")
     assert (result.outcome, result.exit_code) == ("old-version", 12)
 
@@ -119,6 +117,18 @@ def test_a_chip_that_boots_its_old_application_is_never_updated(kind: Kind, tmp_
 def test_a_chip_whose_application_is_dead_is_not_confirmed(kind: Kind, tmp_path: Path) -> None:
     result = kind.flash(tmp_path, fault="dead-app")
     assert (result.outcome, result.exit_code) == ("unknown-after-reboot", 11)
+
+
+def test_an_application_restarts_into_serial_recovery_where_the_board_says_so(tmp_path: Path) -> None:
+    kind = Kind("nrf52832", build_mcuboot_image("V1.1.0", size=6000), "1.1.0", chip="recovery = true")
+    notes: list[str] = []
+    result = Job(
+        kind.spec(tmp_path),
+        listener=lambda event: notes.append(event.text) if isinstance(event, Note) else None,
+    ).run()
+    assert (result.outcome, result.error) == ("updated", None)
+    assert "uploading into the running slot, by the bootloader" in notes
+    assert kind.flash(tmp_path).outcome == "already-current"
 
 
 SECURE_REFUSALS: dict[str, dict[str, Any]] = {

@@ -25,8 +25,7 @@ from atota.journal.store import Journal
 from atota.settings.spec import JobSpec
 from atota.update import state as state_module
 from atota.update.events import JobResult
-from atota.update.job_journal import JobJournal
-from atota.update.resume import prior_run
+from atota.update.job_journal import JobJournal, prior_run
 from atota.update.state import MEANINGS, TRANSITIONS, AfterCrash, JobMachine, JobState
 from atota.values import Identity
 

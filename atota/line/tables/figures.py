@@ -73,18 +73,26 @@ class Conflict(msgspec.Struct, frozen=True, kw_only=True):
     stations: list[str]
 
 
+# The order of a unit's attempts is looked up only where some passed and some failed: most have one attempt.
 _YIELD = """
-WITH attempts AS (
-    SELECT unit, is_passed,
-        row_number() OVER (PARTITION BY unit ORDER BY at, journal, seq) AS place,
-        count(*) OVER (PARTITION BY unit) AS attempts
-    FROM line.record WHERE batch = %(batch)s AND is_countable)
-SELECT count(*) FILTER (WHERE place = 1),
-    count(*) FILTER (WHERE place = attempts AND is_passed),
-    count(*) FILTER (WHERE place = 1 AND is_passed),
-    count(*) FILTER (WHERE place = 1 AND attempts > 1),
-    count(*)
-FROM attempts
+WITH unit AS (
+    SELECT unit, count(*) AS attempts, bool_and(is_passed) AS all_passed, bool_or(is_passed) AS one_passed
+    FROM line.record WHERE batch = %(batch)s AND is_countable GROUP BY unit),
+mixed AS (
+    SELECT first.is_passed AS first_passed, last.is_passed AS last_passed
+    FROM unit CROSS JOIN LATERAL (
+        SELECT is_passed FROM line.record r WHERE batch = %(batch)s AND is_countable AND r.unit = unit.unit
+        ORDER BY at, journal, seq LIMIT 1) first
+    CROSS JOIN LATERAL (
+        SELECT is_passed FROM line.record r WHERE batch = %(batch)s AND is_countable AND r.unit = unit.unit
+        ORDER BY at DESC, journal DESC, seq DESC LIMIT 1) last
+    WHERE one_passed AND NOT all_passed)
+SELECT count(*),
+    count(*) FILTER (WHERE all_passed) + (SELECT count(*) FROM mixed WHERE last_passed),
+    count(*) FILTER (WHERE all_passed) + (SELECT count(*) FROM mixed WHERE first_passed),
+    count(*) FILTER (WHERE attempts > 1),
+    coalesce(sum(attempts), 0)::bigint
+FROM unit
 """
 _PARETO = """
 SELECT failure, count(*) FROM line.record WHERE batch = %(batch)s AND is_countable AND NOT is_passed
@@ -92,8 +100,7 @@ GROUP BY failure ORDER BY count(*) DESC, failure
 """
 _CYCLES = """
 SELECT count(*) FILTER (WHERE NOT is_countable),
-    percentile_disc(0.5) WITHIN GROUP (ORDER BY duration_ms) FILTER (WHERE is_countable),
-    percentile_disc(0.95) WITHIN GROUP (ORDER BY duration_ms) FILTER (WHERE is_countable)
+    percentile_disc(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY duration_ms) FILTER (WHERE is_countable)
 FROM line.record WHERE batch = %(batch)s
 """
 _HOURS = """
@@ -129,7 +136,8 @@ def batch_figures(session: Session, batch: str) -> BatchFigures:
     """Return the yield of a batch; one without records has zeros."""
     values = {"batch": batch}
     units, passed, first, retested, attempts = session.rows(_YIELD, values)[0]
-    endings, median, p95 = session.rows(_CYCLES, values)[0]
+    endings, cycles = session.rows(_CYCLES, values)[0]
+    median, p95 = cycles or (None, None)
     return BatchFigures(
         batch=batch,
         units=units,

@@ -11,7 +11,7 @@ looked (`atota line rebuild`); it is noticed by the count of grants, which stati
 import msgspec
 
 from atota.errors import LimitReached, UsageError
-from atota.line.protocol import NAME, Grant, GrantRequest, Settlement
+from atota.line.protocol import DELTA, NAME, Binding, Bindings, Grant, GrantRequest, Settlement
 from atota.line.store import Row, Session
 
 _BATCH = "SELECT quota, granted, state FROM line.batch WHERE id = %(batch)s FOR UPDATE"
@@ -73,13 +73,13 @@ def grant(session: Session, station: str, request: GrantRequest) -> Grant:
         LimitReached: the request's id is another station's.
     """
     check_count(session, request.identity, request.seen)
-    why = str(session.value("SELECT hold FROM line.state"))
-    granted, rest = 0, 0
+    hold = str(session.value("SELECT hold FROM line.state"))
+    granted, rest, why = 0, 0, hold
     is_limited = request.batch is None or session.row(_BATCH, {"batch": request.batch}) is not None
     if request.batch is not None and is_limited:
-        granted, rest, refusal = _grant_tickets(session, station, request, hold=why)
-        why = why or refusal
-    devices = _lease(session, station, request, hold=why if request.batch is None else "")
+        granted, rest, refusal = _grant_tickets(session, station, request, hold=hold)
+        why = hold or refusal
+    devices = _lease(session, station, request, hold=hold)
     return Grant(
         id=request.id,
         batch=request.batch,
@@ -268,32 +268,94 @@ def allotments(session: Session, batch: str) -> list[Row]:
 
 
 def import_devices(session: Session, devices: list[tuple[str, str, str | None]]) -> int:
-    """Add devices (product, id, IMEI it is bound to or None); return how many are new."""
-    return sum(
-        session.run(
-            "INSERT INTO line.device (product, id, imei, state)"
-            " VALUES (%(product)s, %(id)s, %(imei)s,"
-            " CASE WHEN %(imei)s::text IS NULL THEN 'free' ELSE 'bound' END)"
-            " ON CONFLICT DO NOTHING",
-            {"product": product, "id": device, "imei": imei},
-        )
-        for product, device, imei in devices
+    """Add devices (product, id, IMEI it is bound to or None); return how many are new.
+
+    Raises:
+        LimitReached: one is bound to another module, or its module has another id of the product.
+    """
+    lock(session)
+    given = (
+        "WITH given AS (SELECT * FROM unnest(%(products)s::text[], %(ids)s::text[], %(imeis)s::text[])"
+        " WITH ORDINALITY AS given (product, id, imei, place)) "
     )
+    products, ids, imeis = (list(part) for part in zip(*devices, strict=True))
+    values = {"products": products, "ids": ids, "imeis": imeis}
+    added = session.run(
+        given + "INSERT INTO line.device (product, id, imei, state, change)"  # noqa: S608 - our own words
+        " SELECT product, id, imei, CASE WHEN imei IS NULL THEN 'free' ELSE 'bound' END,"
+        " CASE WHEN imei IS NOT NULL THEN state.bindings + place END"
+        " FROM given CROSS JOIN line.state ON CONFLICT DO NOTHING",
+        values,
+    )
+    session.run("UPDATE line.state SET bindings = bindings + %(count)s", {"count": len(devices)})
+    other = session.row(
+        given + "SELECT product, id, given.imei FROM given"  # noqa: S608 - our own words
+        " LEFT JOIN line.device AS known USING (product, id)"
+        " WHERE known.state IS NULL OR given.imei <> coalesce(known.imei, '')"
+        " ORDER BY place LIMIT 1",
+        values,
+    )
+    if other is not None:
+        raise LimitReached(
+            f"the device {other[0]}/{other[1]} cannot be bound to {other[2]}: one of the two is bound,"
+            " or a station holds the id",
+            hint="Take the line out of the file; nothing of it was imported.",
+        )
+    return added
 
 
 def bind(session: Session, station: str, product: str, device: str, imei: str) -> None:
-    """Bind a device id to a module, once and for ever.
+    """Bind a device id to a module, once and for ever; without an ``imei``: the station holds the id.
+
+    While the line holds all grants, because its database has forgotten some, a word about an id that
+    is free or unknown there is taken: it was leased before.
 
     Raises:
         LimitReached: it is bound to another module, leased to another station, or the module has another.
     """
-    values = {"product": product, "id": device, "imei": imei, "station": station}
-    changed = session.run(
-        "UPDATE line.device SET state = 'bound', imei = %(imei)s, station = %(station)s"
-        " WHERE product = %(product)s AND id = %(id)s AND (imei = %(imei)s OR state = 'leased'"
-        " AND station = %(station)s AND imei IS NULL AND NOT EXISTS (SELECT 1 FROM line.device AS other"
-        " WHERE other.product = %(product)s AND other.imei = %(imei)s))",
+    lock(session)
+    values = {"product": product, "id": device, "imei": imei or None, "station": station}
+    if session.value("SELECT hold <> '' FROM line.state"):
+        session.run(
+            "INSERT INTO line.device AS known (product, id, state, station)"
+            " VALUES (%(product)s, %(id)s, 'leased', %(station)s) ON CONFLICT (product, id)"
+            " DO UPDATE SET state = 'leased', station = excluded.station WHERE known.state = 'free'",
+            values,
+        )
+    row = session.row(
+        "SELECT imei, state = 'leased' AND station = %(station)s FROM line.device"
+        " WHERE product = %(product)s AND id = %(id)s",
         values,
     )
-    if not changed:
-        raise LimitReached(f"the device {product}/{device} is not one that this station may bind to {imei}")
+    bound, is_held = row or (None, False)
+    has_other = imei and session.row(
+        "SELECT 1 FROM line.device WHERE product = %(product)s AND imei = %(imei)s AND id <> %(id)s", values
+    )
+    if (bound is not None and bound == imei) or (is_held and not imei):
+        return
+    if not is_held or has_other:
+        to = f"bind to {imei}" if imei else "hold"
+        raise LimitReached(f"the device {product}/{device} is not one that this station may {to}")
+    session.run(
+        "UPDATE line.device SET state = 'bound', imei = %(imei)s,"
+        " change = (SELECT bindings + 1 FROM line.state) WHERE product = %(product)s AND id = %(id)s",
+        values,
+    )
+    session.run("UPDATE line.state SET bindings = bindings + 1")
+
+
+def bindings(session: Session, product: str, after: int) -> Bindings:
+    """Return the bindings of a product after a number: one page of the delta."""
+    rows = session.rows(
+        "SELECT id, imei, change FROM line.device WHERE product = %(product)s AND change > %(after)s"
+        " ORDER BY change LIMIT %(limit)s",
+        {"product": product, "after": after, "limit": DELTA},
+    )
+    identity, newest = session.rows("SELECT identity::text, bindings FROM line.state")[0]
+    has_more = len(rows) == DELTA
+    return Bindings(
+        bindings=[Binding(device=device, imei=imei) for device, imei, _ in rows],
+        next=rows[-1][2] if has_more else newest,
+        more=has_more,
+        identity=identity,
+    )

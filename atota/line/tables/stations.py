@@ -6,7 +6,7 @@ import secrets
 
 from atota.errors import PlatformRefused, UsageError
 from atota.line.protocol import NAME, Here, Presence
-from atota.line.store import Row, Session
+from atota.line.store import Row, Session, Statement
 
 
 class KeyRefused(PlatformRefused):
@@ -68,13 +68,25 @@ def of_key(session: Session, key: str) -> str:
     Raises:
         KeyRefused: it belongs to none.
     """
+    return checked(session, key, session.rows(*known(key)))
+
+
+def known(key: str) -> Statement:
+    """Return the query for what is known of a key's station; `checked` takes what it returns."""
+    query = "SELECT key_sha256, revoked_at FROM line.station WHERE name = %(name)s"
+    return query, {"name": key.partition(":")[0][:64]}
+
+
+def checked(session: Session, key: str, rows: list[Row]) -> str:
+    """Return the station that a key belongs to, by the rows of `known`.
+
+    Raises:
+        KeyRefused: it belongs to none.
+    """
     name = key.partition(":")[0]
-    row = session.row(
-        "SELECT key_sha256, revoked_at FROM line.station WHERE name = %(name)s", {"name": name[:64]}
-    )
-    if row is None:
+    if not rows:
         raise KeyRefused("the key belongs to no station of this line")
-    digest, revoked_at = row
+    digest, revoked_at = rows[0]
     if revoked_at is not None:
         raise KeyRefused(f"the key of the station {name} was revoked")
     if digest is None:
@@ -106,7 +118,7 @@ def note_presence(session: Session, station: str, presence: Presence) -> Here:
             "lanes": presence.lanes,
             "running": presence.running,
             "note": presence.note[:200].replace("\0", ""),
-            "identity": presence.identity[:64],
+            "identity": presence.identity[:64] if presence.is_told else "",
         },
     )
     return here(session)

@@ -330,10 +330,15 @@ class SimChip(Device):
             self._stop("reset")
             self.enter("hung")
 
+    @property
+    def may_run_old(self) -> bool:
+        """True if the fault ``old-app`` has the core run the old application, whatever is in flash."""
+        return True
+
     def _start_application(self) -> None:
         version = self.application()
         if self._first_version and version != self._first_version and version is not None:
-            if self.faults.lasts("old-app"):
+            if self.may_run_old and self.faults.lasts("old-app"):
                 version = self._first_version
             elif self.faults.lasts("dead-app"):
                 version = None

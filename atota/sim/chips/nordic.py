@@ -59,6 +59,8 @@ class Bootloader(ABC):
         yield len(data) / 4 * WORD_S
         self.chip.flash.write(at, data)
 
+    may_run_old = True
+    """The fault ``old-app`` has the core run the old application, whatever is in flash."""
     resets_by_dtr = False
     """A capacitor between DTR and the reset pin makes a pulse when DTR is asserted; RTS is not wired."""
 

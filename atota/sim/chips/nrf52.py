@@ -42,6 +42,11 @@ class Nrf52832(SimChip):
         """The version of the application that would run after a reset; None: none would."""
         return self.loader.stored()
 
+    @property
+    def may_run_old(self) -> bool:
+        """False with MCUboot, which lists the images that it runs: there the swap is not made."""
+        return self.loader.may_run_old
+
     def boot(self) -> Program:
         """Run the bootloader."""
         return self.loader.boot()

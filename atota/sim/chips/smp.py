@@ -11,7 +11,9 @@ a CBOR map. A message that is longer than the receiver's buffer, or broken, gets
 *Recovery* runs if the boot pin asks for it, after a reset with ``boot_mode`` 1, and if slot 0 holds no whole
 image. It writes slot 0 itself and looks at nothing: only the next start does. The *application* writes slot
 1; what is marked for a test is swapped at the next start and swapped back at the one after, unless it was
-confirmed. A swap that a power cut interrupts goes on at the next start, so it is one step here.
+confirmed. A swap that a power cut interrupts goes on at the next start, so it is one step here. With the
+fault ``old-app`` an image that is marked fails MCUboot's validation ("Bootloader design", "High-level
+operation"): it is erased, and the old application is started.
 """
 
 import base64
@@ -95,6 +97,7 @@ class Mcuboot(Bootloader):
 
     buffer, buffers = 1024, 1  # of the recovery
     app_buffer, app_buffers = 384, 4
+    may_run_old = False
 
     def __init__(self, chip: SimChip) -> None:
         super().__init__(chip)
@@ -126,7 +129,7 @@ class Mcuboot(Bootloader):
 
     def _next_slot(self) -> int:
         """Return the slot whose image is in slot 0 after the next start."""
-        swaps = self.pending or not self.confirmed
+        swaps = (self.pending or not self.confirmed) and not self.chip.faults.lasts("old-app")
         return mcuboot.SLOT_1 if swaps and mcuboot.read_image(self.slot(mcuboot.SLOT_1)) else mcuboot.SLOT_0
 
     # --- the start -----------------------------------------------------------------------------------
@@ -147,6 +150,8 @@ class Mcuboot(Bootloader):
     def _swap(self) -> Generator[float, bytes, None]:
         swaps = self._next_slot() == mcuboot.SLOT_1
         self.confirmed = self.pending != "test" or not swaps
+        if self.pending and self.chip.faults.lasts("old-app"):
+            self.chip.flash.load(mcuboot.SLOT_1, b"\xff" * PAGE)
         self.pending = ""
         if not swaps:
             return

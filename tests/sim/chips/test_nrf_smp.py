@@ -212,6 +212,18 @@ def test_a_bad_image_in_slot_1_is_not_swapped() -> None:
     assert until(link, b"fw V1.0.0\r\n", FAST).endswith(b"fw V1.0.0\r\n")
 
 
+def test_an_image_that_is_not_swapped_in_is_erased_and_the_list_names_the_old_one() -> None:
+    link = opened("sim://nrf52832?fault=old-app")
+    image = mcuboot.build_image("V1.1.0")
+    assert upload(link, image) == {"off": len(image)}
+    request(link, WRITE, IMAGE, 0, {"hash": image[-32:], "confirm": False})
+    assert request(link, WRITE, OS, 5, {}) == {}
+    assert until(link, b"fw V1.0.0\r\n", FAST).endswith(b"fw V1.0.0\r\n")
+    told = request(link, READ, IMAGE, 0, {})
+    assert told is not None
+    assert [(row["version"], row["active"]) for row in told["images"]] == [("1.0.0", True)]
+
+
 def test_an_upgrade_only_takes_a_newer_version() -> None:
     link = opened("sim://nrf52832")
     image = mcuboot.build_image("V0.9.9")
