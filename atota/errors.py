@@ -78,7 +78,7 @@ class UsageError(AtotaError):
 
 
 def of_files(error: AtotaError) -> AtotaError:
-    """Return the error of a job that nobody called: its wrong settings come from files."""
+    """Return the error of a lane's job: it has no caller, so wrong settings come from files."""
     if not isinstance(error, UsageError):
         return error
     return ConfigError(error.message, hint=error.hint, tried=error.tried)

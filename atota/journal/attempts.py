@@ -15,7 +15,7 @@ from typing import Protocol
 STATION_EXITS = frozenset({1, 3, 4, 8, 13, 130})
 """Exit codes that say nothing about the unit: a bug, a wrong file, port, platform, limit, Ctrl-C.
 
-A wrong call (2) is not one of them: nobody calls a lane's job, so its wrong settings are a wrong file (3).
+A wrong call (2) is not one of them: a lane's job has no caller, so its wrong settings are a wrong file (3).
 """
 PASSED_EXITS = frozenset({0, 10, 14})
 """The module is known to run the version that it should; 10 is 0 in detail, 14 has a report that waits."""

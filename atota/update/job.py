@@ -83,7 +83,7 @@ class Job:
         serve: serves a package to modules that fetch it themselves; over HTTP if not given.
         targets: opens the target; if not given, a module behind AT, or a chip for a task of type ``sota``.
         admit: asked once the target is identified: names the device, or raises what speaks against it. A
-            lane of a station has it, so nobody called the job, and wrong settings are those of its files.
+            lane of a station has it: its job has no caller, and wrong settings are those of files.
         facts: written down about the job, whatever becomes of it.
     """
 
