@@ -7,11 +7,14 @@ demo shows the same job at thirty times its speed under a `ScaledClock`.
 import datetime as dt
 import math
 import re
+import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
+
+from atota.errors import Interrupted, JobTimeout
 
 
 class StopToken:
@@ -72,6 +75,18 @@ class Clock(Protocol):
         ...
 
 
+class SharedClock(Clock, Protocol):
+    """A source of time that threads share: they begin in it, and wait for each other in it."""
+
+    def wait(self, event: threading.Event, seconds: float) -> bool:
+        """Let time pass until an event is set, at most ``seconds``; True if it is set."""
+        ...
+
+    def start(self, work: Callable[[], None], name: str) -> threading.Event:
+        """Begin a thread that does ``work`` in this time; return the event of its end."""
+        ...
+
+
 class SystemClock:
     """The machine's own time."""
 
@@ -89,6 +104,23 @@ class SystemClock:
         """Let ``seconds`` pass."""
         if seconds > 0:
             time.sleep(seconds)
+
+    def wait(self, event: threading.Event, seconds: float) -> bool:
+        """Let time pass until an event is set, at most ``seconds``; True if it is set."""
+        return event.wait(seconds)
+
+    def start(self, work: Callable[[], None], name: str) -> threading.Event:
+        """Begin a thread that does ``work``; return the event of its end."""
+        ended = threading.Event()
+
+        def run() -> None:
+            try:
+                work()
+            finally:
+                ended.set()
+
+        threading.Thread(target=run, name=name, daemon=True).start()
+        return ended
 
 
 class SimulatedClock:
@@ -163,6 +195,19 @@ def utc_iso(at: float) -> str:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def require_time(stop: StopToken, limit: "Deadline | None") -> None:
+    """Raise if the user or the job's time limit wants the end.
+
+    Raises:
+        Interrupted: the stop token is set.
+        JobTimeout: the limit has passed.
+    """
+    if stop.is_set:
+        raise Interrupted("stopped by the user")
+    if limit is not None and limit.expired:
+        raise JobTimeout("the time limit of the job is over")
+
+
 class Deadline:
     """A point in time, ``seconds`` from now; None means never."""
 
@@ -184,3 +229,23 @@ class Deadline:
     def expired(self) -> bool:
         """True if the time is over."""
         return self.clock.monotonic() >= self.at
+
+
+_TIME_ERROR, _TIMEX = 5, 512  # of adjtimex(2); more bytes than any `struct timex` has
+
+
+def is_kept_by_network() -> bool | None:
+    """True if a time service keeps the machine's clock; None if the system does not tell.
+
+    The kernel knows, whatever the service is called (timesyncd, chrony, ntpd): adjtimex(2) returns TIME_ERROR
+    while the clock is not synchronized, and with ``modes`` of 0 it changes nothing and asks for no right.
+    """
+    if not sys.platform.startswith("linux"):
+        return None
+    import ctypes  # few need it
+
+    try:
+        state = int(ctypes.CDLL(None).adjtimex(ctypes.create_string_buffer(_TIMEX)))
+    except (OSError, AttributeError):
+        return None
+    return None if state < 0 else state != _TIME_ERROR

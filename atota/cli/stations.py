@@ -1,10 +1,10 @@
 """The parts of a station from its settings: its jobs, the places of its lanes, its journal and its lock."""
 
 import hashlib
+import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
-from typing import Literal
 
 import platformdirs
 from msgspec.structs import replace
@@ -29,7 +29,8 @@ from atota.sim.bench import SimLane, SimOperator
 from atota.sota.opening import ChipOpener
 from atota.station.chips import is_chip, require_chip
 from atota.station.config import LaneTable, StationConfig
-from atota.station.sockets import LinkFolder, PortSocket, Socket, find_device
+from atota.station.port_table import PortTable
+from atota.station.sockets import BY_PATH, LinkFolder, Links, Occupant, PortSocket, Socket
 from atota.update.events import JobResult
 from atota.values import nature_of
 
@@ -46,7 +47,6 @@ class SettingsParts:
         self._call = call
         self._config = config
         self._work = config.file.work
-        self._line = config.file.line
         self._package = None if self._work.package is None else config.beside(self._work.package)
         self._settings: dict[int, tuple[Settings, Board | None]] = {
             lane.number: call.settings_on(config.board_path(lane)) for lane in config.file.lane
@@ -84,13 +84,11 @@ class SettingsParts:
         settings, _ = self._settings[lane]
         return settings.baud or settings.first_baud
 
-    def servers(self) -> Iterator[tuple[Literal["platform", "line"], str]]:
-        """Yield the servers that the station talks to."""
-        if self._work.command == "update":
-            named = {chosen(settings.api, settings.server)[1] for settings, _ in self._settings.values()}
-            yield from (("platform", server) for server in sorted(named))
-        if self._line is not None:
-            yield "line", self._line.url
+    def platforms(self) -> list[str]:
+        """Return the platforms that the station talks to."""
+        if self._work.command != "update":
+            return []
+        return sorted({chosen(settings.api, settings.server)[1] for settings, _ in self._settings.values()})
 
     def check_lanes(self) -> None:
         """Refuse a lane of a chip whose units could not be told apart.
@@ -108,7 +106,7 @@ class SettingsParts:
                 pass
 
 
-def sockets_of(config: StationConfig, parts: SettingsParts, folder: LinkFolder) -> dict[int, Socket]:
+def sockets_of(config: StationConfig, parts: SettingsParts, links: Links) -> dict[int, Socket]:
     """Return the places of all lanes; the simulated ones share an operator."""
     clock = SystemClock()
     operator = SimOperator(clock)
@@ -117,18 +115,28 @@ def sockets_of(config: StationConfig, parts: SettingsParts, folder: LinkFolder) 
         if lane.port is not None and lane.port.startswith("sim://"):
             sockets[lane.number] = SimLane(lane.port, operator)
         else:
-            sockets[lane.number] = _port_socket(lane, parts, folder, clock)
+            sockets[lane.number] = _port_socket(lane, parts, links, clock)
     return sockets
 
 
-def _port_socket(lane: LaneTable, parts: SettingsParts, folder: LinkFolder, clock: SystemClock) -> PortSocket:
-    path = lane.path
-
+def _port_socket(lane: LaneTable, parts: SettingsParts, links: Links, clock: SystemClock) -> PortSocket:
     def open_port(port: str) -> Link:
         return open_link(port, baud=parts.rate(lane.number))
 
-    find = find_device(lane.port) if lane.port is not None else lambda: folder.find(path or "")
+    def find() -> Occupant | None:
+        if lane.path is not None:
+            return links.find(lane.path)
+        port = lane.port or ""
+        return (port, port) if "://" in port else links.find_device(port)  # a URL is always there
+
     return PortSocket(find, open_port, clock, speaks_at=not is_chip(parts.spec(lane.number, "")))
+
+
+def links_of(folder: Path | None) -> Links:
+    """Return the adapters of this machine by their place; ``folder`` has the links of a bench for tests."""
+    if folder is None and not sys.platform.startswith("linux"):
+        return PortTable(SystemClock())
+    return LinkFolder(folder or BY_PATH)
 
 
 def station_journal(call: Call, config: StationConfig) -> Path:

@@ -57,6 +57,11 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     devices: int = 0
 
 
+def purse_of(journal: Path) -> Path:
+    """Return the file of the purse that belongs to a journal."""
+    return journal.with_name(f"{journal.name}.line")
+
+
 class Escrow:
     """The purse of one station. A context manager; threads may share it.
 
@@ -96,15 +101,16 @@ class Escrow:
         rows = self._rows(f"SELECT coalesce(sum({_OPEN}), 0) FROM held WHERE batch = ?", batch)  # noqa: S608
         return int(rows[0][0])
 
-    def take(self, batch: str, job: str) -> bool:
-        """Take a ticket for a job; False: none is left. A job takes one, however often it asks.
+    def is_limited(self, batch: str) -> bool:
+        """False for a batch that the line does not know: it has no quota there, and needs no tickets."""
+        return not self._note(f"unlimited:{batch}")
 
-        A batch that the line does not know has no quota there, and needs no tickets.
-        """
+    def take(self, batch: str, job: str) -> bool:
+        """Take a ticket for a job; False: none is left. A job takes one, however often it asks."""
         with self._changing() as db:
             if db.execute("SELECT 1 FROM ticket WHERE job = ?", (job,)).fetchone() is not None:
                 return True
-            if self._note(f"unlimited:{batch}"):
+            if not self.is_limited(batch):
                 return True
             row = db.execute(
                 f"SELECT id FROM held WHERE batch = ? AND {_OPEN} > 0 ORDER BY rowid LIMIT 1",  # noqa: S608

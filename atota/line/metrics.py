@@ -3,20 +3,28 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from atota.line.document import station_state
 from atota.line.tables.figures import BatchState
+from atota.line.tables.stations import StationState
 from atota.station.page.metrics import label_value
 
 _NAMES = ("records", "quarantined_records", "conflicts", "forked_journals", "waiting_records")
 
 
-def metrics(stations: Sequence[Sequence[Any]], totals: Sequence[Any], batches: Iterable[BatchState]) -> str:
-    """Return the numbers of a line."""
-    return "\n".join(_lines(stations, totals, batches)) + "\n"
+def metrics(
+    stations: Sequence[StationState],
+    totals: Sequence[Any],
+    batches: Iterable[BatchState],
+    free: float | None,
+) -> str:
+    """Return the numbers of a line; ``free`` is that of `atota.line.tables.disk`."""
+    return "\n".join(_lines(stations, totals, batches, free)) + "\n"
 
 
 def _lines(
-    stations: Sequence[Sequence[Any]], totals: Sequence[Any], batches: Iterable[BatchState]
+    stations: Sequence[StationState],
+    totals: Sequence[Any],
+    batches: Iterable[BatchState],
+    free: float | None,
 ) -> Iterator[str]:
     for name, value in zip(_NAMES, totals, strict=False):
         yield f"# TYPE atota_line_{name} gauge"
@@ -25,13 +33,16 @@ def _lines(
     yield "# TYPE atota_line_holds_grants gauge"
     yield f"atota_line_holds_grants {int(bool(totals[len(_NAMES)]))}"
     yield "# TYPE atota_line_station_live gauge"
-    for row in stations:
-        is_live = int(station_state(row) == "live")
-        yield f'atota_line_station_live{{station="{label_value(row[0])}"}} {is_live}'
+    for one in stations:
+        yield f'atota_line_station_live{{station="{label_value(one.name)}"}} {int(one.state == "live")}'
     yield "# TYPE atota_line_station_waiting_records gauge"
-    for row in stations:
-        if row[5] is not None:
-            yield f'atota_line_station_waiting_records{{station="{label_value(row[0])}"}} {row[5]}'
+    for one in stations:
+        if one.backlog is not None:
+            yield f'atota_line_station_waiting_records{{station="{label_value(one.name)}"}} {one.backlog}'
+    if free is not None:
+        yield "# HELP atota_line_disk_free_ratio The free part of the disk that the database lies on."
+        yield "# TYPE atota_line_disk_free_ratio gauge"
+        yield f"atota_line_disk_free_ratio {free:.4f}"
     yield "# TYPE atota_line_batch_tickets gauge"
     for batch in batches:
         for kind in ("quota", "granted", "spent", "written_off"):

@@ -53,12 +53,14 @@ class LineStatus(msgspec.Struct, frozen=True, kw_only=True):
     """The state of the connection to the line.
 
     ``since`` is the time, seconds since the epoch, since which it is so; ``waiting`` counts the records that
-    the line does not have; ``problem`` is the last one, for people.
+    the line does not have; ``tickets`` those that the station holds, None: its work needs none; ``problem``
+    is the last one, for people.
     """
 
     is_online: bool
     since: float
     waiting: int
+    tickets: int | None = None
     problem: str = ""
     hint: str = ""
 

@@ -12,6 +12,7 @@ import platformdirs
 from atota.clock import Clock
 from atota.errors import LimitReached, UsageError
 from atota.files import prepared
+from atota.line.living import Living
 from atota.line.protocol import (
     JOURNAL,
     MAX_RECORDS,
@@ -29,7 +30,7 @@ from atota.line.protocol import (
     Unit,
     Units,
 )
-from atota.line.store import Session, Statement, Store
+from atota.line.store import Session, Statement, Store, StoreBusy
 from atota.line.tables import quota, records, stations, units
 from atota.line.tables.records import ForkFound
 from atota.values import is_imei
@@ -104,6 +105,7 @@ class LineService:
     def __init__(self, store: Store, *, clock: Clock, memory: GrantMemory | None = None) -> None:
         self.store = store
         self.clock = clock
+        self.living = Living(clock)
         self._memory = memory or GrantMemory()
         self._identity = ""
 
@@ -138,10 +140,18 @@ class LineService:
     def post_presence(self, key: str, body: bytes) -> Here:
         """Take a sign of life."""
         presence = read(body, Presence)
-        with self.store.transaction() as session:
-            station = stations.of_key(session, key)
-            quota.check_count(session, presence.identity, presence.seen)
-            return stations.note_presence(session, station, presence)
+        try:
+            with self.store.transaction() as session:
+                station = stations.of_key(session, key)
+                self.living.note(station, key, presence)
+                quota.check_count(session, presence.identity, presence.seen)
+                return stations.note_presence(session, station, presence)
+        except stations.KeyRefused:
+            self.living.forget(key)
+            raise
+        except StoreBusy:
+            self.living.note_by_key(key, presence)
+            raise
 
     def post_grants(self, key: str, body: bytes) -> Grant:
         """Grant tickets and device ids."""

@@ -10,13 +10,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from msgspec.structs import replace
+
 from atota.clock import Clock
 from atota.errors import AtotaError, LimitReached, Refused, ServerError
 from atota.journal.facts import JobState
 from atota.journal.model import Record
 from atota.journal.store import Journal
 from atota.line.client import LineClient, LineKey
-from atota.line.escrow import Escrow, Wish
+from atota.line.escrow import Escrow, Wish, purse_of
 from atota.line.outbox import Activity, LineStatus, Outbox
 from atota.line.protocol import Binding, Claim
 
@@ -89,7 +91,7 @@ class StationLine:
         self._batch = batch
         self._product = product
         self._activity: Callable[[], Activity] = Activity
-        self._escrow = Escrow(journal.path.with_name(f"{journal.path.name}.line"))
+        self._escrow = Escrow(purse_of(journal.path))
         self._client = LineClient(url, key, clock=clock, ca_file=ca_file)
         self._quick = LineClient(url, key, clock=clock, ca_file=ca_file, timeout_s=QUICK_S)
         self._outbox = Outbox(
@@ -125,7 +127,9 @@ class StationLine:
     @property
     def status(self) -> LineStatus:
         """The state of the connection."""
-        return self._outbox.status
+        batch = self._batch
+        tickets = None if batch is None or not self._escrow.is_limited(batch) else self._escrow.held(batch)
+        return replace(self._outbox.status, tickets=tickets)
 
     def admit(self, imei: str | None, label: str | None, *, lane: int, job: str, is_again: bool) -> None:
         """Reserve a unit and take a ticket for it, before anything is touched.

@@ -116,7 +116,7 @@ def list_ports() -> list[PortInfo]:
         )
         for port in raw
     ]
-    return sorted(ports, key=lambda port: _natural(port.device))
+    return sorted(ports, key=lambda port: natural(port.device))
 
 
 def describe(
@@ -206,7 +206,7 @@ def port_names() -> list[str]:
     if patterns is None:
         return [port.device for port in list_ports()]
     names = {str(path) for pattern in patterns for path in Path("/dev").glob(pattern)}
-    return sorted((name for name in names if not _is_phantom(name)), key=_natural)
+    return sorted((name for name in names if not _is_phantom(name)), key=natural)
 
 
 def stable_names() -> list[str]:
@@ -264,5 +264,6 @@ def _kernel_name(device: str) -> str:
     return Path(os.path.realpath(device)).name
 
 
-def _natural(text: str) -> list[tuple[int, str]]:
+def natural(text: str) -> list[tuple[int, str]]:
+    """Return the key that sorts names with numbers in them: COM9 before COM10."""
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", text)]

@@ -24,10 +24,10 @@ from typing import Self
 from atota.at.events import BootDone, Done, Event, Garbage, Information, StaleResponse, Urc, view
 from atota.at.exchange import Exchange
 from atota.at.syntax import Command
-from atota.clock import Clock, Deadline, StopToken
+from atota.clock import Clock, Deadline, StopToken, require_time
 from atota.dialects import loader
 from atota.dialects.model import Dialect
-from atota.errors import Interrupted, JobTimeout, LinkLost, ModuleRebooted, NoAnswer
+from atota.errors import LinkLost, ModuleRebooted, NoAnswer
 from atota.link.base import Link
 from atota.link.open import open_link
 from atota.module.fences import settle_by_probes
@@ -173,10 +173,7 @@ class Session:
             Interrupted: the stop token is set.
             JobTimeout: the limit has passed.
         """
-        if self.stop.is_set:
-            raise Interrupted("stopped by the user")
-        if self.limit is not None and self.limit.expired:
-            raise JobTimeout("the time limit of the job is over")
+        require_time(self.stop, self.limit)
 
     def listen(self, seconds: float, until: Callable[[], bool] | None = None) -> None:
         """Read for ``seconds``, or until ``until`` returns True."""

@@ -1,7 +1,6 @@
 """Open the port of a chip, and set the levels of its lines."""
 
 from collections.abc import Callable
-from typing import Protocol
 
 from atota.clock import Clock, StopToken
 from atota.link.base import Link
@@ -14,22 +13,8 @@ from atota.sota.profile import described
 from atota.sota.target import ChipTarget
 from atota.sota.wire import Wire
 
-
-class ChipOpener(Protocol):
-    """An opener of chips: `open_chip` with some of its arguments given."""
-
-    def __call__(
-        self,
-        spec: JobSpec,
-        *,
-        clock: Clock | None,
-        stop: StopToken,
-        note: Callable[[str], None],
-        warn: Callable[[str], None],
-        on_urc: Callable[[str], None],
-    ) -> ChipTarget:
-        """Open the port of a job."""
-        ...
+ChipOpener = Callable[..., ChipTarget]
+"""An opener of chips: `open_chip` with some of its arguments given; a `TargetOpener` of `atota.update`."""
 
 
 def open_chip(

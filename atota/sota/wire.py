@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from atota.clock import Clock, Deadline, StopToken
-from atota.errors import Interrupted, JobTimeout, LineUnavailable, LinkError, LinkLost, NoAnswer
+from atota.clock import Clock, Deadline, StopToken, require_time
+from atota.errors import LineUnavailable, LinkError, LinkLost, NoAnswer
 from atota.link.base import Link, Parity, remark, set_parity
 from atota.module.module import pulse
 from atota.settings.steps import Sequence
@@ -85,10 +85,7 @@ class Wire:
             Interrupted: the stop token is set.
             JobTimeout: the limit has passed.
         """
-        if self.stop.is_set:
-            raise Interrupted("stopped by the user")
-        if self.limit is not None and self.limit.expired:
-            raise JobTimeout("the time limit of the job is over")
+        require_time(self.stop, self.limit)
 
     # -- bytes ---------------------------------------------------------------------------------
 

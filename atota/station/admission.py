@@ -10,7 +10,7 @@ from typing import Protocol
 
 import msgspec
 
-from atota.clock import StopToken, SystemClock
+from atota.clock import Clock, StopToken, SystemClock
 from atota.errors import Interrupted, LimitReached, Outcome, Refused
 from atota.journal.model import Record
 from atota.journal.store import Journal
@@ -105,8 +105,18 @@ class LineState(Protocol):
         ...
 
     @property
+    def since(self) -> float:
+        """Since when it is so, seconds since the epoch."""
+        ...
+
+    @property
     def waiting(self) -> int:
         """The number of records that it does not have yet."""
+        ...
+
+    @property
+    def tickets(self) -> int | None:
+        """The tickets that are left here; None: the line limits nothing."""
         ...
 
 
@@ -120,6 +130,7 @@ class Admissions:
         quota: units of the batch that may pass; 0: no limit.
         max_active: lanes that may be at work at once; 0: no limit.
         tally: the sums so far.
+        clock: the station's time.
     """
 
     def __init__(
@@ -132,8 +143,10 @@ class Admissions:
         batch: str | None,
         quota: int = 0,
         max_active: int = 0,
+        clock: Clock,
     ) -> None:
         self._journal = journal
+        self._clock = clock
         self._devices = devices
         self._tally = tally
         self._station = station
@@ -141,6 +154,7 @@ class Admissions:
         self._quota = quota
         self._lock = threading.Lock()
         self._claims: dict[int, Unit] = {}
+        self._labels: dict[int, tuple[str, bool]] = {}
         self._permits: set[Unit] = set()
         self._active: set[int] = set()
         self._slots = threading.BoundedSemaphore(max_active) if max_active else None
@@ -191,12 +205,23 @@ class Admissions:
         with self._lock:
             self._permits.add(unit)
 
-    def check_label(self, unit: Unit, label: str) -> None:
-        """Compare a label with its module and with all that is known of it.
+    def check_label(self, lane: int, unit: Unit, label: str) -> None:
+        """Compare a label with its module and with all that is known of it; the lane has it until `leave`.
 
         Raises:
             Refused: it belongs to another unit; nothing was written.
+            LimitReached: it was read for another lane, too, which is at work.
         """
+        bound_label = label, unit.is_chip  # the module and the chip of one board may share it
+        with self._lock:
+            others = (n for n, held in self._labels.items() if held == bound_label and n != lane)
+            other_lane = next(others, None)
+            if other_lane is not None:
+                raise LimitReached(
+                    f"lane {other_lane} works on a unit with the same label, {label}",
+                    hint="Take both units out, and scan each one's own label.",
+                )
+            self._labels[lane] = bound_label
         if unit.is_chip and label == unit.key:
             return  # its number is the label's: there is nothing to compare it with
         owner = self._devices.owner_of(label)
@@ -252,7 +277,8 @@ class Admissions:
             if counts:
                 self._active.add(lane)
             self._permits.discard(unit)
-        while self._slots is not None and not self._slots.acquire(timeout=SystemClock.slice_s):
+        while self._slots is not None and not self._slots.acquire(blocking=False):
+            self._clock.sleep(SystemClock.slice_s)
             wait()
             if stop.is_set:
                 with self._lock:
@@ -264,6 +290,7 @@ class Admissions:
         with self._lock:
             self._active.discard(lane)
             self._claims.pop(lane, None)
+            self._labels.pop(lane, None)
         if had_slot and self._slots is not None:
             self._slots.release()
 

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from msgspec.structs import replace
 
-from atota.clock import SystemClock
+from atota.clock import Clock
 from atota.errors import AtotaError, Outcome
 from atota.journal.facts import ReleaseFact, StationFact
 from atota.journal.model import Opened
@@ -58,6 +58,7 @@ class Operators:
         table: the codes of the scanner.
         hub: shows the last code.
         lock: orders the commands.
+        clock: the station's time.
 
     Attributes:
         operator: the name of the one who has logged in.
@@ -71,6 +72,7 @@ class Operators:
         table: ScanTable,
         hub: Hub,
         lock: "threading.RLock",
+        clock: Clock,
     ) -> None:
         self.operator: str | None = None
         self._desks = desks
@@ -79,7 +81,7 @@ class Operators:
         self._scanner = Scanner(table)
         self._hub = hub
         self._lock = lock
-        self._clock = SystemClock()
+        self._clock = clock
         self._chosen: tuple[int, float] | None = None
 
     def command(self, command: Command) -> Reply:

@@ -12,7 +12,7 @@ from typing import Literal
 
 import msgspec
 
-from atota.clock import StopToken, SystemClock
+from atota.clock import SharedClock, StopToken, SystemClock
 from atota.errors import AtotaError, ConfigError
 from atota.journal.model import QueuedReport, Record
 from atota.journal.store import Journal
@@ -56,6 +56,7 @@ class Outbox:
         hook: the program for records; empty: none.
         show_label: told the state of a label: lane, record, state.
         warn: told a failure in words; an empty text once it is over.
+        clock: the station's time.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class Outbox:
         hook: tuple[str, ...],
         show_label: ShowLabel,
         warn: Callable[[Topic, str], None],
+        clock: SharedClock,
     ) -> None:
         self._journal = journal
         self._template = template
@@ -74,21 +76,23 @@ class Outbox:
         self._hook = hook
         self._show_label = show_label
         self._warn = warn
-        self._clock = SystemClock()
+        self._clock = clock
         self._wake = threading.Event()
         self._stop = StopToken()
         self._pauses: dict[Topic, tuple[float, float]] = {}
-        self._thread = threading.Thread(target=self._run, name="station-outbox", daemon=True)
+        self._ended = threading.Event()
+        self._ended.set()  # it has not begun
 
     def start(self) -> None:
         """Begin with what an earlier run has left."""
-        self._thread.start()
+        self._ended = self._clock.start(self._run, "station-outbox")
 
     def end(self) -> None:
         """End; what waits is delivered by the next run."""
         self._stop.set()
         self._wake.set()
-        self._thread.join()
+        while not self._clock.wait(self._ended, SystemClock.slice_s):
+            pass
 
     def take(self, record: Record, event: VerdictEvent) -> None:
         """Queue the deliveries of a verdict."""
@@ -148,7 +152,7 @@ class Outbox:
                 self.deliver()
             except Exception as error:  # noqa: BLE001 - the edge of the thread: deliveries wait in the journal
                 self._warn("hook", f"this is a bug of ours: {type(error).__name__}: {error}")
-            self._wake.wait(FIRST_PAUSE_S)
+            self._clock.wait(self._wake, FIRST_PAUSE_S)
             self._wake.clear()
 
 
@@ -175,6 +179,7 @@ def outbox_of(
         hook=config.file.hooks.record,
         show_label=station.show_label,
         warn=tell,
+        clock=station.clock,
     )
     station.on_record(outbox.take)
     return outbox

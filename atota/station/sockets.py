@@ -14,6 +14,7 @@ until the operator says that the unit is out (`Socket.clear`). Nor is a chip ask
 stays, the operator's word is the only sign that its unit was taken out.
 """
 
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -65,8 +66,36 @@ class Socket(Protocol):
         ...
 
 
+class Links(Protocol):
+    """The adapters of this machine by the place that they are plugged in at: the key of a lane."""
+
+    def scan(self) -> None:
+        """Look at all of them; one call serves all lanes."""
+        ...
+
+    def find(self, key: str) -> Occupant | None:
+        """Return the one adapter at a key; never guesses between two."""
+        ...
+
+    def find_device(self, port: str) -> Occupant | None:
+        """Return the port of a device name."""
+        ...
+
+    def tokens(self) -> dict[str, str]:
+        """Return the identity of every adapter, by its name."""
+        ...
+
+    def devices(self) -> dict[str, str]:
+        """Return the device of every adapter, by its name."""
+        ...
+
+    def names_at(self, key: str) -> list[str]:
+        """Return the names of all adapters at a key."""
+        ...
+
+
 class LinkFolder:
-    """The links that the system makes for adapters, by their USB path.
+    """The links that Linux makes for adapters, by their USB path.
 
     Args:
         folder: the folder of the links.
@@ -100,6 +129,18 @@ class LinkFolder:
         """Return the identity of every link, by its name."""
         return {name: token for name, (token, _) in self._links.items()}
 
+    def find_device(self, port: str) -> Occupant | None:
+        """Return the port of a device name."""
+        try:
+            device = Path(port).stat()
+        except OSError:
+            return None
+        return f"{device.st_rdev}:{device.st_ino}", port
+
+    def devices(self) -> dict[str, str]:
+        """Return the device of every link, by its name."""
+        return {name: os.path.realpath(path) for name, (_, path) in self._links.items()}
+
     def names_at(self, tail: str) -> list[str]:
         """Return the names of all links at ``tail``."""
         return sorted(name for name in self._links if _is_at(name, tail))
@@ -107,21 +148,6 @@ class LinkFolder:
 
 def _is_at(name: str, tail: str) -> bool:
     return name == tail or name.endswith(f"-{tail}")
-
-
-def find_device(port: str) -> Callable[[], Occupant | None]:
-    """Return a function that looks for a device by its name; a URL is always there."""
-    if "://" in port:
-        return lambda: (port, port)
-
-    def find() -> Occupant | None:
-        try:
-            device = Path(port).stat()
-        except OSError:
-            return None
-        return f"{device.st_rdev}:{device.st_ino}", port
-
-    return find
 
 
 class PortSocket:

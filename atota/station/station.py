@@ -9,7 +9,7 @@ import shutil
 import threading
 from collections.abc import Callable, Mapping
 
-from atota.clock import Clock, StopToken, SystemClock
+from atota.clock import SharedClock, StopToken, SystemClock
 from atota.errors import ConfigError, LimitReached
 from atota.journal.facts import StationFact
 from atota.journal.model import Record
@@ -54,11 +54,14 @@ class Station:
         stop: ends the station.
         scan: called before each look at the lanes.
         units: verdicts after which the run ends; None: it ends by ``stop``.
+        line: the line that the station belongs to.
+        clock: the time to live in, for simulated ports, too; None: the machine's, and each port its own.
 
     Attributes:
         hub: the picture, for those who watch.
         verdicts: the verdicts of this run, in their order.
         is_cut_short: True if a second request ended updates that were started.
+        clock: its time.
     """
 
     def __init__(
@@ -74,13 +77,14 @@ class Station:
         scan: Callable[[], None] = lambda: None,
         units: int | None = None,
         line: Line | None = None,
+        clock: SharedClock | None = None,
     ) -> None:
         file = self.file = config.file
         self.verdicts: list[VerdictEvent] = []
         self.is_cut_short = False
         self._journal, self._stop, self._scan, self._line = journal, stop, scan, line
         self._units, self._started = units, 0
-        self._clock: Clock = SystemClock()
+        self.clock: SharedClock = clock or SystemClock()
         self._lock = threading.RLock()
         self._streaks = Streaks()
         self._journal_problem: str | None = None
@@ -100,24 +104,31 @@ class Station:
             batch=file.work.batch,
             quota=file.work.quota,
             max_active=file.work.max_active,
+            clock=self.clock,
         )
         self.hub = Hub(_picture(file, self._counters()))
         self._desks = self._made_desks(sockets, reporter)
-        self._people = Operators(self._desks, self, journal, file.scan, self.hub, self._lock)
+        self._people = Operators(self._desks, self, journal, file.scan, self.hub, self._lock, self.clock)
         self.hub.on_command(self._people.command)
-        pace, is_update = Pace(self._clock), file.work.command == "update"
-        self._workers = {
+        self._workers = self._made_workers(sockets, parts, cache, clock)
+
+    def _made_workers(
+        self, sockets: Mapping[int, Socket], parts: JobParts, cache: Cache, clock: SharedClock | None
+    ) -> dict[int, Worker]:
+        pace, is_update = Pace(self.clock), self.file.work.command == "update"
+        return {
             number: Worker(
                 number,
                 sockets[number],
                 desk,
                 parts,
                 self._admissions,
-                journal,
+                self._journal,
                 cache,
                 pace,
                 is_update=is_update,
-                line=line,
+                line=self._line,
+                clock=clock,
             )
             for number, desk in self._desks.items()
         }
@@ -125,7 +136,7 @@ class Station:
     def _made_desks(self, sockets: Mapping[int, Socket], reporter: Reporter) -> dict[int, LaneDesk]:
         common = Common(
             lock=self._lock,
-            clock=self._clock,
+            clock=self.clock,
             hub=self.hub,
             reporter=reporter,
             office=self,
@@ -156,10 +167,10 @@ class Station:
         with self._stop.shielded():
             try:
                 for worker in self._workers.values():
-                    worker.thread.start()
+                    worker.begin()
                 while not self._stop.is_noted and not self.is_finished:
                     self._look()
-                    self._clock.sleep(LOOK_EVERY_S)
+                    self.clock.sleep(LOOK_EVERY_S)
             finally:
                 self._end()
 
@@ -170,7 +181,7 @@ class Station:
 
     def _look(self) -> None:
         self._scan()
-        now = self._clock.monotonic()
+        now = self.clock.monotonic()
         if now - self._surveyed_at >= SURVEY_EVERY_S:
             self._surveyed_at = now
             self._survey()
@@ -182,12 +193,12 @@ class Station:
         workers = self._workers.values()
         for worker in workers:
             worker.end()
-        while any(worker.thread.is_alive() for worker in workers):
-            if self._stop.is_set and not self.is_cut_short:
-                self.is_cut_short = True
-                for worker in workers:
-                    worker.stop.set()
-            self._clock.sleep(SystemClock.slice_s)
+        for worker in workers:
+            while not worker.join():
+                if self._stop.is_set and not self.is_cut_short:
+                    self.is_cut_short = True
+                    for other in workers:
+                        other.stop.set()
 
     def _start(self, lane: int, action: Action, port: str) -> None:
         self._workers[lane].start(action, port)
@@ -211,7 +222,7 @@ class Station:
                 passed=self._tally.passed,
                 free_mb=self._free_mb,
                 journal_problem=self._journal_problem,
-                now=self._clock.time(),
+                now=self.clock.time(),
                 newest_record_at=self._newest_at,
             )
             before, self._stops = self._stops, stops(self.file.stop, standing)
@@ -224,6 +235,7 @@ class Station:
                         text=stop.text,
                         hint=stop.hint,
                         may_release=stop.may_release,
+                        lane=stop.lane,
                     )
                 )
             for key in {stop.key for stop in before} - {stop.key for stop in self._stops}:
@@ -265,7 +277,7 @@ class Station:
             return "no golden unit has passed on this station yet"
         if self._golden.verdict is Verdict.FAIL:
             return "the last golden unit failed"
-        passed_h = (self._clock.time() - self._golden.ended_at) / 3600
+        passed_h = (self.clock.time() - self._golden.ended_at) / 3600
         return f"a golden unit is overdue: the last passed {passed_h:.1f} h ago" if passed_h > hours else None
 
     # -- the office of the lanes -----------------------------------------------------------------------
@@ -312,9 +324,11 @@ class Station:
             retested=tally.retested,
             quota=self.file.work.quota,
             first_pass_yield=tally.first_pass_yield,
-            units_an_hour=tally.units_an_hour(self._clock.time()),
+            units_an_hour=tally.units_an_hour(self.clock.time()),
             is_online=None if line is None else line.is_online,
+            line_since=0.0 if line is None else line.since,
             waiting_records=0 if line is None else line.waiting,
+            tickets_left=None if line is None else line.tickets,
         )
 
     def _past_records(self) -> list[Record]:

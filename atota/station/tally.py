@@ -9,7 +9,7 @@ Definitions
 - *Cycle*: the time of one attempt. *Handling*: from a verdict to the next plug in that lane.
 """
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable
 from datetime import datetime
 from statistics import median
@@ -68,16 +68,16 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Tally:
-    """The sums so far."""
+    """The sums so far, kept as attempts come: lanes read them at any moment, and a batch may be large."""
 
     def __init__(self) -> None:
-        self._first: dict[str, Verdict] = {}
         self._last: dict[str, Verdict] = {}
         self._attempts: Counter[str] = Counter()
         self._causes: Counter[str] = Counter()
         self._cycles: list[int] = []
         self._handlings: list[int] = []
-        self._passes_at: list[float] = []
+        self._passes_at: deque[float] = deque()
+        self._passed = self._passed_first = self._retested = 0
         self.attempts = 0
         self.station_errors = 0
 
@@ -89,11 +89,14 @@ class Tally:
             if attempt.verdict is Verdict.FAIL:
                 self._causes[attempt.key] += 1
             return
-        unit = attempt.unit
-        self._attempts[unit] += 1
-        self._first.setdefault(unit, attempt.verdict)
+        unit, is_pass = attempt.unit, attempt.verdict is Verdict.PASS
+        before = self._last.get(unit)
+        self._passed_first += before is None and is_pass
+        self._passed += is_pass - (before is Verdict.PASS)
         self._last[unit] = attempt.verdict
-        if attempt.verdict is Verdict.PASS:
+        self._attempts[unit] += 1
+        self._retested += self._attempts[unit] == 2
+        if is_pass:
             self._passes_at.append(attempt.ended_at)
         else:
             self._causes[attempt.key] += 1
@@ -109,7 +112,7 @@ class Tally:
     @property
     def passed(self) -> int:
         """Units whose last countable attempt passed."""
-        return sum(verdict is Verdict.PASS for verdict in self._last.values())
+        return self._passed
 
     @property
     def failed(self) -> int:
@@ -119,18 +122,17 @@ class Tally:
     @property
     def retested(self) -> int:
         """Units with more than one countable attempt."""
-        return sum(count > 1 for count in self._attempts.values())
+        return self._retested
 
     @property
     def first_pass_yield(self) -> float | None:
         """The share of the units that passed at once."""
-        passes = sum(verdict is Verdict.PASS for verdict in self._first.values())
-        return passes / len(self._first) if self._first else None
+        return self._passed_first / len(self._last) if self._last else None
 
     def units_an_hour(self, now: float) -> float:
         """Return the rate of passes in the last quarter of an hour."""
         while self._passes_at and self._passes_at[0] < now - UPH_WINDOW_S:
-            self._passes_at.pop(0)
+            self._passes_at.popleft()
         return len(self._passes_at) * 3600 / UPH_WINDOW_S
 
     def summary(self, batch: str | None = None) -> Summary:

@@ -80,7 +80,9 @@ class Counters(msgspec.Struct, frozen=True, kw_only=True):
         first_pass_yield: the share of units that passed at once, 0 to 1; None: there are no units.
         units_an_hour: units that passed in the last 15 minutes, as a rate.
         is_online: False while the line server is out of reach; None: the station has none.
+        line_since: since when the line is so.
         waiting_records: records that the line server does not have yet.
+        tickets_left: units that may be started before the line grants more; None: it limits nothing.
     """
 
     passed: int = 0
@@ -91,7 +93,9 @@ class Counters(msgspec.Struct, frozen=True, kw_only=True):
     first_pass_yield: float | None = None
     units_an_hour: float = 0.0
     is_online: bool | None = None
+    line_since: float = 0.0
     waiting_records: int = 0
+    tickets_left: int | None = None
 
 
 class Notice(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,6 +106,7 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
         level: how loud it is; ``stop``: no lane works.
         text, hint: the problem and the next thing to do; an empty text takes the banner away.
         may_release: True if a lead releases it with a reason.
+        lane: the lane that it stops; None: the station.
     """
 
     key: str
@@ -109,6 +114,7 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     text: str = ""
     hint: str = ""
     may_release: bool = False
+    lane: int | None = None
 
 
 class Sound(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,17 +4,17 @@ The job is that of the command line (`atota.update.job.Job`). Between its identi
 worker asks for the unit's admission: the same unit again, a clone, the label, the device's name, the quota.
 """
 
-import queue
 import threading
 import traceback
 import uuid
+from collections import deque
 from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
 from pathlib import Path
 from typing import Protocol, cast
 
 from msgspec.structs import replace
 
-from atota.clock import Clock, StopToken, SystemClock
+from atota.clock import Clock, SharedClock, StopToken, SystemClock
 from atota.errors import AtotaError, Interrupted, LinkLost, NoAnswer, of_files
 from atota.journal.facts import ErrorFact, StationFact
 from atota.journal.model import Opened
@@ -91,6 +91,7 @@ class Worker:
         pace: the starts of all lanes.
         is_update: True if the platform says what to do.
         line: the line that the station belongs to.
+        clock: the time of the station and of simulated ports; None: the machine's, and each port its own.
     """
 
     def __init__(
@@ -106,6 +107,7 @@ class Worker:
         *,
         is_update: bool,
         line: Line | None = None,
+        clock: SharedClock | None = None,
     ) -> None:
         self.stop = StopToken()
         self._line = line
@@ -118,36 +120,48 @@ class Worker:
         self._cache = cache
         self._pace = pace
         self._is_update = is_update
-        self._clock = SystemClock()
-        self._orders: queue.SimpleQueue[tuple[str, bool] | None] = queue.SimpleQueue()
+        self._clock: SharedClock = clock or SystemClock()
+        self._job_clock = clock
+        self._orders: deque[tuple[str, bool]] = deque()
+        self._is_ordered = threading.Event()
         self._module: Module | None = None
         self._has_slot = False
         self._name = ""
-        self.thread = threading.Thread(target=self._run, name=f"lane-{number}", daemon=True)
+        self._ended = threading.Event()
+        self._ended.set()  # it has not begun
+
+    def begin(self) -> None:
+        """Begin the thread."""
+        self._ended = self._clock.start(self._run, f"lane-{self._number}")
 
     def start(self, action: Action, port: str) -> None:
         """Order a job on ``port``."""
-        self._orders.put((port, action is Action.START_AGAIN))
+        self._orders.append((port, action is Action.START_AGAIN))
+        self._is_ordered.set()
 
     def end(self) -> None:
         """Let the thread end once its job is over."""
         self.stop.set()
-        self._orders.put(None)
+        self._is_ordered.set()
+
+    def join(self) -> bool:
+        """Wait a moment for the end of the thread; True if it has ended."""
+        return self._clock.wait(self._ended, SystemClock.slice_s)
 
     def _run(self) -> None:
         while not self.stop.is_noted:
-            try:
-                order = self._orders.get(timeout=PROBE_EVERY_S / 2)
-            except queue.Empty:
+            if not self._clock.wait(self._is_ordered, PROBE_EVERY_S / 2):
                 self._socket.probe()
                 continue
+            self._is_ordered.clear()
             self._socket.release()
-            if order is not None:
+            while self._orders and not self.stop.is_noted:
+                port, is_again = self._orders.popleft()
                 self._pace.wait()
                 try:
-                    self._work(*order)
+                    self._work(port, is_again)
                 except Exception as error:  # noqa: BLE001 - the edge of the thread: a bug must end in a record
-                    self._refuse(order[0], _bug(error))
+                    self._refuse(port, _bug(error))
         self._socket.release()
 
     # -- one job ---------------------------------------------------------------------------------------
@@ -203,6 +217,7 @@ class Worker:
             downloader=Downloader(platform, self._clock, self._cache) if platform is not None else None,
             listener=lambda event: self._desk.on_event(self._name, event),
             stop=self.stop,
+            clock=self._job_clock,
             opener=opened,
             targets=cast("ChipOpener", opener) if is_chip(spec) else None,
             journal=self._journal,
@@ -257,8 +272,10 @@ class Worker:
             label = self._awaited_label(unit)
         value = label[0] if label is not None else None
         if value is not None:
-            admissions.check_label(unit, value)
-        device = admissions.device(unit, value) if self._is_update else Device()
+            admissions.check_label(self._number, unit, value)
+        device = admissions.device(unit, value)  # refuses a unit that is not in the list of devices
+        if not self._is_update:
+            device = Device()
         admissions.begin(
             self._number, unit, counts=not is_golden, stop=self.stop, wait=self._require_presence
         )

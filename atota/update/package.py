@@ -4,7 +4,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 
-from atota.clock import Clock, Deadline, StopToken
+from atota.clock import Clock, Deadline, StopToken, require_time
 from atota.errors import AtotaError, JobTimeout, PackageError, PlatformRefused, Refused, StepResult
 from atota.ota.base import Capabilities, CheckQuery, Platform, Status, Task
 from atota.ota.download import Downloader
@@ -201,8 +201,7 @@ class PackageFetcher:
             raise JobTimeout(f"{why}: that takes longer than the time limit of the job")
 
     def _on_progress(self, done: int, total: int) -> None:
-        if self._limit.expired:
-            raise JobTimeout("the time limit of the job is over")
+        require_time(self._stop, self._limit)
         self._progress(done, total)
         self.reporter.downloading(self.task, done, total)
 

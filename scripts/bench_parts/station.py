@@ -2,12 +2,11 @@
 
 Parts: shift, traffic, growth, start; `--only` chooses one.
 
-- shift: the station's own loop, lanes, interlocks, counters, admission and journal on a simulated clock, and
-  an operator of ten seconds a unit. A timer of three minutes stands in place of each job: jobs run in
-  threads, and threads share no simulated time.
+- shift: a whole station in simulated time, with jobs of three minutes on simulated modules, and an operator
+  of ten seconds a unit.
 - traffic: 64 lanes whose jobs run in real time on simulated modules over memory links, with the page served
   to five readers in another process. The share of the processor includes that of the simulated modules.
-- growth: jobs on 64 lanes as fast as they can; the growth is that of the process between their halves.
+- growth: 10,000 jobs on 64 lanes in simulated time; the growth is that of the process since job 1,000.
 - start: `atota station run` as a process, 64 simulated lanes, until `GET /` gives the page.
 
 The goals are those of the contract.
@@ -18,7 +17,6 @@ import datetime as dt
 import gc
 import itertools
 import json
-import math
 import os
 import random
 import signal
@@ -33,26 +31,28 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
-from unittest import mock
+from typing import NamedTuple
 
 from atota.journal.store import Journal
-from atota.sim.bench import HandLane
-from atota.station import station as station_module
+from atota.sim.bench import HandLane, SimLane, SimOperator
 from atota.station.desk import VerdictEvent
 from atota.station.lane import AT_WORK, SETTLE_S
 from atota.station.page.serve import serving
+from atota.station.sockets import Socket
 from atota.station.station import Station
 from scripts.bench_parts.station_shift import Figures, Watcher, made_station, shift, station_file
+from scripts.simulate_parts.turns import TurnClock, Turns
 
 LANES, PAGES = 64, 5
 WARM_UP_S = 12.0
+GROWTH_STEP = 1000
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--only", choices=sorted(PARTS), help="one part")
-    parser.add_argument("--hours", type=float, default=2.0, help="length of the simulated shift (default 2)")
+    parser.add_argument("--hours", type=float, default=1.0, help="length of the simulated shift (default 1)")
     parser.add_argument("--seconds", type=float, default=90.0, help="length of the traffic (default 90)")
-    parser.add_argument("--jobs", type=int, default=600, help="of the part growth (default 600)")
+    parser.add_argument("--jobs", type=int, default=10_000, help="of the part growth (default 10000)")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -71,10 +71,8 @@ def run(arguments: argparse.Namespace) -> int:
 class Hands:
     """Quick hands at every lane: a unit that has its verdict is exchanged; the moments are drawn."""
 
-    def __init__(
-        self, station: Station, lanes: dict[int, HandLane], url: str, most: float = math.inf
-    ) -> None:
-        self._station, self._lanes, self._url, self._most = station, lanes, url, most
+    def __init__(self, station: Station, lanes: dict[int, HandLane], url: str) -> None:
+        self._station, self._lanes, self._url = station, lanes, url
         self._random = random.Random(64)  # noqa: S311 - a schedule
         self._due = {number: 0.1 * number for number in lanes}
         self._began = time.monotonic()
@@ -91,7 +89,7 @@ class Hands:
                     lane.take_out()
                     self._is_in[number] = False
                     self._due[number] = now + self._random.uniform(0.6, 1.2)
-            elif now >= self._due[number] and view.state == "empty" and len(self.plugs) < self._most:
+            elif now >= self._due[number] and view.state == "empty":
                 self._is_in[number] = True
                 self.plugs.append((time.time(), number))
                 lane.put_in(self._url)
@@ -215,29 +213,71 @@ def _thread_s(thread: threading.Thread) -> float:
 
 
 def growth(folder: Path, arguments: argparse.Namespace) -> Figures:
-    hands_of = {n: HandLane() for n in range(1, LANES + 1)}
-    watcher = Watcher()
-    with (
-        mock.patch.object(station_module, "LOOK_EVERY_S", 0.02),
-        made_station(folder, dict(hands_of), watcher) as (station, _journal),
-    ):
-        loop = threading.Thread(target=station.run, daemon=True)
-        hands = Hands(station, hands_of, "sim://BC28?speed=max", arguments.jobs)
-        loop.start()
-        marks = []
-        for part in (1, 2):
-            while len(watcher.verdicts) < part * arguments.jobs // 2:
-                hands.move()
-                time.sleep(0.02)
+    turns = Turns()
+    clock, watcher = TurnClock(turns), Counted()
+    operator = SimOperator(clock)
+    lanes: dict[int, Socket] = {n: SimLane("sim://BC28", operator) for n in range(1, LANES + 1)}
+    with made_station(folder, lanes, watcher, clock=clock) as (station, journal):
+        ended = clock.start(station.run, "station")
+        marks: list[Mark] = []
+        for jobs in (*range(GROWTH_STEP, arguments.jobs, GROWTH_STEP), arguments.jobs):
+            while watcher.count < jobs:
+                clock.sleep(1.0)
             gc.collect()
-            marks.append((len(watcher.verdicts), _resident_kb(), _files()))
+            marks.append(Mark.taken(watcher.count, journal))
+            print(f"growth   {marks[-1]}", flush=True)
         station._stop.set()  # noqa: SLF001
-        loop.join()
-    (jobs, kb, files), (all_jobs, all_kb, all_files) = marks
-    per_job = (all_kb - kb) / (all_jobs - jobs)
-    text = f"{kb / 1024:.1f} MB after {jobs} jobs on {LANES} lanes, {all_kb / 1024:.1f} MB after {all_jobs}"
-    text += f": {per_job:.1f} KB a job; descriptors {files}, then {all_files}"
-    return [(text, "≤ 8 KB a job, no more descriptors", per_job <= 8 and all_files <= files)]
+        clock.wait(ended, 3600.0)
+    if turns.failures:
+        raise turns.failures[0]
+    first, last = marks[0], marks[-1]
+    share = last.resident_mb / first.resident_mb - 1
+    text = (
+        f"{last.jobs} jobs on {LANES} lanes in simulated time: {share:+.1%} of memory since job {first.jobs}"
+    )
+    others = f"descriptors {first.files}, then {last.files}; threads {first.threads}, then {last.threads}"
+    is_even = last.files <= first.files and last.threads <= first.threads
+    return [(text, "≤ 5 %", share <= 0.05), (others, "no more", is_even)]
+
+
+class Mark(NamedTuple):
+    """The size of the process after so many jobs."""
+
+    jobs: int
+    resident_mb: float
+    journal_mb: float
+    files: int
+    threads: int
+    busy_s: float
+
+    @classmethod
+    def taken(cls, jobs: int, journal: Journal) -> "Mark":
+        return cls(
+            jobs,
+            _resident_kb() / 1024,
+            journal.path.stat().st_size / 1e6,
+            _files(),
+            threading.active_count(),
+            time.process_time(),
+        )
+
+    def __str__(self) -> str:
+        return (
+            f"after {self.jobs} jobs: {self.resident_mb:.1f} MB, {self.files} descriptors, {self.threads}"
+            f" threads, the journal's file {self.journal_mb:.1f} MB, {self.busy_s:.0f} s of the processor"
+        )
+
+
+class Counted(Watcher):
+    """A reporter that only counts the verdicts, which must be good."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.count = 0
+
+    def verdict(self, event: VerdictEvent) -> None:
+        assert event.verdict == "pass", event
+        self.count += 1
 
 
 def _files() -> int:

@@ -62,8 +62,9 @@ def serve(stack: ExitStack, database: str, folder: Path, host: str, port: int) -
         keys = [LineKey(stations.add(session, name)) for name in STATIONS]
         quota.new_batch(session, "B-2026-118", QUOTA, product="meter", target="BC28JAR01A05")
     listener = listen_on(host, port)
-    page = Page(store, clock=clock, listener=listener, names=(), is_tls=False)
-    app = line_app(LineService(store, clock=clock, memory=GrantMemory(folder)), page)
+    service = LineService(store, clock=clock, memory=GrantMemory(folder))
+    page = Page(store, living=service.living, clock=clock, listener=listener, names=(), is_tls=False)
+    app = line_app(service, page)
     running = stack.enter_context(RunningApp(app, listener))
     over = threading.Event()
     threads = [

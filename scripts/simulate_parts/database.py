@@ -51,7 +51,10 @@ class RunDatabase(sqlite3.Connection):
 
 @functools.cache
 def _of_this_process() -> RunDatabase:
-    database = sqlite3.connect(":memory:", cached_statements=256, factory=RunDatabase)
+    # The threads of a station's shift take turns, so one at a time uses it.
+    database = sqlite3.connect(
+        ":memory:", cached_statements=256, check_same_thread=False, factory=RunDatabase
+    )
     Journal.on(database, clock=SimulatedClock())
     return database
 

@@ -16,9 +16,12 @@ from scripts.simulate_parts.chips import CHIPS
 from scripts.simulate_parts.runs import Run, repeat, simulate
 from scripts.simulate_parts.scenario import API_FAULTS, METHODS, STAGES, Scenario, draw, fault_names
 from scripts.simulate_parts.shift import run_shift
+from scripts.simulate_parts.shift_judge import Shift
 from scripts.simulate_parts.shrink import shrunk
 
 CHUNK = 50
+SHIFT_UNITS = 200
+"""Units of one shift of a station: with more, its journal would not stay small."""
 
 
 def arguments(words: list[str]) -> argparse.Namespace:
@@ -38,7 +41,7 @@ def arguments(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--api", choices=sorted(API_FAULTS), help="only this API of the platform")
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="processes (default 1)")
     parser.add_argument("--keep-going", action="store_true", help="do not stop at the first broken promise")
-    parser.add_argument("--station", action="store_true", help="one shift of a station with N units instead")
+    parser.add_argument("--station", action="store_true", help="shifts of a station with N units instead")
     parser.add_argument("--lanes", type=int, default=8, metavar="N", help="its lanes (default 8)")
     parser.add_argument("--scenario", metavar="JSON", help="run just this one, and tell it step by step")
     return parser.parse_args(words)
@@ -52,7 +55,7 @@ def run(words: list[str]) -> int:
     if given.scenario is not None:
         return repeat(Scenario.parse(given.scenario))
     if given.station:
-        return _shift(given)
+        return _shifts(given)
     gc.set_threshold(200_000)  # what a run leaves is thrown away as a whole
     seed = given.seed if given.seed is not None else secrets.randbelow(10**9)
     print(f"seed {seed}, {given.runs} runs", flush=True)
@@ -79,17 +82,50 @@ def run(words: list[str]) -> int:
     return 1 if broken else 0
 
 
-def _shift(given: argparse.Namespace) -> int:
-    """Run one shift of a station; return the exit code."""
+def _shifts(given: argparse.Namespace) -> int:
+    """Run the shifts of a station, each with a seed of its own; return the exit code."""
+    gc.set_threshold(200_000)  # as above
     seed = given.seed if given.seed is not None else secrets.randbelow(10**9)
     print(f"seed {seed}, {given.runs} units, {given.lanes} lanes", flush=True)
-    began = time.perf_counter()
-    shift = run_shift(seed, units=given.runs, lanes=given.lanes)
-    took = time.perf_counter() - began
-    print(f"{sum(shift.verdicts.values())} verdicts in {took:.0f} s, {shift.deaths} deaths of the process")
-    print("  " + ", ".join(f"{name} {count}" for name, count in shift.verdicts.most_common()))
-    print("\n".join(shift.broken) if shift.broken else "no promise was broken")
-    return 1 if shift.broken else 0
+    began, cpu = time.perf_counter(), _cpu_s()
+    tally, jobs, deaths, simulated_s, broken, units = Counter[str](), 0, 0, 0.0, 0, 0
+    for shift in _results_of_shifts(given, seed):
+        tally.update(shift.verdicts)
+        jobs, deaths, units = jobs + shift.begun, deaths + shift.deaths, units + shift.units
+        simulated_s += shift.simulated_s
+        if shift.broken:
+            broken += 1
+            again = f"--seed {shift.seed} --runs {shift.units} --lanes {given.lanes}"
+            print(f"BROKEN: {shift.broken[0]}\n  again: scripts/simulate --station {again}", flush=True)
+            if not given.keep_going:
+                break
+        if units // 10_000 > (units - shift.units) // 10_000:
+            print(f"  {units} units, {jobs} jobs, {broken} broken shifts", flush=True)
+    took, cpu = time.perf_counter() - began, _cpu_s() - cpu
+    print(
+        f"{units} units, {jobs} jobs, {sum(tally.values())} verdicts, {deaths} deaths of the process in"
+        f" {simulated_s / 3600:.1f} simulated hours: {took:.0f} s, {jobs / took:.0f} jobs/s"
+        f" ({jobs / max(cpu, 0.01):.0f} a second of a core)"
+    )
+    print("  " + ", ".join(f"{name} {count}" for name, count in tally.most_common()))
+    print(f"{broken} broken shifts" if broken else "no promise was broken")
+    return 1 if broken else 0
+
+
+def _results_of_shifts(given: argparse.Namespace, seed: int) -> Iterator[Shift]:
+    """Run the units in shifts of `SHIFT_UNITS`; the last one has the rest."""
+    sizes = [SHIFT_UNITS] * (given.runs // SHIFT_UNITS) + [given.runs % SHIFT_UNITS or None]
+    calls = [(seed + number, size, given.lanes) for number, size in enumerate(sizes) if size is not None]
+    if given.jobs == 1:
+        yield from map(_one_shift, calls)
+        return
+    with multiprocessing.Pool(given.jobs) as pool:
+        yield from pool.imap_unordered(_one_shift, calls)
+
+
+def _one_shift(call: tuple[int, int, int]) -> Shift:
+    seed, units, lanes = call
+    return run_shift(seed, units=units, lanes=lanes)
 
 
 def _cpu_s() -> float:

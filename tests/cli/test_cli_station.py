@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -242,8 +243,10 @@ def test_lanes_are_learned_from_what_is_plugged_in(cli: Cli, tmp_path: Path) -> 
     def plug() -> None:
         clock = SystemClock()
         for index in (3, 1):
-            clock.sleep(0.6)
-            (links / f"pci-0000:00:14.0-usb-0:1.{index}:1.0-port0").symlink_to("/dev/null")
+            clock.sleep(1.0)
+            device = tmp_path / f"tty{index}"
+            device.touch()
+            (links / f"pci-0000:00:14.0-usb-0:1.{index}:1.0-port0").symlink_to(device)
 
     thread = threading.Thread(target=plug)
     thread.start()
@@ -253,6 +256,46 @@ def test_lanes_are_learned_from_what_is_plugged_in(cli: Cli, tmp_path: Path) -> 
     assert ran.result["lanes"] == {"1": "usb-0:1.3:1.0-port0", "2": "usb-0:1.1:1.0-port0"}
     lanes = decode_toml(path.read_text(), StationFile, name="x").lane
     assert [lane.path for lane in lanes] == ["usb-0:1.3:1.0-port0", "usb-0:1.1:1.0-port0"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no signals there")
+def test_lanes_that_were_learned_before_ctrl_c_are_kept(tmp_path: Path) -> None:
+    links = tmp_path / "by-path"
+    links.mkdir()
+    path = tmp_path / "station.toml"
+    path.write_text('# ours\nname = "b"\n')
+    words = [
+        sys.executable,
+        "-m",
+        "atota",
+        "station",
+        "learn",
+        str(path),
+        "--lanes",
+        "4-6",
+        "--links",
+        str(links),
+        "--json",
+    ]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as program:
+        assert program.stdout is not None
+        for line in program.stdout:
+            event = json.loads(line)
+            if (event["event"], event.get("lane")) == ("plug", 4):
+                for port in (0, 1):
+                    (tmp_path / f"tty{port}").touch()
+                    (links / f"pci-0000:00:14.0-usb-0:1.2:1.{port}-port0").symlink_to(tmp_path / f"tty{port}")
+            if (event["event"], event.get("lane")) == ("plug", 6):
+                program.send_signal(signal.SIGINT)
+        assert program.wait() == 130
+    assert "not the lanes 6" in event["error"]["message"]
+    text = path.read_text()
+    assert text.startswith("# ours\n")
+    lanes = decode_toml(text, StationFile, name="x").lane
+    assert {lane.number: lane.path for lane in lanes} == {
+        4: "usb-0:1.2:1.0-port0",
+        5: "usb-0:1.2:1.1-port0",
+    }
 
 
 def test_the_demo_shows_eight_lanes_and_failures_on_purpose(cli: Cli) -> None:

@@ -35,8 +35,15 @@ class Line:
         self.store = store
         self.service = LineService(store, clock=SystemClock(), memory=GrantMemory(state))
         self._listener = listen_on("127.0.0.1", 0)
-        page = Page(store, clock=SystemClock(), listener=self._listener, names=(), is_tls=False)
-        self._running = RunningApp(line_app(self.service, page), self._listener)
+        self.page = Page(
+            store,
+            living=self.service.living,
+            clock=SystemClock(),
+            listener=self._listener,
+            names=(),
+            is_tls=False,
+        )
+        self._running = RunningApp(line_app(self.service, self.page), self._listener)
         self.url = self._running.url
         self._clients: list[LineClient] = []
 

@@ -16,7 +16,7 @@ from atota.line.tables import figures, quota
 from scripts.first_day_parts.readme import commands
 from tests.line.postgres import Postgres
 from tests.line.servers import Line, sent
-from tests.line.stations import journal_in, write
+from tests.line.stations import imei_of, journal_in, write
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -68,7 +68,9 @@ def run(
 
 def test_every_command_of_the_readme_runs(run: Run) -> None:
     texts = [one.text for one in commands(README) if one.text.startswith("atota line ")]
-    texts += re.findall(r"`(echo 4711 \| atota line [^`]+)`", README)
+    piped = re.findall(r"^(echo 4711 \| atota line [^#\n]+)", README, re.MULTILINE)
+    assert piped
+    texts += piped
     texts = [text for text in texts if text.split()[2] not in WAITING]
     assert len(texts) > 8
     for text in texts:
@@ -114,7 +116,11 @@ def test_an_export_has_every_record_once_in_json_and_csv(run: Run, tmp_path: Pat
     ("text", "problem"),
     [
         ("", "no devices"),
-        ("imei\n1\n", "line 2 is not a device"),
+        ("imei\n1\n", "the column product_id is missing"),
+        ("product_id;name\n1;2\n", "the column dev_id is missing"),
+        ("product_id,dev_id\nP,\n", "line 2 is not a device"),
+        ("product_id,dev_id\nP,1\nP,2\nP,1\n", "line 4 names the id 1 again, after line 2"),
+        (f"product_id,dev_id,imei\nP,1,{imei_of(1)}\nP,2,{imei_of(1)}\n", "again, after line 2"),
         ("product_id,dev_id,imei\nP,1,12\n", "line 2 is not a device"),
     ],
 )
@@ -127,6 +133,23 @@ def test_a_list_of_devices_that_is_wrong_is_refused_with_its_place(
     with line.store.transaction() as session:
         assert session.value("SELECT count(*) FROM line.device") == 0
         assert figures.totals(session)[0] == 3
+
+
+def test_a_list_of_devices_from_a_spreadsheet_is_read_and_one_that_contradicts_the_line_is_refused_whole(
+    run: Run, tmp_path: Path, line: Line
+) -> None:
+    """With a byte order mark, semicolons and quotes; then an id that is free is said to be bound."""
+    bound = f'\ufeff"product_id";"dev_id";"imei"\r\nP;a;\r\n"P";"b";"{imei_of(1)}"\r\n'
+    (tmp_path / "excel.csv").write_text(bound, encoding="utf-8", newline="")
+    assert run("atota line devices import excel.csv")[0] == 0
+    (tmp_path / "more.csv").write_text(f"product_id,dev_id,imei\nP,c,\nP,a,{imei_of(2)}\n", encoding="utf-8")
+    code, out = run("atota line devices import more.csv --json")
+    assert (code, "the device P/a cannot be bound" in out) == (13, True)
+    (tmp_path / "other.csv").write_text(f"product_id,dev_id,imei\nP,d,{imei_of(1)}\n", encoding="utf-8")
+    assert run("atota line devices import other.csv --json")[0] == 13
+    with line.store.transaction() as session:
+        rows = session.rows("SELECT id, imei, state FROM line.device ORDER BY id")
+    assert rows == [("a", None, "free"), ("b", imei_of(1), "bound")]
 
 
 def test_the_views_for_other_tools_agree_with_the_yield(run: Run, postgres: Postgres, database: str) -> None:

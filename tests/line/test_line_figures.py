@@ -3,10 +3,14 @@
 import random
 import statistics
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
-from atota.line.tables import figures
+from atota.clock import SystemClock
+from atota.line.store import Store
+from atota.line.tables import figures, schema
+from tests.line.postgres import Postgres
 from tests.line.servers import Line
 from tests.line.stations import imei_of
 
@@ -62,3 +66,23 @@ def test_a_batch_without_records_has_zeros(line: Line) -> None:
     with line.store.transaction() as session:
         found = figures.batch_figures(session, "none")
     assert found == figures.BatchFigures(batch="none")
+
+
+def test_tables_of_the_first_version_keep_their_rows_when_they_are_migrated(
+    postgres: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name, scripts = f"first_{abs(hash(tmp_path)) % 10**8}", schema.steps()
+    postgres.sql(f"CREATE DATABASE {name}")
+    with Store(postgres.url_of(name), clock=SystemClock()) as opened:
+        monkeypatch.setattr(schema, "steps", lambda: scripts[:1])
+        assert schema.migrate(opened) == (0, 1)
+        with Line(opened, tmp_path / "state") as old:
+            sent_attempts(old, random.Random(1))
+        with opened.transaction() as session:
+            before = figures.batch_figures(session, "B")
+        monkeypatch.setattr(schema, "steps", lambda: scripts)
+        assert schema.migrate(opened) == (1, len(scripts))
+        with opened.transaction() as session:
+            assert figures.batch_figures(session, "B") == before
+        assert before.units > 5
+    postgres.sql(f"DROP DATABASE {name} WITH (FORCE)")

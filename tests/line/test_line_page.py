@@ -1,15 +1,23 @@
 """The managers' page: who may see it, who may change it, and what it shows."""
 
+import csv
 import http.client
+import io
 import json
+import re
+import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
-from atota.errors import Outcome
-from atota.line.tables import people, quota
+from atota.errors import Outcome, ServerUnreachable
+from atota.line import words
+from atota.line.protocol import Presence
+from atota.line.store import StoreFull
+from atota.line.tables import disk, people, quota, stations
 from tests.line.servers import Line, sent
 from tests.line.stations import imei_of, journal_in, write
 
@@ -172,3 +180,113 @@ def test_the_numbers_are_there_for_prometheus(line: Line, folder: Path) -> None:
         assert number in text.splitlines()
     assert 'atota_line_batch_tickets{batch="B-1",kind="quota"} 100' in text.splitlines()
     assert ask(line, "GET", "/healthz")[0] == 200
+
+
+def test_a_chinese_browser_gets_the_page_in_chinese_and_no_word_is_missing(line: Line, folder: Path) -> None:
+    work(line, folder)
+    cookie = account(line, "wang", "engineer")
+    for path in ("/", "/batch/B-1", f"/unit?q={imei_of(20)}", "/unit?q=x"):
+        text = ask(line, "GET", path, Cookie=cookie, Accept_Language="zh-CN,zh;q=0.9,en;q=0.8")[2]
+        assert 'lang="zh"' in text
+        assert "查找单件" in text
+        assert 'lang="en"' in ask(line, "GET", path, Cookie=cookie, Accept_Language="de, en;q=0.5")[2]
+    wrong = ask(line, "POST", "/api/login", {"name": "x", "pin": "y"}, Accept_Language="zh")[2]
+    assert "PIN 码错误" in wrong
+    english, chinese = words.words("en"), words.words("zh")
+    assert english.keys() == chinese.keys()
+    for name, text in english.items():
+        assert set(re.findall(r"{.*?}", text)) == set(re.findall(r"{.*?}", chinese[name])), name
+
+
+def test_records_are_exported_from_the_page_as_csv_and_json_lines(line: Line, folder: Path) -> None:
+    work(line, folder)
+    assert "/export?batch=B-1&amp;format=csv" in ask(line, "GET", "/batch/B-1")[2]
+    status, headers, text = ask(line, "GET", "/export?batch=B-1&format=csv")
+    rows = list(csv.DictReader(io.StringIO(text, newline="")))
+    assert (status, len(rows)) == (200, 11)
+    assert headers["content-disposition"] == "attachment; filename*=UTF-8''B-1.csv"
+    assert {row["batch"] for row in rows} == {"B-1"}
+    records = [json.loads(row) for row in ask(line, "GET", "/export?format=json")[2].splitlines()]
+    assert [record["id"] for record in records] == [row["id"] for row in rows]
+    cookie = account(line, "wang", "read")
+    assert ask(line, "GET", "/export?format=csv")[0] == 401
+    assert ask(line, "GET", "/export?format=csv", Host="evil.example")[0] == 421
+    for _ in range(4):  # each gives its place free again
+        assert ask(line, "GET", "/export?batch=none&format=json", Cookie=cookie)[::2] == (200, "")
+
+
+def test_stations_are_shown_from_memory_while_the_database_takes_nothing(
+    line: Line, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """First it cannot store, as on a full disk; then it does not answer at all."""
+    work(line, folder)
+    key = line.key("st-2")
+    client = line.client(key)
+
+    def full(*_: object) -> None:
+        raise StoreFull("No space left on device")
+
+    monkeypatch.setattr(stations, "note_presence", full)
+    with pytest.raises(ServerUnreachable, match="No space left"):
+        client.presence(Presence(tool_version="9.9", lanes=4, running=3, backlog=77))
+    text = ask(line, "GET", "/")[2]
+    assert 'data-station="st-2" data-state="live"' in text
+    assert "77 records wait" in text
+    monkeypatch.setattr(line.store, "transaction", lambda **_: full())
+    with pytest.raises(ServerUnreachable):
+        client.presence(Presence(tool_version="9.9", lanes=4, running=3, backlog=78))
+    status, _, text = ask(line, "GET", "/")
+    assert (status, "78 records wait" in text, "The database does not answer" in text) == (200, True, True)
+    assert ask(line, "GET", "/batch/B-1")[0] == 503
+
+
+def test_without_the_database_only_people_who_are_known_see_the_stations(
+    line: Line, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work(line, folder)
+    cookie = account(line, "wang", "read")
+    assert ask(line, "GET", "/", Cookie=cookie)[0] == 200
+
+    def away(**_: object) -> None:
+        raise StoreFull("it is away")
+
+    monkeypatch.setattr(line.store, "transaction", away)
+    assert ask(line, "GET", "/", Cookie=cookie)[0] == 200
+    status, _, text = ask(line, "GET", "/")
+    assert (status, "st-1" in text) == (503, False)
+
+
+def test_a_disk_that_is_nearly_full_is_an_alarm_and_one_that_cannot_be_seen_is_none(
+    line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "of the database's disk is free" not in ask(line, "GET", "/")[2]
+    with line.store.transaction() as session:
+        part = disk.free_part(session)
+    assert part is not None, "the database of the tests is on this machine"
+    assert 0 < part < 1
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(total=1000, free=90))
+    assert "Only 9.0 % of the database&#x27;s disk is free" in ask(line, "GET", "/")[2]
+    assert "atota_line_disk_free_ratio 0.0900" in ask(line, "GET", "/metrics")[2].splitlines()
+
+    def elsewhere(_: object) -> None:
+        raise FileNotFoundError
+
+    monkeypatch.setattr(shutil, "disk_usage", elsewhere)
+    assert "disk_free" not in ask(line, "GET", "/metrics")[2]
+
+
+def test_a_session_ends_with_the_account_its_pin_and_its_time(line: Line) -> None:
+    cookie = account(line, "wang", "engineer")
+    other = account(line, "li", "read")
+    new = {"batch": "B-7", "quota": "10"}
+    with line.store.transaction() as session:
+        session.run("UPDATE line.person SET role = 'read' WHERE name = 'wang'")
+    assert ask(line, "POST", "/api/batch", new, Cookie=cookie)[0] == 403, "the role of now, not of the login"
+    with line.store.transaction() as session:
+        people.add(session, "wang", "engineer", "another pin")
+        people.remove(session, "li")
+    for one in (cookie, other):
+        assert ask(line, "GET", "/", Cookie=one)[0] == 401
+    last = account(line, "zhao", "read")
+    line.page._sessions = {key: (person, 0.0) for key, (person, _) in line.page._sessions.items()}
+    assert ask(line, "GET", "/", Cookie=last)[0] == 401

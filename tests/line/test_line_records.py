@@ -140,10 +140,22 @@ def test_the_key_is_stored_as_a_digest_and_a_revoked_one_is_refused(line: Line) 
     assert line.call("GET", "/v1/journals/j", key=line.key())[0] == 200
 
 
-def test_records_and_quarantine_cannot_be_changed_afterwards(line: Line) -> None:
+def test_bytes_that_are_no_text_go_into_quarantine_as_they_came(line: Line) -> None:
+    key = line.key()
+    body = b'{"first_seq": 1, "records": [{"outcome": "updated"}, {"outcome": "updated", "note": "\xff"}]}'
+    assert line.call("POST", "/v1/journals/j-1/records", body, key=key)[1]["quarantined"] == [2]
+    with line.store.transaction() as session:
+        assert bytes(session.value("SELECT body FROM line.quarantine")).endswith(b'"\xff"}')
+
+
+def test_records_quarantine_and_journals_cannot_be_taken_away_afterwards(line: Line) -> None:
     from atota.errors import ServerError
 
     post(line, line.key(), 1, [record(1), "bad"])
-    for statement in ("UPDATE line.record SET outcome = 'updated'", "DELETE FROM line.quarantine"):
+    for statement in (
+        "UPDATE line.record SET outcome = 'updated'",
+        "DELETE FROM line.quarantine",
+        "DELETE FROM line.journal",
+    ):
         with pytest.raises(ServerError, match="append-only"), line.store.transaction() as session:
             session.run(statement)

@@ -15,6 +15,8 @@ from atota.errors import Outcome, Refused
 from atota.journal.facts import JobState, StateFact
 from atota.journal.model import Opened
 from atota.journal.store import Journal
+from atota.line import client, protocol
+from atota.line.check import examine_line
 from atota.line.escrow import Escrow, Wish
 from atota.line.station import DoneElsewhere, NoDeviceId, NoTicket, StationLine
 from atota.line.store import Store
@@ -199,6 +201,47 @@ def test_a_second_id_that_a_module_got_offline_is_refused_and_holds_nothing_up(
         bound = session.rows("SELECT id, imei FROM line.device WHERE state = 'bound' ORDER BY id")
         refused = session.value("SELECT count(*) FROM line.audit WHERE action = 'bind-refused'")
     assert (bound, refused) == ([("d1", imei_of(1)), ("d9", imei_of(9))], 1)
+
+
+def test_the_check_of_a_station_tells_the_key_the_versions_and_the_stock(
+    line: Line, connect: Connect, journal: Journal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with line.store.transaction() as session:
+        quota.new_batch(session, "B-1", 90)
+        quota.import_devices(session, [("P", "d0", None), ("P", "d1", None)])
+
+    def check(url: str = line.url) -> list[tuple[str, str, str]]:
+        found = examine_line(
+            url,
+            tmp_path / "line.key",
+            journal.path,
+            batch="B-1",
+            product="P",
+            clock=SystemClock(),
+            timeout_s=5.0,
+        )
+        return [(one.check, one.state, one.says) for one in found]
+
+    assert ("stock", "ok", "this station has never had tickets or device ids of the line") in check()
+    station = connect(product="P")
+    assert ("stock", "warning", "no tickets of the batch B-1 are held") in check()
+    sent(station._outbox)
+    station.device(imei_of(1))
+    found = check()
+    assert found[0] == ("line", "ok", f"{line.url} answers, takes the key and speaks protocol 1")
+    assert [state for _, state, _ in found] == ["ok"] * 4
+    says = [says for *_, says in found]
+    assert says[2] == "90 tickets of the batch B-1 are held for work without the network"
+    assert says[3] == "1 device ids of the product P are held for work without the network"
+    assert check("http://127.0.0.1:9")[0][:2] == ("line", "bad")
+    monkeypatch.setitem(client._HEADERS, protocol.HEADER, str(protocol.PROTOCOL + 1))
+    assert "speaks protocol 2" in check()[0][2]
+    monkeypatch.undo()
+    with line.store.transaction() as session:
+        stations.revoke(session, "st-7")
+    assert "was revoked" in check()[0][2]
+    (tmp_path / "line.key").write_text("nonsense")
+    assert "not a station's key" in check()[0][2]
 
 
 def test_a_batch_that_the_line_does_not_know_needs_no_tickets(line: Line, connect: Connect) -> None:

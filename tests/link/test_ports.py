@@ -25,9 +25,7 @@ def port(device: str, usb_id: str | None, serial: str | None, location: str | No
 
 def test_the_ports_of_this_machine_are_listed_in_natural_order() -> None:
     listed = list_ports()
-    assert [found.device for found in listed] == sorted(
-        (found.device for found in listed), key=ports._natural
-    )
+    assert [found.device for found in listed] == sorted((found.device for found in listed), key=ports.natural)
     assert msgspec.json.decode(msgspec.json.encode(listed), type=list[PortInfo]) == listed
 
 
@@ -39,12 +37,12 @@ def test_a_machine_without_ports_has_an_empty_list(monkeypatch: pytest.MonkeyPat
 
 def test_natural_order_counts() -> None:
     names = ["/dev/ttyUSB10", "/dev/ttyUSB2", "/dev/ttyACM1", "COM3"]
-    assert sorted(names, key=ports._natural) == ["/dev/ttyACM1", "/dev/ttyUSB2", "/dev/ttyUSB10", "COM3"]
+    assert sorted(names, key=ports.natural) == ["/dev/ttyACM1", "/dev/ttyUSB2", "/dev/ttyUSB10", "COM3"]
 
 
 @given(st.lists(st.text(max_size=8)))
 def test_natural_order_takes_any_names(names: list[str]) -> None:
-    assert sorted(sorted(names, key=ports._natural)) == sorted(names)
+    assert sorted(sorted(names, key=ports.natural)) == sorted(names)
 
 
 def test_a_usb_adapter_is_described_whole() -> None:

@@ -95,6 +95,7 @@ class Seen:
             hook=hook,
             show_label=lambda _lane, _record, state: self.labels.append(state),
             warn=lambda topic, text: self.warnings.append((topic, text)),
+            clock=SystemClock(),
         )
 
 

@@ -1,20 +1,26 @@
 """Places: links by path and fixtures, learned keys, and the check of a station."""
 
-import os
 import threading
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from atota.clock import Clock, SimulatedClock, StopToken, SystemClock
-from atota.errors import ConfigError, Interrupted, LinkLost, PortBusy
+from atota.errors import ConfigError, Interrupted, LinkLost, PortBusy, UsageError
 from atota.sim.link import SimLink
 from atota.sim.modules import make_module
 from atota.sim.options import Options
-from atota.station.check import examine_station
-from atota.station.config import load_station
-from atota.station.learn import appearing, tail_of, with_paths, write_paths
-from atota.station.sockets import LinkFolder, PortSocket, find_device
+from atota.station.learn import (
+    appearing,
+    are_one_adapter,
+    check_file,
+    lane_numbers,
+    tail_of,
+    with_paths,
+    write_paths,
+)
+from atota.station.sockets import LinkFolder, PortSocket
 
 TAIL = "usb-0:1.2.1:1.0-port0"
 NAME = f"pci-0000:00:14.0-{TAIL}"
@@ -95,8 +101,9 @@ class Fixture:
     def __init__(self, *, speaks_at: bool = True) -> None:
         self.clock = SimulatedClock()
         self.is_in = self.is_taken = False
-        find = find_device("fixture://1")
-        self.place = PortSocket(find, self._open, self.clock, speaks_at=speaks_at)
+        self.place = PortSocket(
+            lambda: ("fixture://1", "fixture://1"), self._open, self.clock, speaks_at=speaks_at
+        )
         self._module = make_module("BC28", Options(baud=9600))
 
     def _open(self, port: str) -> "FixtureLink":
@@ -273,11 +280,55 @@ def test_the_key_of_a_lane_leaves_out_the_controller() -> None:
 def test_only_the_paths_of_a_file_are_replaced() -> None:
     text = with_paths(FILE, {1: "usb-0:1:1.0-port0", 2: "usb-0:2:1.0-port0", 7: "usb-0:7:1.0-port0"})
     assert text.startswith('# the bench at the window\nname = "b"\n')
-    assert 'number = 1\npath = "usb-0:1:1.0-port0"\nboard = "b.toml"' in text
+    assert 'number = 1\npath = "usb-0:1:1.0-port0"  # old\nboard = "b.toml"' in text
     assert 'number = 2\npath = "usb-0:2:1.0-port0"\n' in text
     assert "/dev/ttyUSB0" not in text
     assert "[stop]\nfailures_lane = 2" in text
     assert text.endswith('[[lane]]\nnumber = 7\npath = "usb-0:7:1.0-port0"\n')
+
+
+def test_comments_and_line_ends_of_a_file_stay() -> None:
+    text = with_paths(FILE.replace("\n", "\r\n"), {1: "usb-0:1:1.0-port0"})
+    assert 'path = "usb-0:1:1.0-port0"  # old\r\nboard' in text
+    assert text.count("\n") == text.count("\r\n")
+
+
+def test_a_file_is_replaced_as_a_whole_behind_its_link_and_with_its_mode(tmp_path: Path) -> None:
+    real = tmp_path / "real.toml"
+    real.write_text(FILE)
+    real.chmod(0o640)
+    link = tmp_path / "s.toml"
+    link.symlink_to(real)
+    write_paths(link, {2: TAIL})
+    assert link.is_symlink()
+    assert TAIL in real.read_text()
+    assert real.stat().st_mode & 0o777 == 0o640
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["real.toml", "s.toml"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['name = "b"\nlane = [{number = 1, port = "COM1"}]\n', "nam = 1\n", "name = \n", 'name = "b"\n[x]\n'],
+)
+def test_a_file_that_cannot_take_lanes_is_refused_before_the_first_plug(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "s.toml"
+    file.write_text(text)
+    with pytest.raises(ConfigError):
+        check_file(file, [1, 2])
+    assert file.read_text() == text
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers"), [("3", [1, 2, 3]), ("9-11", [9, 10, 11]), ("64", list(range(1, 65)))]
+)
+def test_lanes_are_a_count_or_a_range(text: str, numbers: list[int]) -> None:
+    assert lane_numbers(text) == numbers
+
+
+@pytest.mark.parametrize("text", ["0", "65", "3-2", "x", "1-99", "", "-1", "1,2"])
+def test_other_words_are_no_lanes(text: str) -> None:
+    with pytest.raises(UsageError):
+        lane_numbers(text)
 
 
 def test_a_file_that_would_be_wrong_stays_as_it_was(tmp_path: Path) -> None:
@@ -293,8 +344,48 @@ def test_what_appears_is_told_and_what_was_there_is_not(folder: Path) -> None:
     appeared = appearing(LinkFolder(folder), SystemClock(), StopToken())
     thread = threading.Timer(0.1, lambda: plug(folder))
     thread.start()
-    assert next(appeared) == NAME
+    assert next(appeared) == [TAIL]
     thread.join()
+
+
+def test_the_ports_of_one_adapter_are_learned_at_one_plug_in_their_order(folder: Path) -> None:
+    names = [f"pci-0000:00:14.0-usb-0:1.2:1.{port}-port0" for port in (2, 0, 10, 1)]
+    appeared = appearing(LinkFolder(folder), SystemClock(), StopToken())
+    thread = threading.Timer(0.1, lambda: list(map(partial(plug, folder), names)))
+    thread.start()
+    places = next(appeared)
+    thread.join()
+    assert places == [f"usb-0:1.2:1.{port}-port0" for port in (0, 1, 2, 10)]
+    assert are_one_adapter(places)
+    assert not are_one_adapter(["usb-0:1.2.1:1.0-port0", "usb-0:1.2.2:1.0-port0"])
+
+
+def test_two_names_of_one_device_are_one_place(folder: Path) -> None:
+    appeared = appearing(LinkFolder(folder), SystemClock(), StopToken())
+    device = folder.parent / "tty"
+    device.touch()
+
+    def plug_both() -> None:
+        (folder / NAME).symlink_to(device)
+        (folder / NAME.replace("usb-", "usbv2-")).symlink_to(device)
+
+    thread = threading.Timer(0.1, plug_both)
+    thread.start()
+    assert next(appeared) == [TAIL]
+    thread.join()
+
+
+def test_the_same_adapter_that_is_plugged_again_appears_again(folder: Path) -> None:
+    appeared = appearing(LinkFolder(folder), SystemClock(), StopToken())
+    threading.Timer(0.1, lambda: plug(folder)).start()
+    assert next(appeared) == [TAIL]
+
+    def replug() -> None:
+        (folder / NAME).unlink()
+        plug(folder)
+
+    threading.Timer(0.1, replug).start()
+    assert next(appeared) == [TAIL]
 
 
 def test_learning_ends_when_it_is_stopped(folder: Path) -> None:
@@ -302,59 +393,3 @@ def test_learning_ends_when_it_is_stopped(folder: Path) -> None:
     stop.set()
     with pytest.raises(Interrupted):
         next(appearing(LinkFolder(folder), SystemClock(), stop))
-
-
-# -- the check -----------------------------------------------------------------------------------------
-
-
-def checked(tmp_path: Path, folder: Path, lanes: str, more: str = "") -> dict[str, tuple[str, str]]:
-    path = tmp_path / "station.toml"
-    path.write_text(f'name = "x"\n{more}\n{lanes}')
-    findings = examine_station(
-        load_station(path),
-        links=LinkFolder(folder),
-        rate=lambda _lane: None,
-        journal=tmp_path / "journal.sqlite3",
-        clock=SystemClock(),
-        sysfs=tmp_path / "no-usb",
-    )
-    return {finding.check: (finding.state, finding.says) for finding in findings}
-
-
-def lane(place: str) -> str:
-    return f"[[lane]]\nnumber = 1\n{place}\n"
-
-
-def test_a_bench_that_is_complete_has_nothing_to_mend(tmp_path: Path, folder: Path) -> None:
-    findings = checked(tmp_path, folder, lane('port = "sim://BC28"'))
-    assert {state for state, _ in findings.values()} == {"ok"}
-    assert {"file", "lane", "clock", "disk"} == findings.keys()
-
-
-def test_a_lane_whose_adapter_is_missing_is_told(tmp_path: Path, folder: Path) -> None:
-    findings = checked(tmp_path, folder, lane(f'path = "{TAIL}"'))
-    assert findings["lane"] == ("bad", f"lane 1: no adapter is at {TAIL}")
-
-
-def test_adapters_that_cannot_be_told_apart_are_told(tmp_path: Path, folder: Path) -> None:
-    plug(folder)
-    plug(folder, f"pci-0000:05:00.0-{TAIL}")
-    findings = checked(tmp_path, folder, lane(f'path = "{TAIL}"'))
-    assert findings["lane"][0] == "bad"
-    assert "2 adapters are at" in findings["lane"][1]
-
-
-def test_a_device_that_is_missing_is_told(tmp_path: Path, folder: Path) -> None:
-    findings = checked(tmp_path, folder, lane('port = "/dev/ttyUSB99"'))
-    assert findings["there"][0] == "bad"
-
-
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="printers are files elsewhere")
-def test_a_printer_a_scanner_and_a_disk_are_looked_at(tmp_path: Path, folder: Path) -> None:
-    (tmp_path / "u.zpl").write_text("^XA{imei}^XZ")
-    more = '[label]\ntemplate = "u.zpl"\nprinter = "/dev/usb/lp99"\n[scan]\nreader = "/dev/scanner99"\n'
-    more += "[stop]\nmin_free_mb = 90000000\n"
-    findings = checked(tmp_path, folder, lane('port = "sim://BC28"'), more)
-    assert findings["printer"] == ("bad", "the printer /dev/usb/lp99 is not there")
-    assert findings["scanner"] == ("bad", "the scanner /dev/scanner99 is not there")
-    assert findings["disk"][0] == "bad"

@@ -1,21 +1,25 @@
 """The pure rules of a station: codes, interlocks, sums."""
 
 import datetime as dt
+from pathlib import Path
 
 import msgspec
 import pytest
 
-from atota.clock import utc_iso
-from atota.errors import Outcome
+from atota.clock import SimulatedClock, utc_iso
+from atota.errors import LimitReached, Outcome
 from atota.journal.facts import ErrorFact, StationFact
 from atota.journal.model import Record, RecordStage
+from atota.journal.store import Journal
 from atota.line.reading import columns
 from atota.outcomes import JOB_OUTCOMES
-from atota.station.config import ScanTable, StopTable
+from atota.station.admission import Admissions, Unit
+from atota.station.config import DevicesTable, ScanTable, StopTable
+from atota.station.devices import Devices
 from atota.station.interlocks import Standing, Streaks, stops
 from atota.station.lane import Verdict
 from atota.station.scanning import ONCE_S, Scanner
-from atota.station.tally import Attempt, Tally, attempt_of, verdict_of
+from atota.station.tally import Attempt, Tally, attempt_of, tally_of, verdict_of
 
 PATTERNS = ScanTable(pattern=r"SN(\d{4})", operator=r"OP:(\w+)", lane=r"LANE:(\d{2})")
 P, F, E = Verdict.PASS, Verdict.FAIL, Verdict.STATION_ERROR
@@ -186,3 +190,16 @@ def test_yields_are_counted_by_units_and_by_their_first_and_last_attempt() -> No
     assert (summary.attempts, summary.station_errors) == (8, 2)
     assert [(cause.key, cause.count) for cause in summary.pareto] == [("validate:write-failed", 3)]
     assert summary.units_an_hour == pytest.approx(2 * 3600 / 240)
+
+
+def test_a_label_that_was_read_for_two_lanes_is_let_in_once(tmp_path: Path) -> None:
+    with Journal(tmp_path / "journal.sqlite3", clock=SimulatedClock()) as journal:
+        admissions = Admissions(
+            journal, Devices(DevicesTable()), tally_of(()), station="s", batch="B", clock=SimulatedClock()
+        )
+        first, second = Unit(imei="490154203237518"), Unit(imei="490154203237526")
+        admissions.check_label(1, first, "SN1")
+        with pytest.raises(LimitReached, match="lane 1 works on a unit with the same label, SN1"):
+            admissions.check_label(2, second, "SN1")
+        admissions.leave(1, had_slot=False)
+        admissions.check_label(2, second, "SN1")

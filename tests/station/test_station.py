@@ -238,6 +238,15 @@ def test_a_station_that_is_stopped_ends_its_jobs_with_records(start: Start) -> N
     assert station.journal.record(event.record_id or "").exit_code == 130
 
 
+def test_a_unit_that_is_not_in_the_list_of_devices_is_not_flashed(start: Start, tmp_path: Path) -> None:
+    (tmp_path / "devices.csv").write_text(f"imei,dev_id\n{IMEIS[1]},6523\n")
+    station = start('[devices]\nfile = "devices.csv"')
+    view = station.run_unit(f"sim://BC28?imei={IMEIS[0]}")
+    assert (view.verdict, view.outcome) == (Verdict.STATION_ERROR, "limit")
+    assert "is not in devices.csv" in view.sentence
+    assert station.run_unit(f"sim://BC28?imei={IMEIS[1]}").verdict is Verdict.PASS
+
+
 def test_a_unit_of_a_place_that_cannot_see_it_is_out_by_the_operators_word(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,17 +12,32 @@ import typer
 from rich.console import Group
 from rich.table import Table
 
+from atota._version import __version__
 from atota.cli.call import Call
 from atota.cli.view.output import plain, styled
 from atota.cli.view.record import duration
 from atota.cli.wiring import journal_path
-from atota.clock import SystemClock
+from atota.clock import SystemClock, utc_iso
 from atota.errors import ConfigError, UsageError
 from atota.journal.store import Journal
 from atota.station.tally import Summary, tally_of
 
-_STYLE = "body{font:14px sans-serif;margin:2em}table{border-collapse:collapse;margin:1em 0}"
-_STYLE += "td,th{border:1px solid #555;padding:.3em .8em;text-align:left}h1{font-size:1.4em}"
+_STYLE = """
+@page { margin: 15mm }
+body { font: 15px/1.35 system-ui, sans-serif; color: #10161d; max-width: 60rem; margin: 2rem auto }
+body { padding: 0 1rem }
+h1 { font-size: 1.7rem; margin: 0 0 1rem; padding-bottom: .4rem; border-bottom: 3px solid #10161d }
+h2 { font-size: 1.2rem; margin: 1.8rem 0 .6rem }
+dl { display: grid; grid-template-columns: repeat(auto-fill, minmax(9rem, 1fr)); gap: .6rem; margin: 0 }
+dl div { border: 1px solid #56616d; border-radius: 4px; padding: .4rem .7rem; break-inside: avoid }
+dd { margin: 0; font-size: 1.5rem; font-weight: 700; font-variant-numeric: tabular-nums }
+table { border-collapse: collapse; width: 100% }
+th, td { padding: .3rem .6rem; border-bottom: 1px solid #c3c9d0; text-align: left; font-weight: 400 }
+td:first-child { text-align: right; font-weight: 700; width: 4rem }
+td:last-child { width: 45% }
+i { display: block; height: .9rem; background: #00407f; print-color-adjust: exact }
+footer { margin-top: 2rem; font-size: .85rem; color: #3d4650 }
+"""
 
 
 def summarise_batch(
@@ -109,15 +124,20 @@ def _csv(summary: Summary) -> bytes:
 
 
 def _page(summary: Summary) -> bytes:
-    def table(rows: Iterator[tuple[str, str]]) -> str:
-        cells = (
-            f"<tr><th>{html.escape(name)}</th><td>{html.escape(value)}</td></tr>" for name, value in rows
-        )
-        return f"<table>{''.join(cells)}</table>"
-
     title = html.escape(f"Batch {summary.batch}")
-    causes = table((cause.key, str(cause.count)) for cause in summary.pareto)
-    body = f"<h1>{title}</h1>{table(_rows(summary))}<h2>Failures</h2>{causes}"
+    figures = "".join(
+        f"<div><dt>{html.escape(name)}</dt><dd>{html.escape(value)}</dd></div>"
+        for name, value in _rows(summary)
+    )
+    most = max((cause.count for cause in summary.pareto), default=1)
+    causes = "".join(
+        f"<tr><td>{cause.count}</td><th>{html.escape(cause.key)}</th>"
+        f'<td><i style="width:{100 * cause.count / most:.0f}%"></i></td></tr>'
+        for cause in summary.pareto
+    )
+    failures = f"<h2>Failures, by stage and outcome</h2><table>{causes}</table>" if causes else ""
+    written = f"atota {__version__}, {utc_iso(SystemClock().time())[:16].replace('T', ' ')} UTC"
+    body = f"<h1>{title}</h1><dl>{figures}</dl>{failures}<footer>{written}</footer>"
     head = f'<meta charset="utf-8"><title>{title}</title><style>{_STYLE}</style>'
     return f'<!DOCTYPE html><html lang="en"><head>{head}</head><body>{body}</body></html>\n'.encode()
 

@@ -97,7 +97,14 @@ def serve(
     with opened(database) as store:
         listener = listen_on(host, port)
         service = LineService(store, clock=clock)
-        page = Page(store, clock=clock, listener=listener, names=host_name or (), is_tls=tls is not None)
+        page = Page(
+            store,
+            living=service.living,
+            clock=clock,
+            listener=listener,
+            names=host_name or (),
+            is_tls=tls is not None,
+        )
         with RunningApp(line_app(service, page), listener, tls=tls) as running:
             shown = styled("line on [bold]{}[/], database {}  (Ctrl-C ends it)", running.url, store.shown)
             call.out.event("listening", shown, url=running.url)

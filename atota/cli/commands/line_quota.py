@@ -93,11 +93,26 @@ def read_devices(file: Path) -> list[tuple[str, str, str | None]]:
     """
     try:
         with file.open(encoding="utf-8-sig", newline="") as stream:
-            rows = list(csv.DictReader(stream))
+            head = stream.readline()
+            stream.seek(0)
+            is_semicolons = (
+                ";" in head and "," not in head
+            )  # as spreadsheets write it where "," is in numbers
+            table = csv.DictReader(stream, delimiter=";" if is_semicolons else ",")
+            names = table.fieldnames or ()
+            rows = [(table.line_num, row) for row in table]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise ConfigError(f"{file}: cannot be read: {error}", hint="Give a CSV file in UTF-8.") from error
+        problem = error.strerror if isinstance(error, OSError) else error
+        raise ConfigError(f"{file}: cannot be read: {problem}", hint="Give a CSV file in UTF-8.") from error
+    missing = [name for name in ("product_id", "dev_id") if name not in names]
+    if missing and names:
+        raise ConfigError(
+            f"{file}: the column {missing[0]} is missing; its first line is {head.strip()[:80]!r}",
+            hint="Name the columns in the first line: product_id,dev_id,imei.",
+        )
     devices = []
-    for number, row in enumerate(rows, 2):
+    seen: dict[tuple[str, ...], int] = {}
+    for number, row in rows:
         product, device = (row.get("product_id") or "").strip(), (row.get("dev_id") or "").strip()
         imei = (row.get("imei") or "").strip() or None
         if not product or not device or (imei is not None and not is_imei(imei)):
@@ -105,6 +120,13 @@ def read_devices(file: Path) -> list[tuple[str, str, str | None]]:
                 f"{file}: line {number} is not a device",
                 hint="Each line has product_id, dev_id and, if it is bound, an imei of fifteen digits.",
             )
+        for key in filter(None, (("id", product, device), imei and ("imei", product, imei))):
+            if key in seen:
+                raise ConfigError(
+                    f"{file}: line {number} names the {key[0]} {key[2]} again, after line {seen[key]}",
+                    hint="Leave one of the two lines.",
+                )
+            seen[key] = number
         devices.append((product, device, imei))
     if not devices:
         raise ConfigError(

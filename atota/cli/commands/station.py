@@ -1,41 +1,45 @@
 """Commands of the station: run, check, learn, demo."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import msgspec
 import typer
 
 from atota.cli.call import Call
-from atota.cli.stations import SettingsParts, locked, sockets_of, station_journal
+from atota.cli.stations import SettingsParts, links_of, locked, sockets_of, station_journal
 from atota.cli.transcripts import prune_transcripts
 from atota.cli.view.findings import findings_page
 from atota.cli.view.output import styled
 from atota.cli.view.station import JsonReporter, PlainReporter, SilentReporter
 from atota.cli.view.terminal import live_station
 from atota.clock import SystemClock
-from atota.doctor.findings import Finding, Group, blamed, ending, summary
+from atota.doctor.findings import KEY, Finding, blamed, ending, summary
+from atota.doctor.platform import judge_answer, judge_clock
 from atota.errors import AtotaError, Interrupted, Outcome, UsageError, extra_missing
 from atota.journal.store import Journal
+from atota.line.check import examine_line
 from atota.line.outbox import Activity
 from atota.line.station import StationLine
 from atota.ota.cache import Cache
 from atota.ota.http import reach
-from atota.station.check import examine_station
-from atota.station.config import MOST_LANES, StationConfig, host_and_port, load_station
+from atota.station.check import Machine, examine_station
+from atota.station.config import StationConfig, host_and_port, load_station
 from atota.station.desk import Reporter
 from atota.station.lane import LaneState
-from atota.station.learn import appearing, tail_of, write_paths
+from atota.station.learn import appearing, are_one_adapter, check_file, lane_numbers, write_paths
 from atota.station.outbox import outbox_of
 from atota.station.reader import Reader
-from atota.station.sockets import LinkFolder, Socket
+from atota.station.sockets import Links, Socket
 from atota.station.station import Station, check_package
 from atota.station.work import JobParts
 
 _REACH_S = 10.0
+_NEWEST = 2**53
+"""More changes than any line has: the answer is empty, and proves the key."""
 _Links = Annotated[
     Path | None,
     typer.Option(
@@ -68,15 +72,15 @@ def run(
     parts.check_lanes()
     parts.check(call.stop)
     prune_transcripts(call)
-    folder = _folder(links)
+    adapters = links_of(links)
     with locked(config.path), Journal(station_journal(call, config), clock=SystemClock()) as journal:
         shift = Shift(
             config=config,
             parts=parts,
             journal=journal,
             cache=Cache(),
-            sockets=sockets_of(config, parts, folder),
-            scan=folder.scan,
+            sockets=sockets_of(config, parts, adapters),
+            scan=adapters.scan,
             page=None if no_page else listen or config.file.page.listen,
             token_file=token_file,
             units=units,
@@ -192,21 +196,15 @@ def check(
     """Print the findings; return the exit code of the worst."""
     call.out.begin()
     config = load_station(file)
-    check_package(config)
     parts = SettingsParts(call, config)
-    parts.check_lanes()
-    findings = list(
-        examine_station(
-            config,
-            links=_folder(links),
-            rate=parts.rate,
-            journal=station_journal(call, config),
-            clock=SystemClock(),
-        )
-    )
-    for name, server in parts.servers():
-        findings.append(_reached(name, server, call.settings.ca_file))
-    call.out.page(partial(findings_page, findings, summary(findings)))
+    machine = Machine(links=links_of(links), clock=SystemClock())
+    findings = [
+        *_running(config, parts),
+        *examine_station(config, machine, rate=parts.rate, journal=station_journal(call, config)),
+        *_servers(call, config, parts),
+    ]
+    shown = [msgspec.structs.replace(one, port=None) for one in findings]  # a lane's number is in its text
+    call.out.page(partial(findings_page, shown, summary(findings)))
     error = ending(findings)
     fields = msgspec.to_builtins(findings)
     if error is not None:
@@ -215,22 +213,56 @@ def check(
     return 0
 
 
-def _reached(name: Literal["platform", "line"], server: str, ca_file: Path | None) -> Finding:
-    """Return whether a server can be reached."""
-    group: Group = "platform" if name == "platform" else "station"
+def _running(config: StationConfig, parts: SettingsParts) -> Iterator[Finding]:
+    """Yield a finding if the station is at work, which has the ports and the page then, or cannot begin."""
     try:
-        reach(server, clock=SystemClock(), timeout_s=_REACH_S, ca_file=ca_file)
+        with locked(config.path):
+            pass
     except AtotaError as error:
-        return blamed(group, name, error)
-    return Finding(group=group, check=name, state="ok", says=f"{server} answers")
+        yield blamed("station", "running", error)
+    try:
+        parts.check_lanes()
+    except AtotaError as error:
+        yield blamed("station", "lanes", error)
+
+
+def _servers(call: Call, config: StationConfig, parts: SettingsParts) -> Iterator[Finding]:
+    """Yield the findings of the servers and of the credentials for them."""
+    for server in parts.platforms():
+        try:
+            reached = reach(server, clock=SystemClock(), timeout_s=_REACH_S, ca_file=call.settings.ca_file)
+        except AtotaError as error:
+            yield blamed("platform", "platform", error)
+        else:
+            yield msgspec.structs.replace(judge_answer(reached), check="platform")
+            yield msgspec.structs.replace(
+                judge_clock(reached.skew_s, call.settings.auth_ttl_s),
+                group="platform",
+                check="platform clock",
+            )
+    try:
+        parts.check(call.stop)
+    except AtotaError as error:
+        yield blamed("platform", KEY, error)
+    if config.file.line is not None:
+        yield from examine_line(
+            config.file.line.url,
+            config.beside(config.file.line.key_file),
+            station_journal(call, config),
+            batch=config.file.work.batch,
+            product=_product(call, config),
+            clock=SystemClock(),
+            timeout_s=_REACH_S,
+            ca_file=call.settings.ca_file,
+        )
 
 
 def learn(
     call: Call,
     file: _File,
     lanes: Annotated[
-        int | None,
-        typer.Option(min=1, max=MOST_LANES, metavar="N", help="Learn lanes 1 to N; else those of FILE."),
+        str | None,
+        typer.Option(metavar="N|A-B", help="Learn the lanes 1 to N, or A to B; else those of FILE."),
     ] = None,
     links: _Links = None,
 ) -> None:
@@ -239,27 +271,46 @@ def learn(
     if lanes is None:
         numbers = [lane.number for lane in load_station(file).file.lane if lane.path is not None]
     else:
-        numbers = list(range(1, lanes + 1))
+        numbers = lane_numbers(lanes)
     if not numbers:
         raise UsageError(f"{file} has no lane with a `path`", hint="Give --lanes N to learn N lanes.")
+    check_file(file, numbers)
     paths: dict[int, str] = {}
-    appeared = appearing(_folder(links), SystemClock(), call.stop)
-    for number in numbers:
-        call.out.event("plug", styled("plug lane [bold]{}[/] in now", number), lane=number)
-        while number not in paths:
-            path = tail_of(next(appeared))
-            taken = next((lane for lane, other in paths.items() if other == path), None)
-            if taken is not None:
-                call.out.warn(f"{path} is lane {taken} already: plug another one in")
-                continue
-            paths[number] = path
-            call.out.event("learned", f"  lane {number}: {path}", lane=number, path=path)
+    try:
+        _learned(call, numbers, links_of(links), paths)
+    except Interrupted as stopped:
+        if not paths:
+            raise
+        write_paths(file, paths)
+        rest = ", ".join(str(number) for number in numbers if number not in paths)
+        raise Interrupted(
+            f"{stopped.message}: {len(paths)} are written into {file}, not the lanes {rest}",
+            hint="Learn them with --lanes A-B.",
+        ) from None
     write_paths(file, paths)
     call.done(f"{len(paths)} lanes written into {file}", lanes=paths)
 
 
-def _folder(links: Path | None) -> LinkFolder:
-    return LinkFolder() if links is None else LinkFolder(links)
+def _learned(call: Call, numbers: list[int], links: Links, paths: dict[int, str]) -> None:
+    """Ask for one plug after the other, and put the paths into ``paths``."""
+    appeared = appearing(links, SystemClock(), call.stop)
+    waiting = list(numbers)
+    while waiting:
+        request = styled("plug lane [bold]{}[/] in now (pull it out first, if it is in already)", waiting[0])
+        call.out.event("plug", request, lane=waiting[0])
+        fresh = next(appeared)
+        for path in fresh:
+            taken = next((lane for lane, other in paths.items() if other == path), None)
+            if taken is not None:
+                call.out.warn(f"{path} is lane {taken} already: plug another one in")
+        new_paths = [path for path in fresh if path not in paths.values()]
+        if not are_one_adapter(new_paths):
+            call.out.warn(f"{len(new_paths)} adapters appeared at once: plug them in one after the other")
+            continue
+        for path in new_paths[: len(waiting)]:
+            number = waiting.pop(0)
+            paths[number] = path
+            call.out.event("learned", f"  lane {number}: {path}", lane=number, path=path)
 
 
 def _reporter(call: Call) -> Reporter:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from rich.console import Group
 from rich.table import Table
 
@@ -11,39 +12,22 @@ from atota.clock import utc_iso
 
 if TYPE_CHECKING:
     from atota.line.tables.figures import BatchFigures, BatchState, Conflict
-
-_LIVE_S = 15.0  # a station says that it is there every five seconds
-
-
-def station(row: Sequence[Any]) -> dict[str, Any]:
-    """Return a row of the stations' overview as JSON has it."""
-    name, is_revoked, age_s, version, offset, backlog, lanes, running, note, forks = row
-    return {
-        "name": name,
-        "state": "revoked"
-        if is_revoked
-        else "never"
-        if age_s is None
-        else "live"
-        if age_s < _LIVE_S
-        else "silent",
-        "seen_s_ago": age_s,
-        "tool_version": version,
-        "clock_offset_ms": offset,
-        "backlog": backlog,
-        "lanes": lanes,
-        "running": running,
-        "note": note,
-        "forked_journals": forks,
-    }
+    from atota.line.tables.stations import StationState
 
 
-def stations(rows: Sequence[Sequence[Any]]) -> Table | str:
+def station(state: "StationState") -> dict[str, Any]:
+    """Return a station as JSON has it."""
+    fields: dict[str, Any] = msgspec.to_builtins(state)
+    del fields["is_revoked"]
+    return {"name": state.name, "state": state.state, **fields}
+
+
+def stations(states: "Sequence[StationState]") -> Table | str:
     """Return the stations, one in a line."""
-    if not rows:
+    if not states:
         return "no station is known; add one with `atota line station add NAME`"
     names = ("name", "state", "tool_version", "clock_offset_ms", "backlog", "lanes", "note")
-    return _table(names, [[station(row)[name] for name in names] for row in rows])
+    return _table(names, [[station(state)[name] for name in names] for state in states])
 
 
 def grant(row: Sequence[Any]) -> dict[str, Any]:

@@ -39,7 +39,7 @@ document.addEventListener("submit", async (event) => {
     output.textContent = answer.sentence;
     if (response.ok && form.dataset.reload) location.reload();
     if (response.ok) form.reset();
-  } catch { output.textContent = "The line does not answer; nothing was changed."; }
+  } catch { output.textContent = output.dataset.silent; }
   if (document.activeElement) document.activeElement.blur();
   if (isLive) refresh();
 });

@@ -55,6 +55,12 @@ def accounts(session: Session) -> list[tuple[str, Role]]:
     return [(row[0], row[1]) for row in session.rows("SELECT name, role FROM line.person ORDER BY name")]
 
 
+def account(session: Session, name: str) -> tuple[Role, bytes] | None:
+    """Return an account's role, and a stamp that changes with its PIN; None: there is no such account."""
+    row = session.row("SELECT role, salt FROM line.person WHERE name = %(name)s", {"name": name})
+    return None if row is None else (row[0], bytes(row[1]))
+
+
 def check(session: Session, name: str, pin: str) -> Role | None:
     """Return the role of an account whose PIN is right; None: it is wrong, or locked after five tries."""
     row = session.row(

@@ -281,18 +281,17 @@ SELECT kind, imei, serial, first_journal, first_seq, second_journal, second_seq 
 """
 
 
+_CLAIMS = """
+DELETE FROM line.claim USING line.record n
+WHERE n.journal = %(journal)s AND n.seq BETWEEN %(first)s AND %(last)s
+  AND claim.imei = n.imei AND claim.station = %(station)s
+"""
+
+
 def _note_units(station: str, journal: str, rows: list[Columns]) -> list[Statement]:
     """Return the statements that note new records' units and the conflicts that show, and end claims."""
-    imeis = [row.imei for row in rows if row.imei is not None]
-    if not imeis:
+    if all(row.imei is None for row in rows):
         return []
-    new = {"journal": journal, "first": rows[0].seq, "last": rows[-1].seq}
-    return [
-        ("UPDATE line.state SET changes = changes + 1", {}),
-        (_UNITS, new),
-        (_CONFLICTS, new),
-        (
-            "DELETE FROM line.claim WHERE imei = ANY(%(imeis)s) AND station = %(station)s",
-            {"imeis": imeis, "station": station},
-        ),
-    ]
+    new = {"journal": journal, "first": rows[0].seq, "last": rows[-1].seq, "station": station}
+    counted = "UPDATE line.state SET changes = changes + 1"
+    return [(counted, {}), (_UNITS, new), (_CONFLICTS, new), (_CLAIMS, new)]

@@ -3,10 +3,40 @@
 import hashlib
 import hmac
 import secrets
+from typing import Literal
+
+import msgspec
 
 from atota.errors import PlatformRefused, UsageError
 from atota.line.protocol import NAME, Here, Presence
 from atota.line.store import Row, Session, Statement
+
+LIVE_S = 15.0
+"""A station says that it is there every five seconds."""
+
+
+class StationState(msgspec.Struct, frozen=True, kw_only=True):
+    """A station, and its last sign of life: None where there was none."""
+
+    name: str
+    is_revoked: bool = False
+    seen_s_ago: float | None = None
+    tool_version: str | None = None
+    clock_offset_ms: int | None = None
+    backlog: int | None = None
+    lanes: int | None = None
+    running: int | None = None
+    note: str | None = None
+    forked_journals: int = 0
+
+    @property
+    def state(self) -> Literal["live", "silent", "never", "revoked"]:
+        """The presence of the station, in one word."""
+        if self.is_revoked:
+            return "revoked"
+        if self.seen_s_ago is None:
+            return "never"
+        return "live" if self.seen_s_ago < LIVE_S else "silent"
 
 
 class KeyRefused(PlatformRefused):
@@ -133,14 +163,16 @@ def here(session: Session) -> Here:
     return Here(identity=row[0], time=row[1], changes=row[2])
 
 
-def overview(session: Session) -> list[Row]:
-    """Return all stations: name, revoked, seconds since the last sign of life, and the presence's columns."""
-    return session.rows(
+def overview(session: Session) -> list[StationState]:
+    """Return all stations, by their names."""
+    rows = session.rows(
         "SELECT s.name, s.revoked_at IS NOT NULL, extract(epoch FROM now() - p.seen_at)::float8,"
         " p.tool_version, p.clock_offset_ms, p.backlog, p.lanes, p.running, p.note,"
         " (SELECT count(*) FROM line.journal j WHERE j.station = s.name AND j.forked_at IS NOT NULL)"
         " FROM line.station s LEFT JOIN line.presence p ON p.station = s.name ORDER BY s.name"
     )
+    names = StationState.__struct_fields__
+    return [StationState(**dict(zip(names, row, strict=True))) for row in rows]
 
 
 def _digest(key: str) -> str:

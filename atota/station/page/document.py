@@ -9,8 +9,9 @@ import json
 from html import escape
 
 from atota.outcomes import Outcome
+from atota.station.lane import AT_WORK, LaneState
 from atota.station.page.advice import outcome_words
-from atota.station.page.words import GLYPHS, Words, state_words, verdict_words, words
+from atota.station.page.words import GLYPHS, Words, stage_words, state_words, verdict_words, words
 from atota.station.view import Counters, LaneView, Language, Notice, StationView
 
 _COLUMNS = ((1, 1), (2, 2), (8, 4), (16, 4), (32, 8), (64, 8))
@@ -67,33 +68,41 @@ def _header(view: StationView, texts: Words) -> str:
     batch = f"{texts['batch']} {view.batch}" if view.batch else ""
     operator = f"{texts['operator']} {view.operator}" if view.operator else ""
     return (
-        f"<header><h1>{escape(view.name)}</h1>"
+        f"<header><div><h1>{escape(view.name)}</h1>"
         f'<p><b data-figure="batch">{escape(batch)}</b> '
-        f'<span data-figure="operator">{escape(operator)}</span></p>'
-        f'<dl id="counters">{_counters(view.counters, texts)}</dl>'
-        f'<p data-figure="line">{escape(line_text(view.counters, texts))}</p></header>'
+        f'<span data-figure="operator">{escape(operator)}</span></p></div>'
+        f'<p data-figure="line" data-online="{_online(view.counters)}">'
+        f"{escape(line_text(view.counters, texts))}</p>"
+        f'<dl id="counters">{_counters(view.counters, texts)}</dl></header>'
     )
+
+
+def _online(counters: Counters) -> str:
+    return "" if counters.is_online is None else str(counters.is_online).lower()
 
 
 def _counters(counters: Counters, texts: Words) -> str:
     numbers = (
-        ("passed", str(counters.passed)),
-        ("failed", str(counters.failed)),
-        ("station-error", str(counters.station_error)),
-        ("retested", str(counters.retested)),
+        ("passed", counters.passed),
+        ("failed", counters.failed),
+        ("station-error", counters.station_error),
+        ("retested", counters.retested),
     )
     cells = [
-        f'<div><dt>{escape(texts[name])}</dt><dd data-counter="{name}">{number}</dd></div>'
+        f'<div><dt>{escape(texts[name])}</dt><dd><b data-counter="{name}">{number}</b>'
+        + (f'<span data-figure="quota">{quota_text(counters)}</span>' if name == "passed" else "")
+        + "</dd></div>"
         for name, number in numbers
     ]
-    quota = str(counters.quota) if counters.quota else "–"
     first = "–" if counters.first_pass_yield is None else f"{counters.first_pass_yield:.1%}"
-    figures = (("quota", quota), ("first-pass", first), ("an-hour", f"{counters.units_an_hour:.0f}"))
-    cells += [
-        f'<div><dt>{escape(texts[name])}</dt><dd data-figure="{name}">{text}</dd></div>'
-        for name, text in figures
-    ]
+    for name, text in (("first-pass", first), ("an-hour", f"{counters.units_an_hour:.0f}")):
+        cells.append(f'<div><dt>{escape(texts[name])}</dt><dd><b data-figure="{name}">{text}</b></dd></div>')
     return "".join(cells)
+
+
+def quota_text(counters: Counters) -> str:
+    """Return the quota as it stands behind the units that passed."""
+    return f" / {counters.quota}" if counters.quota else ""
 
 
 def line_text(counters: Counters, texts: Words) -> str:
@@ -111,7 +120,11 @@ def _notices(view: StationView, texts: Words) -> str:
 
 
 def _notice(notice: Notice, texts: Words) -> str:
-    button = f"<button data-release>{escape(texts['release-station'])}</button>" if notice.may_release else ""
+    button = ""
+    if notice.may_release:
+        lane = "" if notice.lane is None else str(notice.lane)
+        text = texts["release-station"] if notice.lane is None else texts["release-lane"].format(number=lane)
+        button = f'<button data-release="{lane}">{escape(text)}</button>'
     role = ' role="alert"' if notice.level == "stop" else ""
     return (
         f'<p class="notice" data-notice="{escape(notice.key)}" data-level="{notice.level}"{role}>'
@@ -127,15 +140,28 @@ def _lane(lane: LaneView, view: StationView, texts: Words) -> str:
     return (
         f'<li data-lane="{lane.number}" data-state="{lane.state}"{verdict}>'
         f'<button class="more" aria-label="{escape(texts["details"].format(number=lane.number))}"></button>'
-        f'<p class="top"><b class="number">{lane.number}</b>'
+        f'<p class="top"><b class="number">{lane.number}</b><span class="share">{share(lane)}</span>'
         f'<span class="word">{escape(word)}</span><span class="glyph" aria-hidden="true">{glyph}</span></p>'
-        f'<p class="state">{escape(state_words(view.language)[lane.state])}</p>'
+        f'<p class="line"><span class="state">{escape(state_text(lane, view.language))}</span> '
+        f'<span class="unit">{escape(unit[-8:])}</span></p>'
         f'<progress max="1" value="{lane.progress:.3f}" aria-label="{escape(texts["lane"])} {lane.number}">'
         "</progress>"
-        f'<p class="advice">{escape(advice(lane, view.language))}</p>'
-        f'<p class="sentence" lang="en">{escape(sentence(lane))}</p>'
-        f'<p class="unit">{escape(unit[-8:])}</p></li>'
+        f'<p class="sentence">{escape(advice(lane, view.language) or sentence(lane, texts))}</p></li>'
     )
+
+
+def share(lane: LaneView) -> str:
+    """Return the share of the job that is done; empty while there is no job, or it waits for a person."""
+    is_shown = lane.state in AT_WORK and lane.state is not LaneState.WANTING_SCAN
+    return f"{lane.progress * 100:.0f}%" if is_shown else ""
+
+
+def state_text(lane: LaneView, language: Language) -> str:
+    """Return the state of a lane with the stage of its job."""
+    word = state_words(language)[lane.state]
+    if lane.stage is None or lane.state is not LaneState.RUNNING:
+        return word
+    return f"{word} · {stage_words(language).get(lane.stage, lane.stage)}"
 
 
 def advice(lane: LaneView, language: Language) -> str:
@@ -145,10 +171,15 @@ def advice(lane: LaneView, language: Language) -> str:
     return outcome_words(language)[Outcome(lane.outcome)]
 
 
-def sentence(lane: LaneView) -> str:
-    """Return the one line of text in a tile."""
-    texts = (lane.blocked, lane.problem, lane.done_before, lane.sentence, lane.waiting_for, lane.stage)
-    return next(filter(None, texts), "")
+def sentence(lane: LaneView, texts: Words) -> str:
+    """Return the one line of text in a tile: the reason, the thing waited for, or where to plug."""
+    if lane.verdict is None and (text := lane.blocked or lane.problem or lane.done_before):
+        return text
+    if lane.state in AT_WORK and lane.waiting_for:
+        return texts["waiting-for"].format(thing=lane.waiting_for)
+    if lane.state is LaneState.EMPTY and "://" not in lane.place:
+        return lane.place
+    return lane.sentence
 
 
 def _footer(view: StationView, texts: Words) -> str:
@@ -165,22 +196,34 @@ def _footer(view: StationView, texts: Words) -> str:
 def _dialog(texts: Words) -> str:
     return (
         '<dialog id="lane" aria-labelledby="lane-title"><form method="dialog">'
-        '<h2 id="lane-title"></h2><p id="lane-advice"></p><dl id="lane-facts"></dl>'
-        '<p id="lane-sentence" lang="en"></p>'
-        f'<p><label>{escape(texts["reason"])} <input name="reason" maxlength="200"></label> '
-        f'<label>{escape(texts["by"])} <input name="by" maxlength="60"></label></p>'
-        f'<p><button type="button" data-do="removed">{escape(texts["removed"])}</button> '
+        '<h2 id="lane-title"></h2><p id="lane-sentence"></p><p id="lane-hint"></p><dl id="lane-facts"></dl>'
+        f"{_why(texts)}"
+        f'<p class="doing"><button type="button" data-do="removed">{escape(texts["removed"])}</button> '
         f'<button type="button" data-do="again">{escape(texts["again"])}</button> '
         f'<button type="button" data-do="release">{escape(texts["release"])}</button> '
         f'<button type="button" data-do="on">{escape(texts["switch-on"])}</button> '
         f'<button type="button" data-do="off">{escape(texts["switch-off"])}</button> '
+        f"<button autofocus>{escape(texts['close'])}</button></p></form></dialog>"
+        '<dialog id="stop" aria-labelledby="stop-title"><form method="dialog">'
+        f'<h2 id="stop-title">{escape(texts["release-station"])}</h2><p id="stop-sentence"></p>'
+        f"{_why(texts)}"
+        f'<p class="doing"><button type="button" data-stop>{escape(texts["release"])}</button> '
         f"<button>{escape(texts['close'])}</button></p></form></dialog>"
+    )
+
+
+def _why(texts: Words) -> str:
+    """Return the fields of a reason, which is recorded, and of the lead who gives it."""
+    return (
+        f'<p class="why"><label>{escape(texts["reason"])} <input name="reason" maxlength="200"></label> '
+        f'<label>{escape(texts["by"])} <input name="by" maxlength="60"></label></p>'
     )
 
 
 def _json(view: StationView) -> str:
     texts = {
         "page": words(view.language),
+        "stages": stage_words(view.language),
         "states": {str(state): text for state, text in state_words(view.language).items()},
         "verdicts": {str(verdict): text for verdict, text in verdict_words(view.language).items()},
         "outcomes": {str(outcome): text for outcome, text in outcome_words(view.language).items()},

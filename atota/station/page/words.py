@@ -17,10 +17,11 @@ _EN: Final[Words] = {
     "retested": "retested",
     "first-pass": "first-pass yield",
     "an-hour": "units an hour",
-    "quota": "of",
     "online": "line online",
     "offline": "line offline",
+    "since": "since",
     "waiting": "records wait",
+    "tickets": "tickets left",
     "scanned": "last scan",
     "scan-field": "Scan or type a code",
     "scan-button": "Enter",
@@ -36,6 +37,8 @@ _EN: Final[Words] = {
     "switch-off": "Switch the lane off",
     "release": "Release",
     "release-station": "Release the station",
+    "release-lane": "Release lane {number}",
+    "waiting-for": "waiting for {thing}",
     "reason": "Reason",
     "by": "Lead",
     "lane": "Lane",
@@ -45,6 +48,7 @@ _EN: Final[Words] = {
     "version": "Version",
     "record": "Record",
     "label": "Label",
+    "place": "Place",
     "login": "This page needs the station's token",
     "token": "Token",
     "open": "Open",
@@ -61,10 +65,11 @@ _ZH: Final[Words] = {
     "retested": "复测",
     "first-pass": "直通率",
     "an-hour": "每小时台数",
-    "quota": "共",
     "online": "产线在线",
     "offline": "产线离线",
+    "since": "自",
     "waiting": "条记录待上传",
+    "tickets": "张配额剩余",
     "scanned": "最近扫码",
     "scan-field": "扫码或输入",
     "scan-button": "确认",
@@ -80,6 +85,8 @@ _ZH: Final[Words] = {
     "switch-off": "停用通道",
     "release": "解除",
     "release-station": "解除工位停机",
+    "release-lane": "解除 {number} 号通道",
+    "waiting-for": "等待:{thing}",
     "reason": "原因",
     "by": "班长",
     "lane": "通道",
@@ -89,6 +96,7 @@ _ZH: Final[Words] = {
     "version": "版本",
     "record": "记录",
     "label": "标签",
+    "place": "位置",
     "login": "本页需要工位令牌",
     "token": "令牌",
     "open": "打开",
@@ -125,6 +133,21 @@ _STATES_ZH: Final[dict[LaneState, str]] = {
     LaneState.LOST: "连接丢失",
     LaneState.BLOCKED: "已停",
 }
+_STAGES_ZH: Final[Words] = {
+    "open": "打开端口",
+    "identify": "识别",
+    "check": "查询任务",
+    "plan": "检查条件",
+    "download": "下载",
+    "verify": "校验",
+    "prepare": "准备",
+    "write": "写入",
+    "validate": "模组校验",
+    "activate": "启动升级",
+    "reboot": "重启",
+    "confirm": "确认版本",
+    "report": "上报",
+}
 _VERDICTS_EN: Final[dict[Verdict, str]] = {
     Verdict.PASS: "PASS",
     Verdict.FAIL: "FAIL",
@@ -147,6 +170,11 @@ def words(language: Language) -> Words:
 def state_words(language: Language) -> dict[LaneState, str]:
     """Return the word for each state of a lane."""
     return _STATES_ZH if language == "zh" else _STATES_EN
+
+
+def stage_words(language: Language) -> Words:
+    """Return the word for each stage that has another one than its name."""
+    return _STAGES_ZH if language == "zh" else {}
 
 
 def verdict_words(language: Language) -> dict[Verdict, str]:

@@ -6,9 +6,10 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from msgspec.structs import replace
 
 from atota.station.lane import LaneState, Verdict
-from atota.station.view import Command, Counters, LaneView, Notice, Reply, ScanCommand, Sound
+from atota.station.view import Command, Counters, LaneView, Notice, ReleaseCommand, Reply, ScanCommand, Sound
 from tests.station.page.conftest import Served, station
 
 if TYPE_CHECKING:
@@ -143,6 +144,127 @@ def test_a_scanner_that_types_is_read_while_lanes_make_progress(
     page.locator("#answer", has_text="bound to lane 4").wait_for()
     assert commands == [ScanCommand(text="SN123456789")]
     assert page.locator('[data-figure="scanned"]').inner_text() == "SN123456789"
+
+
+def test_a_scan_is_a_scan_wherever_the_focus_is(context: "BrowserContext", served: Served) -> None:
+    commands: list[Command] = []
+
+    def receive(command: Command) -> Reply:
+        commands.append(command)
+        return Reply(ok=True, sentence="bound to lane 4")
+
+    served.hub.on_command(receive)
+    page = context.new_page()
+    live(page, served)
+    served.hub.put_lane(LaneView(number=5, state=LaneState.BLOCKED, blocked="3 units in a row failed"))
+    tile(page, 5, state="blocked").wait_for()
+    page.locator('[data-lane="5"] .more').focus()
+    page.keyboard.press("Enter")
+    page.locator("dialog#lane [name=reason]").fill("new")
+    page.evaluate(
+        """code => { const field = document.querySelector("dialog#lane [name=reason]");
+             field.focus();
+             for (const key of [...code, "Enter"]) {
+               const event = new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true });
+               if (field.dispatchEvent(event) && key.length === 1) field.value += key; } }""",
+        "SN123456789",
+    )
+    page.locator("#answer", has_text="bound to lane 4").wait_for(state="attached")
+    assert commands == [ScanCommand(text="SN123456789")]
+    assert page.locator("dialog#lane [name=reason]").input_value() == "new"
+    page.locator("dialog#lane[open]").wait_for()
+
+
+@pytest.mark.parametrize(
+    ("notice", "dialog", "button", "command"),
+    [
+        (Notice(key="s", level="stop", text="six failures", may_release=True), "stop", "[data-stop]", None),
+        (
+            Notice(key="l", level="warning", text="x", may_release=True, lane=5),
+            "lane",
+            '[data-do="release"]',
+            5,
+        ),
+    ],
+)
+def test_a_stop_is_released_with_a_reason_by_the_keyboard_alone(
+    context: "BrowserContext",
+    served: Served,
+    notice: Notice,
+    dialog: str,
+    button: str,
+    command: int | None,
+) -> None:
+    commands: list[Command] = []
+
+    def receive(given: Command) -> Reply:
+        commands.append(given)
+        return Reply(ok=True, sentence="released")
+
+    served.hub.on_command(receive)
+    page = context.new_page()
+    live(page, served)
+    served.hub.put_lane(LaneView(number=5, state=LaneState.BLOCKED, blocked="3 units in a row failed"))
+    served.hub.put_notice(notice)
+    page.locator("[data-release]").focus()
+    page.keyboard.press("Enter")
+    page.locator(f"dialog#{dialog}[open] [name=reason]").focus()
+    page.keyboard.insert_text("cleaned the contacts")
+    page.keyboard.press("Tab")
+    page.keyboard.insert_text("Li")
+    for _ in range(3):
+        page.keyboard.press("Tab")
+        if page.evaluate("button => document.activeElement.matches(button)", button):
+            break
+    page.keyboard.press("Enter")
+    page.locator("#answer", has_text="released").wait_for()
+    assert commands == [ReleaseCommand(lane=command, reason="cleaned the contacts", by="Li")]
+
+
+def test_a_failed_unit_keeps_its_reason_while_its_lane_is_blocked(
+    context: "BrowserContext", served: Served
+) -> None:
+    served.hub.put_lane(replace(FAILED, blocked="3 units in a row failed"))
+    page = context.new_page()
+    live(page, served)
+    tile(page, 3, verdict="fail").locator(".sentence", has_text="the module rolled back").wait_for()
+    served.hub.put_lane(LaneView(number=3, state=LaneState.BLOCKED, blocked="3 units in a row failed"))
+    tile(page, 3, state="blocked").locator(".sentence", has_text="3 units in a row").wait_for()
+
+
+def test_a_dialog_offers_only_what_its_lane_can_do(context: "BrowserContext", served: Served) -> None:
+    served.hub.put_lane(LaneView(number=1, state=LaneState.OFF))
+    served.hub.put_lane(LaneView(number=2, state=LaneState.REMOVE_UNIT, verdict=Verdict.FAIL))
+    served.hub.put_lane(LaneView(number=3, state=LaneState.BLOCKED, blocked="3 units in a row failed"))
+    page = context.new_page()
+    live(page, served)
+    for number, wishes in (
+        (1, ["on"]),
+        (2, ["removed", "again", "off"]),
+        (3, ["release", "off"]),
+        (4, ["off"]),
+    ):
+        page.locator(f'[data-lane="{number}"] .more').click()
+        shown = page.locator("dialog#lane [data-do]:visible").evaluate_all(
+            "all => all.map(one => one.dataset.do)"
+        )
+        assert shown == wishes
+        page.keyboard.press("Escape")
+
+
+def test_a_page_on_a_telephone_shows_every_lane_by_scrolling_down_alone(
+    context: "BrowserContext", served: Served
+) -> None:
+    page = context.new_page()
+    page.set_viewport_size({"width": 390, "height": 844})
+    served.hub.put_lane(PASSED)
+    live(page, served)
+    assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
+    assert page.locator('[data-lane="8"]').bounding_box()["height"] >= 100  # type: ignore[index]
+    word, whole = page.locator('[data-lane="2"] .word').bounding_box(), tile(page, 2).bounding_box()
+    assert word is not None
+    assert whole is not None
+    assert word["x"] + word["width"] <= whole["x"] + whole["width"]
 
 
 def test_everything_is_done_with_the_keyboard(context: "BrowserContext", served: Served) -> None:

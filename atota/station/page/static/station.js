@@ -7,6 +7,8 @@
 const STALE_MS = 8000;
 const SCAN_GAP_MS = 60; // between two keys of a scanner that types; people are slower
 const SCAN_LEAST = 6; // characters
+const AT_WORK = new Set(["identifying", "wanting-scan", "running", "lost"]);
+const JUDGED = new Set(["passed", "failed", "station-error", "remove-unit"]);
 
 const $ = (selector, root = document) => root.querySelector(selector);
 const text = (element, value) => { if (element && element.textContent !== value) element.textContent = value; };
@@ -50,17 +52,30 @@ function showLane(lane) {
   else delete tile.dataset.verdict;
   text($(".word", tile), verdict ? words.verdicts[verdict] : "");
   text($(".glyph", tile), verdict ? words.glyphs[verdict] : "");
-  text($(".state", tile), words.states[lane.state]);
-  text($(".advice", tile), advice(lane));
-  text($(".sentence", tile), lane.blocked || lane.problem || lane.done_before || lane.sentence || lane.waiting_for || lane.stage || "");
+  text($(".share", tile), AT_WORK.has(lane.state) && lane.state !== "wanting-scan" ? `${Math.round(lane.progress * 100)}%` : "");
+  text($(".state", tile), stateText(lane));
+  text($(".sentence", tile), advice(lane) || sentence(lane));
   text($(".unit", tile), (lane.serial || lane.imei || "").slice(-8));
   $("progress", tile).value = lane.progress;
   if (chosen === lane.number) showDetails(lane);
 }
 
+function stateText({ state, stage }) {
+  const word = words.states[state];
+  return stage && state === "running" ? `${word} · ${words.stages[stage] ?? stage}` : word;
+}
+
 function advice(lane) {
-  if (lane.verdict && !isStale) return words.outcomes[lane.outcome] ?? "";
+  if (lane.verdict) return words.outcomes[lane.outcome] ?? "";
   return lane.done_before ? words.page["done-before"] : "";
+}
+
+function sentence(lane) {
+  const reason = lane.blocked || lane.problem || lane.done_before;
+  if (!lane.verdict && reason) return reason;
+  if (AT_WORK.has(lane.state) && lane.waiting_for) return words.page["waiting-for"].replace("{thing}", lane.waiting_for);
+  if (lane.state === "empty" && !lane.place.includes("://")) return lane.place;
+  return lane.sentence;
 }
 
 function showCounters(counters) {
@@ -69,11 +84,12 @@ function showCounters(counters) {
     "station-error": counters.station_error, retested: counters.retested,
   };
   for (const [name, number] of Object.entries(numbers)) text($(`[data-counter="${name}"]`), String(number));
-  text($('[data-figure="quota"]'), counters.quota ? String(counters.quota) : "–");
+  text($('[data-figure="quota"]'), counters.quota ? ` / ${counters.quota}` : "");
   const share = counters.first_pass_yield;
   text($('[data-figure="first-pass"]'), share === null ? "–" : `${(share * 100).toFixed(1)}%`);
   text($('[data-figure="an-hour"]'), counters.units_an_hour.toFixed(0));
   text($('[data-figure="line"]'), lineText(counters));
+  $('[data-figure="line"]').dataset.online = counters.is_online ?? "";
 }
 
 function lineText({ is_online: isOnline, waiting_records: waiting }) {
@@ -98,8 +114,10 @@ function showNotice(notice) {
   banner.append(problem, " ", hint, " ");
   if (notice.may_release) {
     const button = document.createElement("button");
-    button.dataset.release = "";
-    button.textContent = words.page["release-station"];
+    button.dataset.release = notice.lane ?? "";
+    button.textContent = notice.lane === null
+      ? words.page["release-station"]
+      : words.page["release-lane"].replace("{number}", notice.lane);
     banner.append(button);
   }
   $("#notices").append(banner);
@@ -147,7 +165,7 @@ function stale() {
   document.body.dataset.stale = "";
   $("#stale").hidden = false;
   lanes.forEach(showLane);
-  $("dialog").close();
+  document.querySelectorAll("dialog").forEach((dialog) => dialog.close());
 }
 
 function connect() {
@@ -214,11 +232,14 @@ async function scan(code) {
 }
 
 let typed = [];
+let before = ""; // the text of the field that the first key went into
 function hear(event) { // a scanner that is a keyboard
-  if (event.target.matches?.("input, textarea")) return;
+  const field = event.target.matches?.("input") ? event.target : null;
+  if (field?.form?.id === "scan") return; // its form takes the code
   const now = performance.now();
   if (typed.length && now - typed.at(-1).at > 500) typed = [];
   if (event.key.length === 1 && !event.ctrlKey && !event.altKey && !event.metaKey) {
+    if (!typed.length) before = field?.value ?? "";
     typed.push({ key: event.key, at: now });
     return;
   }
@@ -228,19 +249,27 @@ function hear(event) { // a scanner that is a keyboard
   if (isScan) {
     event.preventDefault();
     event.stopPropagation();
+    if (field) field.value = before;
     scan(typed.map((one) => one.key).join(""));
   }
   typed = [];
 }
 
 function showDetails(lane) {
-  text($("#lane-title"), `${words.page.lane} ${lane.number}: ${words.states[lane.state]}`);
-  text($("#lane-advice"), advice(lane));
-  text($("#lane-sentence"), [lane.sentence, lane.hint].filter(Boolean).join(" "));
+  const verdict = isStale || !lane.verdict ? [] : [`${words.glyphs[lane.verdict]} ${words.verdicts[lane.verdict]}`];
+  text($("#lane-title"), [`${words.page.lane} ${lane.number}`, ...verdict, stateText(lane)].join(" · "));
+  text($("#lane-sentence"), advice(lane) || sentence(lane));
+  text($("#lane-hint"), [advice(lane) && sentence(lane), lane.hint].filter(Boolean).join(" "));
+  const isJudged = JUDGED.has(lane.state);
+  const may = {
+    removed: isJudged, again: isJudged, release: Boolean(lane.blocked), on: lane.state === "off", off: lane.state !== "off",
+  };
+  for (const [wish, isShown] of Object.entries(may)) $(`dialog#lane [data-do="${wish}"]`).hidden = !isShown;
+  $("dialog#lane .why").hidden = !may.again && !may.release;
   const versions = [lane.version_before, lane.version_after].filter(Boolean).join(" → ");
   const facts = [
     ["serial", lane.serial], ["imei", lane.imei], ["model", lane.model], ["version", versions],
-    ["record", lane.record_id], ["label", lane.label],
+    ["record", lane.record_id], ["label", lane.label], ["place", lane.place],
   ].filter(([, value]) => value);
   $("#lane-facts").replaceChildren(...facts.flatMap(([name, value]) => {
     const term = document.createElement("dt");
@@ -255,6 +284,7 @@ function openLane(number) {
   const lane = lanes.get(number);
   if (!lane) return;
   chosen = number;
+  $("dialog#lane form").reset();
   showDetails(lane);
   $("dialog#lane").showModal();
 }
@@ -266,15 +296,27 @@ async function change(wish) {
   $("dialog#lane").close();
 }
 
+function openStop(notice) {
+  text($("#stop-sentence"), $("b", notice).textContent);
+  $("dialog#stop form").reset();
+  $("dialog#stop").showModal();
+}
+
+async function releaseStation() {
+  const form = $("dialog#stop form");
+  answer(await post("/api/release", { reason: form.elements.reason.value, by: form.elements.by.value || null }));
+  $("dialog#stop").close();
+}
+
 document.addEventListener("click", (event) => {
   const tile = event.target.closest("[data-lane]");
   if (tile) openLane(Number(tile.dataset.lane));
   const wish = event.target.closest("[data-do]")?.dataset.do;
   if (wish) change(wish);
-  if (event.target.closest("[data-release]")) {
-    const reason = prompt(words.page.reason) ?? "";
-    if (reason.trim()) post("/api/release", { reason, by: null }).then(answer);
-  }
+  const release = event.target.closest("[data-release]");
+  if (release?.dataset.release) openLane(Number(release.dataset.release));
+  else if (release) openStop(release.closest("[data-notice]"));
+  if (event.target.closest("[data-stop]")) releaseStation();
 });
 
 if (words) {
