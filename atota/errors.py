@@ -77,6 +77,13 @@ class UsageError(AtotaError):
     default_hint = "Run the command with --help to see a worked example."
 
 
+def of_files(error: AtotaError) -> AtotaError:
+    """Return the error of a lane's job: it has no caller, so wrong settings come from files."""
+    if not isinstance(error, UsageError):
+        return error
+    return ConfigError(error.message, hint=error.hint, tried=error.tried)
+
+
 def extra_missing(error: ModuleNotFoundError, extra: str, feature: str) -> UsageError:
     """Make the error of a ``feature`` whose packages come with the optional dependencies ``atota[extra]``."""
     return UsageError(

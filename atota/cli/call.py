@@ -172,7 +172,7 @@ def _interruptible(call: Call) -> Iterator[None]:
         if number == signal.SIGINT and sys.stderr.isatty():
             call.out.say("")  # the terminal has just shown ^C
         if not call.stop.is_set:
-            call.out.say("The module is updating itself: waiting for it. Ctrl-C again leaves it alone.")
+            call.out.say("An update was started, and is waited for. Ctrl-C again leaves its module alone.")
 
     numbers = [signal.SIGINT, signal.SIGTERM]
     if _HANGUP is not None and signal.getsignal(_HANGUP) is not signal.SIG_IGN:  # as under `nohup`

@@ -6,7 +6,7 @@ nothing. Definitions, which station and line share:
 - a *unit* is a module by its IMEI, else by its serial number;
 - *countable* and *passed* attempts are those of `atota.journal.attempts`; an attempt of a golden unit, which
   proves the station and not itself, is not countable;
-- the *failure key* is ``stage:outcome:code``.
+- the *failure key* is that of `atota.journal.attempts`.
 """
 
 import datetime as dt
@@ -144,6 +144,7 @@ def columns(
     unit = record.imei or record.serial or bench.serial
     ended = _aware(record.ended_at)
     is_passed = attempts.is_passed(exit_code)
+    code = record.error.code if record.error is not None else None
     return Columns(
         journal=journal,
         seq=seq,
@@ -160,7 +161,7 @@ def columns(
         exit_code=exit_code,
         is_countable=not bench.is_golden and attempts.is_countable(unit, exit_code, record.stages),
         is_passed=is_passed,
-        failure=None if is_passed else failure_key(record),
+        failure=None if is_passed else attempts.failure_key(record.outcome, code, record.stages),
         started_at=_aware(record.started_at),
         ended_at=ended,
         at=now if ended is None else min(ended + offset, now),
@@ -185,15 +186,6 @@ def _bench(record: _Read) -> _Bench:
         serial=record.serial if record.station is None else bench.serial,
         is_golden=bench.is_golden,
     )
-
-
-def failure_key(record: _Read) -> str:
-    """Return ``stage:outcome:code`` of a failure; a dash stands for what it does not say."""
-    failed = [stage.stage for stage in record.stages if stage.state == "failed"]
-    began = [stage.stage for stage in record.stages if stage.state == "started"]
-    stage = (failed or began or [one.stage for one in record.stages] or ["-"])[-1]
-    code = record.error.code if record.error is not None and record.error.code else "-"
-    return f"{stage}:{record.outcome}:{code}"
 
 
 def _aware(moment: dt.datetime | None) -> dt.datetime | None:

@@ -65,6 +65,7 @@ class SimLane:
     """
 
     settle_s = 0.2
+    problem = ""
 
     def __init__(self, url: str, operator: SimOperator) -> None:
         speed = parse_sim_url(url).speed
@@ -116,6 +117,7 @@ class HandLane:
     """
 
     settle_s = 0.0
+    problem = ""
 
     def __init__(self) -> None:
         self.states: list[str] = []

@@ -151,9 +151,7 @@ class ChipTarget:
 
         A silent application is not an error: it may have been cut, or never written.
         """
-        version = None
-        if self._chip.identify != "none":
-            version = self._agreed_version()
+        version = None if self._chip.identify == "none" else self._agreed_version()
         return Identity(
             manufacturer=self._row.vendor,
             model=self._row.model,

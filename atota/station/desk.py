@@ -138,6 +138,7 @@ class LaneDesk:
         self._shown_at = 0.0
         self._judged_at: float | None = None
         self._plugged_at: float | None = None
+        self._told_problem: str | None = None
         self.view = self._fresh()
 
     def _fresh(self) -> LaneView:
@@ -151,6 +152,12 @@ class LaneDesk:
         if occupant is not None:
             self._port = occupant[1]
         self.handle(Looked(occupant[0] if occupant is not None else None))
+        problem = (self._socket.problem or None) if self.lane.state is LaneState.EMPTY else None
+        if problem != self.view.problem:
+            self.show(problem=problem)
+            if problem not in (None, self._told_problem):
+                self._common.reporter.lane(self.view, None)
+            self._told_problem = problem
 
     def clear(self) -> bool:
         """Take the operator's word that the unit is out; False: the place itself sees that."""

@@ -37,9 +37,13 @@ Occupant = tuple[str, str]
 
 
 class Socket(Protocol):
-    """The place of one lane. ``settle_s``: from the plug to the first byte."""
+    """The place of one lane.
+
+    ``settle_s``: from the plug to the first byte. ``problem``: why a fixture cannot be asked; empty: it can.
+    """
 
     settle_s: float
+    problem: str
 
     def look(self) -> Occupant | None:
         """Return the identity and the port of the thing in it; None if it is empty. Opens nothing."""
@@ -178,6 +182,7 @@ class PortSocket:
         self._misses: int | None = None
         self._probed_at = -PROBE_EVERY_S
         self._link: Link | None = None
+        self.problem = ""
 
     def look(self) -> Occupant | None:
         """Return the thing in it. Opens nothing."""
@@ -204,6 +209,7 @@ class PortSocket:
         occupant = self._find() if self._is_fixture and self._speaks_at else None
         if occupant is None or now - self._probed_at < PROBE_EVERY_S:
             if occupant is None:
+                self.problem = ""
                 self.release()
             return
         self._probed_at = now
@@ -222,6 +228,7 @@ class PortSocket:
         try:
             if self._link is None:
                 self._link = self._open_port(port)
+            self.problem = ""
             link = self._link
             while link.read(0):
                 pass
@@ -232,7 +239,8 @@ class PortSocket:
                 received += link.read(remaining_s)
                 if _ANSWER.search(received):
                     return True
-        except AtotaError:
+        except AtotaError as error:
+            self.problem = f"{error.message}. {error.hint}"
             self.release()
         return False
 

@@ -24,7 +24,7 @@ from atota.station.interlocks import Standing, Stop, Streaks, stops
 from atota.station.lane import Action, Block, LaneState, Release, Verdict
 from atota.station.operators import Operators
 from atota.station.sockets import Socket
-from atota.station.tally import attempt_of, counts, tally_of
+from atota.station.tally import Attempt, attempt_of, counts, tally_of
 from atota.station.view import (
     Counters,
     LaneView,
@@ -60,6 +60,7 @@ class Station:
     Attributes:
         hub: the picture, for those who watch.
         verdicts: the verdicts of this run, in their order.
+        is_cut_short: True if a second request ended updates that were started.
         clock: its time.
     """
 
@@ -80,6 +81,7 @@ class Station:
     ) -> None:
         file = self.file = config.file
         self.verdicts: list[VerdictEvent] = []
+        self.is_cut_short = False
         self._journal, self._stop, self._scan, self._line = journal, stop, scan, line
         self._units, self._started = units, 0
         self.clock: SharedClock = clock or SystemClock()
@@ -90,7 +92,7 @@ class Station:
         past = self._past_records()
         self._tally = tally_of(past)
         self._newest_at = max((attempt_of(record).ended_at for record in past), default=None)
-        self._golden_at = _last_golden(past)
+        self._golden = _last_golden(past)
         self._surveyed_at = -SURVEY_EVERY_S
         self._free_mb: float | None = None
         self._on_record: Callable[[Record, VerdictEvent], None] = lambda _record, _event: None
@@ -158,15 +160,19 @@ class Station:
     # -- the loop --------------------------------------------------------------------------------------
 
     def run(self) -> None:
-        """Run the lanes until the stop token is set, or the verdicts that were asked for are there."""
-        try:
-            for worker in self._workers.values():
-                worker.begin()
-            while not self._stop.is_noted and not self.is_finished:
-                self._look()
-                self.clock.sleep(LOOK_EVERY_S)
-        finally:
-            self._end()
+        """Run the lanes until the stop token is set, or the verdicts that were asked for are there.
+
+        The first request ends the shift, and spares updates that were started; the second ends those, too.
+        """
+        with self._stop.shielded():
+            try:
+                for worker in self._workers.values():
+                    worker.begin()
+                while not self._stop.is_noted and not self.is_finished:
+                    self._look()
+                    self.clock.sleep(LOOK_EVERY_S)
+            finally:
+                self._end()
 
     @property
     def is_finished(self) -> bool:
@@ -184,19 +190,15 @@ class Station:
             desk.look()
 
     def _end(self) -> None:
-        for worker in self._workers.values():
+        workers = self._workers.values()
+        for worker in workers:
             worker.end()
-        try:
-            self._join()
-        except KeyboardInterrupt:  # the second Ctrl-C leaves modules alone that update themselves
-            for worker in self._workers.values():
-                worker.stop.set()
-            self._join()
-            raise
-
-    def _join(self) -> None:
-        for worker in self._workers.values():
-            worker.join()
+        for worker in workers:
+            while not worker.join():
+                if self._stop.is_set and not self.is_cut_short:
+                    self.is_cut_short = True
+                    for other in workers:
+                        other.stop.set()
 
     def _start(self, lane: int, action: Action, port: str) -> None:
         self._workers[lane].start(action, port)
@@ -271,9 +273,11 @@ class Station:
         hours = self.file.stop.golden_every_h
         if not hours:
             return None
-        if self._golden_at is None:
+        if self._golden is None:
             return "no golden unit has passed on this station yet"
-        passed_h = (self.clock.time() - self._golden_at) / 3600
+        if self._golden.verdict is Verdict.FAIL:
+            return "the last golden unit failed"
+        passed_h = (self.clock.time() - self._golden.ended_at) / 3600
         return f"a golden unit is overdue: the last passed {passed_h:.1f} h ago" if passed_h > hours else None
 
     # -- the office of the lanes -----------------------------------------------------------------------
@@ -302,8 +306,8 @@ class Station:
                 self._newest_at = max(self._newest_at or 0.0, attempt.ended_at)
                 if counts(record):
                     self._tally.add(attempt)
-                elif event.verdict is Verdict.PASS:
-                    self._golden_at = attempt.ended_at
+                elif event.verdict is not Verdict.STATION_ERROR:
+                    self._golden = attempt
             self._judge_stops()
             self.hub.put_counters(self._counters())
             self.hub.put_sound(Sound(name=_SOUNDS[event.verdict], lane=event.lane))  # type: ignore[arg-type]
@@ -347,10 +351,13 @@ class Station:
             self._judge_stops()
 
 
-def _last_golden(past: list[Record]) -> float | None:
-    """Return when a golden unit passed last, if the last one passed at all."""
+def _last_golden(past: list[Record]) -> Attempt | None:
+    """Return the last attempt of a golden unit that says anything about it."""
     golden = [record for record in past if record.station is not None and record.station.is_golden]
-    return attempt_of(golden[-1]).ended_at if golden and golden[-1].exit_code == 0 else None
+    attempts = [
+        attempt for attempt in map(attempt_of, golden) if attempt.verdict is not Verdict.STATION_ERROR
+    ]
+    return attempts[-1] if attempts else None
 
 
 def _picture(file: StationFile, counters: Counters) -> StationView:

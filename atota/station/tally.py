@@ -3,10 +3,9 @@
 Definitions
 -----------
 - A *unit* is an IMEI, else a serial number.
-- *Countable* and *passed* attempts are those of `atota.journal.attempts`.
+- *Countable* and *passed* attempts, and the *failure key*, are those of `atota.journal.attempts`.
 - *First-pass yield*: units whose first countable attempt passed, by the units with a countable attempt.
 - *Final yield*: the same by the last countable attempt. *Retests*: units with more than one.
-- *Failure key*: ``stage:outcome``, with the module's own code where it gave one.
 - *Cycle*: the time of one attempt. *Handling*: from a verdict to the next plug in that lane.
 """
 
@@ -18,7 +17,7 @@ from statistics import median
 import msgspec
 
 from atota.errors import Outcome
-from atota.journal.attempts import is_countable, is_passed, is_station_fault
+from atota.journal.attempts import failure_key, is_countable, is_passed, is_station_fault
 from atota.journal.model import Record
 from atota.station.lane import Verdict
 
@@ -160,10 +159,11 @@ class Tally:
 def attempt_of(record: Record) -> Attempt:
     """Return a record's attempt."""
     station, unit = record.station, unit_of(record) or ""
+    code = record.error.code if record.error is not None else None
     return Attempt(
         unit=unit if is_countable(unit, record.exit_code, record.stages) else "",
         verdict=verdict_of(Outcome(record.outcome)),
-        key=failure_key(record),
+        key=failure_key(record.outcome, code, record.stages),
         ended_at=datetime.fromisoformat(record.ended_at).timestamp(),
         duration_ms=record.duration_ms,
         handling_ms=station.handling_ms if station is not None else None,
@@ -174,12 +174,6 @@ def unit_of(record: Record) -> str | None:
     """Return the unit of a record: its IMEI, else a serial number."""
     label = record.station.serial if record.station is not None else None
     return record.imei or record.serial or label
-
-
-def failure_key(record: Record) -> str:
-    """Return the key under which failures are counted."""
-    stage = next((stage.stage for stage in reversed(record.stages) if stage.state == "failed"), "-")
-    return f"{stage}:{record.outcome}"
 
 
 def counts(record: Record) -> bool:

@@ -34,6 +34,7 @@ class LaneView(msgspec.Struct, frozen=True, kw_only=True):
         model: the module's model.
         version_before, version_after: the versions of the job.
         record_id: the record of the verdict.
+        problem: the reason for which nothing is seen here, such as a port that is taken; None: none.
         blocked: the reason for which nothing starts here; None: not blocked.
         wanted_scan: the code that is asked for; None: none.
         label: the state of the unit's label: ``queued``, ``printed``, ``failed``; None: no label.
@@ -60,6 +61,7 @@ class LaneView(msgspec.Struct, frozen=True, kw_only=True):
     version_before: str | None = None
     version_after: str | None = None
     record_id: str | None = None
+    problem: str | None = None
     blocked: str | None = None
     wanted_scan: str | None = None
     label: Literal["queued", "printed", "failed"] | None = None

@@ -15,7 +15,7 @@ from typing import Protocol, cast
 from msgspec.structs import replace
 
 from atota.clock import Clock, SharedClock, StopToken, SystemClock
-from atota.errors import AtotaError, Interrupted, LinkLost, NoAnswer
+from atota.errors import AtotaError, Interrupted, LinkLost, NoAnswer, of_files
 from atota.journal.facts import ErrorFact, StationFact
 from atota.journal.model import Opened
 from atota.journal.store import Journal
@@ -144,10 +144,9 @@ class Worker:
         self.stop.set()
         self._is_ordered.set()
 
-    def join(self) -> None:
-        """Wait for the end of the thread."""
-        while not self._clock.wait(self._ended, SystemClock.slice_s):
-            pass
+    def join(self) -> bool:
+        """Wait a moment for the end of the thread; True if it has ended."""
+        return self._clock.wait(self._ended, SystemClock.slice_s)
 
     def _run(self) -> None:
         while not self.stop.is_noted:
@@ -228,6 +227,7 @@ class Worker:
 
     def _refuse(self, port: str, error: AtotaError) -> None:
         """End a job whose parts cannot be made, with a record as any other has."""
+        error = of_files(error)
         opened = Opened(
             run=uuid.uuid4().hex[:12], attempt=1, command="update" if self._is_update else "flash", port=port
         )

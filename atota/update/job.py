@@ -23,7 +23,7 @@ from functools import partial
 from msgspec.structs import replace
 
 from atota.clock import Clock, Deadline, StopToken, SystemClock
-from atota.errors import AtotaError, Interrupted, JobTimeout, LinkError, UsageError
+from atota.errors import AtotaError, Interrupted, JobTimeout, LinkError, UsageError, of_files
 from atota.fota.open import open_target
 from atota.journal.facts import Fact, PriorRun, Told, VersionsFact
 from atota.journal.model import Opened
@@ -82,7 +82,8 @@ class Job:
         journal: holds the jobs of this machine; without it nothing is remembered.
         serve: serves a package to modules that fetch it themselves; over HTTP if not given.
         targets: opens the target; if not given, a module behind AT, or a chip for a task of type ``sota``.
-        admit: asked once the target is identified: names the device, or raises what speaks against it.
+        admit: asked once the target is identified: names the device, or raises what speaks against it. A
+            lane of a station has it: its job has no caller, and wrong settings are those of files.
         facts: written down about the job, whatever becomes of it.
     """
 
@@ -291,6 +292,8 @@ class Job:
 
     def _fail(self, error: AtotaError) -> None:
         """Set the outcome of an error; an end that settles the task is a transition, others are not."""
+        if self._admit is not None:
+            error = of_files(error)
         is_asked_for = isinstance(error, Interrupted | JobTimeout)
         if is_asked_for or (self._machine.must_not_interrupt and isinstance(error, LinkError)):
             error = self._with_advice(error)

@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -91,7 +92,7 @@ def test_the_exit_code_is_that_of_the_first_unit_that_failed(
     assert (ran.code, verdict["verdict"], verdict["outcome"]) == (12, "fail", "old-version")
     assert (ran.result["ok"], ran.result["outcome"], ran.result["exit_code"]) == (False, "old-version", 12)
     sums = cli("records", "batch", "B-1", "--json", "--journal", path.parent / "journal.sqlite3").result
-    assert sums["batch"]["pareto"] == [{"key": "confirm:old-version", "count": 1}]
+    assert sums["batch"]["pareto"] == [{"key": "confirm:old-version:old-version", "count": 1}]
 
 
 def test_an_update_takes_its_devices_from_a_list_and_refuses_the_others(cli: Cli, tmp_path: Path) -> None:
@@ -169,6 +170,51 @@ def test_ctrl_c_ends_a_station_with_a_result_line(station_path: Callable[..., Pa
     assert (lines[-1]["event"], lines[-1]["ok"]) == ("result", True)
     (verdict,) = [line for line in lines if line["event"] == "verdict"]
     assert (verdict["verdict"], verdict["exit_code"]) == ("station-error", 130)
+
+
+def stopped(path: Path, folder: Path, signals: int, stage: str) -> tuple[int, list[dict[str, Any]]]:
+    """Run a station, and send it signals once a job has begun a stage."""
+    environment = {**os.environ, "XDG_DATA_HOME": str(folder / "data")}
+    words = [sys.executable, "-m", "atota", "station", "run", str(path), "--no-page", "--json"]
+    words += ["--journal", str(folder / "journal.sqlite3")]
+    lines: list[dict[str, Any]] = []
+    left = signals
+    with subprocess.Popen(
+        words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            lines.append(json.loads(line))
+            has_begun = any((one.get("stage"), one.get("state")) == (stage, "started") for one in lines)
+            while has_begun and left:
+                left -= 1
+                process.terminate()
+                SystemClock().sleep(0.5)
+    return process.returncode, lines
+
+
+@pytest.mark.parametrize(
+    ("signals", "stage", "code", "verdicts"),
+    [
+        (1, "write", 0, [("station-error", 130)]),
+        (1, "reboot", 0, [("pass", 0)]),  # an update that was started is seen through to its end
+        (2, "reboot", 130, [("station-error", 130)]),
+    ],
+)
+def test_the_first_signal_spares_an_update_that_was_started_and_the_second_does_not(
+    station_path: Callable[..., Path],
+    tmp_path: Path,
+    signals: int,
+    stage: str,
+    code: int,
+    verdicts: list[tuple[str, int]],
+) -> None:
+    ended, lines = stopped(station_path("sim://BC28?speed=4"), tmp_path, signals, stage)
+    assert (ended, lines[-1]["event"]) == (code, "result")
+    told = [(line["verdict"], line["exit_code"]) for line in lines if line["event"] == "verdict"]
+    assert told == verdicts
+    with Journal(tmp_path / "journal.sqlite3", clock=SystemClock()) as journal:
+        assert [record.exit_code for record in journal.records()] == [ended for _, ended in verdicts]
 
 
 def test_the_check_tells_a_missing_adapter(cli: Cli, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from atota.clock import Clock, SimulatedClock, StopToken, SystemClock
-from atota.errors import ConfigError, Interrupted, LinkLost, UsageError
+from atota.errors import ConfigError, Interrupted, LinkLost, PortBusy, UsageError
 from atota.sim.link import SimLink
 from atota.sim.modules import make_module
 from atota.sim.options import Options
@@ -100,13 +100,15 @@ class Fixture:
 
     def __init__(self, *, speaks_at: bool = True) -> None:
         self.clock = SimulatedClock()
-        self.is_in = False
+        self.is_in = self.is_taken = False
         self.place = PortSocket(
             lambda: ("fixture://1", "fixture://1"), self._open, self.clock, speaks_at=speaks_at
         )
         self._module = make_module("BC28", Options(baud=9600))
 
     def _open(self, port: str) -> "FixtureLink":
+        if self.is_taken:
+            raise PortBusy("minicom has it", hint="Close the other program.")
         return FixtureLink(self, SimLink(self._module, self.clock, baud=9600))
 
     def probe(self) -> None:
@@ -209,6 +211,19 @@ def test_a_dead_module_is_out_once_the_operator_says_so(folder: Path) -> None:
     fixture.probe()
     assert fixture.place.look() == ("fixture://1#2", "fixture://1")
     assert not socket_on(LinkFolder(folder)).clear(), "a place that sees its unit believes its eyes"
+
+
+def test_a_fixture_whose_port_another_program_has_says_so_until_it_is_free() -> None:
+    fixture = Fixture()
+    fixture.place.look()
+    fixture.is_in = fixture.is_taken = True
+    fixture.probe()
+    assert fixture.place.look() is None
+    assert fixture.place.problem == "minicom has it. Close the other program."
+    fixture.is_taken = False
+    fixture.probe()
+    assert fixture.place.look() is not None
+    assert fixture.place.problem == ""
 
 
 def test_a_chip_is_never_asked_and_its_removal_is_the_operators_word() -> None:

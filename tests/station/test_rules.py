@@ -8,7 +8,7 @@ import pytest
 
 from atota.clock import SimulatedClock, utc_iso
 from atota.errors import LimitReached, Outcome
-from atota.journal.facts import StationFact
+from atota.journal.facts import ErrorFact, StationFact
 from atota.journal.model import Record, RecordStage
 from atota.journal.store import Journal
 from atota.line.reading import columns
@@ -61,6 +61,7 @@ def test_the_same_code_counts_once_in_a_second_and_a_half() -> None:
         (Outcome.UNKNOWN_AFTER_REBOOT, F),
         (Outcome.OLD_VERSION, F),
         (Outcome.TIMEOUT, F),
+        (Outcome.USAGE, F),
         (Outcome.ERROR, E),
         (Outcome.BAD_CONFIG, E),
         (Outcome.PORT, E),
@@ -105,6 +106,35 @@ def test_a_station_and_its_line_count_the_same(outcome: Outcome, stages: tuple[s
     )
     assert (bool(attempt.unit), attempt.verdict is P) == (row.is_countable, row.is_passed)
     assert row.is_countable == (attempt.verdict is not E and stages != ("open",))
+
+
+@pytest.mark.parametrize(
+    ("stages", "code", "key"),
+    [
+        ((("open", "done"), ("write", "failed"), ("report", "done")), "write", "write:write-failed:write"),
+        ((("open", "done"), ("write", "started")), None, "write:write-failed:-"),
+        ((("open", "done"), ("identify", "done")), "", "identify:write-failed:-"),
+        ((), "x.y", "-:write-failed:x.y"),
+    ],
+)
+def test_a_failure_has_one_key_on_a_station_and_its_line(
+    stages: tuple[tuple[str, str], ...], code: str | None, key: str
+) -> None:
+    one = msgspec.structs.replace(
+        record(Outcome.WRITE_FAILED, ()),
+        stages=[RecordStage(stage=stage, state=state, at=utc_iso(0.0)) for stage, state in stages],
+        error=None if code is None else ErrorFact(code=code),
+    )
+    row = columns(
+        msgspec.Raw(msgspec.json.encode(one)),
+        journal="j",
+        seq=1,
+        digest="",
+        station="bench",
+        now=dt.datetime.now(dt.UTC),
+        offset=dt.timedelta(),
+    )
+    assert (attempt_of(one).key, row.failure) == (key, key)
 
 
 def streaks(*verdicts: tuple[int, Verdict]) -> Streaks:

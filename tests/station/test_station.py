@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from atota.clock import SystemClock
-from atota.errors import LimitReached
+from atota.errors import LimitReached, UsageError
 from atota.journal.store import Journal
 from atota.station.lane import LaneState, Verdict
 from atota.station.view import AgainCommand, ReleaseCommand, RemovedCommand, ScanCommand, SwitchCommand
@@ -264,3 +264,103 @@ def test_a_unit_of_a_place_that_cannot_see_it_is_out_by_the_operators_word(
     monkeypatch.setattr(station.places[1], "clear", clear)
     assert station.hub.send(RemovedCommand(lane=1)).ok
     station.wait_for(S.EMPTY)
+
+
+GOLDEN = f'[stop]\nmin_free_mb = 0\ngolden_every_h = 8\ngolden = ["{IMEIS[3]}"]'
+
+
+def test_nothing_runs_before_a_golden_unit_has_passed_and_then_all_lanes_do(start: Start) -> None:
+    station = start(more=GOLDEN)
+    view = station.run_unit(unit())
+    assert (view.verdict, view.exit_code) == (Verdict.STATION_ERROR, 13)
+    assert "no golden unit has passed" in view.sentence
+    (notice,) = station.hub.snapshot().notices
+    assert (notice.key, notice.text) == ("golden", "no golden unit has passed on this station yet")
+    golden = station.run_unit(unit(3))
+    assert golden.verdict is Verdict.PASS
+    record = station.journal.record(golden.record_id or "")
+    assert record.station is not None
+    assert record.station.is_golden
+    assert station.hub.snapshot().notices == ()
+    assert station.run_unit(unit()).verdict is Verdict.PASS
+    counters = station.hub.snapshot().counters
+    assert (counters.passed, counters.failed, counters.retested) == (1, 0, 0)
+
+
+def test_a_golden_unit_that_is_due_again_stops_the_work_and_may_always_run(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    station = start(more=GOLDEN)
+    assert station.run_unit(unit(3)).verdict is Verdict.PASS
+    assert station.run_unit(unit(0)).verdict is Verdict.PASS
+    now = SystemClock().time()
+    monkeypatch.setattr(SystemClock, "time", lambda _clock: now + 9 * 3600)
+    view = station.run_unit(unit(1))
+    assert (view.verdict, view.exit_code) == (Verdict.STATION_ERROR, 13)
+    assert "overdue: the last passed 9.0 h ago" in view.sentence
+    assert station.run_unit(unit(3)).verdict is Verdict.PASS
+    assert station.run_unit(unit(1)).verdict is Verdict.PASS
+
+
+def test_a_golden_unit_that_fails_stops_the_work_until_one_passes(start: Start) -> None:
+    station = start(more=GOLDEN)
+    assert station.run_unit(unit(3)).verdict is Verdict.PASS
+    assert station.run_unit(unit(3, "&fault=rollback")).verdict is Verdict.FAIL
+    view = station.run_unit(unit(0))
+    assert (view.verdict, view.exit_code) == (Verdict.STATION_ERROR, 13)
+    assert "the last golden unit failed" in view.sentence
+    assert station.hub.snapshot().counters.failed == 0
+    station.stop.set()
+    station.thread.join()
+    again = start(more=GOLDEN, journal=station.journal)
+    assert "the last golden unit failed" in again.run_unit(unit(0)).sentence
+    assert again.run_unit(unit(3)).verdict is Verdict.PASS
+    assert again.run_unit(unit(0)).verdict is Verdict.PASS
+
+
+def slot_taken(start: Start) -> RunningStation:
+    """Return a station whose only slot is taken by lane 1, while lane 2 waits for it."""
+    station = start(work='batch = "B-1"\nmax_active = 1', lanes=2)
+    station.places[1].put_in(unit(0, "&speed=2"))
+    station.wait_for(S.RUNNING, 1)
+    station.places[2].put_in(unit(1))
+    station.wait(lambda: station.lane(2).imei == IMEIS[1])
+    return station
+
+
+def test_a_unit_that_is_taken_out_while_it_waits_for_a_slot_is_not_counted_against_it(start: Start) -> None:
+    station = slot_taken(start)
+    station.places[2].take_out()
+    station.wait(lambda: bool(station.reporter.verdicts))
+    event = station.reporter.verdicts[0]
+    assert (event.lane, event.verdict, event.exit_code) == (2, Verdict.STATION_ERROR, 4)
+    assert station.journal.record(event.record_id or "").written is None
+
+
+def test_a_station_that_ends_leaves_no_lane_waiting_for_a_slot(start: Start) -> None:
+    station = slot_taken(start)
+    station.stop.set()
+    station.thread.join()
+    ends = {event.lane: event.exit_code for event in station.reporter.verdicts}
+    assert ends == {1: 130, 2: 130}
+    assert {record.outcome for record in station.journal.records()} == {"interrupted"}
+
+
+def test_a_wrong_setting_of_a_lane_is_the_stations_fault(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A wrong call (exit 2) cannot be: nobody calls a lane's job, so what is wrong is a file (exit 3)."""
+
+    def refuse(_run: object) -> None:
+        raise UsageError("the device's name is missing", hint="Give --device-name.")
+
+    station = start()
+    with monkeypatch.context() as patch:
+        patch.setattr("atota.update.run.Run.execute", refuse)
+        view = station.run_unit(unit())
+    assert (view.verdict, view.outcome, view.exit_code) == (Verdict.STATION_ERROR, "bad-config", 3)
+    with monkeypatch.context() as patch:
+        patch.setattr(station.parts, "spec", lambda _lane, _port: refuse(None))
+        view = station.run_unit(unit(1))
+    assert (view.verdict, view.outcome, view.exit_code) == (Verdict.STATION_ERROR, "bad-config", 3)
+    assert {record.outcome for record in station.journal.records()} == {"bad-config"}

@@ -10,7 +10,7 @@ from atota.station.view import LaneView
 from atota.update.events import JobEvent, Note
 
 _COLOURS = {Verdict.PASS: "green", Verdict.FAIL: "red", Verdict.STATION_ERROR: "yellow"}
-_SHOWN = ("imei", "serial", "blocked", "done_before", "record_id")
+_SHOWN = ("imei", "serial", "problem", "blocked", "done_before", "record_id")
 
 
 class JsonReporter:
@@ -54,7 +54,7 @@ class PlainReporter:
 
     def lane(self, view: LaneView, job: str | None) -> None:
         """Print a lane's new state, where that is asked for, or where it needs a person."""
-        text = view.blocked or view.done_before
+        text = view.blocked or view.problem or view.done_before
         if text is not None and job is None:
             self._out.say(f"lane {view.number:>2}  {view.state}: {text}")
         elif self._out.verbosity > 0:

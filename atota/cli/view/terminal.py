@@ -128,8 +128,8 @@ def _lane(lane: LaneView, width: int) -> Text:
 
 
 def _sentence(lane: LaneView) -> str:
-    if lane.verdict is None and (lane.blocked or lane.done_before):
-        return lane.blocked or lane.done_before or ""
+    if lane.verdict is None and (text := lane.blocked or lane.problem or lane.done_before):
+        return text
     if lane.state in AT_WORK and lane.waiting_for:
         return f"waiting for {lane.waiting_for}"
     return lane.sentence

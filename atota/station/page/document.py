@@ -8,7 +8,9 @@ elements afterwards: a lane is one element with ``data-lane``, ``data-state`` an
 import json
 from html import escape
 
+from atota.outcomes import Outcome
 from atota.station.lane import AT_WORK, LaneState
+from atota.station.page.advice import outcome_words
 from atota.station.page.words import GLYPHS, Words, stage_words, state_words, verdict_words, words
 from atota.station.view import Counters, LaneView, Language, Notice, StationView
 
@@ -144,7 +146,7 @@ def _lane(lane: LaneView, view: StationView, texts: Words) -> str:
         f'<span class="unit">{escape(unit[-8:])}</span></p>'
         f'<progress max="1" value="{lane.progress:.3f}" aria-label="{escape(texts["lane"])} {lane.number}">'
         "</progress>"
-        f'<p class="sentence">{escape(sentence(lane, texts))}</p></li>'
+        f'<p class="sentence">{escape(advice(lane, view.language) or sentence(lane, texts))}</p></li>'
     )
 
 
@@ -162,10 +164,17 @@ def state_text(lane: LaneView, language: Language) -> str:
     return f"{word} · {stage_words(language).get(lane.stage, lane.stage)}"
 
 
+def advice(lane: LaneView, language: Language) -> str:
+    """Return the operator's sentence about the verdict in a tile; empty without one."""
+    if lane.verdict is None or lane.outcome is None:
+        return words(language)["done-before"] if lane.done_before else ""
+    return outcome_words(language)[Outcome(lane.outcome)]
+
+
 def sentence(lane: LaneView, texts: Words) -> str:
     """Return the one line of text in a tile: the reason, the thing waited for, or where to plug."""
-    if lane.verdict is None and (lane.blocked or lane.done_before):
-        return lane.blocked or lane.done_before or ""
+    if lane.verdict is None and (text := lane.blocked or lane.problem or lane.done_before):
+        return text
     if lane.state in AT_WORK and lane.waiting_for:
         return texts["waiting-for"].format(thing=lane.waiting_for)
     if lane.state is LaneState.EMPTY and "://" not in lane.place:
@@ -217,6 +226,7 @@ def _json(view: StationView) -> str:
         "stages": stage_words(view.language),
         "states": {str(state): text for state, text in state_words(view.language).items()},
         "verdicts": {str(verdict): text for verdict, text in verdict_words(view.language).items()},
+        "outcomes": {str(outcome): text for outcome, text in outcome_words(view.language).items()},
         "glyphs": {str(verdict): text for verdict, text in GLYPHS.items()},
     }
     return json.dumps(texts, ensure_ascii=False).replace("<", "\\u003c")

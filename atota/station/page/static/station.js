@@ -54,7 +54,7 @@ function showLane(lane) {
   text($(".glyph", tile), verdict ? words.glyphs[verdict] : "");
   text($(".share", tile), AT_WORK.has(lane.state) && lane.state !== "wanting-scan" ? `${Math.round(lane.progress * 100)}%` : "");
   text($(".state", tile), stateText(lane));
-  text($(".sentence", tile), sentence(lane));
+  text($(".sentence", tile), advice(lane) || sentence(lane));
   text($(".unit", tile), (lane.serial || lane.imei || "").slice(-8));
   $("progress", tile).value = lane.progress;
   if (chosen === lane.number) showDetails(lane);
@@ -65,8 +65,14 @@ function stateText({ state, stage }) {
   return stage && state === "running" ? `${word} · ${words.stages[stage] ?? stage}` : word;
 }
 
+function advice(lane) {
+  if (lane.verdict) return words.outcomes[lane.outcome] ?? "";
+  return lane.done_before ? words.page["done-before"] : "";
+}
+
 function sentence(lane) {
-  if (!lane.verdict && (lane.blocked || lane.done_before)) return lane.blocked || lane.done_before;
+  const reason = lane.blocked || lane.problem || lane.done_before;
+  if (!lane.verdict && reason) return reason;
   if (AT_WORK.has(lane.state) && lane.waiting_for) return words.page["waiting-for"].replace("{thing}", lane.waiting_for);
   if (lane.state === "empty" && !lane.place.includes("://")) return lane.place;
   return lane.sentence;
@@ -252,8 +258,8 @@ function hear(event) { // a scanner that is a keyboard
 function showDetails(lane) {
   const verdict = isStale || !lane.verdict ? [] : [`${words.glyphs[lane.verdict]} ${words.verdicts[lane.verdict]}`];
   text($("#lane-title"), [`${words.page.lane} ${lane.number}`, ...verdict, stateText(lane)].join(" · "));
-  text($("#lane-sentence"), sentence(lane));
-  text($("#lane-hint"), lane.hint);
+  text($("#lane-sentence"), advice(lane) || sentence(lane));
+  text($("#lane-hint"), [advice(lane) && sentence(lane), lane.hint].filter(Boolean).join(" "));
   const isJudged = JUDGED.has(lane.state);
   const may = {
     removed: isJudged, again: isJudged, release: Boolean(lane.blocked), on: lane.state === "off", off: lane.state !== "off",
