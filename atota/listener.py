@@ -20,13 +20,17 @@ def listen_on(host: str, port: int) -> socket.socket:
         )
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+        listener = socket.create_server((host, port), family=family, backlog=_BACKLOG)
+        # Accepted sockets inherit it. Else the body of a reply waits for the client's delayed
+        # acknowledgement of the head, 40 ms: asyncio sets it only where the socket names its protocol.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     except OSError as error:
         problem = str(error.strerror or error).partition(" (while ")[0]  # create_server repeats the address
         raise ServerError(
             f"can't listen on {host}:{port}, the port cannot be had: {problem}",
             hint="Another program may have the port; choose another one, or 0 for any that is free.",
         ) from error
+    return listener
 
 
 def url_of(host: str, port: int, *, tls: bool = False) -> str:

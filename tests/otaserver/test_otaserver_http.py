@@ -18,6 +18,7 @@ import pytest
 
 from atota.clock import Clock, SimulatedClock, StopToken, SystemClock
 from atota.errors import ServerError, UsageError
+from atota.listener import listen_on
 from atota.otaserver.model import Auth, TasksFile, TaskSpec, build
 from atota.otaserver.serve import RunningServer, serve
 from atota.otaserver.service import LocalPlatform
@@ -284,6 +285,16 @@ def test_many_clients_at_once_get_their_own_answers() -> None:
         for thread in threads:
             thread.join()
     assert results == {n: DATA[n * 100 : n * 100 + 100] for n in range(8)}
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_a_reply_in_two_pieces_does_not_wait_for_an_acknowledgement(host: str) -> None:
+    try:
+        listener = listen_on(host, 0)
+    except ServerError:
+        pytest.skip(f"{host} is not an address of this machine")
+    with listener, socket.create_connection(listener.getsockname()[:2]), listener.accept()[0] as accepted:
+        assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 def test_a_port_that_is_taken_is_a_server_error() -> None:
