@@ -154,13 +154,30 @@ def locked(path: Path) -> Iterator[None]:
     Raises:
         LimitReached: one runs already.
     """
+    with _held(
+        path, "this station is running already", "Use the one that runs, or stop it with Ctrl-C first."
+    ):
+        yield
+
+
+@contextmanager
+def locked_journal(path: Path) -> Iterator[None]:
+    """Keep a second station away from a journal: each counts the units of a batch by its own records.
+
+    Raises:
+        LimitReached: another station has it.
+    """
+    hint = "Give each station of this PC a journal of its own: --journal FILE."
+    with _held(path, "another station that is running has this journal", hint):
+        yield
+
+
+@contextmanager
+def _held(path: Path, problem: str, hint: str) -> Iterator[None]:
     name = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:16]
     folder = platformdirs.user_data_path("atota", appauthor=False) / "stations"
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / f"{name}.lock").open("ab") as file:
         if not lock(file):
-            raise LimitReached(
-                f"{path}: this station is running already",
-                hint="Use the one that runs, or stop it with Ctrl-C first.",
-            )
+            raise LimitReached(f"{path}: {problem}", hint=hint)
         yield

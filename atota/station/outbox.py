@@ -1,7 +1,8 @@
 """The outbox of a station: labels to print and records for hook programs, none of which a crash may lose.
 
 A verdict queues its documents in the journal. A thread of its own delivers them in their order, and settles
-each one once; where a printer or a program fails, it tries again later, and the lanes never wait. A hook gets
+each one once; where a printer or a program fails, it tries again later, and the lanes never wait. A station
+that was killed between a record and its documents queues them at its next start. A hook gets
 the record as JSON on its standard input, and ten seconds; its end says nothing about the unit.
 """
 
@@ -13,7 +14,7 @@ from typing import Literal
 import msgspec
 
 from atota.clock import SharedClock, StopToken, SystemClock
-from atota.errors import AtotaError, ConfigError
+from atota.errors import AtotaError, ConfigError, Outcome
 from atota.journal.model import QueuedReport, Record
 from atota.journal.store import Journal
 from atota.station.config import StationConfig
@@ -21,11 +22,14 @@ from atota.station.desk import VerdictEvent
 from atota.station.labels import filled, load_template, print_label
 from atota.station.lane import Verdict
 from atota.station.station import Station
+from atota.station.tally import verdict_of
 from atota.station.view import Notice
 
 HOOK_LIMIT_S = 10.0
 FIRST_PAUSE_S = 1.0
 LONGEST_PAUSE_S = 60.0
+_LOOKED_BACK = 256
+"""Records that are looked at after a kill: each of at most 64 lanes can miss the documents of one."""
 Topic = Literal["label", "hook"]
 ShowLabel = Callable[[int, str, str], None]
 _TOPICS: tuple[Topic, ...] = ("label", "hook")
@@ -96,17 +100,40 @@ class Outbox:
 
     def take(self, record: Record, event: VerdictEvent) -> None:
         """Queue the deliveries of a verdict."""
-        topics: list[Topic] = ["hook"] if self._hook else []
-        if self._template is not None and event.verdict is Verdict.PASS:
-            topics.append("label")
-            self._show_label(event.lane, record.id, "queued")
-        for topic in topics:
-            document = Document(topic=topic, record=record.id, lane=event.lane)
-            try:
-                self._journal.queue(record.id, msgspec.to_builtins(document))
-            except AtotaError as error:
-                self._warn(topic, error.message)
+        for topic in self._topics(event.verdict):
+            if topic == "label":
+                self._show_label(event.lane, record.id, "queued")
+            self._queue(topic, record.id, event.lane)
         self._wake.set()
+
+    def recover(self, station: str) -> None:
+        """Queue the deliveries of a station's verdicts after which it was killed.
+
+        A topic of which the station has no document yet is new, and concerns no older unit.
+        """
+        recent = self._journal.records(station=station, limit=_LOOKED_BACK)
+        for topic in _TOPICS:
+            known = [bool(self._journal.reports_of(record.id, topic)) for record in recent]
+            since_first = recent[: len(known) - known[::-1].index(True)] if True in known else []
+            for record, is_known in reversed(list(zip(since_first, known, strict=False))):
+                outcome = Outcome(record.outcome)
+                if is_known or record.station is None or outcome is Outcome.INTERRUPTED:
+                    continue  # a job that was cut off has no verdict
+                if topic in self._topics(verdict_of(outcome)):
+                    self._queue(topic, record.id, record.station.lane)
+
+    def _topics(self, verdict: Verdict) -> list[Topic]:
+        topics: list[Topic] = ["hook"] if self._hook else []
+        if self._template is not None and verdict is Verdict.PASS:
+            topics.append("label")
+        return topics
+
+    def _queue(self, topic: Topic, record: str, lane: int) -> None:
+        document = Document(topic=topic, record=record, lane=lane)
+        try:
+            self._journal.queue(record, msgspec.to_builtins(document))
+        except AtotaError as error:
+            self._warn(topic, error.message)
 
     def deliver(self) -> None:
         """Deliver what waits and is due, each topic up to its first failure."""
@@ -181,6 +208,7 @@ def outbox_of(
         warn=tell,
         clock=station.clock,
     )
+    outbox.recover(config.file.name)
     station.on_record(outbox.take)
     return outbox
 

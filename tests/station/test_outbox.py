@@ -213,3 +213,33 @@ def test_a_hook_that_is_missing_is_told(journal: Journal) -> None:
     outbox.take(record, verdict(record))
     outbox.deliver()
     assert "cannot be run: No such file" in seen.warnings[0][1]
+
+
+def test_a_kill_between_a_record_and_its_documents_costs_no_delivery(journal: Journal) -> None:
+    """A first run queues what its verdicts ask for, and dies after the record of a further unit."""
+    outbox = Seen().outbox(journal, template="^XA{serial}^XZ", printer="tcp://127.0.0.1:9", hook=("true",))
+    record_in(journal, "before-hooks-were-asked-for")
+    told = record_in(journal, "told")
+    outbox.take(told, verdict(told))
+    lost = record_in(journal, "lost")
+    outbox.recover("bench")
+    outbox.recover("bench")
+    for topic in ("label", "hook"):
+        assert [queued.document["record"] for queued in journal.pending(topic)] == [told.id, lost.id]
+
+
+def test_a_topic_that_is_new_concerns_no_older_unit(journal: Journal) -> None:
+    record_in(journal)
+    Seen().outbox(journal, hook=("true",)).recover("bench")
+    assert journal.pending("hook") == []
+
+
+def test_an_interrupted_job_has_no_verdict_to_deliver(journal: Journal) -> None:
+    outbox = Seen().outbox(journal, hook=("true",))
+    told = record_in(journal, "told")
+    outbox.take(told, verdict(told))
+    entry = journal.open_job(Opened(run="cut", attempt=1, command="update", port="sim://BC28"))
+    entry.fact(StationFact(name="bench", lane=3, batch="B-1", serial="SN2"))
+    entry.verdict(Outcome.INTERRUPTED)
+    outbox.recover("bench")
+    assert len(journal.pending("hook")) == 1

@@ -10,7 +10,7 @@ import msgspec
 import typer
 
 from atota.cli.call import Call
-from atota.cli.stations import SettingsParts, links_of, locked, sockets_of, station_journal
+from atota.cli.stations import SettingsParts, links_of, locked, locked_journal, sockets_of, station_journal
 from atota.cli.transcripts import prune_transcripts
 from atota.cli.view.findings import findings_page
 from atota.cli.view.output import styled
@@ -38,8 +38,6 @@ from atota.station.station import Station, check_package
 from atota.station.work import JobParts
 
 _REACH_S = 10.0
-_NEWEST = 2**53
-"""More changes than any line has: the answer is empty, and proves the key."""
 _Links = Annotated[
     Path | None,
     typer.Option(
@@ -73,7 +71,8 @@ def run(
     parts.check(call.stop)
     prune_transcripts(call)
     adapters = links_of(links)
-    with locked(config.path), Journal(station_journal(call, config), clock=SystemClock()) as journal:
+    path = station_journal(call, config)
+    with locked(config.path), locked_journal(path), Journal(path, clock=SystemClock()) as journal:
         shift = Shift(
             config=config,
             parts=parts,
