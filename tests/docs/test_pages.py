@@ -9,6 +9,7 @@ from atota.dialects import catalogue, loader
 from atota.otaserver.faults import KNOWN
 from atota.otaserver.model import Knobs, load
 from atota.settings.board import decode_board
+from atota.station.config import load_station
 from tests.meta.sources import ROOT
 
 PROFILES = ROOT / "docs" / "profiles"
@@ -58,9 +59,14 @@ def test_the_task_file_of_the_page_is_one_that_the_platform_takes(tmp_path: Path
     assert (len(config.tasks), len(config.devices), config.knobs.invalid_state) == (2, 1, 21)
 
 
-def test_the_board_file_of_the_readme_is_right() -> None:
-    (text,) = re.findall(r"(?ms)^```toml\n(.*?)^```$", README)
-    assert decode_board(text, name="README.md").name == "bench-3"
+def test_the_files_of_the_readme_are_right(tmp_path: Path) -> None:
+    board, line = re.findall(r"(?ms)^```toml\n(.*?)^```$", README)
+    assert decode_board(board, name="README.md").name == "bench-3"
+    station = tmp_path / "station.toml"
+    station.write_text(f'name = "bench"\n{line}[[lane]]\nnumber = 1\nport = "sim://BC28"\n', encoding="utf-8")
+    table = load_station(station).file.line
+    assert table is not None
+    assert table.url.startswith("https://")
 
 
 def test_the_methods_of_the_readme_are_those_of_the_profiles() -> None:
