@@ -37,8 +37,8 @@ def test_a_chinese_tile_has_the_operators_sentence_above_the_engineers() -> None
         outcome="old-version",
         sentence="the module runs <V1> again",
     )
-    assert document.advice(lane, "zh") == "重启后仍是旧版本:放入不良品。"
+    assert document.advice(lane, "zh") == "重启后仍是旧版本：放入不良品。"
     assert document.sentence(lane, words("zh")) == "the module runs <V1> again"
     assert document.advice(LaneView(number=1, state=LaneState.EMPTY), "zh") == ""
     done = LaneView(number=1, state=LaneState.REMOVE_UNIT, done_before="updated on lane 1")
-    assert document.advice(done, "zh") == "此件已做过:请取出。"
+    assert document.advice(done, "zh") == "此件已做过：请取出。"

@@ -259,7 +259,7 @@ function showDetails(lane) {
   const verdict = isStale || !lane.verdict ? [] : [`${words.glyphs[lane.verdict]} ${words.verdicts[lane.verdict]}`];
   text($("#lane-title"), [`${words.page.lane} ${lane.number}`, ...verdict, stateText(lane)].join(" · "));
   text($("#lane-sentence"), advice(lane) || sentence(lane));
-  text($("#lane-hint"), [advice(lane) && sentence(lane), lane.hint].filter(Boolean).join(" "));
+  text($("#lane-hint"), [advice(lane) && sentence(lane), lane.hint].filter(Boolean).join(". "));
   const isJudged = JUDGED.has(lane.state);
   const may = {
     removed: isJudged, again: isJudged, release: Boolean(lane.blocked), on: lane.state === "off", off: lane.state !== "off",
