@@ -153,6 +153,12 @@ class Esp32(Flasher):
             )
 
     def _fuses(self) -> dict[str, Any]:
+        """Return the chip's fuses.
+
+        Raises:
+            NoAnswer: espefuse failed.
+            Refused: its report cannot be read.
+        """
         with tempfile.TemporaryDirectory(prefix="atota-") as folder:
             file = Path(folder) / "fuses.json"
             ended = self._run("espefuse", ("summary", "--format", "json", "--file", str(file)), speed=None)
@@ -160,10 +166,10 @@ class Esp32(Flasher):
                 rows = json.loads(file.read_bytes())
                 return {name: row["value"] for name, row in rows.items()}
             except (OSError, ValueError, TypeError, KeyError, AttributeError):
-                raise Refused(
-                    f"the chip's fuses cannot be read: {fatal(ended)}",
-                    hint="Nothing was changed. Run `espefuse summary` by hand to see why.",
-                ) from None
+                problem = f"the chip's fuses cannot be read: {fatal(ended)}"
+            if ended.code:  # the bytes of its call were lost: no word about the chip
+                raise NoAnswer(problem, hint=_BUTTONS)
+            raise Refused(problem, hint="Run `espefuse summary` by hand to see why.")
 
     # -- the flash -----------------------------------------------------------------------------
 

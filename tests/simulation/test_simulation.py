@@ -90,6 +90,15 @@ def test_the_api_is_drawn_with_its_own_faults_and_knobs() -> None:
 
 # What the simulation found, each by its least scenario.
 FOUND = {
+    "fuses that cannot be read for a damaged byte are no word about the chip": Scenario(
+        seed=41001967,
+        model="esp32",
+        size=300,
+        api="generic",
+        erase=True,
+        pause_s=30.0,
+        faults=("m/mute-after:10", "m/cut-erase"),
+    ),
     "the record of a job that takes over has the version that was confirmed": Scenario(
         seed=38, model="XY1100", size=300, faults=("m/stay-dead-after-update",)
     ),
