@@ -7,6 +7,7 @@ is shared between lanes but the journal's one writer, the cache of packages, and
 
 import shutil
 import threading
+from collections import deque
 from collections.abc import Callable, Mapping
 
 from atota.clock import SharedClock, StopToken, SystemClock
@@ -37,6 +38,8 @@ from atota.station.work import JobParts, Pace, Worker
 LOOK_EVERY_S = 0.25
 SURVEY_EVERY_S = 1.0
 """Seconds between two looks at the disk, the clock and the counters."""
+_KEPT = 1000
+"""Verdicts that a run without an end keeps for its result; the journal has all of them."""
 _MB = 1_000_000
 _SOUNDS = {Verdict.PASS: "pass", Verdict.FAIL: "fail", Verdict.STATION_ERROR: "attention"}
 
@@ -59,7 +62,7 @@ class Station:
 
     Attributes:
         hub: the picture, for those who watch.
-        verdicts: the verdicts of this run, in their order.
+        verdicts: the latest verdicts of this run, in their order: all if it ends by ``units``.
         is_cut_short: True if a second request ended updates that were started.
         clock: its time.
     """
@@ -80,7 +83,7 @@ class Station:
         clock: SharedClock | None = None,
     ) -> None:
         file = self.file = config.file
-        self.verdicts: list[VerdictEvent] = []
+        self.verdicts: deque[VerdictEvent] = deque(maxlen=max(_KEPT, units or 0))
         self.is_cut_short = False
         self._journal, self._stop, self._scan, self._line = journal, stop, scan, line
         self._units, self._started = units, 0

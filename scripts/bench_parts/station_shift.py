@@ -110,7 +110,8 @@ def shift_of(folder: Path, lanes: int, hours: float, goal: float) -> Figures:
     clock = TurnClock(turns)
     operator, clicks = SimOperator(clock), list[Command]()
     sockets: dict[int, Socket] = {n: RealLane(URL, operator) for n in range(1, lanes + 1)}
-    with made_station(folder, sockets, Watcher(), clock=clock, size=SIZE) as (station, journal):
+    watcher = Watcher()
+    with made_station(folder, sockets, watcher, clock=clock, size=SIZE) as (station, journal):
 
         def click(command: Command) -> Reply:
             clicks.append(command)
@@ -121,7 +122,7 @@ def shift_of(folder: Path, lanes: int, hours: float, goal: float) -> Figures:
         verdicts_at: list[float] = []
         while clock.monotonic() < hours * 3600:
             clock.sleep(1.0)
-            verdicts_at += [clock.monotonic()] * (len(station.verdicts) - len(verdicts_at))
+            verdicts_at += [clock.monotonic()] * (len(watcher.verdicts) - len(verdicts_at))
         passed = station.hub.snapshot().counters.passed
         assert passed == len(verdicts_at) == len(journal.records())
         station._stop.set()  # noqa: SLF001

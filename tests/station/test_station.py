@@ -3,11 +3,13 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from atota.clock import SystemClock
 from atota.errors import LimitReached, UsageError
 from atota.journal.store import Journal
+from atota.station.desk import VerdictEvent
 from atota.station.lane import LaneState, Verdict
 from atota.station.view import AgainCommand, ReleaseCommand, RemovedCommand, ScanCommand, SwitchCommand
 from tests.station.conftest import IMEIS, RunningStation
@@ -364,3 +366,14 @@ def test_a_wrong_setting_of_a_lane_is_the_stations_fault(
         view = station.run_unit(unit(1))
     assert (view.verdict, view.outcome, view.exit_code) == (Verdict.STATION_ERROR, "bad-config", 3)
     assert {record.outcome for record in station.journal.records()} == {"bad-config"}
+
+
+def test_a_station_that_runs_for_weeks_keeps_its_latest_verdicts_only(start: Start) -> None:
+    station = start()
+    event = VerdictEvent(
+        lane=1, job="", verdict=Verdict.PASS, outcome="updated", exit_code=0, record_id=None,
+        imei=None, serial=None,
+    )  # fmt: skip
+    for number in range(1200):
+        station.station.judged(msgspec.structs.replace(event, job=f"{number}"), None, None)
+    assert [one.job for one in station.station.verdicts] == [f"{number}" for number in range(200, 1200)]

@@ -321,7 +321,11 @@ def _reporter(call: Call) -> Reporter:
 def _end(call: Call, station: Station, units: int | None) -> int:
     """Print the end of a run; return the exit code."""
     counters = station.hub.snapshot().counters
-    fields: dict[str, Any] = {"station": station.file.name, "counters": counters, "units": station.verdicts}
+    fields: dict[str, Any] = {
+        "station": station.file.name,
+        "counters": counters,
+        "units": list(station.verdicts),
+    }
     if station.is_cut_short:
         return call.out.failure(Interrupted("stopped before its lanes had ended"), **fields)
     if units is not None and not station.is_finished:

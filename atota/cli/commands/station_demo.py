@@ -119,7 +119,7 @@ def demo(
             station = work(call, shift)
     counters = station.hub.snapshot().counters
     sums = f"{counters.passed} passed, {counters.failed} failed, {counters.station_error} by the station"
-    call.done(sums, counters=counters, units=station.verdicts)
+    call.done(sums, counters=counters, units=list(station.verdicts))
 
 
 def station_file(speed: float) -> str:
