@@ -111,8 +111,9 @@ class Outbox:
 
         A topic of which the station has no document yet is new, and concerns no older unit.
         """
-        recent = self._journal.records(station=station, limit=_LOOKED_BACK)
-        for topic in _TOPICS:
+        topics = self._topics(Verdict.PASS)
+        recent = self._journal.records(station=station, limit=_LOOKED_BACK) if topics else []
+        for topic in topics:
             known = [bool(self._journal.reports_of(record.id, topic)) for record in recent]
             since_first = recent[: len(known) - known[::-1].index(True)] if True in known else []
             for record, is_known in reversed(list(zip(since_first, known, strict=False))):
