@@ -190,12 +190,7 @@ def draw(
     knobs = {} if api == "generic" else {name: rng.choice(values) for name, values in KNOBS.items()}
     size = rng.choice((300, 512, 1024, 1024, 2048))
     blocks = size // 256
-    count = rng.choice((0, 1, 1, 1, 1, 2, 2, 2, 3, 4))
-    faults = [_one(rng, blocks, api, is_flashed=is_flashed) for _ in range(count)]
-    if fault is not None:
-        faults.append(_named(fault, api)(rng, blocks))
-    if stage is not None:
-        faults.append(f"h/kill-stage:{stage}")
+    faults = _faults(rng, blocks, api, stage, fault, is_flashed=is_flashed)
     return Scenario(
         seed=seed,
         model=model,
@@ -213,6 +208,26 @@ def draw(
     )
 
 
+def _faults(
+    rng: random.Random,
+    blocks: int,
+    api: str,
+    stage: str | None,
+    fault: str | None,
+    *,
+    is_flashed: bool = False,
+    chip: str = "",
+) -> list[str]:
+    """Draw the faults of a scenario, and add those that are asked for."""
+    count = rng.choice((0, 1, 1, 1, 1, 2, 2, 2, 3, 4))
+    faults = [_one(rng, blocks, api, is_flashed=is_flashed, model=chip) for _ in range(count)]
+    if fault is not None:
+        faults.append(_named(fault, api, chip)(rng, blocks))
+    if stage is not None:
+        faults.append(f"h/kill-stage:{stage}")
+    return faults
+
+
 def _chip(
     rng: random.Random, seed: int, model: str | None, stage: str | None, fault: str | None, api: str | None
 ) -> Scenario:
@@ -221,12 +236,7 @@ def _chip(
     api = api or rng.choice(_apis_with(fault))
     size = rng.choice((1200, 3000, 9000, 9000))
     blocks = chips.CHIPS[model].pieces(size)
-    count = rng.choice((0, 1, 1, 1, 1, 2, 2, 2, 3, 4))
-    faults = [_one(rng, blocks, api, is_flashed=False, model=model) for _ in range(count)]
-    if fault is not None:
-        faults.append(_named(fault, api, model)(rng, blocks))
-    if stage is not None:
-        faults.append(f"h/kill-stage:{stage}")
+    faults = _faults(rng, blocks, api, stage, fault, chip=model)
     return Scenario(
         seed=seed,
         model=model,
